@@ -1,0 +1,21 @@
+"""The one exception that a user's mistake raises."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave: one line that says what is wrong, the value seen, what was expected, what to do.
+
+    The command line prints it without a traceback and exits with 2.
+    """
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Returns the error for a name that does not exist, with the nearest one and all that do."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return InputError(f"Unknown {kind} '{name}'.{hint} Choose one of: {', '.join(names)}.")

@@ -1,0 +1,93 @@
+"""The row types that cross a step, and the only place where their column names are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as a source delivers it: cleaned, and as Markdown whatever its format was."""
+
+    id: str
+    """Stable name inside its source: a relative path, a BEIR `_id`, a dotted object name."""
+    title: str
+    text: str
+    """Markdown; code is fenced, headings are ATX (`## Heading`)."""
+    source: str
+    """Where a person finds it: a relative path, a URL or an import path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An input that became no document, with the reason in words."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage of a document: what is embedded, retrieved and asked about."""
+
+    id: str
+    """Content hash of the document id and the text."""
+    doc_id: str
+    source: str
+    title: str
+    """The document's title."""
+    section: str
+    """Heading path inside the document, joined by ` > `; empty before the first heading."""
+    text: str
+    n_tokens: int
+    """Tokens of the embedded text (title, section and text) under the model's tokenizer."""
+    position: int
+    """0-based place in the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triplet:
+    """A generated query with the chunk that answers it."""
+
+    id: str
+    """Content hash of chunk id, recipe and query."""
+    chunk_id: str
+    query: str
+    negative_query: str | None
+    style: str
+    """How it asks: `how_to`, `what_is`, `yes_no`, `keywords`, ..."""
+    recipe: str
+    generator: str
+    """What wrote it: a provider's model, or the version of the rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that was dropped: counted and kept, never silent."""
+
+    id: str
+    chunk_id: str
+    query: str
+    filter: str
+    """The filter (or failure) that dropped it."""
+    reason: str
+    """In words, with the value seen and the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A query and one chunk that answers it, on one side of the split."""
+
+    query: str
+    chunk_id: str
+    split: str
+    """`train`, `dev` or `test`."""
+    provenance: str
+    """`generated`, `edited`, `confirmed` or `human`."""
+    style: str
+
+
+def embedded_text(chunk: Chunk) -> str:
+    """Returns what the model reads for a chunk: title and heading path in front of the text."""
+    place = " > ".join(part for part in (chunk.title, chunk.section) if part)
+    return f"{place}\n{chunk.text}" if place else chunk.text
