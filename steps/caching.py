@@ -1,0 +1,97 @@
+"""What a step's cache key has to know beyond its parameters and inputs.
+
+ZenML's own key has the step's import path, its source, its parameters and its inputs; not the modules that it calls, their
+templates, nor the versions of the libraries. `cache_policy` adds them, so an edited helper re-runs the steps that reach it
+and no others.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from importlib import metadata
+from pathlib import Path
+
+from zenml.config.cache_policy import CachePolicy
+
+ROOT = Path(__file__).resolve().parent.parent
+_PACKAGES = ("steps", "pipelines")
+_REGISTERED = re.compile(r"^((?:steps|pipelines)(?:\.\w+)+):\w+$")
+_LIBRARIES = (
+    "bm25s",
+    "distilabel",
+    "docutils",
+    "lemminflect",
+    "markdownify",
+    "semantic-text-splitter",
+    "sentence-transformers",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+def cache_policy(step_file: str) -> CachePolicy:
+    """Returns the policy for the step in `step_file` (pass `__file__`).
+
+    The key then covers every file of this project that the step's module reaches through its imports or through a registry's
+    `"module:name"` strings, the templates beside them, and the versions of the libraries that decide results.
+    """
+    files = [str(path.relative_to(ROOT)) for path in reached_files(Path(step_file).resolve())]
+    return CachePolicy(file_dependencies=files, cache_func=library_versions)
+
+
+def library_versions() -> str:
+    """Returns one line of `name==version` for the libraries whose version can change a result."""
+    return " ".join(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)
+
+
+def reached_files(start: Path) -> list[Path]:
+    """Returns the project files that `start` reaches, sorted; itself included, this module and ZenML's wiring left out."""
+    seen: set[Path] = set()
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path == Path(__file__).resolve():
+            continue
+        seen.add(path)
+        waiting.extend(_imported_files(path))
+    templates = {template for path in seen for template in path.parent.glob("*.j2")}
+    return sorted(seen | templates)
+
+
+@functools.cache
+def _imported_files(path: Path) -> frozenset[Path]:
+    found: set[Path] = set()
+    for name in _module_names(ast.parse(path.read_text(encoding="utf-8")), path):
+        if name.split(".")[0] in _PACKAGES:
+            found |= _files_of(name)
+    return frozenset(found)
+
+
+def _module_names(tree: ast.AST, path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, path)
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (match := _REGISTERED.match(node.value)):
+            names.add(match.group(1))
+    return names
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(ROOT).parts[: -node.level]
+    return ".".join((*package, *([node.module] if node.module else [])))
+
+
+def _files_of(name: str) -> set[Path]:
+    """Returns the module's file; of a package its `__init__.py`; nothing for a name that is no module."""
+    place = ROOT.joinpath(*name.split("."))
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return {path for path in candidates if path.is_file()}

@@ -1,0 +1,247 @@
+"""How artifacts are stored and shown: Arrow for tables, JSON for records, a directory for a model, HTML for the report.
+
+No pickle anywhere. Each materializer gives a content hash, so an equal output leaves the steps that follow it cached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from zenml.enums import ArtifactType, VisualizationType
+from zenml.materializers.base_materializer import BaseMaterializer
+from zenml.metadata.metadata_types import MetadataType
+
+_BATCH_ROWS = 65_536
+_SAMPLE_ROWS = 25
+_SHOWN_COUNTS = 12
+_CLIP = 400
+
+_STYLE = (
+    "<style>:root{color-scheme:light dark}body{font:14px/1.45 system-ui,sans-serif;margin:1rem}"
+    "table{border-collapse:collapse;margin:.6rem 0}td,th{border:1px solid #8886;padding:.25rem .5rem;text-align:left;"
+    "vertical-align:top;max-width:36rem;overflow-wrap:anywhere;white-space:pre-wrap}th{background:#8882}"
+    "td.n{text-align:right;font-variant-numeric:tabular-nums}h2{font-size:1rem;margin:1rem 0 .2rem}</style>"
+)
+
+
+@dataclass(frozen=True)
+class ModelDirectory:
+    """A sentence-transformers model on disk."""
+
+    path: Path
+
+
+class TableMaterializer(BaseMaterializer):
+    """Stores a `pyarrow.Table` as one uncompressed Arrow file, which a local store opens memory-mapped."""
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (pa.Table,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA
+    SKIP_REGISTRATION: ClassVar[bool] = False
+
+    def load(self, data_type: type[Any]) -> pa.Table:  # noqa: ARG002
+        """Returns the stored table."""
+        uri = f"{self.uri}/table.arrow"
+        if Path(uri).is_file():
+            return pa.ipc.open_file(pa.memory_map(uri)).read_all()
+        with self.artifact_store.open(uri, "rb") as file:
+            return pa.ipc.open_file(pa.BufferReader(file.read())).read_all()
+
+    def save(self, data: pa.Table) -> None:
+        """Writes the table in batches."""
+        with (
+            self.artifact_store.open(f"{self.uri}/table.arrow", "wb") as file,
+            pa.ipc.new_file(file, data.schema) as writer,
+        ):
+            for batch in _batches(data):
+                writer.write_batch(batch)
+
+    def save_visualizations(self, data: pa.Table) -> dict[str, VisualizationType]:
+        """Writes a page with the counts and a sample, every word escaped."""
+        return _write_page(self, table_page(data))
+
+    def extract_metadata(self, data: pa.Table) -> dict[str, MetadataType]:
+        """Returns the number of rows and the columns."""
+        return {"rows": data.num_rows, "columns": ", ".join(data.column_names)}
+
+    def compute_content_hash(self, data: pa.Table) -> str:
+        """Returns the sha256 of the table's batches; the same rows give the same hash however they were chunked."""
+        digest = hashlib.sha256(data.schema.serialize())
+        for batch in _batches(data):
+            digest.update(batch.serialize())
+        return digest.hexdigest()
+
+
+def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Yields batches whose serialized bytes depend on the rows alone: one chunk first, since a table may come in many."""
+    yield from table.combine_chunks().to_batches(max_chunksize=_BATCH_ROWS)
+
+
+class JsonMaterializer(BaseMaterializer):
+    """Stores a dictionary of plain values as JSON and shows it as nested tables."""
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (dict,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA_ANALYSIS
+    SKIP_REGISTRATION: ClassVar[bool] = True
+
+    def load(self, data_type: type[Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Returns the stored dictionary."""
+        with self.artifact_store.open(f"{self.uri}/record.json", "r") as file:
+            record: dict[str, Any] = json.loads(file.read())
+        return record
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Writes the dictionary; a value that JSON cannot hold is our mistake and raises."""
+        with self.artifact_store.open(f"{self.uri}/record.json", "w") as file:
+            file.write(json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False))
+
+    def save_visualizations(self, data: dict[str, Any]) -> dict[str, VisualizationType]:
+        """Writes a page of nested tables, every word escaped."""
+        return _write_page(self, f"{_STYLE}{_nested(data)}")
+
+    def extract_metadata(self, data: dict[str, Any]) -> dict[str, MetadataType]:
+        """Returns the top-level plain values, which ZenML can filter by."""
+        return {key: value for key, value in data.items() if isinstance(value, bool | int | float | str) and len(str(value)) < 250}
+
+    def compute_content_hash(self, data: dict[str, Any]) -> str:
+        """Returns the sha256 of the canonical JSON."""
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+class HtmlMaterializer(BaseMaterializer):
+    """Stores a self-contained HTML page, which is its own visualization."""
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (str,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA_ANALYSIS
+    SKIP_REGISTRATION: ClassVar[bool] = True
+
+    def load(self, data_type: type[Any]) -> str:  # noqa: ARG002
+        """Returns the page."""
+        with self.artifact_store.open(f"{self.uri}/report.html", "rb") as file:
+            return bytes(file.read()).decode("utf-8")
+
+    def save(self, data: str) -> None:
+        """Writes the page."""
+        with self.artifact_store.open(f"{self.uri}/report.html", "wb") as file:
+            file.write(data.encode("utf-8"))
+
+    def save_visualizations(self, data: str) -> dict[str, VisualizationType]:  # noqa: ARG002
+        """Returns the page itself."""
+        return {f"{self.uri}/report.html": VisualizationType.HTML}
+
+    def compute_content_hash(self, data: str) -> str:
+        """Returns the sha256 of the page."""
+        return hashlib.sha256(data.encode()).hexdigest()
+
+
+class ModelMaterializer(BaseMaterializer):
+    """Stores a model directory file by file; a local store hands its own directory back, without a copy."""
+
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (ModelDirectory,)
+    ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.MODEL
+    SKIP_REGISTRATION: ClassVar[bool] = False
+
+    def load(self, data_type: type[Any]) -> ModelDirectory:  # noqa: ARG002
+        """Returns the directory: the store's own when it is local, else a copy that lasts as long as the process."""
+        place = Path(self.uri, "model")
+        if place.is_dir():
+            return ModelDirectory(place)
+        target = Path(tempfile.mkdtemp(prefix="finetrieve-model-"))
+        self._fetch(f"{self.uri}/model", target)
+        return ModelDirectory(target)
+
+    def _fetch(self, uri: str, target: Path) -> None:
+        target.mkdir(exist_ok=True)
+        for name in self.artifact_store.listdir(uri):
+            if self.artifact_store.isdir(f"{uri}/{name}"):
+                self._fetch(f"{uri}/{name}", target / str(name))
+                continue
+            with self.artifact_store.open(f"{uri}/{name}", "rb") as file, (target / str(name)).open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+
+    def save(self, data: ModelDirectory) -> None:
+        """Copies every file of the directory into the store."""
+        for path in _files(data.path):
+            uri = f"{self.uri}/model/{path.relative_to(data.path).as_posix()}"
+            self.artifact_store.makedirs(uri.rsplit("/", 1)[0])
+            with path.open("rb") as file, self.artifact_store.open(uri, "wb") as copy:
+                shutil.copyfileobj(file, copy)
+
+    def save_visualizations(self, data: ModelDirectory) -> dict[str, VisualizationType]:
+        """Shows the model card."""
+        card = data.path / "README.md"
+        if not card.is_file():
+            return {}
+        uri = f"{self.uri}/model-card.md"
+        with self.artifact_store.open(uri, "wb") as file:
+            file.write(html.escape(card.read_text(encoding="utf-8"), quote=False).encode())
+        return {uri: VisualizationType.MARKDOWN}
+
+    def compute_content_hash(self, data: ModelDirectory) -> str:
+        """Returns the sha256 over the files' names and contents."""
+        digest = hashlib.sha256()
+        for path in _files(data.path):
+            digest.update(path.relative_to(data.path).as_posix().encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def _write_page(materializer: BaseMaterializer, page: str) -> dict[str, VisualizationType]:
+    uri = f"{materializer.uri}/preview.html"
+    with materializer.artifact_store.open(uri, "wb") as file:
+        file.write(page.encode("utf-8", "replace"))
+    return {uri: VisualizationType.HTML}
+
+
+def table_page(table: pa.Table) -> str:
+    """Returns an HTML page: the row count, counts of the columns with few values, and a sample spread over the table."""
+    counts = "".join(_column_counts(table, name) for name in table.column_names)
+    step = max(1, table.num_rows // _SAMPLE_ROWS)
+    sample = table.take(list(range(0, table.num_rows, step))[:_SAMPLE_ROWS]).to_pylist()
+    head = "".join(f"<th>{_text(name)}</th>" for name in table.column_names)
+    body = "".join("<tr>" + "".join(_cell(row[name]) for name in table.column_names) + "</tr>" for row in sample)
+    title = f"<h2>{table.num_rows:,} rows; {len(sample)} of them, spread over the table</h2>"
+    return f"{_STYLE}{counts}{title}<table><tr>{head}</tr>{body}</table>"
+
+
+def _column_counts(table: pa.Table, name: str) -> str:
+    """Returns the counts of a text column that repeats its values (a style, a filter, a side), else nothing."""
+    if table.schema.field(name).type != pa.string() or not table.num_rows:
+        return ""
+    found = Counter(table.column(name).to_pylist())
+    if len(found) > min(_SHOWN_COUNTS, table.num_rows // 2):
+        return ""
+    rows = "".join(f"<tr>{_cell(value)}{_cell(count)}</tr>" for value, count in found.most_common())
+    return f"<h2>{_text(name)}</h2><table>{rows}</table>"
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, dict):
+        return "<table>" + "".join(f"<tr><th>{_text(key)}</th><td>{_nested(item)}</td></tr>" for key, item in value.items()) + "</table>"
+    if isinstance(value, list):
+        return "<br>".join(_nested(item) for item in value[:_SAMPLE_ROWS]) + (" …" if len(value) > _SAMPLE_ROWS else "")
+    return _text(value)
+
+
+def _cell(value: object) -> str:
+    return f'<td class="n">{value:,}</td>' if isinstance(value, int) else f"<td>{_text(value)}</td>"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = "" if value is None else str(value)
+    return html.escape(text if len(text) <= _CLIP else f"{text[:_CLIP]}…")
