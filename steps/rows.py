@@ -91,3 +91,25 @@ def embedded_text(chunk: Chunk) -> str:
     """Returns what the model reads for a chunk: title and heading path in front of the text."""
     place = " > ".join(part for part in (chunk.title, chunk.section) if part)
     return f"{place}\n{chunk.text}" if place else chunk.text
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEntry:
+    """A document as the later steps need it: its name, and which documents say nearly the same."""
+
+    doc_id: str
+    title: str
+    source: str
+    group: str
+    """Shared by near-duplicate documents, which stay on one side of the split."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateChunk:
+    """A chunk that the corpus left out because a kept one says the same."""
+
+    chunk_id: str
+    doc_id: str
+    kept_chunk_id: str
+    kind: str
+    """`exact` or `near`."""

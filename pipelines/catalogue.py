@@ -1,0 +1,38 @@
+"""What exists, by name: printed by `--list` and used to check names; imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PIPELINES = {
+    "generate": "load chunks, generate queries, curate them",
+    "finetune": "split the generated queries, train, evaluate every arm, report",
+    "evaluate": "score any model on any evaluation set, report",
+    "retrain": "generate and finetune in one run: the main job",
+}
+
+
+def catalogue() -> str:
+    """Returns every name that a configuration can use, one line each, with what it is."""
+    from steps.chunks.sources import SOURCES
+    from steps.curation.filters import FILTERS
+    from steps.evaluation.arms import ARMS
+    from steps.generation.recipes import RECIPES
+    from steps.training.losses import LOSSES
+
+    parts = {
+        "pipelines": PIPELINES,
+        "sources": _descriptions(SOURCES),
+        "recipes": _descriptions(RECIPES),
+        "filters": _descriptions(FILTERS),
+        "losses": _descriptions(LOSSES),
+        "arms": _descriptions(ARMS),
+    }
+    width = max(len(name) for names in parts.values() for name in names)
+    blocks = [f"{kind}\n" + "\n".join(f"  {name:{width}}  {text}" for name, text in names.items()) for kind, names in parts.items()]
+    return "\n\n".join(blocks)
+
+
+def _descriptions(registry: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Returns name -> description of a registry of (description, "module:name")."""
+    return {name: entry[0] for name, entry in registry.items()}

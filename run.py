@@ -1,0 +1,80 @@
+"""The command line: `python run.py --pipeline retrain --docs my-docs`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipelines.catalogue import PIPELINES, catalogue
+from steps.errors import InputError, unknown_name
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--pipeline", "pipeline_name", metavar="NAME", help=f"What to run: {', '.join(PIPELINES)}.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml, which needs nothing.")
+@click.option("--docs", type=click.Path(path_type=Path), help="Your documents: a folder, or a JSONL, CSV or Parquet file. Overrides the YAML.")
+@click.option("--eval-set", "eval_sets", multiple=True, metavar="PATH", help="Human questions, a BEIR folder; may be repeated. Overrides the YAML.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ into this folder.")
+@click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
+@click.option("--list", "list_names", is_flag=True, help="Print the pipelines, sources, recipes, filters, losses and arms that exist.")
+def main(
+    pipeline_name: str | None,
+    config_path: Path | None,
+    docs: Path | None,
+    eval_sets: tuple[str, ...],
+    out: Path | None,
+    no_cache: bool,
+    list_names: bool,
+) -> None:
+    """Turn documentation into a better retrieval model, and prove it.
+
+    \b
+    python run.py --pipeline retrain                    the embedded demo: scikit-learn's API documentation
+    python run.py --pipeline retrain --docs my-docs     your own documents
+    """
+    if list_names:
+        click.echo(catalogue())
+        return
+    if pipeline_name is None:
+        raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
+    sys.exit(run(pipeline_name, config_path, docs, eval_sets, out, no_cache))
+
+
+def run(
+    pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], out: Path | None, no_cache: bool
+) -> int:
+    """Runs one pipeline and returns the exit code; a user's mistake is one line on stderr, never a traceback."""
+    try:
+        # 1. Everything that can be wrong, before anything slow is imported.
+        if pipeline_name not in PIPELINES:
+            raise unknown_name("pipeline", pipeline_name, PIPELINES)
+        from pipelines.config import DEFAULT_CONFIG, load_config
+        from pipelines.preflight import check
+
+        config = load_config(config_path or DEFAULT_CONFIG, docs, eval_sets)
+        inputs = check(pipeline_name, config, out)
+
+        # 2. The work.
+        from pipelines.session import run_pipeline
+
+        click.echo(run_pipeline(pipeline_name, config, inputs, out, use_cache=not no_cache))
+    except InputError as error:
+        click.echo(f"Error: {error}", err=True)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", err=True)
+        return FAILED
+    except Exception as error:
+        from pipelines.failures import explain
+
+        click.echo(f"Failed: {explain(error)}", err=True)
+        return FAILED
+    return DONE
+
+
+if __name__ == "__main__":
+    main()

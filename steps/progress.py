@@ -1,0 +1,40 @@
+"""Progress of long work: one line that is rewritten on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+Progress = Callable[[int, int], None]
+"""Told how many are done, and of how many."""
+
+_TERMINAL_SECONDS = 0.2
+_LOG_SECONDS = 15.0
+
+
+def say(text: str) -> None:
+    """Prints one finished line about the step that is running."""
+    print(f"  {text}", flush=True)
+
+
+def reporter(label: str) -> Progress:
+    """Returns a callback that shows `label  done/total  rate  time left`."""
+    started = time.monotonic()
+    terminal = sys.stdout.isatty()
+    last = started - (_LOG_SECONDS if terminal else 0)
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        finished = done >= total
+        if now - last < (_TERMINAL_SECONDS if terminal else _LOG_SECONDS) and not (finished and terminal):
+            return
+        last = now
+        elapsed = now - started
+        rate = done / elapsed if elapsed > 0 else 0.0
+        left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
+        line = f"  {label}: {done:,}/{total:,} ({rate:,.1f}/s{left})"
+        print(f"\r\x1b[K{line}" if terminal else line, end="\n" if finished or not terminal else "", flush=True)
+
+    return report
