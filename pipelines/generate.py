@@ -1,0 +1,41 @@
+"""generate: load_chunks -> generate_queries -> curate_queries."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from zenml import pipeline
+
+from pipelines.config import Config
+from pipelines.preflight import Inputs
+from steps.chunks.load_chunks import load_chunks
+from steps.curation.curate_queries import curate_queries
+from steps.generation.generate_queries import generate_queries
+
+
+class Generated(NamedTuple):
+    """The artifacts of generation, by the names under which ZenML keeps them."""
+
+    chunks: Any
+    documents: Any
+    duplicates: Any
+    corpus_report: Any
+    generation_report: Any
+    queries: Any
+    rejected_queries: Any
+    curation_report: Any
+
+
+def wire_generation(config: Config, inputs: Inputs) -> Generated:
+    """Returns the artifacts of the three steps, wired inside the pipeline that calls this."""
+    base = {"base_model": config.training.base_model, "base_model_fingerprint": inputs.base_model}
+    chunks, documents, duplicates, corpus_report = load_chunks(config.source, config.chunks, documents_fingerprint=inputs.documents, **base)
+    generated, _, generation_report = generate_queries(chunks, config.generation, config.seed)
+    queries, rejected, curation_report = curate_queries(generated, chunks, config.filters, **base)
+    return Generated(chunks, documents, duplicates, corpus_report, generation_report, queries, rejected, curation_report)
+
+
+@pipeline(name="generate")
+def generate(config: Config, inputs: Inputs) -> None:
+    """Writes queries for the documentation and keeps the good ones."""
+    wire_generation(config, inputs)

@@ -1,0 +1,59 @@
+"""The step that reads the documentation and cuts it into chunks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from zenml import step
+
+from steps.caching import cache_policy
+from steps.chunks.chunking import build_chunks, near_duplicate_documents
+from steps.chunks.settings import ChunkSettings, SourceSettings
+from steps.chunks.sources import read_source
+from steps.materializers import JsonMaterializer, TableMaterializer
+from steps.progress import say
+from steps.retrieval.encoder import load_tokenizer
+from steps.rows import Chunk, DocumentEntry, DuplicateChunk
+from steps.tables import to_table
+
+
+@step(
+    cache_policy=cache_policy(__file__),
+    output_materializers={
+        "chunks": TableMaterializer,
+        "documents": TableMaterializer,
+        "duplicates": TableMaterializer,
+        "corpus_report": JsonMaterializer,
+    },
+)
+def load_chunks(
+    source: SourceSettings,
+    settings: ChunkSettings,
+    base_model: str,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key: the tokenizer measures the chunks)
+    documents_fingerprint: str,
+) -> tuple[
+    Annotated[pa.Table, "chunks"],
+    Annotated[pa.Table, "documents"],
+    Annotated[pa.Table, "duplicates"],
+    Annotated[dict[str, Any], "corpus_report"],
+]:
+    """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
+    read = read_source(source)
+    result = build_chunks(read.documents, settings, load_tokenizer(base_model))
+    groups = near_duplicate_documents(read.documents)
+    documents = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in read.documents]
+    duplicates = [
+        DuplicateChunk(chunk_id=dropped.chunk_id, doc_id=dropped.doc_id, kept_chunk_id=group.kept, kind=group.kind)
+        for group in result.duplicates
+        for dropped in group.dropped
+    ]
+    skipped = [{"source": item.source, "reason": item.reason} for item in read.skipped]
+    say(f"{len(read.documents):,} documents ({len(skipped):,} skipped) -> {len(result.chunks):,} chunks")
+    return (
+        to_table(result.chunks, Chunk),
+        to_table(documents, DocumentEntry),
+        to_table(duplicates, DuplicateChunk),
+        {"fingerprint": documents_fingerprint, "documents": len(documents), "skipped_files": skipped, **result.report},
+    )

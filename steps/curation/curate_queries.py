@@ -1,0 +1,41 @@
+"""The step that filters the generated queries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from zenml import step
+
+from steps.caching import cache_policy
+from steps.curation.filters import curate
+from steps.curation.settings import FilterSettings
+from steps.materializers import JsonMaterializer, TableMaterializer
+from steps.progress import say
+from steps.rows import Chunk, Reject, Triplet
+from steps.tables import to_rows, to_table
+
+
+@step(
+    cache_policy=cache_policy(__file__),
+    output_materializers={
+        "queries": TableMaterializer,
+        "rejected_queries": TableMaterializer,
+        "curation_report": JsonMaterializer,
+    },
+)
+def curate_queries(
+    generated_queries: pa.Table,
+    chunks: pa.Table,
+    filters: list[FilterSettings],
+    base_model: str,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+) -> tuple[
+    Annotated[pa.Table, "queries"],
+    Annotated[pa.Table, "rejected_queries"],
+    Annotated[dict[str, Any], "curation_report"],
+]:
+    """Returns the queries that pass every filter, the others with the reason, and the keep rates."""
+    result = curate(to_rows(generated_queries, Triplet), to_rows(chunks, Chunk), filters, base_model)
+    say(f"{len(result.triplets):,} of {generated_queries.num_rows:,} queries kept")
+    return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report

@@ -1,0 +1,71 @@
+"""The step that writes the report and the metrics file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from zenml import step
+
+from steps.caching import cache_policy, library_versions
+from steps.evaluation.report import render_report
+from steps.materializers import HtmlMaterializer, JsonMaterializer
+from steps.rows import Chunk, Reject, Triplet
+from steps.tables import to_rows
+
+_SAMPLES = 20
+
+
+@step(
+    cache_policy=cache_policy(__file__),
+    output_materializers={"report": HtmlMaterializer, "metrics": JsonMaterializer},
+)
+def build_report(
+    scores: dict[str, Any],
+    evaluation_details: dict[str, Any],
+    corpus_report: dict[str, Any],
+    chunks: pa.Table,
+    configuration: str,
+    seed: int,
+    training_record: dict[str, Any] | None = None,
+    generation_report: dict[str, Any] | None = None,
+    curation_report: dict[str, Any] | None = None,
+    split_report: dict[str, Any] | None = None,
+    queries: pa.Table | None = None,
+    rejected_queries: pa.Table | None = None,
+) -> tuple[Annotated[str, "report"], Annotated[dict[str, Any], "metrics"]]:
+    """Returns the self-contained HTML report and the content of `metrics.json`."""
+    metrics = {
+        **scores,
+        "training": training_record or {},
+        "generation": {**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
+        "corpus": corpus_report,
+    }
+    details = {
+        **evaluation_details,
+        "samples": _samples(queries, chunks) if queries is not None else [],
+        "rejects": _rejects(rejected_queries) if rejected_queries is not None else [],
+        "provenance": {"seed": seed, "documents": corpus_report["fingerprint"], "libraries": library_versions()},
+        "config_yaml": configuration,
+    }
+    return render_report(metrics, details), metrics
+
+
+def _samples(queries: pa.Table, chunks: pa.Table) -> list[dict[str, str]]:
+    """Returns queries spread over the table, each with its chunk."""
+    by_id = {chunk.id: chunk for chunk in to_rows(chunks, Chunk)}
+    rows = to_rows(_spread(queries), Triplet)
+    return [
+        {"query": row.query, "style": row.style, "title": chunk.title, "section": chunk.section, "text": chunk.text}
+        for row in rows
+        if (chunk := by_id.get(row.chunk_id))
+    ]
+
+
+def _rejects(rejected: pa.Table) -> list[dict[str, str]]:
+    return [{"filter": row.filter, "query": row.query, "reason": row.reason} for row in to_rows(_spread(rejected), Reject)]
+
+
+def _spread(table: pa.Table) -> pa.Table:
+    step = max(1, table.num_rows // _SAMPLES)
+    return table.take(list(range(0, table.num_rows, step))[:_SAMPLES])

@@ -1,0 +1,123 @@
+"""Keeps a distilabel pipeline from hanging inside a host process, and the host process from being changed by it.
+
+What distilabel 1.5 does to the process that runs it, and why each piece of the guard is here:
+
+- Its pool workers are forked and inherit the host's signal handlers. ZenML's SIGTERM handler raises; `Pool.terminate()` sends SIGTERM,
+  the worker swallows the exception and the parent joins for ever. So SIGTERM has its default action while the pipeline runs.
+- It replaces the SIGINT handler, clears the root logger's handlers, sets levels, and leaves a QueueHandler on a closed queue.
+- It reads its answers through `datasets`, which prints progress bars and copies them into the user's Hugging Face cache.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+_QUIET = {
+    "DISTILABEL_LOG_LEVEL": "WARNING",
+    "TOKENIZERS_PARALLELISM": "false",  # a tokenizer used before the fork warns about it otherwise
+}
+
+
+@contextmanager
+def guarded_run(cache_dir: Path) -> Iterator[Path]:
+    """Yields an empty directory for one pipeline run (its `cache_dir`), deleted afterwards with everything in it.
+
+    Signals, log handlers and levels, environment variables and the working directory are as before when the block ends, however it ends.
+
+    Raises:
+        RuntimeError: Called outside the main thread, where signals cannot be set and the pipeline would hang.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("A distilabel pipeline can only be run in the main thread: its workers would inherit signal handlers and hang.")
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="distilabel-", dir=cache_dir)))
+        stack.enter_context(_restored_working_directory())
+        stack.enter_context(_restored_environment())
+        stack.enter_context(_restored_logging())
+        stack.enter_context(_default_signals())
+        stack.enter_context(_private_datasets_cache(directory / "datasets"))
+        yield directory
+
+
+@contextmanager
+def _default_signals() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # None: the handler was installed from C and cannot be named, so it cannot be put back either.
+            if handler is not None:
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, root_level = list(root.handlers), root.level
+    known = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = {logger.name: (logger.level, logger.disabled) for logger in known}
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(root_level)
+        for name, logger in list(logging.Logger.manager.loggerDict.items()):
+            if isinstance(logger, logging.Logger):
+                level, disabled = before.get(name, (logging.NOTSET, False))
+                logger.setLevel(level)
+                logger.disabled = disabled
+
+
+@contextmanager
+def _restored_environment() -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(_QUIET)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
+def _restored_working_directory() -> Iterator[None]:
+    before = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def _private_datasets_cache(directory: Path) -> Iterator[None]:
+    import datasets
+
+    shown, cache = datasets.utils.are_progress_bars_disabled(), datasets.config.HF_DATASETS_CACHE
+    datasets.disable_progress_bars()
+    datasets.config.HF_DATASETS_CACHE = directory
+    try:
+        yield
+    finally:
+        datasets.config.HF_DATASETS_CACHE = cache
+        if not shown:
+            datasets.enable_progress_bars()
+
+
+def terminate_children(before: set[int]) -> None:
+    """Ends the worker processes that were started since `before` (process ids) and are still alive."""
+    for child in multiprocessing.active_children():
+        if child.pid not in before:
+            child.terminate()
+            child.join(timeout=5)

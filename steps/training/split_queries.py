@@ -1,0 +1,44 @@
+"""The step that puts every query on one side: train, dev or test."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from zenml import step
+
+from steps.caching import cache_policy
+from steps.evaluation.eval_sets import read_questions
+from steps.evaluation.settings import EvalSetSettings
+from steps.materializers import JsonMaterializer, TableMaterializer
+from steps.progress import say
+from steps.rows import Chunk, DocumentEntry, Pair, Triplet
+from steps.tables import to_rows, to_table
+from steps.training.settings import SplitSettings
+from steps.training.split import split_pairs
+
+
+@step(
+    cache_policy=cache_policy(__file__),
+    output_materializers={"pairs": TableMaterializer, "split_report": JsonMaterializer},
+)
+def split_queries(
+    queries: pa.Table,
+    chunks: pa.Table,
+    documents: pa.Table,
+    settings: SplitSettings,
+    eval_sets: list[EvalSetSettings],
+    eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
+) -> tuple[Annotated[pa.Table, "pairs"], Annotated[dict[str, Any], "split_report"]]:
+    """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks."""
+    entries = to_rows(documents, DocumentEntry)
+    result = split_pairs(
+        to_rows(queries, Triplet),
+        to_rows(chunks, Chunk),
+        settings,
+        groups={entry.doc_id: entry.group for entry in entries},
+        human_eval=bool(eval_sets),
+        held_out_queries={text for eval_set in eval_sets for text in read_questions(eval_set).values()},
+    )
+    say(", ".join(f"{count:,} {side}" for side, count in result.report["pairs"].items()) + " pairs")
+    return to_table(result.pairs, Pair), result.report

@@ -1,0 +1,44 @@
+"""The step that fine-tunes the base model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+from zenml import step
+
+from steps.caching import cache_policy
+from steps.materializers import JsonMaterializer, ModelDirectory, ModelMaterializer
+from steps.progress import reporter, say
+from steps.rows import Chunk, Pair
+from steps.tables import to_rows
+from steps.training.settings import TrainingSettings
+from steps.training.train import train_model as train
+
+
+@step(
+    cache_policy=cache_policy(__file__),
+    output_materializers={"model": ModelMaterializer, "training_record": JsonMaterializer},
+)
+def train_model(
+    pairs: pa.Table,
+    chunks: pa.Table,
+    settings: TrainingSettings,
+    seed: int,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+) -> tuple[Annotated[ModelDirectory, "model"], Annotated[dict[str, Any], "training_record"]]:
+    """Returns the model that dev chose and the record of its training; a run that was cut off continues."""
+    out = Path(tempfile.mkdtemp(prefix="finetrieve-model-")) / "model"
+    result = train(
+        to_rows(pairs, Pair), to_rows(chunks, Chunk), settings, settings.base_model, out, checkpoint_root(), seed, reporter("Training")
+    )
+    say(f"trained in {result.record['seconds']:.0f} s")
+    return ModelDirectory(result.model_dir), result.record
+
+
+def checkpoint_root() -> Path:
+    """Returns the folder for unfinished trainings, under the user's cache directory."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetrieve" / "checkpoints"
