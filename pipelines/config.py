@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from steps.chunks.settings import ChunkSettings, SourceSettings, source_from_path
 from steps.curation.settings import FilterSettings
 from steps.errors import InputError
-from steps.evaluation.settings import EvalSetSettings, EvaluationSettings
+from steps.evaluation.settings import EvaluationSettings
 from steps.generation.settings import GenerationSettings
 from steps.training.settings import SplitSettings, TrainingSettings
 
@@ -35,6 +35,10 @@ class Config(BaseModel):
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    def as_yaml(self) -> str:
+        """Returns the whole configuration, defaults included, as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...] = ()) -> Config:
@@ -205,7 +209,3 @@ def _tag(model: type[BaseModel]) -> Any:
     field = model.model_fields.get("name")
     return field.default if field else None
 
-
-def eval_set_settings(config: Config) -> list[EvalSetSettings]:
-    """Returns the human evaluation sets that the configuration names."""
-    return config.evaluation.eval_sets

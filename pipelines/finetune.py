@@ -6,6 +6,7 @@ from zenml import pipeline
 
 from pipelines.config import Config
 from pipelines.generate import Generated
+from pipelines.history import generated_queries
 from pipelines.preflight import Inputs
 from steps.evaluation.build_report import build_report
 from steps.evaluation.evaluate_model import evaluate_model
@@ -20,7 +21,6 @@ def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
     model, training_record = train_model(pairs, made.chunks, config.training, config.seed, inputs.base_model)
     scores, _, details = evaluate_model(
         model,
-        pairs,
         made.chunks,
         made.documents,
         made.duplicates,
@@ -30,6 +30,7 @@ def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
         inputs.base_model,
         fingerprints,
         config.seed,
+        pairs=pairs,
     )
     build_report(
         scores,
@@ -48,6 +49,6 @@ def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
 
 
 @pipeline(name="finetune")
-def finetune(config: Config, inputs: Inputs, made: Generated) -> None:
+def finetune(config: Config, inputs: Inputs) -> None:
     """Trains on the queries that the last generation on these documents made, and evaluates."""
-    wire_finetuning(config, inputs, made)
+    wire_finetuning(config, inputs, generated_queries(inputs))

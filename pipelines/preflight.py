@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
 
 from pipelines.config import Config
 from steps.chunks.sources import check_source, fingerprint
@@ -14,13 +15,20 @@ from steps.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from steps.retrieval.encoder import check_base_model, model_fingerprint
 
 
-@dataclass(frozen=True)
-class Inputs:
+LATEST = "latest"
+"""As `evaluation.model`: the model that the last training on these documents made."""
+
+
+class Inputs(BaseModel):
     """Fingerprints of what lies outside the configuration: the cache keys see the world through them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     documents: str
     base_model: str
     eval_sets: tuple[str, ...]
+    evaluated_model: str = ""
+    """Only of `evaluate`, when the configuration names a model."""
 
 
 def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
@@ -32,7 +40,8 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     if out is not None:
         _check_writable(out)
     check_base_model(config.training.base_model)
-    if pipeline == "evaluate" and config.evaluation.model != LATEST:
+    evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
+    if evaluates_named_model:
         check_base_model(config.evaluation.model)
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:
@@ -41,11 +50,8 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         documents=fingerprint(config.source),
         base_model=model_fingerprint(config.training.base_model),
         eval_sets=tuple(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets),
+        evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
     )
-
-
-LATEST = "latest"
-"""As `evaluation.model`: the model that the last training on these documents made."""
 
 
 def _check_writable(out: Path) -> None:

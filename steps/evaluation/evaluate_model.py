@@ -23,7 +23,6 @@ from steps.tables import to_rows
 )
 def evaluate_model(
     model: ModelDirectory,
-    pairs: pa.Table,
     chunks: pa.Table,
     documents: pa.Table,
     duplicates: pa.Table,
@@ -33,6 +32,7 @@ def evaluate_model(
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
     seed: int,
+    pairs: pa.Table | None = None,
 ) -> tuple[
     Annotated[dict[str, Any], "scores"],
     Annotated[pa.Table, "scores_per_query"],
@@ -42,7 +42,7 @@ def evaluate_model(
     result = evaluate(
         model=model.path,
         base_model=base_model,
-        pairs=to_rows(pairs, Pair),
+        pairs=to_rows(pairs, Pair) if pairs is not None else [],
         chunks=to_rows(chunks, Chunk),
         documents=to_rows(documents, DocumentEntry),
         duplicates=to_rows(duplicates, DuplicateChunk),

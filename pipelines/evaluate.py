@@ -1,0 +1,37 @@
+"""evaluate: load_chunks -> import_model -> evaluate_model -> build_report, for any model and any evaluation set."""
+
+from __future__ import annotations
+
+from zenml import pipeline
+
+from pipelines.config import Config
+from pipelines.history import trained_model, training_pairs
+from pipelines.preflight import LATEST, Inputs
+from steps.chunks.load_chunks import load_chunks
+from steps.evaluation.build_report import build_report
+from steps.evaluation.evaluate_model import evaluate_model
+from steps.evaluation.import_model import import_model
+
+
+@pipeline(name="evaluate")
+def evaluate(config: Config, inputs: Inputs) -> None:
+    """Scores a model beside the base model and BM25; generated queries are used where an earlier run made some."""
+    chunks, documents, duplicates, corpus_report = load_chunks(
+        config.source, config.chunks, config.training.base_model, inputs.base_model, inputs.documents
+    )
+    named = config.evaluation.model
+    model = trained_model(inputs) if named == LATEST else import_model(named, inputs.evaluated_model)
+    scores, _, details = evaluate_model(
+        model,
+        chunks,
+        documents,
+        duplicates,
+        config.evaluation,
+        config.chunks,
+        config.training.base_model,
+        inputs.base_model,
+        list(inputs.eval_sets),
+        config.seed,
+        pairs=training_pairs(inputs),
+    )
+    build_report(scores, details, corpus_report, chunks, config.as_yaml(), config.seed)

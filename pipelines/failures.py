@@ -1,0 +1,31 @@
+"""One line for what went wrong with the machine rather than with the user's input."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+
+def explain(error: BaseException) -> str:
+    """Returns one line for an error: what happened and, where we know it, what to do."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC or "database or disk is full" in str(cause):
+            return "the disk is full. Nothing is half-written; free some space and run the same command again: finished steps are kept."
+        if isinstance(cause, MemoryError) or "out of memory" in str(cause).lower():
+            return "out of memory. Lower training.batch_size or chunks.max_tokens and run the same command again: finished steps are kept."
+        if isinstance(cause, PermissionError):
+            return f"no permission to use '{cause.filename}'. Check its owner and mode."
+    text = " ".join(str(error).split()) or type(error).__name__
+    if os.environ.get("FINETRIEVE_DEBUG"):
+        raise error
+    return f"{type(error).__name__}: {text} (FINETRIEVE_DEBUG=1 shows the traceback.)"
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Returns the error and everything it was raised from."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or current.__context__
+    return chain

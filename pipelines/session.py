@@ -1,0 +1,117 @@
+"""A run: ZenML set up quietly, the pipeline called, its results written out and summed up."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import ROOT, Config
+from pipelines.preflight import Inputs
+from steps.errors import InputError
+
+if TYPE_CHECKING:
+    from zenml.models import PipelineRunResponse
+
+_ENVIRONMENT = {
+    # Opting in stays possible: a value that the user set is left alone.
+    "ZENML_ANALYTICS_OPT_IN": "false",
+    "ZENML_LOGGING_VERBOSITY": "ERROR",
+    "ZENML_ENABLE_REPO_INIT_WARNINGS": "false",
+    "ZENML_DISABLE_STEP_NAMES_IN_LOGS": "true",
+    "AUTO_OPEN_DASHBOARD": "false",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+
+def run_pipeline(name: str, config: Config, inputs: Inputs, out: Path | None, use_cache: bool) -> str:
+    """Runs a pipeline on the active ZenML stack and returns the closing summary.
+
+    Raises:
+        InputError: A mistake that only the work could find.
+    """
+    for variable, value in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    run = _run(name, config, inputs, use_cache)
+    artifacts = _artifacts(run)
+    lines = [_steps_line(run)]
+    if "metrics" in artifacts:
+        lines.append(_results(artifacts, out))
+    elif out is not None:
+        lines.append(f"Nothing to write to {out}: '{name}' makes no model and no metrics.")
+    lines.append("Lineage and pictures: `zenml login --local` opens the dashboard.")
+    return "\n".join(lines)
+
+
+def _run(name: str, config: Config, inputs: Inputs, use_cache: bool) -> PipelineRunResponse:
+    import importlib
+
+    from zenml.client import Client
+    from zenml.utils import source_utils
+
+    from pipelines.history import corpus_tag
+
+    source_utils.set_custom_source_root(str(ROOT))
+    # ZenML prints the traceback of a failed step by itself; run.py says it in one line instead.
+    logging.getLogger("zenml").setLevel(os.environ["ZENML_LOGGING_VERBOSITY"])
+    pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
+    configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)])
+    response = configured(config=config, inputs=inputs)
+    if response is None:
+        raise RuntimeError("ZenML returned no run")
+    run: PipelineRunResponse = Client().get_pipeline_run(response.id)
+    return run
+
+
+def _artifacts(run: PipelineRunResponse) -> dict[str, Any]:
+    return {name: versions[0] for step in run.steps.values() for name, versions in step.outputs.items()}
+
+
+def _steps_line(run: PipelineRunResponse) -> str:
+    cached = [name for name, step in run.steps.items() if step.status == "cached"]
+    text = f"Run '{run.name}': {len(run.steps)} steps"
+    return f"{text}, {len(cached)} of them from the cache ({', '.join(cached)})" if cached else text
+
+
+def _results(artifacts: dict[str, Any], out: Path | None) -> str:
+    """Returns the table and the places of report and model, after writing them to `out`."""
+    from steps.evaluation.summary import summary_table
+
+    metrics, report = artifacts["metrics"].load(), artifacts["report"].load()
+    model = artifacts["model"].load().path if "model" in artifacts else None
+    places = {"Report": f"{artifacts['report'].uri}/report.html", "Model": str(model)}
+    if out is not None:
+        write_results(out, metrics, report, model)
+        places = {"Report": str(out / "report.html"), "Model": str(out / "model"), "Metrics": str(out / "metrics.json")}
+    if model is None:
+        places.pop("Model", None)
+    width = max(len(label) for label in places) + 1
+    return "\n".join(["", summary_table(metrics), "", *(f"{label + ':':{width}} {place}" for label, place in places.items())])
+
+
+def write_results(out: Path, metrics: dict[str, Any], report: str, model: Path | None) -> None:
+    """Writes `metrics.json`, `report.html` and `model/` into `out`; each is replaced whole or not at all.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
+            fresh = Path(staging)
+            (fresh / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            (fresh / "report.html").write_text(report, encoding="utf-8")
+            if model is not None:
+                shutil.copytree(model, fresh / "model")
+                if (out / "model").exists():
+                    (out / "model").rename(fresh / "replaced-model")
+                (fresh / "model").rename(out / "model")
+            for name in ("metrics.json", "report.html"):
+                (fresh / name).replace(out / name)
+    except PermissionError as error:
+        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
