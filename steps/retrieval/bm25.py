@@ -35,7 +35,7 @@ class Bm25:
             self._index.index(([self._numbers(words) for words in tokens], self._ids), show_progress=False)
 
     def scores(self, queries: Sequence[str]) -> FloatMatrix:
-        """Returns BM25 scores `(n_queries, n_texts)`, 0 where no word is shared. Memory is the caller's to bound, by blocks of queries."""
+        """Returns BM25 scores `(n_queries, n_texts)`, 0 where no word is shared; ask in blocks of queries to bound the memory."""
         result = np.zeros((len(queries), self.n_texts), dtype=np.float32)
         if self._index is None:
             return result
