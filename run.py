@@ -15,12 +15,29 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--pipeline", "pipeline_name", metavar="NAME", help=f"What to run: {', '.join(PIPELINES)}.")
-@click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml, which needs nothing.")
-@click.option("--docs", type=click.Path(path_type=Path), help="Your documents: a folder, or a JSONL, CSV or Parquet file. Overrides the YAML.")
-@click.option("--eval-set", "eval_sets", multiple=True, metavar="PATH", help="Human questions, a BEIR folder; may be repeated. Overrides the YAML.")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="A YAML file. Default: configs/default.yaml, which needs nothing.",
+)
+@click.option(
+    "--docs",
+    type=click.Path(path_type=Path),
+    help="Your documents: a folder, or a JSONL, CSV or Parquet file. Overrides the YAML.",
+)
+@click.option(
+    "--eval-set",
+    "eval_sets",
+    multiple=True,
+    metavar="PATH",
+    help="Human questions, a BEIR folder; may be repeated. Overrides the YAML.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ into this folder.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
-@click.option("--list", "list_names", is_flag=True, help="Print the pipelines, sources, recipes, filters, losses and arms that exist.")
+@click.option(
+    "--list", "list_names", is_flag=True, help="Print the pipelines, sources, recipes, filters, losses and arms that exist."
+)
 def main(
     pipeline_name: str | None,
     config_path: Path | None,

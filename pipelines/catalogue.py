@@ -29,7 +29,9 @@ def catalogue() -> str:
         "arms": _descriptions(ARMS),
     }
     width = max(len(name) for names in parts.values() for name in names)
-    blocks = [f"{kind}\n" + "\n".join(f"  {name:{width}}  {text}" for name, text in names.items()) for kind, names in parts.items()]
+    blocks = [
+        f"{kind}\n" + "\n".join(f"  {name:{width}}  {text}" for name, text in names.items()) for kind, names in parts.items()
+    ]
     return "\n\n".join(blocks)
 
 

@@ -41,6 +41,11 @@ class Config(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+def plain(settings: BaseModel) -> dict[str, Any]:
+    """Returns the settings as a step's parameter: a dictionary, since ZenML leaves defaults out of a model that it stores."""
+    return settings.model_dump(mode="json")
+
+
 def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...] = ()) -> Config:
     """Returns the validated configuration of a YAML file.
 
@@ -84,11 +89,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"Cannot read the configuration '{path}': {error.strerror}. Give --config an existing YAML file.") from None
+        raise InputError(
+            f"Cannot read the configuration '{path}': {error.strerror}. Give --config an existing YAML file."
+        ) from None
     except UnicodeDecodeError:
         raise InputError(f"The configuration '{path}' is not UTF-8 text. Give --config a YAML file.") from None
     try:
-        raw = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+        raw = yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -208,4 +215,3 @@ class _Cursor:
 def _tag(model: type[BaseModel]) -> Any:
     field = model.model_fields.get("name")
     return field.default if field else None
-

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zenml import pipeline
 
-from pipelines.config import Config
+from pipelines.config import Config, plain
 from pipelines.history import trained_model, training_pairs
 from pipelines.preflight import LATEST, Inputs
 from steps.chunks.load_chunks import load_chunks
@@ -14,10 +16,14 @@ from steps.evaluation.import_model import import_model
 
 
 @pipeline(name="evaluate")
-def evaluate(config: Config, inputs: Inputs) -> None:
+def evaluate(config: dict[str, Any], inputs: dict[str, Any]) -> None:
     """Scores a model beside the base model and BM25; generated queries are used where an earlier run made some."""
+    _wire_evaluation(Config.model_validate(config), Inputs.model_validate(inputs))
+
+
+def _wire_evaluation(config: Config, inputs: Inputs) -> None:
     chunks, documents, duplicates, corpus_report = load_chunks(
-        config.source, config.chunks, config.training.base_model, inputs.base_model, inputs.documents
+        plain(config.source), plain(config.chunks), config.training.base_model, inputs.base_model, inputs.documents
     )
     named = config.evaluation.model
     model = trained_model(inputs) if named == LATEST else import_model(named, inputs.evaluated_model)
@@ -26,8 +32,8 @@ def evaluate(config: Config, inputs: Inputs) -> None:
         chunks,
         documents,
         duplicates,
-        config.evaluation,
-        config.chunks,
+        plain(config.evaluation),
+        plain(config.chunks),
         config.training.base_model,
         inputs.base_model,
         list(inputs.eval_sets),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zenml import pipeline
 
-from pipelines.config import Config
+from pipelines.config import Config, plain
 from pipelines.generate import Generated
 from pipelines.history import generated_queries
 from pipelines.preflight import Inputs
@@ -16,16 +18,16 @@ from steps.training.train_model import train_model
 
 def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
     """Wires the four steps inside the pipeline that calls this."""
-    eval_sets, fingerprints = config.evaluation.eval_sets, list(inputs.eval_sets)
-    pairs, split_report = split_queries(made.queries, made.chunks, made.documents, config.split, eval_sets, fingerprints)
-    model, training_record = train_model(pairs, made.chunks, config.training, config.seed, inputs.base_model)
+    eval_sets, fingerprints = [plain(settings) for settings in config.evaluation.eval_sets], list(inputs.eval_sets)
+    pairs, split_report = split_queries(made.queries, made.chunks, made.documents, plain(config.split), eval_sets, fingerprints)
+    model, training_record = train_model(pairs, made.chunks, plain(config.training), config.seed, inputs.base_model)
     scores, _, details = evaluate_model(
         model,
         made.chunks,
         made.documents,
         made.duplicates,
-        config.evaluation,
-        config.chunks,
+        plain(config.evaluation),
+        plain(config.chunks),
         config.training.base_model,
         inputs.base_model,
         fingerprints,
@@ -49,6 +51,7 @@ def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
 
 
 @pipeline(name="finetune")
-def finetune(config: Config, inputs: Inputs) -> None:
+def finetune(config: dict[str, Any], inputs: dict[str, Any]) -> None:
     """Trains on the queries that the last generation on these documents made, and evaluates."""
-    wire_finetuning(config, inputs, generated_queries(inputs))
+    fingerprints = Inputs.model_validate(inputs)
+    wire_finetuning(Config.model_validate(config), fingerprints, generated_queries(fingerprints))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from zenml import pipeline
 
-from pipelines.config import Config
+from pipelines.config import Config, plain
 from pipelines.preflight import Inputs
 from steps.chunks.load_chunks import load_chunks
 from steps.curation.curate_queries import curate_queries
@@ -29,13 +29,17 @@ class Generated(NamedTuple):
 def wire_generation(config: Config, inputs: Inputs) -> Generated:
     """Returns the artifacts of the three steps, wired inside the pipeline that calls this."""
     base = {"base_model": config.training.base_model, "base_model_fingerprint": inputs.base_model}
-    chunks, documents, duplicates, corpus_report = load_chunks(config.source, config.chunks, documents_fingerprint=inputs.documents, **base)
-    generated, _, generation_report = generate_queries(chunks, config.generation, config.seed)
-    queries, rejected, curation_report = curate_queries(generated, chunks, config.filters, **base)
+    chunks, documents, duplicates, corpus_report = load_chunks(
+        plain(config.source), plain(config.chunks), documents_fingerprint=inputs.documents, **base
+    )
+    generated, _, generation_report = generate_queries(chunks, plain(config.generation), config.seed)
+    queries, rejected, curation_report = curate_queries(
+        generated, chunks, [plain(settings) for settings in config.filters], **base
+    )
     return Generated(chunks, documents, duplicates, corpus_report, generation_report, queries, rejected, curation_report)
 
 
 @pipeline(name="generate")
-def generate(config: Config, inputs: Inputs) -> None:
+def generate(config: dict[str, Any], inputs: dict[str, Any]) -> None:
     """Writes queries for the documentation and keeps the good ones."""
-    wire_generation(config, inputs)
+    wire_generation(Config.model_validate(config), Inputs.model_validate(inputs))

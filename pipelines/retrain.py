@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zenml import pipeline
 
 from pipelines.config import Config
@@ -11,6 +13,7 @@ from pipelines.preflight import Inputs
 
 
 @pipeline(name="retrain")
-def retrain(config: Config, inputs: Inputs) -> None:
+def retrain(config: dict[str, Any], inputs: dict[str, Any]) -> None:
     """Writes queries for the documentation, trains on them, and evaluates."""
-    wire_finetuning(config, inputs, wire_generation(config, inputs))
+    settings, fingerprints = Config.model_validate(config), Inputs.model_validate(inputs)
+    wire_finetuning(settings, fingerprints, wire_generation(settings, fingerprints))

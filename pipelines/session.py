@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.config import ROOT, Config
+from pipelines.config import ROOT, Config, plain
 from pipelines.preflight import Inputs
 from steps.errors import InputError
 
@@ -20,8 +19,11 @@ if TYPE_CHECKING:
 _ENVIRONMENT = {
     # Opting in stays possible: a value that the user set is left alone.
     "ZENML_ANALYTICS_OPT_IN": "false",
-    "ZENML_LOGGING_VERBOSITY": "ERROR",
+    # ZenML prints the traceback of a failed step by itself; run.py says it in one line, and the store keeps the whole log.
+    "ZENML_LOGGING_VERBOSITY": "CRITICAL",
+    "ZENML_STORAGE_LOGGING_VERBOSITY": "INFO",
     "ZENML_ENABLE_REPO_INIT_WARNINGS": "false",
+    "ZENML_ENABLE_RICH_TRACEBACK": "false",
     "ZENML_DISABLE_STEP_NAMES_IN_LOGS": "true",
     "AUTO_OPEN_DASHBOARD": "false",
     "TOKENIZERS_PARALLELISM": "false",
@@ -52,16 +54,20 @@ def _run(name: str, config: Config, inputs: Inputs, use_cache: bool) -> Pipeline
     import importlib
 
     from zenml.client import Client
+    from zenml.enums import ExecutionMode
+    from zenml.exceptions import RunInterruptedException, RunStoppedException
     from zenml.utils import source_utils
 
     from pipelines.history import corpus_tag
 
     source_utils.set_custom_source_root(str(ROOT))
-    # ZenML prints the traceback of a failed step by itself; run.py says it in one line instead.
-    logging.getLogger("zenml").setLevel(os.environ["ZENML_LOGGING_VERBOSITY"])
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
-    configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)])
-    response = configured(config=config, inputs=inputs)
+    # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
+    configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)], execution_mode=ExecutionMode.FAIL_FAST)
+    try:
+        response = configured(config=plain(config), inputs=plain(inputs))
+    except (RunInterruptedException, RunStoppedException):
+        raise KeyboardInterrupt from None
     if response is None:
         raise RuntimeError("ZenML returned no run")
     run: PipelineRunResponse = Client().get_pipeline_run(response.id)

@@ -110,7 +110,9 @@ class JsonMaterializer(BaseMaterializer):
 
     def extract_metadata(self, data: dict[str, Any]) -> dict[str, MetadataType]:
         """Returns the top-level plain values, which ZenML can filter by."""
-        return {key: value for key, value in data.items() if isinstance(value, bool | int | float | str) and len(str(value)) < 250}
+        return {
+            key: value for key, value in data.items() if isinstance(value, bool | int | float | str) and len(str(value)) < 250
+        }
 
     def compute_content_hash(self, data: dict[str, Any]) -> str:
         """Returns the sha256 of the canonical JSON."""
@@ -230,7 +232,11 @@ def _column_counts(table: pa.Table, name: str) -> str:
 
 def _nested(value: Any) -> str:
     if isinstance(value, dict):
-        return "<table>" + "".join(f"<tr><th>{_text(key)}</th><td>{_nested(item)}</td></tr>" for key, item in value.items()) + "</table>"
+        return (
+            "<table>"
+            + "".join(f"<tr><th>{_text(key)}</th><td>{_nested(item)}</td></tr>" for key, item in value.items())
+            + "</table>"
+        )
     if isinstance(value, list):
         return "<br>".join(_nested(item) for item in value[:_SAMPLE_ROWS]) + (" …" if len(value) > _SAMPLE_ROWS else "")
     return _text(value)

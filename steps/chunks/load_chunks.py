@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 from zenml import step
 
 from steps.caching import cache_policy
@@ -28,8 +29,8 @@ from steps.tables import to_table
     },
 )
 def load_chunks(
-    source: SourceSettings,
-    settings: ChunkSettings,
+    source: dict[str, Any],
+    settings: dict[str, Any],
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key: the tokenizer measures the chunks)
     documents_fingerprint: str,
@@ -40,8 +41,8 @@ def load_chunks(
     Annotated[dict[str, Any], "corpus_report"],
 ]:
     """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
-    read = read_source(source)
-    result = build_chunks(read.documents, settings, load_tokenizer(base_model))
+    read = read_source(TypeAdapter[SourceSettings](SourceSettings).validate_python(source))
+    result = build_chunks(read.documents, ChunkSettings.model_validate(settings), load_tokenizer(base_model))
     groups = near_duplicate_documents(read.documents)
     documents = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in read.documents]
     duplicates = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pyarrow as pa
+from pydantic import TypeAdapter
 from zenml import step
 
 from steps.caching import cache_policy
@@ -27,7 +28,7 @@ from steps.tables import to_rows, to_table
 def curate_queries(
     generated_queries: pa.Table,
     chunks: pa.Table,
-    filters: list[FilterSettings],
+    filters: list[dict[str, Any]],
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
 ) -> tuple[
@@ -36,6 +37,7 @@ def curate_queries(
     Annotated[dict[str, Any], "curation_report"],
 ]:
     """Returns the queries that pass every filter, the others with the reason, and the keep rates."""
-    result = curate(to_rows(generated_queries, Triplet), to_rows(chunks, Chunk), filters, base_model)
+    settings = TypeAdapter(list[FilterSettings]).validate_python(filters)
+    result = curate(to_rows(generated_queries, Triplet), to_rows(chunks, Chunk), settings, base_model)
     say(f"{len(result.triplets):,} of {generated_queries.num_rows:,} queries kept")
     return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report

@@ -19,15 +19,19 @@ from steps.tables import to_rows
 
 @step(
     cache_policy=cache_policy(__file__),
-    output_materializers={"scores": JsonMaterializer, "scores_per_query": TableMaterializer, "evaluation_details": JsonMaterializer},
+    output_materializers={
+        "scores": JsonMaterializer,
+        "scores_per_query": TableMaterializer,
+        "evaluation_details": JsonMaterializer,
+    },
 )
 def evaluate_model(
     model: ModelDirectory,
     chunks: pa.Table,
     documents: pa.Table,
     duplicates: pa.Table,
-    settings: EvaluationSettings,
-    chunk_settings: ChunkSettings,
+    settings: dict[str, Any],
+    chunk_settings: dict[str, Any],
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
@@ -46,8 +50,8 @@ def evaluate_model(
         chunks=to_rows(chunks, Chunk),
         documents=to_rows(documents, DocumentEntry),
         duplicates=to_rows(duplicates, DuplicateChunk),
-        settings=settings,
-        chunk_settings=chunk_settings,
+        settings=EvaluationSettings.model_validate(settings),
+        chunk_settings=ChunkSettings.model_validate(chunk_settings),
         seed=seed,
         progress=reporter,
     )

@@ -27,7 +27,7 @@ from steps.tables import to_rows, to_table
     },
 )
 def generate_queries(
-    chunks: pa.Table, settings: GenerationSettings, seed: int
+    chunks: pa.Table, settings: dict[str, Any], seed: int
 ) -> tuple[
     Annotated[pa.Table, "generated_queries"],
     Annotated[pa.Table, "unreadable_queries"],
@@ -35,6 +35,12 @@ def generate_queries(
 ]:
     """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir:
-        result = generate(to_rows(chunks, Chunk), settings, seed, Path(cache_dir), reporter("Chunks asked about"))
+        result = generate(
+            to_rows(chunks, Chunk),
+            GenerationSettings.model_validate(settings),
+            seed,
+            Path(cache_dir),
+            reporter("Chunks asked about"),
+        )
     say(f"{len(result.triplets):,} queries for {chunks.num_rows:,} chunks")
     return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report

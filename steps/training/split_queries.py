@@ -26,19 +26,20 @@ def split_queries(
     queries: pa.Table,
     chunks: pa.Table,
     documents: pa.Table,
-    settings: SplitSettings,
-    eval_sets: list[EvalSetSettings],
+    settings: dict[str, Any],
+    eval_sets: list[dict[str, Any]],
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
 ) -> tuple[Annotated[pa.Table, "pairs"], Annotated[dict[str, Any], "split_report"]]:
     """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks."""
+    human = [EvalSetSettings.model_validate(eval_set) for eval_set in eval_sets]
     entries = to_rows(documents, DocumentEntry)
     result = split_pairs(
         to_rows(queries, Triplet),
         to_rows(chunks, Chunk),
-        settings,
+        SplitSettings.model_validate(settings),
         groups={entry.doc_id: entry.group for entry in entries},
-        human_eval=bool(eval_sets),
-        held_out_queries={text for eval_set in eval_sets for text in read_questions(eval_set).values()},
+        human_eval=bool(human),
+        held_out_queries={text for eval_set in human for text in read_questions(eval_set).values()},
     )
     say(", ".join(f"{count:,} {side}" for side, count in result.report["pairs"].items()) + " pairs")
     return to_table(result.pairs, Pair), result.report

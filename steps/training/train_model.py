@@ -26,14 +26,22 @@ from steps.training.train import train_model as train
 def train_model(
     pairs: pa.Table,
     chunks: pa.Table,
-    settings: TrainingSettings,
+    settings: dict[str, Any],
     seed: int,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
 ) -> tuple[Annotated[ModelDirectory, "model"], Annotated[dict[str, Any], "training_record"]]:
     """Returns the model that dev chose and the record of its training; a run that was cut off continues."""
+    training = TrainingSettings.model_validate(settings)
     out = Path(tempfile.mkdtemp(prefix="finetrieve-model-")) / "model"
     result = train(
-        to_rows(pairs, Pair), to_rows(chunks, Chunk), settings, settings.base_model, out, checkpoint_root(), seed, reporter("Training")
+        to_rows(pairs, Pair),
+        to_rows(chunks, Chunk),
+        training,
+        training.base_model,
+        out,
+        checkpoint_root(),
+        seed,
+        reporter("Training"),
     )
     say(f"trained in {result.record['seconds']:.0f} s")
     return ModelDirectory(result.model_dir), result.record
