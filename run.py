@@ -19,25 +19,23 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
     "--config",
     "config_path",
     type=click.Path(path_type=Path),
-    help="A YAML file. Default: configs/default.yaml, which needs nothing.",
+    help="A YAML file. Default: configs/default.yaml.",
 )
 @click.option(
     "--docs",
     type=click.Path(path_type=Path),
-    help="Your documents: a folder, or a JSONL, CSV or Parquet file. Overrides the YAML.",
+    help="Your documents: a folder or a file.",
 )
 @click.option(
     "--eval-set",
     "eval_sets",
     multiple=True,
     metavar="PATH",
-    help="Human questions, a BEIR folder; may be repeated. Overrides the YAML.",
+    help="Human questions: a BEIR folder. Repeatable.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ into this folder.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
-@click.option(
-    "--list", "list_names", is_flag=True, help="Print the pipelines, sources, recipes, filters, losses and arms that exist."
-)
+@click.option("--list", "list_names", is_flag=True, help="Print every name that exists.")
 def main(
     pipeline_name: str | None,
     config_path: Path | None,

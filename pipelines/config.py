@@ -51,7 +51,7 @@ def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...]
 
     Args:
         path: The YAML file. Relative paths inside it are looked up beside it, then in the working directory.
-        docs: Documents that replace the file's source. Without `eval_sets` its evaluation sets go too: they ask about other documents.
+        docs: Documents that replace the file's source. The file's evaluation sets go too: they ask about other documents.
         eval_sets: Evaluation sets that replace the file's.
 
     Raises:

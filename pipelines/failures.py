@@ -8,11 +8,12 @@ import os
 
 def explain(error: BaseException) -> str:
     """Returns one line for an error: what happened and, where we know it, what to do."""
+    again = "run the same command again: finished steps are kept"
     for cause in _causes(error):
         if (isinstance(cause, OSError) and cause.errno == errno.ENOSPC) or "database or disk is full" in str(cause):
-            return "the disk is full. Nothing is half-written; free some space and run the same command again: finished steps are kept."
+            return f"the disk is full. Nothing is half-written; free some space and {again}."
         if isinstance(cause, MemoryError) or "out of memory" in str(cause).lower():
-            return "out of memory. Lower training.batch_size or chunks.max_tokens and run the same command again: finished steps are kept."
+            return f"out of memory. Lower training.batch_size or chunks.max_tokens and {again}."
         if isinstance(cause, PermissionError):
             return f"no permission to use '{cause.filename}'. Check its owner and mode."
     text = " ".join(str(error).split()) or type(error).__name__

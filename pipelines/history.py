@@ -42,7 +42,7 @@ def trained_model(inputs: Inputs) -> ArtifactVersionResponse:
     run = _last_run(inputs, "train_model")
     if run is None:
         raise InputError(
-            "No model was trained on these documents yet. Set evaluation.model to a directory or a Hub id, or run --pipeline retrain first."
+            "No model was trained on these documents yet. Run --pipeline retrain first, or set evaluation.model to a directory."
         )
     return _outputs(run.steps["train_model"])["model"]
 

@@ -25,6 +25,7 @@ _BATCH_ROWS = 65_536
 _SAMPLE_ROWS = 25
 _SHOWN_COUNTS = 12
 _CLIP = 400
+_METADATA_LENGTH = 250
 
 _STYLE = (
     "<style>:root{color-scheme:light dark}body{font:14px/1.45 system-ui,sans-serif;margin:1rem}"

@@ -34,6 +34,7 @@ def generate_queries(
     Annotated[dict[str, Any], "generation_report"],
 ]:
     """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
+    recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir:
         result = generate(
             to_rows(chunks, Chunk),
