@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
-from steps.evaluation.eval_sets import check_eval_set
-from steps.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 
 from pipelines.config import Config
 from steps.chunks.sources import check_source, fingerprint
 from steps.errors import InputError
+from steps.evaluation.eval_sets import check_eval_set
+from steps.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from steps.retrieval.encoder import check_base_model, model_fingerprint
 
 LATEST = "latest"

@@ -36,12 +36,6 @@ def generate_queries(
     """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
     recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir:
-        result = generate(
-            to_rows(chunks, Chunk),
-            GenerationSettings.model_validate(settings),
-            seed,
-            Path(cache_dir),
-            reporter("Chunks asked about"),
-        )
+        result = generate(to_rows(chunks, Chunk), recipes, seed, Path(cache_dir), reporter("Chunks asked about"))
     say(f"{len(result.triplets):,} queries for {chunks.num_rows:,} chunks")
     return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report
