@@ -1,0 +1,81 @@
+"""Bytes of unknown origin made text: byte order marks, UTF-8, and a guess for everything else."""
+
+from __future__ import annotations
+
+import codecs
+
+SNIFFED_BYTES = 8192
+GUESSED_BYTES = 1 << 16
+MAGIC = {
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "a ZIP archive or an office document",
+    b"\x89PNG": "a PNG picture",
+    b"GIF8": "a GIF picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x1f\x8b": "gzip data",
+    b"PAR1": "Parquet data",
+    b"\x7fELF": "a program",
+    b"SQLite format 3": "an SQLite database",
+}
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def binary_kind(head: bytes) -> str | None:
+    """Returns what a file is when its first bytes are not text, in words, or None for text."""
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    if _marked_encoding(head) or _utf16_without_mark(head):
+        return None
+    if b"\x00" in head:
+        return "binary data"
+    control = sum(byte < 32 and byte not in b"\t\n\r\f\x08\x1b" for byte in head)
+    return "binary data" if control > len(head) * 0.1 else None
+
+
+def decode(data: bytes) -> str:
+    """Returns the text of `data` with `\\n` line ends; what cannot be decoded becomes a replacement mark."""
+    return _decoded(data).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").replace("\x0c", "\n")
+
+
+def guessed_encoding(head: bytes) -> str:
+    """Returns the likely encoding of a text that begins with `head` and is not UTF-8."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(head[:GUESSED_BYTES]).best()
+    # A few accents in otherwise plain English are too little to go on: a Western guess is then the likeliest.
+    if best is None or not best.encoding or best.encoding == "ascii":
+        return "cp1252"
+    return best.encoding
+
+
+def _decoded(data: bytes) -> str:
+    marked = _marked_encoding(data)
+    if marked:
+        return data.decode(marked, errors="replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start > GUESSED_BYTES or (error.end >= len(data) - 3 and error.start > 0):
+            return data.decode("utf-8", errors="replace")
+    return data.decode(_utf16_without_mark(data[:SNIFFED_BYTES]) or guessed_encoding(data), errors="replace")
+
+
+def _marked_encoding(data: bytes) -> str | None:
+    return next((encoding for mark, encoding in BYTE_ORDER_MARKS if data.startswith(mark)), None)
+
+
+def _utf16_without_mark(head: bytes) -> str | None:
+    """Western text in UTF-16 has a zero in nearly every other byte."""
+    if len(head) < 16:
+        return None
+    even, odd = head[0::2].count(0) / len(head) * 2, head[1::2].count(0) / len(head) * 2
+    if odd > 0.7 and even < 0.1:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.7 and odd < 0.1 else None
