@@ -6,8 +6,21 @@ import re
 from dataclasses import dataclass, field
 
 from steps.generation.passages import Passage
+from steps.generation.rules.api import api_name, name_candidates, summary_candidates
+from steps.generation.rules.clauses import clause_candidates
+from steps.generation.rules.gate import normalised, reject_reason
+from steps.generation.rules.headings import heading_candidates, readable_title, topic_of
+from steps.generation.rules.labels import label_candidates
+from steps.generation.rules.phrasing import Candidate, content_words, renderings, stable
+from steps.generation.rules.prose import Unit, looks_english, plain, sentences, units
+from steps.generation.rules.sentences import Context, sentence_candidates
 
-VERSION = "0"
+VERSION = "1"
+SPARE = 3
+"""More queries than asked for are handed on, since some turn out to be asked of many chunks."""
+_REJECTS = 12
+_INSTRUCTIONAL = re.compile(r"\b(?:you|your|you're)\b|^(?:To |Use |Set |Select |Tap |Click |Run |Create |Add |Choose )", re.I | re.M)
+_UI = re.compile(r"\b(?:tap|click|menu|screen|button|settings|tab|dashboard|page|swipe|toggle|icon)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +34,101 @@ class Written:
 
 
 def written_queries(passage: Passage, seed: int, queries_per_chunk: int) -> Written:
-    """Returns the queries of a passage, best first."""
-    topic = passage.section.split(" > ")[-1] or passage.title
-    queries = []
-    for match in re.finditer(r"\b(?:To|you can) ([a-z]+ [^.,:;]{3,60})[.,]", passage.text):
-        queries.append((f"How do I {match[1].strip()}?".replace("your", "my"), "how_to"))
-    if topic:
-        queries.append((f"What is {topic}?", "what_is"))
-    return Written(queries[: queries_per_chunk + seed * 0])
+    """Returns the queries of a passage, best first, up to a few more than `queries_per_chunk`, and what the gate dropped."""
+    text = plain(passage.text)
+    if not looks_english(text):
+        return Written(rejects=[])
+    candidates = sorted(_candidates(passage, text), key=lambda candidate: -candidate.score)
+    return _selected(candidates, passage, seed, queries_per_chunk + SPARE)
+
+
+def _candidates(passage: Passage, text: str) -> list[Candidate]:
+    title = readable_title(passage.title)
+    heading = readable_title(passage.section.split(" > ")[-1]) if passage.section else ""
+    short = api_name(passage.title)
+    topic = short or topic_of(heading) or topic_of(title)
+    instructional = bool(short) or bool(_INSTRUCTIONAL.search(passage.text))
+    ui = bool(_UI.search(text))
+    found: list[Candidate] = []
+    if short:
+        found += name_candidates(short, -1) if passage.opens_document else []
+    elif title and passage.opens_document:
+        found += heading_candidates(title, "", -1, text, instructional, ui)
+    if heading and heading != title and passage.opens_section:
+        found += heading_candidates(heading, title if not short else short, -2, text, instructional, ui)
+    library = passage.title.split(".")[0] if short and "." in passage.title else ""
+    for place, unit in enumerate(units(passage.text, passage.title)):
+        context = Context(topic, place, instructional, ui)
+        if short and place == 0 and unit.kind == "sentence" and passage.opens_document:
+            found += summary_candidates(unit.text, short, library, context)
+            continue
+        found += _unit_candidates(unit, context, passage.title if short else "", short, text)
+    return found
+
+
+def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: str) -> list[Candidate]:
+    if unit.kind == "heading":
+        return heading_candidates(readable_title(unit.text), context.topic, context.unit, text, context.instructional, "ui" in context.tags)
+    if unit.kind in {"label", "parameter", "row"}:
+        return label_candidates(unit, context, api, short)
+    found = sentence_candidates(unit.text, context)
+    if not context.instructional or not found:
+        found += clause_candidates(unit.text, context)
+    return found
+
+
+def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: int) -> Written:
+    own = frozenset(normalised(sentence) for sentence in sentences(plain(passage.text)))
+    written = Written()
+    pool: list[tuple[Candidate, list[tuple[str, str]]]] = []
+    seen: set[str] = set()
+    for candidate in candidates:
+        if candidate.phrase.casefold() in seen and candidate.kind != "ready":
+            continue
+        seen.add(candidate.phrase.casefold())
+        good = []
+        for query, style in renderings(candidate, seed, passage.id):
+            reason = reject_reason(query, own)
+            if reason is None:
+                good.append((query, style))
+            elif len(written.rejects) < _REJECTS and not good:
+                written.rejects.append((query, reason))
+        if good:
+            pool.append((candidate, good))
+    _pick(pool, written, seed, passage.id, wanted)
+    return written
+
+
+def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written, seed: int, key: str, wanted: int) -> None:
+    """Takes the best query again and again, where content, units and styles that were taken already count against it."""
+    taken: list[frozenset[str]] = []
+    styles: dict[str, int] = {}
+    used: dict[int, int] = {}
+    asked: set[str] = set()
+    forms_left = [list(good) for _, good in pool]
+    units_used: dict[int, int] = {}
+    while len(written.queries) < wanted:
+        best: tuple[float, int] | None = None
+        for place, (candidate, _) in enumerate(pool):
+            if not forms_left[place] or used.get(place, 0) >= 2:
+                continue
+            words = content_words(candidate.phrase)
+            overlap = max((len(words & other) / max(len(words | other), 1) for other in taken), default=0.0)
+            worth = candidate.score - 0.5 * overlap - 0.12 * units_used.get(candidate.unit, 0) - 0.3 * used.get(place, 0)
+            worth += stable("tie", seed, key, candidate.phrase) % 100 / 2500
+            if best is None or worth > best[0]:
+                best = (worth, place)
+        if best is None or best[0] < 0.1:
+            return
+        place = best[1]
+        candidate = pool[place][0]
+        form = min(range(len(forms_left[place])), key=lambda n: (styles.get(forms_left[place][n][1], 0) * 1.0 + n * 0.7))
+        query, style = forms_left[place].pop(form)
+        used[place] = used.get(place, 0) + 1
+        if query.casefold() in asked:
+            continue
+        asked.add(query.casefold())
+        written.queries.append((query, style))
+        styles[style] = styles.get(style, 0) + 1
+        units_used[candidate.unit] = units_used.get(candidate.unit, 0) + 1
+        taken.append(content_words(candidate.phrase))

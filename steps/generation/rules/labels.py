@@ -1,0 +1,110 @@
+"""What labelled explanations ask: menu entries of manuals, options, parameters of docstrings, rows of tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from steps.generation.rules.grammar import is_code, is_word, starts_imperative, third_person_base, words_of
+from steps.generation.rules.lexicon import EMPTY_HEADINGS, FUNCTION_WORDS, QUESTION_WORDS
+from steps.generation.rules.phrases import lower_first, noun_phrase, verb_phrase, without_asides
+from steps.generation.rules.phrasing import OPTION_FORMS, Candidate, Form, says_enough
+from steps.generation.rules.prose import Unit
+from steps.generation.rules.sentences import Context, sentence_candidates
+
+_ON_OFF = re.compile(r"^(?:enable|turn on|activate|allow|when (?:enabled|activated|on)|enable or disable|turn .{2,30} on)\b", re.I)
+_QUANTITY = re.compile(r"^(?:the |an? )?(?:\w+ ){0,2}(?:number|maximum|minimum|size|name|path|amount|length|fraction|proportion|degree|rate|percentage|list|type|strength|tolerance|seed|width|height|order)\b", re.I)
+_WHETHER = re.compile(r"^(?:whether(?: or not)? to|if true,?|if set,?|set to true to|flag to|used to|controls whether to|determines whether to|specifies whether to)\s+(.+)$", re.I)
+
+
+def label_candidates(unit: Unit, context: Context, api: str, short: str) -> list[Candidate]:
+    """Returns what a label, parameter or table row is asked about; `api` is the object that it belongs to, if any, `short` its last name."""
+    name = without_asides(unit.name).strip("`* ")
+    if not name or name.lower() in EMPTY_HEADINGS or len(name.split()) > 6:
+        return sentence_candidates(unit.text, context)
+    if unit.kind == "parameter" or (api and is_code(name)):
+        return list(_parameter(name, unit, context, short))
+    return [*_explained(unit.text, context), *_named(name, unit, context)]
+
+
+def _explained(text: str, context: Context) -> Iterator[Candidate]:
+    """The explanation as a wish: `Select a memory location` -> select a memory location."""
+    words = words_of(text)
+    action = re.sub(r"^(?:tap|click|press|enable|use|select|turn on) (?:this )?(?:feature |option )?to\s+", "", text, flags=re.I)
+    if action != text or starts_imperative(words):
+        yield from context.action(lower_first(action), 0.92)
+    elif words and (base := third_person_base(words[0])) and len(words) > 2 and not starts_imperative(words):
+        yield from context.action(" ".join([base, *text.split()[1:]]), 0.86)
+    else:
+        yield from sentence_candidates(text, context)
+
+
+def _named(name: str, unit: Unit, context: Context) -> Iterator[Candidate]:
+    """The label as something to do or to know about."""
+    words = words_of(name)
+    if words and words[0].lower() in QUESTION_WORDS or not words:
+        return
+    if starts_imperative(words, heading=True):
+        yield from context.action(lower_first(name), 0.88)
+        return
+    if not all(is_word(word) or is_code(word) or word[0].isdigit() for word in words) or (len(words) == 1 and not says_enough(name)):
+        return
+    phrase = noun_phrase(name, "", 6)
+    if not phrase or words[0].lower() in FUNCTION_WORDS - {"always", "all", "no", "do", "my", "on", "off"}:
+        return
+    forms = OPTION_FORMS if context.instructional else (("what_is", "What {be} {p}?", 10), ("what_is", "What is meant by {p}?", 3))
+    if _ON_OFF.match(unit.text):
+        forms = (*forms, ("how_to", "How do I turn on {p}?", 12), ("how_to", "How can I enable {p}?", 8), ("how_to", "How do I turn {p} on or off?", 5))
+    where = _belongs_to(name, context.topic)
+    yield Candidate("thing", phrase, 0.8 if len(words) > 1 else 0.7, context.unit, forms, where)
+
+
+def _belongs_to(name: str, topic: str) -> str:
+    """A single common word says little without what it belongs to."""
+    if len(name.split()) > 1 or not topic or topic.lower() in name.lower() or name.lower() in topic.lower() or len(topic.split()) > 4:
+        return ""
+    return f"in {topic}"
+
+
+def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[Candidate]:
+    """A parameter by what it is for, and now and then by its name."""
+    text = re.sub(r"^(?:optional|required)[.,;:]?\s+", "", without_asides(unit.text), flags=re.I)
+    of = f" in {short}" if short and short.lower() not in name.lower() else ""
+    if match := _WHETHER.match(text):
+        phrase = verb_phrase(match[1] if not third_person_base(match[1].split()[0]) else _based(match[1]), context.topic)
+        if phrase:
+            forms: list[Form] = [
+                ("parameter", f"Can I {phrase}{of}?", 6), ("parameter", f"How do I {phrase}{of}?", 8),
+                ("parameter", f"Which option of {short} makes it {phrase}?" if short and False else "", 0),
+            ]  # fmt: skip
+            yield context.ready(forms, phrase, 0.84)
+    elif _QUANTITY.match(text) and (thing := noun_phrase(text, context.topic, 8)):
+        thing = lower_first(thing)
+        thing = thing if thing.split()[0] in {"the", "a", "an"} else f"the {thing}"
+        forms = [
+            ("parameter", f"How do I set {thing}{of}?", 8),
+            ("parameter", f"How can I change {thing}{of}?", 6),
+            ("parameter", f"Which parameter controls {thing}{of}?", 6),
+            ("parameter", f"How do I choose {thing}{of}?", 2),
+        ]
+        yield context.ready(forms, thing, 0.85)
+    elif starts_imperative(words_of(text)):
+        yield from context.action(lower_first(text), 0.8)
+    elif text and third_person_base(text.split()[0].lower()) and len(text.split()) > 2:
+        yield from context.action(_based(text), 0.78)
+    if short or len(name) > 3:
+        the = f"{name} of {short}" if short else f"the {name} parameter"
+        named: list[Form] = [
+            ("parameter", f"What does the {name} parameter{' of ' + short if short else ''} do?", 8),
+            ("parameter", f"What is {name}{of}?", 5),
+            ("parameter", f"What should I set {name} to{of}?", 3),
+            ("parameter", f"How do I use {the}?", 2),
+        ]
+        if re.search(r"\bdefaults?\b", f"{unit.note} {unit.text}", re.I):
+            named.append(("default", f"What is the default value of {name}{of}?", 3))
+        yield context.ready(named, f"{name} {short}", 0.62)
+
+
+def _based(text: str) -> str:
+    first, _, rest = text.partition(" ")
+    return f"{third_person_base(first.lower()) or first} {rest}"
