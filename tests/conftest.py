@@ -1,0 +1,48 @@
+"""Fixtures that every test may use: a ZenML of its own, and the command line as a person runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def own_home(tmp_path: Path) -> dict[str, str]:
+    """An environment in which ZenML, caches and the home directory are under `tmp_path`."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "ZENML_CONFIG_PATH": str(home / "zenml"),
+        "ZENML_LOCAL_STORES_PATH": str(home / "zenml-stores"),
+    }
+
+
+@pytest.fixture
+def command(own_home: dict[str, str]) -> RunCommand:
+    """Runs `python run.py ...` as a person would, in an environment of its own."""
+
+    def run(*arguments: str | Path, root: Path = ROOT, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(root / "run.py"), *map(str, arguments)],
+            env={**own_home, **environment},
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
