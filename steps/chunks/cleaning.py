@@ -13,6 +13,8 @@ from steps.chunks.markdown import code_lines, fenced
 MAX_FRONT_MATTER = 20_000
 """Characters; what is longer is no front matter."""
 MAX_TITLE_WORDS = 25
+MIN_DESCRIPTION_WORDS = 3
+"""A front matter's description with fewer repeats the title."""
 
 HTML_TAGS = (
     "a abbr address article aside audio b big blockquote br button caption center cite code col colgroup dd del details dfn div dl dt em "
@@ -58,6 +60,7 @@ BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 CONTENTS_HEADING = re.compile(r"^(?:table of )?contents?$|^on this page$|^in this (?:page|article|section)$|^toc$", re.IGNORECASE)
+SURELY_MARKDOWN = re.compile(r"^#{2,6} \S|^\s*(?:```|~~~)|\]\(|^\|[ :|-]+\|\s*$|\A#{1,6} \S|^<(?:p|div|table|ul|h\d|pre)\b", re.MULTILINE)
 LIST_MARKER = re.compile(r"^\s*(?:>\s*)*(?:[*+-]|\d{1,3}[.)])\s+")
 HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 ADMONITION = re.compile(r"^(\s*)(?:!!!|\?\?\?\+?|===\+?!?)\s+(?:[\w\- ]+?)?\s*(?:\"([^\"]*)\")?\s*$")
@@ -89,17 +92,20 @@ def clean_markdown(text: str) -> CleanPage:
 def clean_rows_text(text: str) -> str:
     """Returns clean Markdown for a text of unknown kind, such as a row of a table: Markdown, or plain with a stray `#` or `<`."""
     body = _drop_box_drawing(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not SURELY_MARKDOWN.search(body):
+        return clean_plain(body)
     return tidy(_outside_code(body, _clean_prose, indented_code=False))
 
 
 def clean_plain(text: str) -> str:
-    """Returns plain text as Markdown that means the same: nothing in it is a heading, and underlined titles become headings."""
+    """Returns plain text as Markdown that means the same: a `#` starts a comment in it rather than a heading."""
     lines = _drop_box_drawing(text).split("\n")
-    return tidy("\n".join(f"\\{line}" if HEADING.match(line) else line.lstrip() if line.startswith("    ") else line for line in lines))
+    kept = [line for line in lines if not BOILERPLATE.match(line)]
+    return tidy("\n".join(_plain_line(line) for line in kept))
 
 
 def split_front_matter(text: str) -> tuple[str, str]:
-    """Returns the title that YAML or TOML front matter gives (or an empty string) and the text after it."""
+    """Returns the title that YAML or TOML front matter gives (or an empty string) and the text after it, a description in front."""
     text = text.lstrip("\ufeff\n ")
     for fence in ("---", "+++"):
         if not text.startswith(fence + "\n"):
@@ -110,7 +116,9 @@ def split_front_matter(text: str) -> tuple[str, str]:
         head = text[len(fence) + 1 : end.start()]
         if fence == "---" and head.strip() and not re.search(r"^[\w\"'-]+\s*:", head, re.MULTILINE):
             continue
-        return _front_matter_title(head, fence), text[end.end() :].lstrip("\n")
+        title, description = _front_matter_words(head, fence)
+        body = text[end.end() :].lstrip("\n")
+        return title, f"{description}\n\n{body}" if len(description.split()) >= MIN_DESCRIPTION_WORDS else body
     return "", text
 
 
@@ -156,17 +164,21 @@ def tidy(text: str) -> str:
 # 1. Whole text: what has to be seen before the Markdown parser.
 
 
-def _front_matter_title(head: str, fence: str) -> str:
-    if fence == "+++":
-        match = re.search(r"^title\s*=\s*[\"'](.+)[\"']\s*$", head, re.MULTILINE)
-        return plain_words(match[1]) if match else ""
-    try:
-        fields = yaml.safe_load(head)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        match = re.search(r"^title\s*:\s*(.+)$", head, re.MULTILINE)
-        return plain_words(match[1].strip("\"' ")) if match else ""
-    title = fields.get("title") if isinstance(fields, dict) else None
-    return plain_words(str(title)) if isinstance(title, str | int | float) else ""
+def _front_matter_words(head: str, fence: str) -> tuple[str, str]:
+    """Returns title and description."""
+    fields: object = None
+    if fence == "---":
+        try:
+            fields = yaml.safe_load(head)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            fields = None
+    if not isinstance(fields, dict):
+        fields = dict(re.findall(r"^(title|description)\s*[:=]\s*[\"']?(.+?)[\"']?\s*$", head, re.MULTILINE))
+    title, description = fields.get("title"), fields.get("description")
+    return (
+        plain_words(str(title)) if isinstance(title, str | int | float) else "",
+        " ".join(description.split()) if isinstance(description, str) else "",
+    )
 
 
 def _opened_admonitions(text: str) -> str:
@@ -348,6 +360,13 @@ def _clean_words(text: str) -> str:
     text = re.sub(r"\\([_*\[\]()#+.!<>|~`\"'-])", r"\1", text)
     lines = [_tidy_line(line) for line in text.split("\n")]
     return "\n".join(lines)
+
+
+def _plain_line(line: str) -> str:
+    line = line.lstrip() if line.startswith("    ") else line
+    if HEADING.match(line):
+        line = line.lstrip("# ")
+    return WIDE_GAP.sub(" ", BARE_URL.sub(lambda match: _short_url(match[1]), line))
 
 
 def _tidy_line(line: str) -> str:

@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,10 +34,25 @@ Row = dict[str, Any]
 class ColumnSettings(Protocol):
     """The part of a source's settings that says which columns to read."""
 
-    text_column: str | list[str] | None
-    title_column: str | None
-    url_column: str | None
-    id_column: str | None
+    @property
+    def text_column(self) -> str | list[str] | None:
+        """One column or several."""
+        ...
+
+    @property
+    def title_column(self) -> str | None:
+        """The title's."""
+        ...
+
+    @property
+    def url_column(self) -> str | None:
+        """Where the document is found."""
+        ...
+
+    @property
+    def id_column(self) -> str | None:
+        """The document's name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,9 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class _RawRow:
+class RawRow:
+    """A row as its columns hold it, before cleaning."""
+
     place: str
     """`corpus.jsonl, line 3`"""
     id: str
@@ -96,7 +113,7 @@ class Files:
             raise InputError(f"Cannot read '{path}' as a table: expected a file that ends in {', '.join(TABLE_SUFFIXES)}.")
         return [path]
 
-    def _rows(self) -> Iterator[_RawRow]:
+    def _rows(self) -> Iterator[RawRow]:
         yield from raw_rows(self._paths, self.settings)
 
 
@@ -113,27 +130,39 @@ def files_fingerprint(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def raw_rows(paths: Sequence[Path], settings: ColumnSettings) -> Iterator[_RawRow]:
+def raw_rows(paths: Sequence[Path], settings: ColumnSettings) -> Iterator[RawRow]:
     """Yields the rows of the tables with what their columns hold.
 
     Raises:
         InputError: A file is unreadable or invalid, a column is missing, or an id is given to two rows.
     """
-    places: dict[str, str] = {}
+    first: dict[str, str] = {}
     for path in paths:
         columns: Columns | None = None
         for place, row in table_rows(path):
             if columns is None or not set(columns.text) <= row.keys():
-                columns = find_columns(list(row), settings, str(path))
-            raw = _raw_row(place, row, columns)
+                columns = find_columns(list(row), settings, place)
+            raw = raw_row(place, row, columns)
             if columns.id is not None:
-                if raw.id in places:
-                    raise InputError(f"Duplicate id '{raw.id}': {places[raw.id]} and {place}. Each document needs an id of its own.")
-                places[raw.id] = place
+                _refuse_duplicate(raw, first)
             yield raw
 
 
-def documents_of_rows(rows: Sequence[_RawRow]) -> SourceRead:
+def unique_ids(rows: Iterable[RawRow]) -> Iterator[RawRow]:
+    """Yields the rows; raises `InputError` for the second row with the same id."""
+    first: dict[str, str] = {}
+    for row in rows:
+        _refuse_duplicate(row, first)
+        yield row
+
+
+def _refuse_duplicate(row: RawRow, first: dict[str, str]) -> None:
+    if row.id in first:
+        raise InputError(f"Duplicate id '{row.id}': {first[row.id]} and {row.place}. Each document needs an id of its own.")
+    first[row.id] = row.place
+
+
+def documents_of_rows(rows: Sequence[RawRow]) -> SourceRead:
     """Returns a document for each row, cleaned, and the rows without text or with the text of an earlier one."""
     repeated = _titles_repeated(rows)
     documents: list[Document] = []
@@ -305,14 +334,19 @@ def _tables_in(folder: Path) -> list[Path]:
     return tables
 
 
-def _raw_row(place: str, row: Row, columns: Columns) -> _RawRow:
+def raw_row(place: str, row: Row, columns: Columns) -> RawRow:
+    """Returns what the columns of a row hold, as text; without an id column its id is a hash of that.
+
+    Raises:
+        InputError: The id is empty.
+    """
     text = "\n\n".join(part for name in columns.text if (part := _text(row.get(name))))
     title = _text(row.get(columns.title)) if columns.title else ""
     url = _text(row.get(columns.url)) if columns.url else ""
     identity = _text(row.get(columns.id)) if columns.id else _content_id(title, url, text)
     if not identity:
         raise InputError(f"{place}: the id column '{columns.id}' is empty. Each document needs an id of its own.")
-    return _RawRow(place, identity, title, url, text)
+    return RawRow(place, identity, title, url, text)
 
 
 def _text(value: Any) -> str:
@@ -329,17 +363,18 @@ def _content_id(title: str, url: str, text: str) -> str:
     return "row-" + hashlib.sha256("\0".join((title, url, text)).encode()).hexdigest()[:16]
 
 
-def _title_and_source(row: _RawRow, text: str) -> tuple[str, str]:
+def _title_and_source(row: RawRow, text: str) -> tuple[str, str]:
     """Returns a title for people, made of the URL where the row has no better one, and where the row comes from."""
     link = next((value for value in (row.title, row.url) if "://" in value and " " not in value), "")
     source = row.url or link or row.place
     if row.title and row.title != link:
         title = plain_words(row.title)
         return (readable_name(title) if "/" in title and " " not in title else title), source
-    return first_heading(text) or (readable_name(row.url or link) if row.url or link else ""), source
+    link = row.url or link
+    return (readable_name(link) if link else first_heading(text)), source
 
 
-def _titles_repeated(rows: Sequence[_RawRow]) -> bool:
+def _titles_repeated(rows: Sequence[RawRow]) -> bool:
     titled = [row for row in rows if row.title and len(row.text) > len(row.title)]
     repeating = sum(row.text[: len(row.title)].lower() == row.title.lower() for row in titled)
     return len(titled) > 0 and repeating >= REPEATED_TITLE_SHARE * len(titled)

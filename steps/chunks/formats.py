@@ -35,7 +35,7 @@ SITE_ELEMENTS = (
     "[role=navigation], [role=search], [role=banner], [role=contentinfo], [role=complementary], [aria-hidden=true], [hidden], "
     ".headerlink, .breadcrumb, .breadcrumbs, .toctree-wrapper, .toc, #toc, .table-of-contents, .sidebar, .sphinxsidebar, .related, .linenos, "
     ".prev-next-area, .prev-next-footer, .pagination, .pagination-nav, .edit-this-page, .theme-edit-this-page, .cookie-banner, .skip-link, "
-    ".viewcode-link, .copybtn, .hash-link, .md-source-file"
+    ".footnote-reference, .viewcode-link, .copybtn, .hash-link, .md-source-file"
 )
 MAX_OUTPUT_CHARACTERS = 300
 """Longer outputs of a notebook's cell are results rather than documentation."""
@@ -73,6 +73,8 @@ def html_page(html: str) -> CleanPage:
     for header in soup.select("body > header, .site-header, .navbar, header.md-header"):
         header.decompose()
     _remove(soup, SITE_ELEMENTS)
+    for literal in soup.select("span.literal, tt"):  # As docutils and old Sphinx write `code`.
+        literal.name = "code"
     page = clean_markdown(_markdown_of(_main_content(soup)))
     heading = first_heading(page.text) or page.title
     return CleanPage(heading or plain_words(re.split(r"\s+[—|·»]\s+|\s+-\s+(?=[^-]*$)", title)[0]), page.text, page.contents_only)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,12 @@ PLACE_SHARE = 3
 """Title and section get at most one in so many of a passage's tokens; the outermost headings go first."""
 MIN_ROOM = 16
 """Tokens of text that a passage always has room for."""
-CODE_PIECE = 0.999
+CAPACITY_STEP = 8
+"""Tokens: splitters are made for multiples of it, since making one takes 20 ms."""
 AFTER_LEAD_IN, INSIDE_CODE, INSIDE_PARAGRAPH, BETWEEN_ITEMS = 0.6, 0.3, 0.12, 0.04
 """What a cut costs at each place, in the unit of a passage's squared emptiness (0..1)."""
+LEAD = re.compile(r"(?:[-*+]\s+|\d+[.)]\s+)?(\*\*[^*\n]{1,60}\*\*|`[^`\n]{1,60}`(?=\s*[:(-]))")
+"""A term at the beginning of a paragraph or list item that the rest of it explains."""
 SENTENCE_END = re.compile(r"(?<=[.!?:])[\"')\]*_`]*\s+(?=[\"'(\[*_`]*[A-Z0-9])")
 
 
@@ -32,6 +35,8 @@ class Passage:
     title: str
     section: str
     text: str
+    place: str
+    """Title and section as they stand in front of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,9 @@ class Unit:
     cut_cost: float = 0.0
     """Of a cut right before this unit."""
     prose: bool = True
+    """Whether its last sentence may be repeated in the next passage."""
+    lead: str = ""
+    """What the paragraph that it continues is about, from the paragraph's beginning: `**eps** (float)`."""
 
 
 def sections(text: str, title: str) -> list[Section]:
@@ -97,7 +105,9 @@ class PassageSplitter:
 
     def count(self, texts: list[str]) -> list[int]:
         """Returns the tokens of each text without the special ones that the model adds."""
-        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False)]
+        if len(texts) == 1:  # A batch of one costs three times as much.
+            return [len(self._tokenizer.encode(texts[0], add_special_tokens=False).ids)]
+        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
     def count_embedded(self, texts: list[str]) -> list[int]:
         """Returns the tokens of each text as the model reads it, special ones included."""
@@ -179,7 +189,7 @@ class PassageSplitter:
             return
         (size,) = self.count([text])
         if size <= room:
-            yield Unit(text, size, prose=block.kind in ("paragraph", "item"))
+            yield Unit(text, size, prose=block.kind == "paragraph")
         elif block.kind == "code":
             yield from self._code_units(text, block, room)
         elif block.kind == "table":
@@ -192,9 +202,9 @@ class PassageSplitter:
     def _child_units(self, block: Block, lines: list[str], room: int) -> Iterator[Unit]:
         """Yields the units of a list's items or of what is in an item or a quote; the marker stays with the first."""
         for index, child in enumerate(block.children):
-            for unit in self._block_units(child, lines, room):
-                if block.kind == "list" and index:
-                    yield Unit(unit.text, unit.n_tokens, "\n", max(unit.cut_cost, BETWEEN_ITEMS), unit.prose)
+            for part, unit in enumerate(self._block_units(child, lines, room)):
+                if block.kind == "list" and index and not part:
+                    yield replace(unit, joint="\n", cut_cost=BETWEEN_ITEMS)
                 else:
                     yield unit
 
@@ -230,6 +240,7 @@ class PassageSplitter:
     def _sentence_units(self, text: str, room: int) -> Iterator[Unit]:
         """Yields the sentences of a paragraph, cut further only where one does not fit."""
         text = re.sub(r"\s*\n\s*", " ", text)
+        lead = LEAD.match(text)
         sentences = [part for part in SENTENCE_END.split(text) if part.strip()]
         for index, (sentence, size) in enumerate(zip(sentences, self.count(sentences), strict=True)):
             pieces = [(sentence, size)]
@@ -238,18 +249,20 @@ class PassageSplitter:
                 pieces = list(zip(cut, self.count(cut), strict=True))
             for part, (piece, n_tokens) in enumerate(pieces):
                 first = index == 0 and part == 0
-                yield Unit(piece, n_tokens, "\n\n" if first else " ", 0.0 if first else INSIDE_PARAGRAPH)
+                if first:
+                    yield Unit(piece, n_tokens)
+                else:
+                    yield Unit(piece, n_tokens, " ", INSIDE_PARAGRAPH, lead=lead[1] if lead else "")
 
     def _cut(self, text: str, capacity: int, whole_lines: bool = False) -> list[str]:
         """Returns pieces of at most `capacity` tokens from the library's splitter: at lines, sentences, words, in that order."""
-        splitter: TextSplitter = self._splitter(capacity, whole_lines)
+        splitter: TextSplitter = self._splitter(max(capacity // CAPACITY_STEP, 1) * CAPACITY_STEP, whole_lines)
         return [piece for piece in splitter.chunks(text) if piece.strip()]
 
     def _new_splitter(self, capacity: int, whole_lines: bool) -> TextSplitter:
         from semantic_text_splitter import TextSplitter
 
-        room = max(1, capacity + self._special)
-        return TextSplitter.from_huggingface_tokenizer(self._tokenizer, room, trim=not whole_lines)
+        return TextSplitter.from_huggingface_tokenizer(self._tokenizer, capacity, trim=not whole_lines)
 
     # 4. Packing: units into passages that are evenly full, cut where a cut costs least.
 
@@ -265,10 +278,13 @@ class PassageSplitter:
             before = group
 
     def _carried(self, before: list[Unit], group: list[Unit], room: int) -> list[Unit]:
-        """Returns the last sentence or sentences of the passage before, when they are prose and there is room for them."""
+        """Returns what a passage repeats of the one before, where there is room: what the cut paragraph is about, its last sentences."""
         free = min(self._overlap, room - sum(unit.n_tokens for unit in group))
         if not before or free <= 0 or not before[-1].prose or not group[0].prose:
             return []
+        if group[0].lead:
+            lead = f"{group[0].lead} ..."
+            return [Unit(lead, 0)] if self.count([lead])[0] <= free else []
         sentences = SENTENCE_END.split(re.sub(r"\s*\n\s*", " ", before[-1].text))
         sizes = self.count(sentences)
         kept: list[str] = []
