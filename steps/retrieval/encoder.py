@@ -90,6 +90,26 @@ def model_fingerprint(ref: str | Path) -> str:
     return total.hexdigest()
 
 
+def fetch_model(ref: str | Path) -> Path:
+    """Returns a directory with the model, fetched from the Hub if it is not here.
+
+    Raises:
+        InputError: The model cannot be found or fetched.
+    """
+    model = resolve_base_model(ref)
+    if isinstance(model, Path):
+        return model
+    from huggingface_hub import snapshot_download
+
+    commit, local_only = _hub_commit(model)
+    try:
+        directory = Path(snapshot_download(model, revision=commit or None, local_files_only=local_only))
+    except Exception as error:  # whatever the HTTP client under the hub client raises, which changes with its version
+        raise _unreachable(model, error) from None
+    _check_directory(directory)
+    return directory
+
+
 def _embedded_directory() -> Path:
     spec = importlib.util.find_spec(EMBEDDED_PACKAGE)
     if spec is None or spec.origin is None:

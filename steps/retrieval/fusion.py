@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,29 @@ def normalise(name: str, scores: FloatMatrix) -> FloatMatrix:
 
 def fuse(dense: FloatMatrix, lexical: FloatMatrix, fusion: Fusion) -> FloatMatrix:
     """Returns the fused scores `(n_queries, n_units)` of two matrices of that shape."""
-    weight = np.float32(fusion.weight)
-    fused: FloatMatrix = weight * normalise(fusion.name, dense) + (1 - weight) * normalise(fusion.name, lexical)
-    return fused
+    return weighted_sum(normalise(fusion.name, dense), normalise(fusion.name, lexical), fusion.weight)
+
+
+def weighted_sum(dense: FloatMatrix, lexical: FloatMatrix, weight: float) -> FloatMatrix:
+    """Returns the sum of two matrices of normalised scores, `weight` of it dense."""
+    share = np.float32(weight)
+    return share * dense + (1 - share) * lexical
+
+
+GRID = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+
+
+def candidates() -> list[Fusion]:
+    """Returns the fusions that dev chooses among."""
+    return [Fusion("z_score", weight) for weight in GRID]
+
+
+def choose_fusion(options: Sequence[Fusion], ndcg: npt.NDArray[np.float64]) -> Fusion:
+    """Returns the fusion to use, from its nDCG@10 on dev.
+
+    Args:
+        options: What was tried.
+        ndcg: `(n_dev_queries, n_options)`.
+    """
+    means = ndcg.mean(axis=0)
+    return max(zip(options, means, strict=True), key=lambda item: (item[1], -abs(item[0].weight - 0.5)))[0]

@@ -1,0 +1,92 @@
+"""The dev queries, scored: they choose the checkpoint and the averaging."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from steps.curation.filters import normalised_query
+from steps.rows import Chunk, Pair, embedded_text
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+CUTOFF = 10
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """Queries with the chunks that answer them, among the chunks that they are searched in."""
+
+    queries: list[str]
+    relevant: list[list[int]]
+    """Per query, the rows of `texts` that answer it."""
+    texts: list[str]
+    n_corpus: int
+    """Chunks of the whole corpus, of which `texts` may be a sample."""
+
+    def ndcg(self, encoder: SentenceTransformer) -> float:
+        """Returns the mean nDCG@10 of the queries under the model, which is left in the mode in which it came."""
+        from steps.retrieval.encoder import encode
+
+        was_training = encoder.training
+        chunks = encode(encoder, self.texts, precision="auto")  # (n_chunks, dim)
+        queries = encode(encoder, self.queries, precision="auto", role="query")  # (n_queries, dim)
+        encoder.train(was_training)
+        return mean_ndcg(queries @ chunks.T, self.relevant)
+
+
+def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, seed: int) -> DevSet | None:
+    """Returns the dev pairs as a set of queries, or None when there are none.
+
+    The corpus is all chunks, or when there are more than `max_chunks`, those that answer a dev query and a random sample of
+    the others: scores are then higher than over the whole corpus, and compare only with one another.
+    """
+    answers = defaultdict[str, set[str]](set)
+    wording = dict[str, str]()
+    for pair in pairs:
+        if pair.split == "dev":
+            key = normalised_query(pair.query)
+            wording.setdefault(key, pair.query)
+            answers[key].add(pair.chunk_id)
+    if not answers:
+        return None
+    keys = _sample(sorted(answers), max_chunks, seed)
+    corpus = _searched(chunks, {chunk_id for key in keys for chunk_id in answers[key]}, max_chunks, seed)
+    row_of = {chunk.id: row for row, chunk in enumerate(corpus)}
+    relevant = [sorted(row_of[chunk_id] for chunk_id in answers[key]) for key in keys]
+    return DevSet([wording[key] for key in keys], relevant, [embedded_text(chunk) for chunk in corpus], len(chunks))
+
+
+def _sample(names: list[str], most: int, seed: int) -> list[str]:
+    return names if len(names) <= most else sorted(random.Random(seed).sample(names, most))
+
+
+def _searched(chunks: Sequence[Chunk], answering: set[str], max_chunks: int, seed: int) -> list[Chunk]:
+    others = [chunk.id for chunk in chunks if chunk.id not in answering]
+    chosen = answering | set(_sample(others, max(0, max_chunks - len(answering)), seed))
+    return [chunk for chunk in chunks if chunk.id in chosen]
+
+
+def mean_ndcg(scores: npt.NDArray[np.float32], relevant: Sequence[Sequence[int]]) -> float:
+    """Returns the mean nDCG@10 for scores `(n_queries, n_chunks)` and each query's relevant columns (all equally relevant)."""
+    discounts = 1 / np.log2(np.arange(2, CUTOFF + 2))
+    total = 0.0
+    for row, columns in zip(scores, relevant, strict=True):
+        # Ranks by counting: no sort of a whole corpus for ten places. An equal score counts as better: ties earn nothing.
+        ranks = np.sort([int((row > row[column]).sum() + (row[:column] == row[column]).sum()) for column in columns])
+        gain = discounts[ranks[ranks < CUTOFF]].sum()
+        total += float(gain / discounts[: len(columns)].sum())
+    return total / len(relevant)
+
+
+def largest_within(scores: Mapping[float, float], tolerance: float) -> float:
+    """Returns the largest key whose score is within `tolerance` of the best score."""
+    best = max(scores.values())
+    return max(key for key, score in scores.items() if score >= best - tolerance)

@@ -1,0 +1,62 @@
+"""The losses that a configuration can name. Nothing heavy is imported until one is built."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from torch import nn
+
+LOSSES: dict[str, tuple[str, str]] = {
+    "cached_mnrl": ("each query against all chunks of a large batch, in little memory", "steps.training.ranking:cached_mnrl"),
+    "cached_symmetric": ("cached_mnrl, and each chunk against all queries too", "steps.training.ranking:cached_symmetric"),
+    "mnrl": ("cached_mnrl without the cache: faster, wants memory for the whole batch", "steps.training.ranking:mnrl"),
+    "cached_gist": ("cached_mnrl that leaves out chunks nearer to the query than its own", "steps.training.losses:cached_gist"),
+}
+"""Name -> (description, "module:function"). All run under Matryoshka when dimensions are set."""
+
+
+@dataclass(frozen=True)
+class LossPlan:
+    """What a loss is built from."""
+
+    scale: float
+    """Multiplies the cosine; the inverse of the temperature."""
+    mini_batch_size: int
+    """Texts that go through the model at once, in the cached losses."""
+    base_model: str
+    """Directory or id of the guide, for the losses that have one."""
+
+
+def build_loss(name: str, model: SentenceTransformer, plan: LossPlan, matryoshka_dims: Sequence[int]) -> nn.Module:
+    """Returns the loss for (query, chunk) rows; under Matryoshka when `matryoshka_dims` has a length below the model's."""
+    from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
+
+    module, function = LOSSES[name][1].split(":")
+    loss: nn.Module = getattr(importlib.import_module(module), function)(model, plan)
+    dims = trained_dims(matryoshka_dims, model.get_embedding_dimension() or 0)
+    return MatryoshkaLoss(model, loss, matryoshka_dims=dims) if len(dims) > 1 else loss
+
+
+def trained_dims(wanted: Sequence[int], full: int) -> list[int]:
+    """Returns the vector lengths to train, longest first: the full one always, and those wanted that are shorter."""
+    return sorted({full, *(dim for dim in wanted if dim < full)}, reverse=True)
+
+
+def encodes_chunks_once(name: str) -> bool:
+    """Returns whether several queries of one chunk may share a batch under the loss."""
+    return LOSSES[name][1].startswith("steps.training.ranking:")
+
+
+def cached_gist(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+    """Returns the loss in which the base model strikes out likely false negatives (Solatorio 2024, https://arxiv.org/abs/2402.16829)."""
+    from sentence_transformers.sentence_transformer.losses import CachedGISTEmbedLoss
+
+    from steps.retrieval.encoder import load_encoder
+
+    guide = load_encoder(plan.base_model, max_tokens=model.max_seq_length, device=str(model.device))
+    return CachedGISTEmbedLoss(model, guide, temperature=1 / plan.scale, mini_batch_size=plan.mini_batch_size)

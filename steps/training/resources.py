@@ -1,0 +1,63 @@
+"""What the machine offers: number format, and how many texts fit into memory at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+BYTES_PER_UNIT = 80
+"""Memory of training per layer, token and hidden unit: the activations that the backward pass wants, in fp32."""
+MEMORY_SHARE = 0.25
+"""Of the free memory, what one mini-batch may take: weights, optimizer and the rest of the machine want some too."""
+LARGEST = {"cuda": 256, "cpu": 32}
+"""Mini-batch beyond which there is nothing to gain; on a CPU larger ones fall out of its caches and are slower."""
+
+
+def choose_precision(wanted: str, device: torch.device) -> str:
+    """Returns `bf16`, `fp16` or `fp32`; for `auto` the fastest that is safe on the device."""
+    from steps.retrieval.encoder import bf16_is_fast
+
+    if wanted != "auto":
+        return wanted
+    if bf16_is_fast(device):
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
+
+
+def choose_mini_batch(model: SentenceTransformer, max_tokens: int, batch_size: int) -> int:
+    """Returns how many texts of `max_tokens` tokens go through the model at once: a power of two that fits, at most `batch_size`."""
+    config = model[0].auto_model.config if hasattr(model[0], "auto_model") else None
+    hidden = int(getattr(config, "hidden_size", 768))
+    layers = int(getattr(config, "num_hidden_layers", 12))
+    fitting = int(free_memory(model.device) * MEMORY_SHARE / (BYTES_PER_UNIT * layers * hidden * max_tokens))
+    limit = max(1, min(fitting, batch_size, LARGEST.get(model.device.type, 64)))
+    return 1 << (limit.bit_length() - 1)
+
+
+def free_memory(device: torch.device) -> int:
+    """Returns the bytes that are free on the device; on a CPU the least of what the machine and the container have left."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return min(_machine_memory(), _container_memory())
+
+
+def _machine_memory() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 8 << 30
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+
+
+def _container_memory() -> int:
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit, used = (folder / "memory.max").read_text().strip(), (folder / "memory.current").read_text().strip()
+    except OSError:
+        return 1 << 62
+    return 1 << 62 if limit == "max" else max(0, int(limit) - int(used))

@@ -1,0 +1,88 @@
+"""How the pairs are split and the model is trained; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from steps.errors import unknown_name
+from steps.training.losses import LOSSES
+
+
+class SplitSettings(BaseModel):
+    """Which share of the documents is kept out of training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dev: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the documents whose queries choose the checkpoint, the averaging and the fusion."""
+    test: float = Field(default=0.1, ge=0, lt=1)
+    """Share whose queries are only reported on; trained on when there is a human evaluation set."""
+
+    @model_validator(mode="after")
+    def _something_left(self) -> SplitSettings:
+        if self.dev + self.test >= 1:
+            raise ValueError(f"dev {self.dev:g} and test {self.test:g} leave nothing to train on; their sum must stay below 1.")
+        return self
+
+
+class TrainingSettings(BaseModel):
+    """How the model is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_model: str = "embedded"
+    """`embedded` (comes with the installation), a directory, or a Hugging Face Hub id."""
+    loss: str = "cached_mnrl"
+    """One of LOSSES."""
+    scale: float = Field(default=20.0, gt=0)
+    """The cosine is multiplied by it before the softmax; the inverse of the temperature."""
+    matryoshka_dims: list[int] = [384, 256, 128, 64]
+    """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
+    epochs: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=128, ge=2)
+    """Queries per step; each is told its own chunk from the others'."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises to its full value; it falls to zero over the rest."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    max_tokens: int = Field(default=128, ge=8)
+    """A longer query or chunk is cut there while training."""
+    same_document: Literal["apart", "mixed"] = "apart"
+    """Whether chunks of one document are kept in different batches, where one might answer the other's query."""
+    average: list[float] = [0.0, 0.3, 0.5, 0.7]
+    """Shares of the base model's weights to try in the final model; dev chooses."""
+    average_tolerance: float = Field(default=0.005, ge=0)
+    """Of the shares whose dev nDCG@10 is within this of the best, the largest is taken."""
+    evaluations: int = Field(default=3, ge=1)
+    """How often dev is looked at during training, the end included."""
+    dev_chunks: int = Field(default=1000, ge=10)
+    """Dev queries are searched among so many chunks at most: those that answer them and a random sample of the others."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the hardware computes in it, fp16 on older GPUs, else fp32."""
+    mini_batch_size: int | None = Field(default=None, ge=1)
+    """Texts that go through the model at once in cached losses; bounds the memory. None chooses by what is free."""
+    checkpoint_seconds: float = Field(default=60.0, gt=0)
+    """A crash loses no more work than this."""
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, name: str) -> str:
+        if name not in LOSSES:
+            raise unknown_name("loss", name, LOSSES)
+        return name
+
+    @field_validator("matryoshka_dims")
+    @classmethod
+    def _positive(cls, dims: list[int]) -> list[int]:
+        if any(dim < 1 for dim in dims):
+            raise ValueError(f"found {dims}; expected lengths of at least 1.")
+        return dims
+
+    @field_validator("average")
+    @classmethod
+    def _shares(cls, shares: list[float]) -> list[float]:
+        if not shares or any(not 0 <= share < 1 for share in shares):
+            raise ValueError(f"found {shares}; expected at least one share from 0 to below 1, such as [0.0, 0.5].")
+        return shares
