@@ -35,8 +35,6 @@ class Passage:
     title: str
     section: str
     text: str
-    place: str
-    """Title and section as they stand in front of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +111,22 @@ class PassageSplitter:
         """Returns the tokens of each text as the model reads it, special ones included."""
         return [count + self._special for count in self.count(texts)]
 
-    def _passages(self, title: str, text: str) -> Iterator[Passage]:
-        for section in self._joined_sections(sections(text, title)):
+    def _passages(self, title: str, body: str) -> Iterator[Passage]:
+        for section in self._joined_sections(sections(body, title)):
             shown_title, place, n_place = self._place(title, section.path)
             room = self._room - n_place
             units = self._units(section.text, room)
-            for passage in self._packed(units, room):
-                if re.search(r"\w{2}", passage):
-                    yield Passage(shown_title, place, passage)
+            for text in self._within(list(self._packed(units, room)), room):
+                if re.search(r"\w{2}", text):
+                    yield Passage(shown_title, place, text)
+
+    def _within(self, texts: list[str], room: int) -> Iterator[str]:
+        """Yields the texts, cut once more where the whole has more tokens than its parts had (as byte pair encodings may)."""
+        for text, size in zip(texts, self.count(texts), strict=True):
+            if size <= room:
+                yield text
+            else:
+                yield from self._cut(text, room, whole_lines="```" in text)
 
     # 1. Where a passage stands: title and heading path, shortened when they would leave little room.
 
