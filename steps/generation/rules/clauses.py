@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from steps.generation.rules.grammar import inflect, is_adverb, is_noun, is_plural, is_plural_noun, is_word, lemmas, verb_base
 from steps.generation.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS
-from steps.generation.rules.phrases import cut, lower_first, resolve, tidy, without_asides
+from steps.generation.rules.phrases import cut, first_person, lower_first, resolve, tidy, without_asides
 from steps.generation.rules.phrasing import Candidate, Form
 from steps.generation.rules.sentences import Context
 
@@ -21,8 +21,13 @@ _REASON = re.compile(r",?\s+(?:because of|because|due to|driven by|as a result o
 _AGENT = re.compile(r"^by (.+)$", re.I)
 _CHANGES = frozenset("increase decrease grow decline rise fall drop improve".split())
 _BUSINESS = re.compile(r"\b(?:revenue|customers|employees|shareholders|stock|business|operations|services|products|our platform)\b", re.I)
-_UNASKED = frozenset("say note mention appear seem remain become tend continue begin start let".split())
-_OPEN_SUBJECTS = DETERMINERS | {"its"}
+_UNASKED = frozenset("say note mention appear seem remain become tend continue begin start let hold rise make be give go".split())
+_REPORTING = frozenset("argue say believe state claim announce suggest show note find report know assume ensure mean think conclude indicate declare decide".split())
+_INTRANSITIVE = frozenset(
+    "go come move arrive return begin start occur happen grow rise fall increase decrease live die serve work lead participate result travel belong "
+    "depend rely differ range vary consist refer apply run exist fight play win lose act speak settle emerge expire decline focus agree".split()
+)
+_STRANDED = frozenset("find describe show list call name know locate define need require discuss give see set base compare do make take note include".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ def parse(sentence: str) -> Clause | None:
         participle = following[0].strip(",").lower()
         passive = "VERB" in lemmas(participle) and (participle.endswith("ed") or inflect(verb_base(participle) or participle, "VBN") == participle)
         return Clause(subject, verb, "", " ".join(following), passive)
+    if verb in {"may", "might", "could", "would", "shall"}:
+        return None
     if verb in MODALS:
         return Clause(subject, verb, "", " ".join(following), following[0].lower() == "be")
     if verb in {"has", "have", "had"}:
@@ -98,9 +105,14 @@ def parse(sentence: str) -> Clause | None:
 def _is_subject(subject: str) -> bool:
     words = subject.split()
     low = [word.lower() for word in words]
-    if "," in subject or '"' in subject or low[0] in PRONOUNS | CONJUNCTIONS | PREPOSITIONS | {"there", "this", "these", "those", "that", "such", "some", "many", "most", "one", "others", "several", "another"}:
+    if "," in subject or '"' in subject or low[0] in PRONOUNS | CONJUNCTIONS | PREPOSITIONS | {"both", "all", "two", "three", "four", "five", "half", "part", "other", "various", "each", "no", "any", "every", "certain", "there", "this", "these", "those", "that", "such", "some", "many", "most", "one", "others", "several", "another"}:
         return False
     if low[-1] in DETERMINERS | PREPOSITIONS | CONJUNCTIONS or any(word in CONJUNCTIONS - {"and", "or"} for word in low):
+        return False
+    if any(word in PREPOSITIONS - {"of", "in", "for", "to", "on", "at"} for word in low) or low[0].isdigit():
+        return False
+    first = verb_base(low[0])
+    if first and first in VERBS and (first == low[0] or "NOUN" not in lemmas(low[0])):
         return False
     return any(is_noun(word) for word in words)
 
@@ -126,7 +138,8 @@ def _verb_place(words: list[str]) -> int | None:
             reduced = after in {"by", "in", "from", "for", "on", "with", "at", "as", "under"} and any(
                 later.lower() in {"is", "are", "was", "were", "has", "have", "had"} | MODALS for later in words[place + 1 : place + 14]
             )
-            if not reduced:
+            participle = after in PREPOSITIONS and base not in _INTRANSITIVE
+            if not reduced and not participle:
                 return place
         elif word != base and inflect(base, "VBZ") == word and not is_plural_noun(words[place - 1]):
             noun = "NOUN" in lemmas(word)
@@ -140,15 +153,17 @@ def _verb_place(words: list[str]) -> int | None:
 def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candidate]:
     if clause.verb in _UNASKED:
         return
-    subject = resolve(clause.subject, context.topic)
-    if subject is None or subject.lower() in {"the company's"}:
+    subject = resolve(first_person(clause.subject), context.topic)
+    if subject is None or subject.lower() in {"the company's"} or re.search(r"\b(?:our|we|us)\b", f"{subject} {clause.rest}", re.I):
+        return
+    if context.instructional and len(subject.split()) < 2 and subject.islower():
         return
     subject = lower_first(subject)
     reason = _REASON.search(clause.rest)
     date = _DATE.search(clause.rest)
     body = clause.rest[: reason.start()] if reason else clause.rest
     undated = tidy(_DATE.sub("", body)) if date else body
-    tail = _tail(undated, context)
+    tail = _tail(undated, context, clause.verb)
     head = f"{subject} {clause.verb}".strip()
     forms: list[Form] = []
     phrase = f"{head} {tail or ''}"
@@ -158,19 +173,32 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
             forms.append(("when", f"When {asked}?", 12))
         if reason and len(asked.split()) >= 4:
             forms.append(("why", f"Why {asked}?", 12))
-        if clause.passive and len(asked.split()) >= 5 and not forms:
-            forms.append(("how_to", f"How {asked}?", 4))
-        if len(asked.split()) >= 5:
-            forms.append(("yes_no", f"{asked}?", 3 if forms else 5))
+        stranded = verb_base(tail.split()[0]) in _STRANDED if tail else True
+        by_means = re.search(r"\b(?:by|using|through|via|with)\b", body)
+        if clause.passive and by_means and not stranded and len(asked.split()) >= 5 and not forms:
+            asked_how = tidy(re.split(r"\s(?:by|using|through|via|with)\s", asked)[0])
+            if len(asked_how.split()) >= 4:
+                forms.append(("how_to", f"How {asked_how}?", 5))
+        if 5 <= len(asked.split()) <= 10 and not stranded and not _is_a(clause):
+            forms.append(("yes_no", f"{asked}?", 2 if forms else 4))
     forms += _special(clause, subject, body, context)
     if forms:
-        yield context.ready(forms, phrase, 0.72 if len(forms) > 1 else 0.6)
+        only_polar = all(style == "yes_no" for style, _, _ in forms)
+        yield context.ready(forms, phrase, 0.5 if only_polar else 0.72)
 
 
-def _tail(text: str, context: Context) -> str | None:
+def _is_a(clause: Clause) -> bool:
+    return clause.auxiliary in {"is", "are", "was", "were"} and not clause.verb and not clause.passive
+
+
+def _tail(text: str, context: Context, verb: str) -> str | None:
     if not text:
         return ""
-    shortened = cut(text, 9)
+    if verb in _REPORTING or re.search(r"\b(?:and|but) \w+ed\b", text):
+        return None
+    shortened = first_person(cut(text, 9))
+    if not shortened or (" that " in f" {shortened} " and len(shortened) < len(without_asides(text)) - 3):
+        return None
     return resolve(tidy(shortened), context.topic) if shortened else None
 
 

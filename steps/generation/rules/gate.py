@@ -16,7 +16,7 @@ _POINTS_OUT = re.compile(
     re.I,
 )
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
-_REPEATED = re.compile(r"\b(\w+) \1\b", re.I)
+_REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
 _STARTS = re.compile(r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|Why should I|Do I need to) (\S+)", re.I)
 _ENDS = re.compile(r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|only|can|will)\s*[?.]?$", re.I)
 _TO_ENDS = re.compile(r"\b(?:for|to|set \S+ to|from|with|by|on|about|in)\?$")
@@ -35,7 +35,7 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         return f"points at something outside: {match[0]!r}"
     if words[0].lower() in CONJUNCTIONS - {"when", "where", "which", "who", "why", "whose", "whom", "how", "that"}:
         return f"starts with {words[0]!r}"
-    if _ENDS.search(query) and not _is_stranded_on_purpose(query):
+    if _ENDS.search(query) and not query.endswith("do that?") and not _is_stranded_on_purpose(query):
         return f"ends on {words[-1]!r}"
     if match := _REPEATED.search(query):
         return f"repeats {match[1]!r}"

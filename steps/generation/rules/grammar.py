@@ -24,9 +24,9 @@ from steps.generation.rules.lexicon import (
 _WORD = re.compile(r"[\w$€£%#@&+./\\:=<>~'’*-]+")
 _PLAIN = re.compile(r"^[A-Za-z][A-Za-z'’-]*$")
 COMPOUND_HEADS = frozenset(
-    "settings setting options option mode modes icons icon panel bar screen screens app apps tools tool engine management page pages list keyboard "
-    "group groups service services system systems file files format formats type types name names policy policies guide reference history "
-    "requirements statement statements rate rates performance environment variables variable method methods function functions class classes".split()
+    "settings setting options option mode modes icons icon panel bar screen screens app tool engine management page list keyboard group service "
+    "system format formats type types name policy policies guide reference requirements statement rate rates performance environment variables "
+    "variable method methods function functions class classes".split()
 )
 """Last words of noun compounds whose first word could be a verb: `display settings`, `search engine`."""
 
@@ -82,7 +82,10 @@ def _base_of_unknown(word: str) -> str | None:
 def is_base_verb(word: str) -> bool:
     """Returns whether the word is a verb's base form that documentation uses as a verb."""
     word = word.lower()
-    return word in VERBS or word in MAYBE_VERBS or (word not in FUNCTION_WORDS and word in lemmas(word).get("VERB", ()))
+    if word in VERBS or word in MAYBE_VERBS:
+        return True
+    known = lemmas(word)
+    return word not in FUNCTION_WORDS and word in known.get("VERB", ()) and not {"NOUN", "ADJ", "ADV"} & set(known)
 
 
 def is_noun(word: str) -> bool:
@@ -119,9 +122,11 @@ def is_plural(phrase: str) -> bool:
 def is_plural_noun(word: str) -> bool:
     """Returns whether a word is a plural noun."""
     low = word.lower()
-    if is_code(word) or word.isupper() or not low.endswith("s") and low not in {"people", "children", "men", "women", "data", "criteria", "indices"}:
+    if low in {"people", "children", "men", "women", "data", "criteria", "indices", "matrices", "vertices"}:
+        return True
+    if is_code(word) or word.isupper() or not low.endswith("s"):
         return bool(re.match(r"^[A-Z]{2,}s$", word))
-    if low.endswith(("ss", "us", "is")) or low in {"settings"} and False:
+    if low.endswith(("ss", "us", "is")):
         return False
     known = lemmas(word).get("NOUN", ())
     if known:
@@ -179,17 +184,25 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
     if after in {"of", "is", "are", "was", "were", "has", "can", "will", "may", "must", "should", "and/or", "-", "–"}:
         return False
     if after in {"and", "or", "/"} and len(words) > 2:
-        return first in VERBS | MAYBE_VERBS and is_base_verb(words[2]) and (first in VERBS or words[2].lower() in VERBS)
+        return first in VERBS | MAYBE_VERBS and is_base_verb(words[2]) and (
+            first in VERBS or words[2].lower() in VERBS or len(words) > 3 and words[3].lower() in DETERMINERS
+        )
     if any(word.lower() in FINITE_AUXILIARIES for word in _main_clause(words)[1:7]):
         return False
     if first in VERBS:
         return True
     if first not in MAYBE_VERBS:
         return not heading and first in lemmas(first).get("VERB", ()) and "NOUN" not in lemmas(first) and "ADJ" not in lemmas(first) and after in DETERMINERS
+    if after == "for" and first in {"search", "look", "wait", "ask", "apply", "check", "test"} and len(words) > 2:
+        return True
     if after in DETERMINERS or after in PRONOUNS or after in PARTICLES or (after in PREPOSITIONS and after not in {"for", "with", "in", "on", "at", "by"}):
         return True
     if heading:
-        return words[-1].lower() not in COMPOUND_HEADS and (is_plural_noun(words[-1]) or first in {"set", "change", "view", "edit", "open", "update", "run", "read"})
+        if after in COMPOUND_HEADS or words[-1].lower() in COMPOUND_HEADS and len(words) < 4:
+            return False
+        behind = {word.lower() for word in words[2:]} & {"into", "from", "to", "with", "using", "by", "on", "in", "as"}
+        objects = is_plural_noun(words[-1]) or is_plural_noun(words[1]) or bool(behind)
+        return objects or first in {"set", "change", "view", "edit", "open", "update", "run", "read"}
     return not (words[-1].lower() in COMPOUND_HEADS and len(words) <= 3) and after not in PREPOSITIONS
 
 

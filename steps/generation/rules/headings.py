@@ -54,7 +54,7 @@ def topic_of(heading: str) -> str:
 
 def heading_candidates(heading: str, title: str, unit: int, text: str, instructional: bool, ui: bool) -> list[Candidate]:
     """Returns what a heading asks; `title` is the document's, for headings that say little alone (empty for the title itself)."""
-    low = heading.lower().rstrip(".:!")
+    low = heading.lower().rstrip(".:!?")
     subject = topic_of(title) or _acted_on(title)
     score = 0.9 if unit == -1 else 0.86
     if low in VAGUE_HEADINGS:
@@ -94,7 +94,7 @@ def _by_shape(heading: str, title: str, subject: str, unit: int, text: str, inst
         )
     if match := _PREFERENCES.match(heading):
         of = lower_first(match[1] or "") or lower_first(subject)
-        if of and len(of.split()) <= 5:
+        if of and len(of.split()) <= 5 and not any(word in PREPOSITIONS for word in of.split()):
             return [Candidate("thing", f"{of} {match[2].lower()}", score, unit, PREFERENCE_FORMS if instructional else ())]
     context = ""
     if title and len(words) == 1 and subject and subject.lower() not in heading.lower() and not is_code(heading):
@@ -152,6 +152,8 @@ def _thing(heading: str, context: str, unit: int, text: str, instructional: bool
     named = with_article(phrase, text)
     bare_gerund = gerund_base(words_of(phrase)[0]) is not None if len(words_of(phrase)) == 1 else False
     forms = THING_FORMS if instructional and not bare_gerund else FACT_FORMS
+    if re.search(r"\b(?:and|or)\b|&", phrase):
+        forms = tuple(form for form in forms if form[1] in {"What {be} {p}?", "How do I use {p}?", "How can I use {p}?"})
     where = f"in {context}" if context else ""
     return [Candidate("thing", named, score, unit, forms, where)]
 

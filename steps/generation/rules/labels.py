@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from steps.generation.rules.grammar import is_code, is_word, starts_imperative, third_person_base, words_of
+from steps.generation.rules.grammar import is_adverb, is_code, is_word, starts_imperative, third_person_base, words_of
 from steps.generation.rules.lexicon import EMPTY_HEADINGS, FUNCTION_WORDS, QUESTION_WORDS
 from steps.generation.rules.phrases import lower_first, noun_phrase, verb_phrase, without_asides
 from steps.generation.rules.phrasing import OPTION_FORMS, Candidate, Form, says_enough
@@ -42,7 +42,7 @@ def _explained(text: str, context: Context) -> Iterator[Candidate]:
 def _named(name: str, unit: Unit, context: Context) -> Iterator[Candidate]:
     """The label as something to do or to know about."""
     words = words_of(name)
-    if words and words[0].lower() in QUESTION_WORDS or not words:
+    if not words or words[0].lower() in QUESTION_WORDS or is_adverb(words[0]):
         return
     if starts_imperative(words, heading=True):
         yield from context.action(lower_first(name), 0.88)

@@ -48,7 +48,7 @@ VERBS = _words(
     "undo consolidate investigate rearrange revert employ violate revoke isolate assemble rerun unify organize organise negotiate prioritize "
     "prioritise reorganize navigate redefine arrange stabilize designate toggle enjoy tweak encapsulate deduce erase browse rewind spell "
     "resemble administer prohibit decipher sustain standardize authorize advertise appoint regularize instantiate resize preprocess prepend "
-    "fine-tune finetune unregister unpair reboot unlock unmute unmount uninstall reinstall upload download configure reconfigure apply include "
+    "fine-tune finetune reset unregister unpair reboot unlock unmute unmount uninstall reinstall upload download configure reconfigure apply include "
     "connect bring buy sell pay begin forget grow lose lend choose write speak teach wear throw tell think hold keep send spend win become "
     "merge split import sync pause resume unsubscribe subscribe opt tokenize quantize featurize deduplicate parallelize prefetch decouple "
     "refactor serve require need want let help use see take"
@@ -64,11 +64,11 @@ MAYBE_VERBS = _words(
     "redistribute forecast interrupt mirror borrow reveal ship award hire clamp test process copy sample log place file query block target mask "
     "index format group value display label forward request order rank schedule stack free patch commit frame sign document reverse slice "
     "signal cluster segment post design accelerate tag score delay weight prompt style cap exchange chunk practice structure cost profile "
-    "trade notice view share play mute pin zoom sort print charge lock activate touch tap press swipe drag click hold pair add-on reset backup "
+    "trade view share play mute pin zoom sort print charge lock activate touch tap press swipe drag click hold pair "
     "answer send reply message email dial track check boost cancel host benchmark stream stage wrap parse fit pick work move return save "
     "respond follow write rate rotate sign speak listen watch wake sleep dim brighten lighten darken silence snooze dismiss mix tie cast "
-    "name list mention stretch lower issue handle cover cache download question split point position shape outline model fill cook wash dry "
-    "store drain charge replace grill bake mount vacuum empty heat cool warm freeze insert serve measure press adjust attach fasten tighten"
+    "name list mention go stretch lower issue handle cover cache download question split point position shape outline model fill cook wash dry "
+    "drain charge replace grill bake mount vacuum empty heat cool warm freeze insert serve measure press adjust attach fasten tighten"
 )
 """Words that are as often a noun: the neighbours decide."""
 
@@ -84,7 +84,7 @@ GENERIC_NOUNS = _words(
     "instructions choice following result results content contents case cases list icon icons button menu screen app apps text name file files "
     "code part parts change changes order number amount time place point set object objects argument arguments parameter parameters one ones "
     "problem problems issue issues input output use field fields window bar tab box line lines row rows level group groups state note notes "
-    "form image device work"
+    "form image device work command commands guide repository documentation docs look"
 )
 """Nouns that need company to say what a query is about."""
 
@@ -115,34 +115,34 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "change": ("modify", "adjust", "edit"), "modify": ("change", "edit"), "adjust": ("change", "set"), "edit": ("change", "modify"),
     "set up": ("configure",), "configure": ("set up", "customize"), "customize": ("change", "personalize", "configure"),
     "view": ("see", "check", "look at"), "display": ("show", "see"), "show": ("display", "see"), "see": ("view", "check"),
-    "create": ("make", "add"), "make": ("create",), "add": ("include", "insert"), "choose": ("select", "pick"), "select": ("choose", "pick"),
+    "create": ("make", "set up"), "make": ("create",), "insert": ("add",), "choose": ("select", "pick"), "select": ("choose", "pick"),
     "use": ("work with", "make use of"), "utilize": ("use",), "obtain": ("get",), "retrieve": ("get", "fetch"), "fetch": ("get",),
-    "access": ("get to", "open"), "open": ("access", "launch"), "launch": ("start", "open"), "start": ("begin", "launch"), "begin": ("start",),
-    "stop": ("end", "turn off"), "find": ("locate", "look up"), "locate": ("find",), "search": ("look",), "prevent": ("avoid", "stop"),
+    "access": ("get to", "reach"), "open": ("access", "launch"), "launch": ("start", "open"), "start": ("begin", "launch"), "begin": ("start",),
+    "stop": ("end", "turn off"), "find": ("locate", "look up"), "locate": ("find",), "prevent": ("avoid", "stop"),
     "avoid": ("prevent",), "fix": ("solve", "repair"), "resolve": ("fix", "solve"), "verify": ("check", "confirm"), "ensure": ("make sure",),
     "compute": ("calculate", "get"), "calculate": ("compute", "work out"), "determine": ("find out", "figure out"), "generate": ("create", "produce"),
-    "produce": ("generate",), "convert": ("turn", "transform"), "transfer": ("move", "copy"), "move": ("transfer",), "save": ("store", "keep"),
-    "store": ("save", "keep"), "send": ("share",), "share": ("send",), "connect": ("link", "hook up"), "link": ("connect",), "join": ("connect",),
-    "register": ("add", "sign up"), "install": ("set up",), "deploy": ("run", "set up"), "execute": ("run",), "run": ("execute", "start"),
+    "produce": ("generate",), "convert": ("turn", "transform"), "transfer": ("move", "copy"), "move": ("transfer",), "save": ("store",),
+    "store": ("save",), "send": ("share",), "share": ("send",), "connect": ("link", "hook up"), "link": ("connect",), "join": ("connect",),
+    "register": ("add",), "install": ("set up",), "deploy": ("set up",), "execute": ("run",), "run": ("execute",),
     "build": ("create", "make"), "construct": ("build",), "define": ("set", "specify"), "specify": ("set", "define"), "assign": ("set",),
-    "manage": ("control", "organize"), "monitor": ("keep track of", "track"), "track": ("monitor", "follow"), "improve": ("increase", "boost"),
-    "reduce": ("lower", "decrease"), "decrease": ("reduce", "lower"), "increase": ("raise", "boost"), "limit": ("restrict",),
-    "restrict": ("limit",), "combine": ("merge", "join"), "merge": ("combine",), "split": ("divide",), "load": ("read", "open"),
+    "manage": ("handle", "deal with"), "monitor": ("keep track of", "track"), "track": ("monitor", "follow"), "improve": ("boost",),
+    "reduce": ("lower", "decrease"), "decrease": ("reduce", "lower"), "limit": ("restrict",),
+    "restrict": ("limit",), "combine": ("merge", "join"), "merge": ("combine",), "split": ("divide",), "load": ("read",),
     "restore": ("recover", "get back"), "replace": ("swap", "change"), "update": ("upgrade", "refresh"), "upgrade": ("update",),
-    "capture": ("take", "record"), "record": ("capture",), "control": ("manage",), "optimize": ("improve",), "automate": ("schedule",),
-    "allow": ("let", "permit"), "block": ("stop",), "hide": ("get rid of",), "rename": ("change the name of",), "reset": ("restore",),
+    "capture": ("take", "record"), "record": ("capture",), "optimize": ("improve",), 
+    "allow": ("let", "permit"), "block": ("stop",), "rename": ("change the name of",), "reset": ("restore",),
     "estimate": ("compute", "calculate"), "evaluate": ("measure", "assess"), "transform": ("convert",), "implement": ("write", "build"),
     "write": ("create",), "inspect": ("look at", "check"), "provide": ("give",), "receive": ("get",), "apply": ("use", "set"),
 }  # fmt: skip
 """What people say instead, by the verb (with its particle) that the text uses."""
 
 NOUN_SYNONYMS: dict[str, tuple[str, ...]] = {
-    "error": ("problem", "issue"), "errors": ("problems", "issues"), "issue": ("problem",), "issues": ("problems",), "picture": ("photo", "image"),
-    "pictures": ("photos", "images"), "photo": ("picture",), "photos": ("pictures",), "image": ("picture",), "images": ("pictures",),
+    "error": ("problem", "issue"), "errors": ("problems", "issues"), "issue": ("problem",), "issues": ("problems",), "picture": ("photo",),
+    "pictures": ("photos",), "photo": ("picture",), "photos": ("pictures",),
     "preferences": ("settings",), "credentials": ("login details",), "documentation": ("docs",), "directory": ("folder",), "folder": ("directory",),
-    "application": ("app",), "applications": ("apps",), "notification": ("alert",), "notifications": ("alerts",), "brightness": ("brightness level",),
-    "parameter": ("argument", "option"), "parameters": ("arguments", "options"), "volume": ("sound level",), "repository": ("repo",),
-    "configuration": ("settings", "config"), "environment": ("env",), "dependencies": ("requirements", "packages"), "message": ("text",),
+    "application": ("app",), "applications": ("apps",), "notification": ("alert",), "notifications": ("alerts",),
+    "parameter": ("argument", "option"), "parameters": ("arguments", "options"), "repository": ("repo",),
+    "configuration": ("settings", "config"), "environment": ("env",), "dependencies": ("requirements", "packages"),
 }  # fmt: skip
 
 VAGUE_HEADINGS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -179,8 +179,8 @@ VAGUE_HEADINGS: dict[str, tuple[tuple[str, str], ...]] = {
 """Headings that say nothing without the document's title `t`: (style, template) to ask instead."""
 
 EMPTY_HEADINGS = _words(
-    "overview introduction summary conclusion notes note references resources contents links background description details misc "
+    "overview pro-tip protip tip-off step steps introduction summary conclusion notes note references resources contents links background description details misc "
     "miscellaneous other changelog attributes methods properties returns yields raises arguments args parameters warning warnings tip tips important "
     "faq appendix readme index toc preface acknowledgements license disclaimer general more features basics"
-) | {"see also", "next steps", "further reading", "table of contents", "learn more", "more information", "related topics", "other parameters", "what's next"}
+) | {"just in case", "pro tip", "see also", "next steps", "further reading", "table of contents", "learn more", "more information", "related topics", "other parameters", "what's next"}
 """Headings that nobody asks about."""

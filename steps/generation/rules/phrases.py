@@ -27,11 +27,13 @@ _SUBORDINATE = re.compile(
     re.I,
 )
 _THIS = re.compile(
-    r"\b(?:this|these|the following|the above|said|such an?)\s+(?:new |same |particular )?"
+    r"\b(?:this|these|the following|the above|said|such an?|the(?=\s+(?:feature|option|setting|function)(?:$|\s(?:on|off)$)))\s+(?:new |same |particular )?"
     r"(features?|options?|settings?|modes?|apps?|functions?|functionality|services?|tools?|methods?|classe?s?|components?|steps?|parameters?|estimators?|models?|widgets?)\b",
     re.I,
 )
+_NO_WISH = frozenset({"want", "need", "like", "wish", "be", "have", "let", "seem", "appear", "remain", "become", "belong", "depend", "happen", "consist"})
 _DANGLING = FUNCTION_WORDS - {"on", "off", "up", "down", "in", "out", "back", "over", "through", "away", "together", "myself", "me", "all", "well", "again", "one"}
+_OPENS_TAIL = (PREPOSITIONS - {"of", "on", "off", "up", "out", "down", "in", "using", "with", "without"}) | {"in", "and", "or", "that"}
 _CUTTABLE = (PREPOSITIONS - {"of", "off", "up", "out", "down"}) | {"and", "or", "to", "that", "using"}
 
 
@@ -54,7 +56,7 @@ def first_person(text: str) -> str:
         elif bare == "you":
             following = words[place + 1].lower().strip(",.;:") if place + 1 < len(words) else ""
             subject = following in MODALS or is_auxiliary(following) or following in ADVERBS or is_base_verb(following) or following.endswith("ed")
-            after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS
+            after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - {"as", "than", "like"}
             out.append(word.lower().replace("you", "I" if subject and not after_preposition and following not in DETERMINERS else "me"))
         elif bare in {"are", "were"} and out and out[-1] == "I":
             out.append("am" if bare == "are" else "was")
@@ -95,7 +97,11 @@ def cut(text: str, longest: int = LONGEST) -> str:
         text = shorter
     words = text.split()
     while len(words) > longest:
-        places = [place for place in range(2, min(len(words), longest + 1)) if words[place].lower() in _CUTTABLE]
+        places = [
+            place
+            for place in range(2, min(len(words), longest + 1))
+            if words[place].lower() in _CUTTABLE and not _leaves_participle(words[place - 1].lower())
+        ]
         if not places:
             return ""
         words = words[: places[-1]]
@@ -119,7 +125,8 @@ def _at_comma(text: str) -> str:
 
 def tidy(text: str) -> str:
     """Returns a phrase without function words dangling at its end."""
-    words = without_asides(text).split()
+    text = re.sub(r"\s+(?:and|or|then)(?: then)?\s+\w+(?:\s+(?:it|them|this|that|one))$|\s+(?:and|or) to \w+$", "", without_asides(text))
+    words = text.split()
     while words and (words[-1].lower().strip(",") in _DANGLING or (is_adverb(words[-1]) and words[-1].lower() in ADVERBS and len(words) > 2)):
         words.pop()
     return " ".join(words).strip(" ,;:")
@@ -160,7 +167,9 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     first = phrase.split()[0].lower() if phrase else ""
     if first == "automatically" and len(phrase.split()) > 2:
         first = phrase.split()[1]
-    return phrase if len(phrase.split()) >= 2 and is_base_verb(first) and _has_content(phrase) else None
+    if len(phrase.split()) < 2 or first in _NO_WISH or not is_base_verb(first) or not _has_content(phrase) or not _has_object(phrase):
+        return None
+    return phrase
 
 
 def _one_verb(text: str) -> str:
@@ -173,6 +182,12 @@ def _one_verb(text: str) -> str:
     return text
 
 
+def _has_object(phrase: str) -> bool:
+    """`enable even when the screen is locked` lost what is enabled."""
+    second = phrase.split()[1].lower()
+    return second not in CONJUNCTIONS | {"even", "only", "either", "any", "not", "=", ":="} and not re.search(r"\b(?:we|our|us|let's)\b|=", phrase, re.I)
+
+
 def _has_content(phrase: str) -> bool:
     return any(word.lower() not in FUNCTION_WORDS for word in words_of(phrase)[1:])
 
@@ -181,11 +196,17 @@ def core(phrase: str) -> str | None:
     """Returns a verb phrase without the prepositional phrases behind its object, if what is left still says something."""
     words = phrase.split()
     for place, word in enumerate(words):
-        if place >= 2 and word.lower() in (PREPOSITIONS - {"of", "on", "off", "up", "out", "down", "in"}) | {"to", "in", "and", "or", "that"}:
+        if place >= 3 and word.lower() in _OPENS_TAIL and not _leaves_participle(words[place - 1]):
             kept = tidy(" ".join(words[:place]))
             content = [part for part in words_of(kept)[1:] if part.lower() not in FUNCTION_WORDS and part.lower() not in GENERIC_NOUNS]
-            return kept if content and len(kept.split()) >= 2 and kept != phrase else None
+            enough = len(content) >= 2 or (content and len(words) >= 9)
+            return kept if enough and kept != phrase else None
     return None
+
+
+def _leaves_participle(word: str) -> bool:
+    """`artifacts not produced [by X]` cannot end there."""
+    return word.endswith("ed") or (word.endswith("en") and len(word) > 4) or word in {"made", "built", "sent", "set", "found", "based", "used", "kept"}
 
 
 def without_determiners(phrase: str) -> str:

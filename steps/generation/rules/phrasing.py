@@ -41,12 +41,12 @@ ACTION_FORMS: tuple[Form, ...] = (
     ("yes_no", "Can I {p}?", 9),
     ("yes_no", "Is it possible to {p}?", 7),
     ("yes_no", "Is there a way to {p}?", 6),
-    ("how_to", "What is the way to {p}?", 2),
+    ("how_to", "What is the way to {p}?", 1),
     ("how_to", "What's the best way to {p}?", 4),
     ("how_to", "What do I need to do to {p}?", 3),
-    ("intent", "I want to {p}, how do I do that?", 3),
+    ("intent", "I want to {p}. How do I do that?", 3),
     ("how_to", "What should I do to {p}?", 2),
-    ("keywords", "{k}", 6),
+    ("keywords", "{k}", 3),
 )
 PLACE_FORMS: tuple[Form, ...] = (("where", "Where can I {p}?", 14), ("where", "Where do I {p}?", 8), ("where", "Where can I find the option to {p}?", 5))
 _PLACE_VERBS = frozenset("view see find change set enable disable choose select check turn adjust manage configure customize edit add show hide access review".split())
@@ -58,9 +58,9 @@ THING_FORMS: tuple[Form, ...] = (
     ("how_to", "How do I use {p}?", 12),
     ("how_to", "How can I use {p}?", 8),
     ("what_is", "Can you explain {p}?", 2),
-    ("keywords", "{k}", 3),
+    ("keywords", "{k}", 1),
 )
-FACT_FORMS: tuple[Form, ...] = (("what_is", "What {be} {p}?", 10), ("what_is", "What is meant by {p}?", 3), ("keywords", "{k}", 2))
+FACT_FORMS: tuple[Form, ...] = (("what_is", "What {be} {p}?", 10), ("what_is", "What is meant by {p}?", 1), ("what_is", "Can you explain {p}?", 1))
 OPTION_FORMS: tuple[Form, ...] = (
     ("what_is", "What {do} {p} do?", 10),
     ("what_is", "What {be} {p} for?", 5),
@@ -82,6 +82,8 @@ PREFERENCE_FORMS: tuple[Form, ...] = (
 _SYNONYM_SHARE = 38
 """Percent of verbs that are said with another word than the text's."""
 _NOUN_SYNONYM_SHARE = 22
+_CORE_SHARE = 35
+_CONTEXT_SHARE = 18
 
 
 def stable(*parts: object) -> int:
@@ -120,9 +122,11 @@ def _render(candidate: Candidate, form: Form, *key: object) -> str:
         phrase = varied_action(phrase, *key, template)
     else:
         phrase = _nouns_varied(phrase, *key, template) if "keep" not in candidate.tags else phrase
-    if candidate.context and style != "keywords":
-        phrase = f"{phrase} {candidate.context}"
-    keywords = without_determiners(f"{candidate.phrase} {candidate.context}".strip())
+    named = candidate.kind == "thing" or stable("context", *key, candidate.phrase, template) % 100 < _CONTEXT_SHARE
+    context = candidate.context if named else ""
+    if context and style != "keywords":
+        phrase = f"{phrase} {context}"
+    keywords = without_determiners(f"{candidate.phrase} {context}".strip())
     query = template.format(p=phrase, k=keywords, be=be_for(phrase), do=do_for(phrase))
     return query[:1].upper() + query[1:] if style != "keywords" else query
 
@@ -130,7 +134,7 @@ def _render(candidate: Candidate, form: Form, *key: object) -> str:
 def varied_action(phrase: str, *key: object) -> str:
     """Returns a verb phrase that is now and then shorter than the text's, and says its verb or noun in other words."""
     shorter = core(phrase)
-    if shorter and stable("core", *key, phrase) % 100 < 40:
+    if shorter and stable("core", *key, phrase) % 100 < _CORE_SHARE:
         phrase = shorter
     words = phrase.split()
     verb = " ".join(words[:2]) if len(words) > 2 and words[1] in PARTICLES else words[0]
@@ -148,8 +152,8 @@ def _with_verb(verb: str, other: str, phrase: str) -> str:
         return phrase
     if verb in {"convert", "transform"} and other == "turn" and " to " in rest:
         return phrase
-    if verb == "search" and other == "look":
-        return phrase if not rest.startswith("for") else f"look {rest}"
+    if other.split()[0] in phrase.split():
+        return phrase
     return f"{other} {rest}"
 
 

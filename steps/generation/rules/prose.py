@@ -7,12 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from steps.generation.rules.grammar import is_base_verb, lemmas
+from steps.generation.rules.lexicon import FUNCTION_WORDS
+
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+(.*)$")
 _ROW = re.compile(r"^\s*\|(.+)\|\s*$")
 _RULE = re.compile(r"^[\s|:=+*_-]+$")
 _BOX = re.compile(r"[\u2500-\u257f]{2,}|[┃│┠┨┏┓┗┛]")
+_CODE_LINE = re.compile(
+    r"^\s*(?:import [\w.]+(?: as \w+)?$|from [\w.]+ import |(?:async )?def \w+\(|class \w+[:(]|@\w+|return\b|print\(|#!|[\w.\[\]\"']+ ?[+|]?= ?\S|[)}\]]+[,;]?$|"
+    r"(?:pip|npm|docker|kubectl|git|aws|gcloud|az|curl|helm|cd|export|sudo|brew|conda) [\w-]+|\w+\()|[({\[=,\\]\s*$|^\s*\"\"\""
+)
+_COMMENT = re.compile(r"^\s*(?:#|//)\s+([A-Z][^=(){}\[\]<>$]{12,90})$")
+_RUN_TOGETHER = re.compile(r"\b([a-z]{2,})([.!?])([A-Z][a-z]+)\b")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\ufe0f\u200d\u200b]")
 _BOLD_LABEL = re.compile(r"^(?:\*\*|__)(.{1,80}?)(?:\*\*|__)\s*(?:\(([^)]*)\))?\s*(?:[:–—-]|(?<=:\*\*))\s*(.+)$", re.S)
 _BOLD_LABEL_INSIDE = re.compile(r"^(?:\*\*|__)([^*]{1,80}?):\s*(?:\*\*|__)\s*(.+)$", re.S)
@@ -32,7 +41,7 @@ class Unit:
     """A piece of a passage that can be asked about."""
 
     kind: str
-    """`sentence`, `label` (name and explanation), `parameter`, `row` (table) or `heading`."""
+    """`sentence`, `label` (name and explanation), `parameter`, `row` (table), `heading` or `comment` (in code)."""
     text: str
     """The sentence, explanation or heading, without Markdown; code words keep their spelling."""
     name: str = ""
@@ -57,7 +66,15 @@ def plain(text: str) -> str:
     text = _EMOJI.sub("", text)
     text = text.replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"').replace("‑", "-").replace("\u00a0", " ")
     text = re.sub(r"&(?:amp|#38);", "&", text).replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ")
+    text = _RUN_TOGETHER.sub(_split_run_together, text)
     return re.sub(r"\s+", " ", text).strip()
+
+
+def _split_run_together(match: re.Match[str]) -> str:
+    """`of rides.Our platform` is two sentences that lost their space; `pandas.DataFrame` is a name."""
+    known = lemmas(match[1]) or match[1] in FUNCTION_WORDS
+    following = match[3].lower()
+    return f"{match[1]}{match[2]} {match[3]}" if known and (following in FUNCTION_WORDS or lemmas(following)) else match[0]
 
 
 def units(text: str, title: str) -> list[Unit]:
@@ -69,9 +86,12 @@ def units(text: str, title: str) -> list[Unit]:
 
 
 def _without_title(text: str, title: str) -> str:
+    """A title that is repeated as the text's first words, with a sentence behind it (`Camera Enjoy a full kit`, not `Seldon Core is`)."""
     stripped = text.lstrip()
-    if title and stripped.startswith(title) and re.match(r"\s+[A-Z#*\"]", stripped[len(title) :]):
-        return stripped[len(title) :]
+    rest = stripped[len(title) :].lstrip() if title and stripped.startswith(title) else ""
+    first = re.match(r"[A-Za-z'-]+", rest)
+    if first and rest[0].isupper() and (rest.startswith(title.split()[0]) or first[0].lower() in FUNCTION_WORDS or is_base_verb(first[0])):
+        return rest
     return text
 
 
@@ -105,6 +125,10 @@ def _blocks(text: str) -> Iterator[_Block]:
             continue
         line = re.sub(r"^\s*>+\s?", "", raw)
         if fenced or _BOX.search(line) or re.match(r"^\s*(?:>>>|\.\.\. |\$ )", raw):
+            if fenced and (comment := _COMMENT.match(raw)):
+                yield _Block("comment", comment[1])
+            continue
+        if _CODE_LINE.search(line) and not re.search(r"[.!?]$|[a-z], ?$", line.strip()):
             continue
         if heading := _HEADING.match(line):
             yield from flush()
@@ -134,6 +158,8 @@ def _block_units(block: _Block) -> list[Unit]:
         return _table_units(block.cells)
     if block.kind == "heading":
         return [Unit("heading", plain(block.text))]
+    if block.kind == "comment":
+        return [Unit("comment", plain(block.text))]
     if block.kind == "parameter":
         name, note, text = block.text.split("\x1f", 2)
         return [Unit("parameter", plain(text), name.split(",")[0].lstrip("*"), plain(note))] if text.strip() else []

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from steps.generation.rules.grammar import gerund_base, inflect, is_base_verb, lemmas, starts_imperative, verb_base, words_of
 from steps.generation.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, PREPOSITIONS, PRONOUNS, VERBS
 from steps.generation.rules.phrases import cut, first_person, lower_first, noun_phrase, resolve, tidy, verb_phrase, without_asides
-from steps.generation.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, Form, says_enough
+from steps.generation.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, Form, content_words, says_enough
 
 _TO = r"(?:to|in order to|so as to)"
 _AFTER_TO = re.compile(
     r"\b(?:used|use(?:d|ful|s)?|helps?|designed|possible|needed|required|necessary|responsible|intended|able|ability|way|option|options|prompts|"
-    r"allows? (?:you|users|one|us|me|developers)|lets? (?:you|users)|enables? (?:you|users)|helps? (?:you|users)(?: to)?|want|wish|need|like|how)\s+to\s+(.+)$",
+    r"allows? (?:you|users|one|us|me|developers)|lets? (?:you|users)|enables? (?:you|users)|helps? (?:you|users)(?: to)?|how)\s+to\s+(.+)$",
     re.I,
 )
 _LETS = re.compile(r"\b(?:lets?|helps?)\s+(?:you|users|us|me)\s+(?!to\b)(.+)$", re.I)
@@ -53,11 +53,22 @@ class Context:
         self.instructional = instructional
         self.tags = frozenset({"ui"} if ui else ())
 
+    def context_of(self, phrase: str) -> str:
+        """Returns ` in TOPIC` or ` with TOPIC` for a phrase that is short of words and does not name the topic already."""
+        topic = re.sub(r"\s+(?:settings|options|management|preferences)$", "", self.topic, flags=re.I)
+        if not topic or len(topic.split()) > 4 or len(phrase.split()) > 7 or not says_enough(topic):
+            return ""
+        if content_words(topic) & content_words(phrase) or re.search(r"\b(?:in|with|for|on|using)\b.*\b\w+ \w+", phrase):
+            return ""
+        return f"{'in' if 'ui' in self.tags else 'with'} {topic}"
+
     def action(self, text: str, score: float) -> Iterator[Candidate]:
         """Yields the action that text names, if it reads as one."""
-        phrase = verb_phrase(text, self.topic)
+        phrase = verb_phrase(text, self.topic) if self.instructional or score >= 0.9 else None
+        if phrase and phrase in {"take a look", "check out"} or phrase and re.match(r"(?:take a|check out|have a|get started|know more|learn more|keep in mind)\b", phrase):
+            return
         if phrase and phrase.split()[0] not in {"be", "have", "do", "let", "please", "note", "see", "say"} | ({"get"} if len(phrase.split()) < 3 else set()):
-            yield Candidate("action", phrase, score, self.unit, tags=self.tags)
+            yield Candidate("action", phrase, score, self.unit, context=self.context_of(phrase), tags=self.tags)
 
     def ready(self, forms: list[Form], phrase: str, score: float) -> Candidate:
         """Returns whole questions."""
@@ -299,14 +310,21 @@ def _reason(sentence: str, context: Context) -> Iterator[Candidate]:
 
 
 def _advice(sentence: str, context: Context) -> Iterator[Candidate]:
-    match = re.match(r"^(?:you (?:must|should|have to|need to)|it is (?:recommended|required|necessary) (?:that you |to ))\s*(?:also |always |first )?(.+)$", sentence, re.I)
+    match = re.match(r"^(?:you (?:must|should|have to|need to)(?! (?:use \S+ ?\S* ?\S* (?:if|to)\b))|it is (?:recommended|required|necessary) (?:that you |to ))\s*(?:also |always |first )?(.+)$", sentence, re.I)
     if match:
         phrase = verb_phrase(match[1], context.topic)
+        must = not re.match(r"^(?:you should|it is recommended)", sentence, re.I)
         if phrase and phrase.split()[0] not in MICRO_STEPS | {"have", "do"}:
-            yield context.ready([("yes_no", f"Do I need to {phrase}?", 8), ("yes_no", f"Do I have to {phrase}?", 6), ("how_to", f"How do I {phrase}?", 4)], phrase, 0.76)
+            yield context.ready([("yes_no", f"Do I need to {phrase}?", 8 if must else 0), ("yes_no", f"Do I have to {phrase}?", 6 if must else 0), ("yes_no", f"Should I {phrase}?", 0 if must else 6), ("how_to", f"How do I {phrase}?", 4)], phrase, 0.74)
+
+
+def _should_use(sentence: str, context: Context) -> Iterator[Candidate]:
+    match = re.match(r"^(?:you should )?(?:consider using|use) (.{3,60}?) (?:if|when|whenever)\b", sentence, re.I)
+    if match and (thing := noun_phrase(match[1], context.topic, 6)):
+        yield context.ready([("when", f"When should I use {thing}?", 10), ("when", f"When does it make sense to use {thing}?", 3)], f"when use {thing}", 0.86)
 
 
 _RULES: tuple[Rule, ...] = (
     _purpose_first, _capability, _lets, _imperative, _definition, _condition, _when_gerund, _passive, _needs, _errors, _difference,
-    _prevention, _default, _reason, _advice,
+    _prevention, _default, _reason, _advice, _should_use,
 )  # fmt: skip

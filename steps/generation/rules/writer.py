@@ -9,6 +9,7 @@ from steps.generation.passages import Passage
 from steps.generation.rules.api import api_name, name_candidates, summary_candidates
 from steps.generation.rules.clauses import clause_candidates
 from steps.generation.rules.gate import normalised, reject_reason
+from steps.generation.rules.grammar import starts_imperative, words_of
 from steps.generation.rules.headings import heading_candidates, readable_title, topic_of
 from steps.generation.rules.labels import label_candidates
 from steps.generation.rules.phrasing import Candidate, content_words, renderings, stable
@@ -19,7 +20,9 @@ VERSION = "1"
 SPARE = 3
 """More queries than asked for are handed on, since some turn out to be asked of many chunks."""
 _REJECTS = 12
-_INSTRUCTIONAL = re.compile(r"\b(?:you|your|you're)\b|^(?:To |Use |Set |Select |Tap |Click |Run |Create |Add |Choose )", re.I | re.M)
+_FEW, _WORTH_ALWAYS, _WORTH_MORE = 3, 0.08, 0.3
+"""Up to a few queries, a second way to ask the same is welcome; beyond, only something else is."""
+_INSTRUCTIONAL = re.compile(r"\b(?:you|your|you're)\b|(?:^|[.:] |^[-*] )(?:To [a-z]+ |(?:Use|Set|Select|Tap|Click|Run|Create|Add|Choose|Enable|Configure|View|Change|Open|Install|Turn|Press) (?!of\b))|```", re.M | re.I)
 _UI = re.compile(r"\b(?:tap|click|menu|screen|button|settings|tab|dashboard|page|swipe|toggle|icon)\b", re.I)
 
 
@@ -69,10 +72,12 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
 def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: str) -> list[Candidate]:
     if unit.kind == "heading":
         return heading_candidates(readable_title(unit.text), context.topic, context.unit, text, context.instructional, "ui" in context.tags)
+    if unit.kind == "comment":
+        return list(context.action(unit.text, 0.72)) if starts_imperative(words_of(unit.text)) else []
     if unit.kind in {"label", "parameter", "row"}:
         return label_candidates(unit, context, api, short)
     found = sentence_candidates(unit.text, context)
-    if not context.instructional or not found:
+    if not context.instructional:
         found += clause_candidates(unit.text, context)
     return found
 
@@ -114,11 +119,11 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
                 continue
             words = content_words(candidate.phrase)
             overlap = max((len(words & other) / max(len(words | other), 1) for other in taken), default=0.0)
-            worth = candidate.score - 0.5 * overlap - 0.12 * units_used.get(candidate.unit, 0) - 0.3 * used.get(place, 0)
+            worth = candidate.score - 0.42 * overlap - 0.1 * units_used.get(candidate.unit, 0) - 0.25 * used.get(place, 0)
             worth += stable("tie", seed, key, candidate.phrase) % 100 / 2500
             if best is None or worth > best[0]:
                 best = (worth, place)
-        if best is None or best[0] < 0.1:
+        if best is None or best[0] < (_WORTH_ALWAYS if len(written.queries) < _FEW else _WORTH_MORE):
             return
         place = best[1]
         candidate = pool[place][0]
