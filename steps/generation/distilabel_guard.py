@@ -2,8 +2,8 @@
 
 What distilabel 1.5 does to the process that runs it, and why each piece of the guard is here:
 
-- Its pool workers are forked and inherit the host's signal handlers. ZenML's SIGTERM handler raises; `Pool.terminate()` sends SIGTERM,
-  the worker swallows the exception and the parent joins for ever. So SIGTERM has its default action while the pipeline runs.
+- Its pool workers are forked and inherit the host's signal handlers. ZenML's SIGTERM handler raises; `Pool.terminate()` sends
+  SIGTERM, the worker swallows the exception and the parent joins for ever. So SIGTERM has its default action meanwhile.
 - It replaces the SIGINT handler, clears the root logger's handlers, sets levels, and leaves a QueueHandler on a closed queue.
 - It reads its answers through `datasets`, which prints progress bars and copies them into the user's Hugging Face cache.
 """
@@ -30,13 +30,15 @@ _QUIET = {
 def guarded_run(cache_dir: Path) -> Iterator[Path]:
     """Yields an empty directory for one pipeline run (its `cache_dir`), deleted afterwards with everything in it.
 
-    Signals, log handlers and levels, environment variables and the working directory are as before when the block ends, however it ends.
+    However the block ends, signals, log handlers and levels, environment variables and the working directory are then as before.
 
     Raises:
         RuntimeError: Called outside the main thread, where signals cannot be set and the pipeline would hang.
     """
     if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("A distilabel pipeline can only be run in the main thread: its workers would inherit signal handlers and hang.")
+        raise RuntimeError(
+            "A distilabel pipeline can only be run in the main thread: its workers would inherit signal handlers and hang."
+        )
     cache_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="distilabel-", dir=cache_dir)))

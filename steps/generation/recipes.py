@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from distilabel.steps import Step
 
 RECIPES: dict[str, tuple[str, str]] = {
-    "rules": ("queries written by rules from titles, sentences, labels and docstrings; no LLM", "steps.generation.rules_step:rules_step"),
+    "rules": (
+        "queries written by rules from titles, sentences, labels and docstrings; no LLM",
+        "steps.generation.rules_step:rules_step",
+    ),
 }
 """Name -> (one-line description, `module:function` that returns the distilabel step for the recipe's settings and a seed)."""
 

@@ -21,14 +21,14 @@ class ReadPassages(GeneratorStep):
     """Yields the passages that `write_passages` put in a file, so that the pipeline's own dump does not carry the corpus."""
 
     path: str
-    batch_size: int = BATCH_SIZE  # type: ignore[assignment]
+    batch_size: int = BATCH_SIZE
 
     @property
     def outputs(self) -> list[str]:
         """Returns the columns of a passage."""
         return ["chunk_id", "passage"]
 
-    def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:  # type: ignore[override]
+    def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:
         """Yields batches of rows, and with the last one True."""
         lines = Path(self.path).read_text(encoding="utf-8").splitlines()
         for start in range(offset, len(lines), self.batch_size):
@@ -55,7 +55,7 @@ class WriteQueriesByRules(Step):
         """Returns the column that is written: JSON, since an empty list has no type that Parquet could keep."""
         return ["answer"]
 
-    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:  # type: ignore[override]
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """Yields the rows with their answers; a passage that fails gets the error as its answer, and its batch goes on."""
         for row in inputs:
             row["answer"] = json.dumps(self._answer(row["passage"]), ensure_ascii=False)

@@ -25,7 +25,7 @@ REJECTS_PER_CHUNK = 5
 _POLL_SECONDS = 0.3
 
 Answer = dict[str, Any]
-"""What a recipe's step says about a passage: `queries` [[query, style], ...] best first, `rejects` [[query, reason], ...], or `error`."""
+"""What a recipe says of a passage: `queries` [[query, style], ...] best first, `rejects` [[query, reason], ...], or `error`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,9 @@ def _collect(chunks: list[Chunk], answers: dict[str, Answer], recipe: Recipe) ->
         for query, style in answer.get("queries", []):
             shared = len(askers[query.casefold()])
             if shared > SHARED_BY_MOST:
-                rejects.append(_reject(chunk, recipe, query, "boilerplate", f"{shared} chunks ask it, at most {SHARED_BY_MOST} may"))
+                rejects.append(
+                    _reject(chunk, recipe, query, "boilerplate", f"{shared} chunks ask it, at most {SHARED_BY_MOST} may")
+                )
             elif kept < recipe.queries_per_chunk:
                 triplets.append(_triplet(chunk, recipe, query, style))
                 kept += 1

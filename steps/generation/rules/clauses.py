@@ -7,27 +7,55 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from steps.generation.rules.grammar import inflect, is_adverb, is_noun, is_plural, is_plural_noun, is_word, lemmas, verb_base
-from steps.generation.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS
+from steps.generation.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS, word_set
 from steps.generation.rules.phrases import cut, first_person, lower_first, resolve, tidy, without_asides
 from steps.generation.rules.phrasing import Candidate, Form
 from steps.generation.rules.sentences import Context
 
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
-_DATE = re.compile(rf"\s*,?\s*\b(?:on|in|since|by|during|around) (?:(?:early|late|mid) )?(?:the )?(?:(?:{_MONTH})(?: \d{{1,2}})?,? )?(?:\d{{4}}s?|the \d{{1,2}}th century)\b(?:,)?", re.I)
-_LEADING_DATE = re.compile(rf"^(?:On|In|By|During|Since) (?:(?:early|late|mid)[ -])?(?:the )?(?:(?:{_MONTH})(?: \d{{1,2}})?,? )?(?:\d{{4}}s?),\s+", re.I)
-_LEADING_ADJUNCT = re.compile(r"^(?:However|Moreover|Furthermore|In addition|As a result|For example|For instance|Thus|Therefore|Additionally|Also|Instead|Indeed|Similarly|In fact|Historically|Generally|Typically|Meanwhile|Eventually|Later|Initially|Originally|Today|Finally),\s+", re.I)
-_AMOUNT = re.compile(r"^(?:about |approximately |over |more than |nearly |almost |around |roughly |up to |at least |only )?(?:\$|€|£)?\d[\d,.]*(?: ?(?:million|billion|thousand|percent|%))?$")
-_REASON = re.compile(r",?\s+(?:because of|because|due to|driven by|as a result of|so that|in order to|thanks to|primarily due to|to (?:prevent|avoid|ensure|protect|reduce))\b", re.I)
-_AGENT = re.compile(r"^by (.+)$", re.I)
-_CHANGES = frozenset("increase decrease grow decline rise fall drop improve".split())
-_BUSINESS = re.compile(r"\b(?:revenue|customers|employees|shareholders|stock|business|operations|services|products|our platform)\b", re.I)
-_UNASKED = frozenset("say note mention appear seem remain become tend continue begin start let hold rise make be give go".split())
-_REPORTING = frozenset("argue say believe state claim announce suggest show note find report know assume ensure mean think conclude indicate declare decide".split())
-_INTRANSITIVE = frozenset(
-    "go come move arrive return begin start occur happen grow rise fall increase decrease live die serve work lead participate result travel belong "
-    "depend rely differ range vary consist refer apply run exist fight play win lose act speak settle emerge expire decline focus agree".split()
+_DATE = re.compile(
+    rf"\s*,?\s*\b(?:on|in|since|by|during|around) (?:(?:early|late|mid) )?(?:the )?(?:(?:{_MONTH})(?: \d{{1,2}})?,? "
+    rf")?(?:\d{{4}}s?|the \d{{1,2}}th century)\b(?:,)?",
+    re.I,
 )
-_STRANDED = frozenset("find describe show list call name know locate define need require discuss give see set base compare do make take note include".split())
+_LEADING_DATE = re.compile(
+    rf"^(?:On|In|By|During|Since) (?:(?:early|late|mid)[ -])?(?:the )?(?:(?:{_MONTH})(?: \d{{1,2}})?,? )?(?:\d{{4}}s?),\s+", re.I
+)
+_LEADING_ADJUNCT = re.compile(
+    r"^(?:However|Moreover|Furthermore|In addition|As a result|For example|For instance|Thus|Therefore|Additionally|Also|"
+    r"Instead|Indeed|Similarly|In fact|Historically|Generally|Typically|Meanwhile|Eventually|Later|Initially|Originally|Today|"
+    r"Finally),\s+",
+    re.I,
+)
+_AMOUNT = re.compile(
+    r"^(?:about |approximately |over |more than |nearly |almost |around |roughly |up to |at least |only )?(?:\$|€|"
+    r"£)?\d[\d,.]*(?: ?(?:million|billion|thousand|percent|%))?$"
+)
+_REASON = re.compile(
+    r",?\s+(?:because of|because|due to|driven by|as a result of|so that|in order to|thanks to|primarily due to|to (?:prevent|"
+    r"avoid|ensure|protect|reduce))\b",
+    re.I,
+)
+_AGENT = re.compile(r"^by (.+)$", re.I)
+_CHANGES = word_set("increase decrease grow decline rise fall drop improve")
+_BUSINESS = re.compile(
+    r"\b(?:revenue|customers|employees|shareholders|stock|business|operations|services|products|our platform)\b", re.I
+)
+_UNASKED = word_set("say note mention appear seem remain become tend continue begin start let hold rise make be give go")
+_REPORTING = word_set(
+    "argue say believe state claim announce suggest show note find report know assume ensure mean think conclude indicate "
+    "declare decide"
+)
+_INTRANSITIVE = word_set(
+    "go come move arrive return begin start occur happen grow rise fall increase decrease live die serve work lead "
+    "participate result travel belong "
+    "depend rely differ range vary consist refer apply run exist fight play win lose act speak settle emerge expire decline "
+    "focus agree"
+)
+_STRANDED = word_set(
+    "find describe show list call name know locate define need require discuss give see set base compare do make take note "
+    "include"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +110,9 @@ def parse(sentence: str) -> Clause | None:
     plural = False if company and subject == "the company" else is_plural(subject)
     if verb in {"is", "are", "was", "were"}:
         participle = following[0].strip(",").lower()
-        passive = "VERB" in lemmas(participle) and (participle.endswith("ed") or inflect(verb_base(participle) or participle, "VBN") == participle)
+        passive = "VERB" in lemmas(participle) and (
+            participle.endswith("ed") or inflect(verb_base(participle) or participle, "VBN") == participle
+        )
         return Clause(subject, verb, "", " ".join(following), passive)
     if verb in {"may", "might", "could", "would", "shall"}:
         return None
@@ -98,14 +128,52 @@ def parse(sentence: str) -> Clause | None:
     if base is None:
         return None
     past = inflect(base, "VBD") == verb and verb != base
-    auxiliary = "did" if past else "does" if verb != base or company and subject == "the company" else "do"
+    auxiliary = "did" if past else "does" if verb != base or (company and subject == "the company") else "do"
     return Clause(subject, auxiliary, base, " ".join(following), False)
 
 
 def _is_subject(subject: str) -> bool:
     words = subject.split()
     low = [word.lower() for word in words]
-    if "," in subject or '"' in subject or low[0] in PRONOUNS | CONJUNCTIONS | PREPOSITIONS | {"both", "all", "two", "three", "four", "five", "half", "part", "other", "various", "each", "no", "any", "every", "certain", "there", "this", "these", "those", "that", "such", "some", "many", "most", "one", "others", "several", "another"}:
+    if (
+        "," in subject
+        or '"' in subject
+        or re.match(r"^\w+'(?:ll|re|ve|d|m)\b", subject)
+        or low[0]
+        in PRONOUNS
+        | CONJUNCTIONS
+        | PREPOSITIONS
+        | {
+            "both",
+            "all",
+            "two",
+            "three",
+            "four",
+            "five",
+            "half",
+            "part",
+            "other",
+            "various",
+            "each",
+            "no",
+            "any",
+            "every",
+            "certain",
+            "there",
+            "this",
+            "these",
+            "those",
+            "that",
+            "such",
+            "some",
+            "many",
+            "most",
+            "one",
+            "others",
+            "several",
+            "another",
+        }
+    ):
         return False
     if low[-1] in DETERMINERS | PREPOSITIONS | CONJUNCTIONS or any(word in CONJUNCTIONS - {"and", "or"} for word in low):
         return False
@@ -136,14 +204,19 @@ def _verb_place(words: list[str]) -> int | None:
         after = words[place + 1].lower().strip(",") if place + 1 < len(words) else ""
         if inflect(base, "VBD") == word and word != base and "ADJ" not in lemmas(word):
             reduced = after in {"by", "in", "from", "for", "on", "with", "at", "as", "under"} and any(
-                later.lower() in {"is", "are", "was", "were", "has", "have", "had"} | MODALS for later in words[place + 1 : place + 14]
+                later.lower() in {"is", "are", "was", "were", "has", "have", "had"} | MODALS
+                for later in words[place + 1 : place + 14]
             )
             participle = after in PREPOSITIONS and base not in _INTRANSITIVE
             if not reduced and not participle:
                 return place
         elif word != base and inflect(base, "VBZ") == word and not is_plural_noun(words[place - 1]):
             noun = "NOUN" in lemmas(word)
-            if base in VERBS and not noun or after in DETERMINERS | {"to", "that", "how", "on", "in", "from", "with", "as"} and place > 1 or base in VERBS and place > 1:
+            if (
+                (base in VERBS and not noun)
+                or (after in DETERMINERS | {"to", "that", "how", "on", "in", "from", "with", "as"} and place > 1)
+                or (base in VERBS and place > 1)
+            ):
                 return place
         elif word == base and base in VERBS and is_plural_noun(words[place - 1]) and "NOUN" not in lemmas(word):
             return place
@@ -154,7 +227,11 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
     if clause.verb in _UNASKED:
         return
     subject = resolve(first_person(clause.subject), context.topic)
-    if subject is None or subject.lower() in {"the company's"} or re.search(r"\b(?:our|we|us)\b", f"{subject} {clause.rest}", re.I):
+    if (
+        subject is None
+        or subject.lower() in {"the company's"}
+        or re.search(r"\b(?:our|we|us)\b", f"{subject} {clause.rest}", re.I)
+    ):
         return
     if context.instructional and len(subject.split()) < 2 and subject.islower():
         return
@@ -181,7 +258,7 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
                 forms.append(("how_to", f"How {asked_how}?", 5))
         if 5 <= len(asked.split()) <= 10 and not stranded and not _is_a(clause):
             forms.append(("yes_no", f"{asked}?", 2 if forms else 4))
-    forms += _special(clause, subject, body, context)
+    forms += _special(clause, subject, body)
     if forms:
         only_polar = all(style == "yes_no" for style, _, _ in forms)
         yield context.ready(forms, phrase, 0.5 if only_polar else 0.72)
@@ -202,26 +279,62 @@ def _tail(text: str, context: Context, verb: str) -> str | None:
     return resolve(tidy(shortened), context.topic) if shortened else None
 
 
-def _special(clause: Clause, subject: str, body: str, context: Context) -> list[Form]:
+def _special(clause: Clause, subject: str, body: str) -> list[Form]:
     words = body.split()
     if clause.verb in _CHANGES and re.search(r"\d", body):
         year = re.search(r"\b(?:in|for|during) (?:fiscal )?(?:year )?(\d{4})\b", body)
         when = f" in {year[1]}" if year else ""
-        return [("how_much", f"How much {clause.auxiliary} {subject} {clause.verb}{when}?", 14), ("why", f"Why {clause.auxiliary} {subject} {clause.verb}{when}?", 6 if _REASON.search(clause.rest) else 0)]
+        return [
+            ("how_much", f"How much {clause.auxiliary} {subject} {clause.verb}{when}?", 14),
+            ("why", f"Why {clause.auxiliary} {subject} {clause.verb}{when}?", 6 if _REASON.search(clause.rest) else 0),
+        ]
     if clause.passive and clause.auxiliary in {"was", "were"} and len(words) > 2 and (agent := _AGENT.match(" ".join(words[1:]))):
         past = inflect(verb_base(words[0].lower()) or words[0], "VBD")
         if len(subject.split()) > 1 or subject[:1].isupper():
             who = "Who" if agent[1][:1].isupper() else "What"
             return [("who", f"{who} {past} {subject}?", 12)]
-    if clause.auxiliary in {"is", "was", "are", "were"} and not clause.passive and words and words[0].lower() in {"a", "an", "the", "one"}:
-        if not re.match(r"^(?:the|an?) (?:result|case|reason|same|number|lot|part)\b", body, re.I):
-            return [("what_is", f"What {clause.auxiliary} {subject}?", 10)] if len(subject.split()) <= 6 else []
-    if clause.auxiliary in {"is", "was", "are", "were"} and words and words[0].lower() in {"located", "situated", "based", "found"}:
+    if (
+        clause.auxiliary in {"is", "was", "are", "were"}
+        and not clause.passive
+        and words
+        and words[0].lower() in {"a", "an", "the", "one"}
+    ) and not re.match(r"^(?:the|an?) (?:result|case|reason|same|number|lot|part)\b", body, re.I):
+        return [("what_is", f"What {clause.auxiliary} {subject}?", 10)] if len(subject.split()) <= 6 else []
+    if (
+        clause.auxiliary in {"is", "was", "are", "were"}
+        and words
+        and words[0].lower() in {"located", "situated", "based", "found"}
+    ):
         return [("where", f"Where {clause.auxiliary} {subject} {words[0].lower()}?", 14)]
-    if clause.verb and len(words) >= 2 and (_AMOUNT.match(words[0]) or re.fullmatch(r"two|three|four|five|six|seven|eight|nine|ten|twelve|several", words[0], re.I)):
+    if (
+        clause.verb
+        and len(words) >= 2
+        and (
+            _AMOUNT.match(words[0])
+            or re.fullmatch(r"two|three|four|five|six|seven|eight|nine|ten|twelve|several", words[0], re.I)
+        )
+    ):
         counted = words[1].strip(",")
         if is_plural_noun(counted) and counted.lower() not in {"years", "days", "months"} and clause.verb not in {"be"}:
             return [("how_many", f"How many {counted} {clause.auxiliary} {subject} {clause.verb}?", 12)]
-    if clause.verb in {"include", "require", "cause", "affect", "mean", "produce", "represent", "offer", "provide", "contain", "need", "use", "involve", "create", "develop", "receive", "win"} and (len(subject.split()) > 1 or subject[:1].isupper()):
+    if clause.verb in {
+        "include",
+        "require",
+        "cause",
+        "affect",
+        "mean",
+        "produce",
+        "represent",
+        "offer",
+        "provide",
+        "contain",
+        "need",
+        "use",
+        "involve",
+        "create",
+        "develop",
+        "receive",
+        "win",
+    } and (len(subject.split()) > 1 or subject[:1].isupper()):
         return [("what_is", f"What {clause.auxiliary} {subject} {clause.verb}?", 7)]
     return []

@@ -11,14 +11,23 @@ from steps.generation.rules.phrasing import content_words
 LONGEST, SHORTEST = 17, 2
 """Words."""
 _POINTS_OUT = re.compile(
-    r"\b(?:the following|this (?:section|page|guide|chapter|document|article|tutorial|example|case|way)|these (?:steps|sections|options|instructions)|"
+    r"\b(?:the following|this (?:section|page|guide|chapter|document|article|tutorial|example|case|way)|these (?:steps|"
+    r"sections|options|instructions)|"
     r"as follows|see also|above|below|aforementioned|listed|shown here|table \d|figure \d|e\.g|i\.e|etc)\b",
     re.I,
 )
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
 _REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
-_STARTS = re.compile(r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|Why should I|Do I need to) (\S+)", re.I)
-_ENDS = re.compile(r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|only|can|will)\s*[?.]?$", re.I)
+_STARTS = re.compile(
+    r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|"
+    r"Why should I|Do I need to) (\S+)",
+    re.I,
+)
+_ENDS = re.compile(
+    r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|"
+    r"only|can|will)\s*[?.]?$",
+    re.I,
+)
 _TO_ENDS = re.compile(r"\b(?:for|to|set \S+ to|from|with|by|on|about|in)\?$")
 
 
@@ -55,7 +64,12 @@ def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> 
     if not content:
         return "no content word"
     plain_words = [word.lower().strip("?,") for word in words]
-    if all(word in GENERIC_NOUNS or word in FUNCTION_WORDS or is_base_verb(word) and word in {"use", "set", "change", "find", "get", "do", "choose", "enable", "disable"} for word in plain_words):
+    if all(
+        word in GENERIC_NOUNS
+        or word in FUNCTION_WORDS
+        or (is_base_verb(word) and word in {"use", "set", "change", "find", "get", "do", "choose", "enable", "disable"})
+        for word in plain_words
+    ):
         return "says nothing in particular"
     if sum(is_code(word) for word in words) > len(words) / 2:
         return "code, not a question"
@@ -67,7 +81,23 @@ def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> 
         return "not English"
     if re.search(r"\d{5,}|\d+,\d{3},\d{3}|\w{35,}", query):
         return "long numbers or run-together words"
-    if plain_words[-1] in PREPOSITIONS - {"on", "off", "up", "out", "in", "for", "to", "from", "with", "down", "over", "about", "by", "through", "like"}:
+    if plain_words[-1] in PREPOSITIONS - {
+        "on",
+        "off",
+        "up",
+        "out",
+        "in",
+        "for",
+        "to",
+        "from",
+        "with",
+        "down",
+        "over",
+        "about",
+        "by",
+        "through",
+        "like",
+    }:
         return f"ends on {plain_words[-1]!r}"
     return None
 

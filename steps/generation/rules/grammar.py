@@ -19,14 +19,17 @@ from steps.generation.rules.lexicon import (
     PREPOSITIONS,
     PRONOUNS,
     VERBS,
+    word_set,
 )
 
 _WORD = re.compile(r"[\w$€£%#@&+./\\:=<>~'’*-]+")
 _PLAIN = re.compile(r"^[A-Za-z][A-Za-z'’-]*$")
-COMPOUND_HEADS = frozenset(
-    "settings setting options option mode modes icons icon panel bar screen screens app tool engine management page list keyboard group service "
-    "system format formats type types name policy policies guide reference requirements statement rate rates performance environment variables "
-    "variable method methods function functions class classes".split()
+COMPOUND_HEADS = word_set(
+    "settings setting options option mode modes icons icon panel bar screen screens app tool engine management page list "
+    "keyboard group service "
+    "system format formats type types name policy policies guide reference requirements statement rate rates performance "
+    "environment variables "
+    "variable method methods function functions class classes"
 )
 """Last words of noun compounds whose first word could be a verb: `display settings`, `search engine`."""
 
@@ -91,7 +94,7 @@ def is_base_verb(word: str) -> bool:
 def is_noun(word: str) -> bool:
     """Returns whether the word can be a noun (names and unknown words count)."""
     known = lemmas(word)
-    return not known and word.lower() not in FUNCTION_WORDS or "NOUN" in known or "PROPN" in known
+    return (not known and word.lower() not in FUNCTION_WORDS) or "NOUN" in known or "PROPN" in known
 
 
 def is_only_adjective(word: str) -> bool:
@@ -153,7 +156,7 @@ def gerund_base(word: str) -> str | None:
 
 
 def gerund_starts_action(words: list[str]) -> bool:
-    """Returns whether a phrase that starts with a gerund names an activity with an object (`Setting up X`, not `Training data`)."""
+    """Returns whether a phrase starts with a gerund and its object (`Setting up X`, not `Training data`)."""
     if len(words) < 2 or gerund_base(words[0]) is None:
         return False
     after = words[1].lower()
@@ -161,7 +164,7 @@ def gerund_starts_action(words: list[str]) -> bool:
         return len(words) > 3 and gerund_base(words[2]) is not None
     if after in DETERMINERS or after in PARTICLES or (after in PREPOSITIONS and after not in {"of", "for", "in"}):
         return True
-    if words[0].lower() in NOMINAL_GERUNDS or words[-1].lower() in COMPOUND_HEADS and len(words) == 2:
+    if words[0].lower() in NOMINAL_GERUNDS or (words[-1].lower() in COMPOUND_HEADS and len(words) == 2):
         return False
     base = gerund_base(words[0]) or ""
     return base in VERBS or base in MAYBE_VERBS
@@ -184,21 +187,34 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
     if after in {"of", "is", "are", "was", "were", "has", "can", "will", "may", "must", "should", "and/or", "-", "–"}:
         return False
     if after in {"and", "or", "/"} and len(words) > 2:
-        return first in VERBS | MAYBE_VERBS and is_base_verb(words[2]) and (
-            first in VERBS or words[2].lower() in VERBS or len(words) > 3 and words[3].lower() in DETERMINERS
+        return (
+            first in VERBS | MAYBE_VERBS
+            and is_base_verb(words[2])
+            and (first in VERBS or words[2].lower() in VERBS or (len(words) > 3 and words[3].lower() in DETERMINERS))
         )
     if any(word.lower() in FINITE_AUXILIARIES for word in _main_clause(words)[1:7]):
         return False
     if first in VERBS:
         return True
     if first not in MAYBE_VERBS:
-        return not heading and first in lemmas(first).get("VERB", ()) and "NOUN" not in lemmas(first) and "ADJ" not in lemmas(first) and after in DETERMINERS
+        return (
+            not heading
+            and first in lemmas(first).get("VERB", ())
+            and "NOUN" not in lemmas(first)
+            and "ADJ" not in lemmas(first)
+            and after in DETERMINERS
+        )
     if after == "for" and first in {"search", "look", "wait", "ask", "apply", "check", "test"} and len(words) > 2:
         return True
-    if after in DETERMINERS or after in PRONOUNS or after in PARTICLES or (after in PREPOSITIONS and after not in {"for", "with", "in", "on", "at", "by"}):
+    if (
+        after in DETERMINERS
+        or after in PRONOUNS
+        or after in PARTICLES
+        or (after in PREPOSITIONS and after not in {"for", "with", "in", "on", "at", "by"})
+    ):
         return True
     if heading:
-        if after in COMPOUND_HEADS or words[-1].lower() in COMPOUND_HEADS and len(words) < 4:
+        if after in COMPOUND_HEADS or (words[-1].lower() in COMPOUND_HEADS and len(words) < 4):
             return False
         behind = {word.lower() for word in words[2:]} & {"into", "from", "to", "with", "using", "by", "on", "in", "as"}
         objects = is_plural_noun(words[-1]) or is_plural_noun(words[1]) or bool(behind)
@@ -208,7 +224,23 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
 
 def _main_clause(words: list[str]) -> list[str]:
     for place, word in enumerate(words):
-        if place and word.lower() in {"that", "which", "who", "if", "when", "where", "what", "how", "whether", "to", "so", "while", "until", "before", "after"}:
+        if place and word.lower() in {
+            "that",
+            "which",
+            "who",
+            "if",
+            "when",
+            "where",
+            "what",
+            "how",
+            "whether",
+            "to",
+            "so",
+            "while",
+            "until",
+            "before",
+            "after",
+        }:
             return words[:place]
     return words
 

@@ -19,10 +19,18 @@ from steps.generation.rules.phrases import first_person, lower_first, noun_phras
 from steps.generation.rules.phrasing import FACT_FORMS, PREFERENCE_FORMS, THING_FORMS, Candidate, Form
 from steps.generation.rules.prose import plain
 
-_NUMBERING = re.compile(r"^(?:(?:step|part|chapter|section|appendix|item|note)\s+[\dA-Z]{1,3}\s*[:.–-]\s*|\d+(?:\.\d+)*\.?\)?\s+|[A-Za-z]\)\s+|[-–•>]\s+)", re.I)
+_NUMBERING = re.compile(
+    r"^(?:(?:step|part|chapter|section|appendix|item|note)\s+[\dA-Z]{1,3}\s*[:.–-]\s*|\d+(?:\.\d+)*\.?\)?\s+|[A-Za-z]\)\s+|"
+    r"[-–•>]\s+)",
+    re.I,
+)
 _QUESTION = re.compile(r"^(?:" + "|".join(sorted(QUESTION_WORDS)) + r")\b.*\?$", re.I)
 _PREFERENCES = re.compile(r"^(.*\S)?\s*\b(settings|preferences|options)$", re.I)
-_DIFFERENCE = re.compile(r"^(?:the )?(?:differences? between|comparing|comparison of)\s+(.+?)\s+(?:and|with|to|vs\.?)\s+(.+)$|^(.+?)\s+(?:vs\.?|versus)\s+(.+)$", re.I)
+_DIFFERENCE = re.compile(
+    r"^(?:the )?(?:differences? between|comparing|comparison of)\s+(.+?)\s+(?:and|with|to|vs\.?)\s+(.+)$|^(.+?)\s+(?:vs\.?|"
+    r"versus)\s+(.+)$",
+    re.I,
+)
 
 
 def readable_title(title: str) -> str:
@@ -45,7 +53,13 @@ def without_asides_of_title(title: str) -> str:
 def topic_of(heading: str) -> str:
     """Returns the noun phrase that `it` and `this feature` stand for under a heading, or an empty string if it names no thing."""
     words = words_of(heading)
-    if not words or len(words) > 6 or heading.lower() in EMPTY_HEADINGS or heading.lower() in VAGUE_HEADINGS or heading.endswith("?"):
+    if (
+        not words
+        or len(words) > 6
+        or heading.lower() in EMPTY_HEADINGS
+        or heading.lower() in VAGUE_HEADINGS
+        or heading.endswith("?")
+    ):
         return ""
     if words[0].lower() in QUESTION_WORDS | PREPOSITIONS or starts_imperative(words, heading=True) or gerund_starts_action(words):
         return ""
@@ -58,8 +72,12 @@ def heading_candidates(heading: str, title: str, unit: int, text: str, instructi
     subject = topic_of(title) or _acted_on(title)
     score = 0.9 if unit == -1 else 0.86
     if low in VAGUE_HEADINGS:
-        return [_ready([(style, form.format(t=subject), 10) for style, form in VAGUE_HEADINGS[low]], subject, unit, score)] if subject else []
-    if not heading or low in EMPTY_HEADINGS or len(heading) > 110:
+        return (
+            [_ready([(style, form.format(t=subject), 10) for style, form in VAGUE_HEADINGS[low]], subject, unit, score)]
+            if subject
+            else []
+        )
+    if not heading or low in EMPTY_HEADINGS or len(heading) > 110 or heading[0] in "@$%{<":
         return []
     if _QUESTION.match(heading):
         return _question(heading, title, unit)
@@ -68,7 +86,12 @@ def heading_candidates(heading: str, title: str, unit: int, text: str, instructi
         return _action(how[1], subject, unit, 0.95, ui)
     if match := re.match(r"^(why|when) (?:to |you should |should you |do i |should i )(.+)$", heading, re.I):
         return _why_or_when(match[1].lower(), match[2], subject, unit)
-    if match := re.match(r"^(?:what (?:is|are)|about|introduction to|introducing|overview of|an? (?:introduction|overview) (?:to|of)|understanding|meet)\s+(.+)$", heading, re.I):
+    if match := re.match(
+        r"^(?:what (?:is|are)|about|introduction to|introducing|overview of|an? (?:introduction|overview) (?:to|of)|"
+        r"understanding|meet)\s+(.+)$",
+        heading,
+        re.I,
+    ):
         return _thing(match[1].rstrip("?"), "", unit, text, instructional, 0.9)
     if (match := _DIFFERENCE.match(heading)) and (pair := [part for part in match.groups() if part]):
         questions: list[Form] = [
@@ -79,7 +102,9 @@ def heading_candidates(heading: str, title: str, unit: int, text: str, instructi
     return _by_shape(heading, title, subject, unit, text, instructional, ui, score)
 
 
-def _by_shape(heading: str, title: str, subject: str, unit: int, text: str, instructional: bool, ui: bool, score: float) -> list[Candidate]:
+def _by_shape(
+    heading: str, title: str, subject: str, unit: int, text: str, instructional: bool, ui: bool, score: float
+) -> list[Candidate]:
     words = words_of(heading)
     if gerund_starts_action(words):
         base = gerund_base(words[0]) or ""
@@ -89,9 +114,9 @@ def _by_shape(heading: str, title: str, subject: str, unit: int, text: str, inst
         return _action(heading, subject, unit, 0.94, ui)
     last = words[-1].lower() if words else ""
     if last in NOMINALIZATIONS and 2 <= len(words) <= 5:
-        return _action(f"{NOMINALIZATIONS[last]} {lower_first(' '.join(heading.split()[:-1]))}", subject, unit, score, ui) + _thing(
-            heading, "", unit, text, instructional, score - 0.2
-        )
+        return _action(
+            f"{NOMINALIZATIONS[last]} {lower_first(' '.join(heading.split()[:-1]))}", subject, unit, score, ui
+        ) + _thing(heading, "", unit, text, instructional, score - 0.2)
     if match := _PREFERENCES.match(heading):
         of = lower_first(match[1] or "") or lower_first(subject)
         if of and len(of.split()) <= 5 and not any(word in PREPOSITIONS for word in of.split()):
@@ -142,7 +167,14 @@ def _why_or_when(word: str, rest: str, subject: str, unit: int) -> list[Candidat
     phrase = verb_phrase(lower_first(rest), subject)
     if not phrase:
         return []
-    return [_ready([(word, f"{word.capitalize()} should I {phrase}?", 10), (word, f"{word.capitalize()} would I {phrase}?", 3)], phrase, unit, 0.9)]
+    return [
+        _ready(
+            [(word, f"{word.capitalize()} should I {phrase}?", 10), (word, f"{word.capitalize()} would I {phrase}?", 3)],
+            phrase,
+            unit,
+            0.9,
+        )
+    ]
 
 
 def _thing(heading: str, context: str, unit: int, text: str, instructional: bool, score: float) -> list[Candidate]:

@@ -5,25 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from steps.generation.rules.grammar import is_adverb, is_code, is_word, starts_imperative, third_person_base, words_of
-from steps.generation.rules.lexicon import EMPTY_HEADINGS, FUNCTION_WORDS, QUESTION_WORDS
+from steps.generation.rules.grammar import (
+    is_adverb,
+    is_code,
+    is_noun,
+    is_plural,
+    is_word,
+    starts_imperative,
+    third_person_base,
+    verb_base,
+    words_of,
+)
+from steps.generation.rules.lexicon import DETERMINERS, EMPTY_HEADINGS, FUNCTION_WORDS, QUESTION_WORDS, VERBS
 from steps.generation.rules.phrases import lower_first, noun_phrase, verb_phrase, without_asides
 from steps.generation.rules.phrasing import OPTION_FORMS, Candidate, Form, says_enough
 from steps.generation.rules.prose import Unit
 from steps.generation.rules.sentences import Context, sentence_candidates
 
-_ON_OFF = re.compile(r"^(?:enable|turn on|activate|allow|when (?:enabled|activated|on)|enable or disable|turn .{2,30} on)\b", re.I)
-_QUANTITY = re.compile(r"^(?:the |an? )?(?:\w+ ){0,2}(?:number|maximum|minimum|size|name|path|amount|length|fraction|proportion|degree|rate|percentage|list|type|strength|tolerance|seed|width|height|order)\b", re.I)
-_WHETHER = re.compile(r"^(?:whether(?: or not)? to|if true,?|if set,?|set to true to|flag to|used to|controls whether to|determines whether to|specifies whether to)\s+(.+)$", re.I)
+_ON_OFF = re.compile(
+    r"^(?:enable|turn on|activate|allow|when (?:enabled|activated|on)|enable or disable|turn .{2,30} on)\b", re.I
+)
+_QUANTITY = re.compile(
+    r"^(?:the |an? )?(?:\w+ ){0,2}(?:number|maximum|minimum|size|name|path|amount|length|fraction|proportion|degree|rate|"
+    r"percentage|list|type|strength|tolerance|seed|width|height|order)\b",
+    re.I,
+)
+_WHETHER = re.compile(
+    r"^(?:whether(?: or not)? to|if true,?|if set,?|set to true to|flag to|used to|controls whether to|determines whether to|"
+    r"specifies whether to)\s+(.+)$",
+    re.I,
+)
 
 
-def label_candidates(unit: Unit, context: Context, api: str, short: str) -> list[Candidate]:
-    """Returns what a label, parameter or table row is asked about; `api` is the object that it belongs to, if any, `short` its last name."""
+def label_candidates(unit: Unit, context: Context, api: str, short: str, returned: bool = False) -> list[Candidate]:
+    """Returns what a label, parameter or table row is asked about; `api` is the object it belongs to, `short` its last name.
+
+    `returned`: what is listed comes out of the object (attributes, returned values) and is not set by people.
+    """
     name = without_asides(unit.name).strip("`* ")
     if not name or name.lower() in EMPTY_HEADINGS or len(name.split()) > 6:
         return sentence_candidates(unit.text, context)
     if unit.kind == "parameter" or (api and is_code(name)):
-        return list(_parameter(name, unit, context, short))
+        return list(_result(name, unit, context, short) if returned else _parameter(name, unit, context, short))
     return [*_explained(unit.text, context), *_named(name, unit, context)]
 
 
@@ -33,7 +56,13 @@ def _explained(text: str, context: Context) -> Iterator[Candidate]:
     action = re.sub(r"^(?:tap|click|press|enable|use|select|turn on) (?:this )?(?:feature |option )?to\s+", "", text, flags=re.I)
     if action != text or starts_imperative(words):
         yield from context.action(lower_first(action), 0.92)
-    elif words and (base := third_person_base(words[0])) and len(words) > 2 and not starts_imperative(words):
+    elif (
+        words
+        and (base := third_person_base(words[0]))
+        and len(words) > 2
+        and _surely_verb(base, words)
+        and not starts_imperative(words)
+    ):
         yield from context.action(" ".join([base, *text.split()[1:]]), 0.86)
     else:
         yield from sentence_candidates(text, context)
@@ -47,21 +76,36 @@ def _named(name: str, unit: Unit, context: Context) -> Iterator[Candidate]:
     if starts_imperative(words, heading=True):
         yield from context.action(lower_first(name), 0.88)
         return
-    if not all(is_word(word) or is_code(word) or word[0].isdigit() for word in words) or (len(words) == 1 and not says_enough(name)):
+    if not all(is_word(word) or is_code(word) or word[0].isdigit() for word in words) or (
+        len(words) == 1 and not says_enough(name)
+    ):
         return
     phrase = noun_phrase(name, "", 6)
     if not phrase or words[0].lower() in FUNCTION_WORDS - {"always", "all", "no", "do", "my", "on", "off"}:
         return
-    forms = OPTION_FORMS if context.instructional else (("what_is", "What {be} {p}?", 10), ("what_is", "What is meant by {p}?", 3))
+    forms = (
+        OPTION_FORMS if context.instructional else (("what_is", "What {be} {p}?", 10), ("what_is", "What is meant by {p}?", 3))
+    )
     if _ON_OFF.match(unit.text):
-        forms = (*forms, ("how_to", "How do I turn on {p}?", 12), ("how_to", "How can I enable {p}?", 8), ("how_to", "How do I turn {p} on or off?", 5))
+        forms = (
+            *forms,
+            ("how_to", "How do I turn on {p}?", 12),
+            ("how_to", "How can I enable {p}?", 8),
+            ("how_to", "How do I turn {p} on or off?", 5),
+        )
     where = _belongs_to(name, context.topic)
     yield Candidate("thing", phrase, 0.8 if len(words) > 1 else 0.7, context.unit, forms, where)
 
 
 def _belongs_to(name: str, topic: str) -> str:
     """A single common word says little without what it belongs to."""
-    if len(name.split()) > 1 or not topic or topic.lower() in name.lower() or name.lower() in topic.lower() or len(topic.split()) > 4:
+    if (
+        len(name.split()) > 1
+        or not topic
+        or topic.lower() in name.lower()
+        or name.lower() in topic.lower()
+        or len(topic.split()) > 4
+    ):
         return ""
     return f"in {topic}"
 
@@ -74,9 +118,9 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
         phrase = verb_phrase(match[1] if not third_person_base(match[1].split()[0]) else _based(match[1]), context.topic)
         if phrase:
             forms: list[Form] = [
-                ("parameter", f"Can I {phrase}{of}?", 6), ("parameter", f"How do I {phrase}{of}?", 8),
-                ("parameter", f"Which option of {short} makes it {phrase}?" if short and False else "", 0),
-            ]  # fmt: skip
+                ("parameter", f"Can I {phrase}{of}?", 6),
+                ("parameter", f"How do I {phrase}{of}?", 8),
+            ]
             yield context.ready(forms, phrase, 0.84)
     elif _QUANTITY.match(text) and (thing := noun_phrase(text, context.topic, 8)):
         thing = lower_first(thing)
@@ -90,9 +134,24 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
         yield context.ready(forms, thing, 0.85)
     elif starts_imperative(words_of(text)):
         yield from context.action(lower_first(text), 0.8)
-    elif text and third_person_base(text.split()[0].lower()) and len(text.split()) > 2:
+    elif (thing := _specific(text, context)) and short:
+        yield context.ready(
+            [
+                ("parameter", f"How do I specify {thing}{of}?", 8),
+                ("parameter", f"How do I set {thing}{of}?", 6),
+                ("parameter", f"How can I choose {thing}{of}?", 3),
+            ],
+            thing,
+            0.76,
+        )
+    elif (
+        text
+        and (base := third_person_base(text.split()[0].lower()))
+        and len(text.split()) > 2
+        and _surely_verb(base, text.split())
+    ):
         yield from context.action(_based(text), 0.78)
-    if short or len(name) > 3:
+    if (len(name) > 3 or (short and len(name) > 2)) and name not in {"self", "cls", "args", "kwargs", "params", "ignored"}:
         the = f"{name} of {short}" if short else f"the {name} parameter"
         named: list[Form] = [
             ("parameter", f"What does the {name} parameter{' of ' + short if short else ''} do?", 8),
@@ -103,6 +162,49 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
         if re.search(r"\bdefaults?\b", f"{unit.note} {unit.text}", re.I):
             named.append(("default", f"What is the default value of {name}{of}?", 3))
         yield context.ready(named, f"{name} {short}", 0.62)
+
+
+def _specific(text: str, context: Context) -> str | None:
+    """A noun phrase of at least three words, with its article."""
+    thing = noun_phrase(text, context.topic, 8)
+    if (
+        not thing
+        or len(thing.split()) < 3
+        or not is_noun(thing.split()[-1])
+        or verb_base(thing.split()[0].lower()) == thing.split()[0].lower()
+    ):
+        return None
+    thing = lower_first(thing)
+    return thing if thing.split()[0] in {"the", "a", "an"} or is_plural(thing) else f"the {thing}"
+
+
+def _surely_verb(base: str, words: list[str]) -> bool:
+    """`Computes scores` is a verb, `Weights associated with classes` is not."""
+    return base in VERBS or words[1].lower() in DETERMINERS
+
+
+def _result(name: str, unit: Unit, context: Context, short: str) -> Iterator[Candidate]:
+    """What an object gives back, by what it is and now and then by its name."""
+    of = f" with {short}" if short else ""
+    thing = noun_phrase(without_asides(unit.text), context.topic, 9)
+    if thing and len(thing.split()) >= 2 and is_noun(thing.split()[-1]):
+        thing = lower_first(thing)
+        thing = thing if thing.split()[0] in {"the", "a", "an"} or is_plural(thing) else f"the {thing}"
+        yield context.ready(
+            [
+                ("how_to", f"How do I get {thing}{of}?", 8),
+                ("how_to", f"How can I see {thing}{of}?", 4),
+                ("how_to", f"Where do I find {thing}{of}?", 3),
+            ],
+            thing,
+            0.8,
+        )
+    if len(name) > 3 and short:
+        yield context.ready(
+            [("what_is", f"What is {name} in {short}?", 8), ("what_is", f"What does {name} of {short} mean?", 3)],
+            f"{name} {short}",
+            0.55,
+        )
 
 
 def _based(text: str) -> str:

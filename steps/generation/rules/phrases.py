@@ -1,4 +1,4 @@
-"""Cuts phrases out of sentences so that a person could have said them: trimmed, in the first person, with nothing left dangling."""
+"""Cuts phrases out of sentences so that a person could have said them: trimmed, in the first person, nothing left dangling."""
 
 from __future__ import annotations
 
@@ -19,21 +19,76 @@ from steps.generation.rules.lexicon import (
 
 LONGEST = 11
 """Words of a phrase, before its question is put around it."""
-_PERSON = {"your": "my", "yours": "mine", "yourself": "myself", "you're": "I'm", "you've": "I've", "you'll": "I'll"}
+_PERSON = {
+    "your": "my",
+    "yours": "mine",
+    "yourself": "myself",
+    "our": "my",
+    "us": "me",
+    "ours": "mine",
+    "you're": "I'm",
+    "you've": "I've",
+    "you'll": "I'll",
+}
 _BOUNDARY = re.compile(r"\s*(?:[;:]\s|\s[–—-]{1,2}\s|—|,?\s\((?!s\))|\.\s|\.$)")
 _SUBORDINATE = re.compile(
-    r",?\s+(?:so that|so|because|while|whereas|although|though|unless|until|where|which|who|whose|as well as|such as|including|e\.g\.|i\.e\.|"
-    r"as described|as shown|as follows|rather than|in order to|then|but|if|when|as needed|as necessary|along with|and then|or else|once|since|than)\b.*$",
+    r",?\s+(?:so that|so|because|while|whereas|although|though|unless|until|where|which|who|whose|as well as|such as|"
+    r"including|e\.g\.|i\.e\.|"
+    r"as described|as shown|as follows|rather than|in order to|then|but|if|when|as needed|as necessary|along with|and then|or "
+    r"else|once|since|than)\b.*$",
     re.I,
 )
 _THIS = re.compile(
-    r"\b(?:this|these|the following|the above|said|such an?|the(?=\s+(?:feature|option|setting|function)(?:$|\s(?:on|off)$)))\s+(?:new |same |particular )?"
-    r"(features?|options?|settings?|modes?|apps?|functions?|functionality|services?|tools?|methods?|classe?s?|components?|steps?|parameters?|estimators?|models?|widgets?)\b",
+    r"\b(?:this|these|the following|the above|said|such an?|the(?=\s+(?:feature|option|setting|function)(?:$|\s(?:on|"
+    r"off)$)))\s+(?:new |same |particular )?"
+    r"(features?|options?|settings?|modes?|apps?|functions?|functionality|services?|tools?|methods?|classe?s?|components?|"
+    r"steps?|parameters?|estimators?|models?|widgets?)\b",
     re.I,
 )
-_NO_WISH = frozenset({"want", "need", "like", "wish", "be", "have", "let", "seem", "appear", "remain", "become", "belong", "depend", "happen", "consist"})
-_DANGLING = FUNCTION_WORDS - {"on", "off", "up", "down", "in", "out", "back", "over", "through", "away", "together", "myself", "me", "all", "well", "again", "one"}
-_OPENS_TAIL = (PREPOSITIONS - {"of", "on", "off", "up", "out", "down", "in", "using", "with", "without"}) | {"in", "and", "or", "that"}
+_NO_WISH = frozenset(
+    {
+        "want",
+        "need",
+        "like",
+        "wish",
+        "be",
+        "have",
+        "let",
+        "seem",
+        "appear",
+        "remain",
+        "become",
+        "belong",
+        "depend",
+        "happen",
+        "consist",
+    }
+)
+_DANGLING = FUNCTION_WORDS - {
+    "on",
+    "off",
+    "up",
+    "down",
+    "in",
+    "out",
+    "back",
+    "over",
+    "through",
+    "away",
+    "together",
+    "myself",
+    "me",
+    "all",
+    "well",
+    "again",
+    "one",
+}
+_OPENS_TAIL = (PREPOSITIONS - {"of", "on", "off", "up", "out", "down", "in", "using", "with", "without"}) | {
+    "in",
+    "and",
+    "or",
+    "that",
+}
 _CUTTABLE = (PREPOSITIONS - {"of", "off", "up", "out", "down"}) | {"and", "or", "to", "that", "using"}
 
 
@@ -55,9 +110,17 @@ def first_person(text: str) -> str:
             out.append(word.lower().replace(bare, _PERSON[bare]))
         elif bare == "you":
             following = words[place + 1].lower().strip(",.;:") if place + 1 < len(words) else ""
-            subject = following in MODALS or is_auxiliary(following) or following in ADVERBS or is_base_verb(following) or following.endswith("ed")
+            subject = (
+                following in MODALS
+                or is_auxiliary(following)
+                or following in ADVERBS
+                or is_base_verb(following)
+                or following.endswith("ed")
+            )
             after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - {"as", "than", "like"}
-            out.append(word.lower().replace("you", "I" if subject and not after_preposition and following not in DETERMINERS else "me"))
+            out.append(
+                word.lower().replace("you", "I" if subject and not after_preposition and following not in DETERMINERS else "me")
+            )
         elif bare in {"are", "were"} and out and out[-1] == "I":
             out.append("am" if bare == "are" else "was")
         else:
@@ -72,11 +135,41 @@ def resolve(text: str, topic: str) -> str | None:
     words = [word.lower() for word in words_of(text)]
     for place, word in enumerate(words):
         after = words[place + 1] if place + 1 < len(words) else ""
-        if word in {"this", "these", "those", "following", "above", "below", "aforementioned", "former", "latter", "respective", "respectively"}:
+        if word in {
+            "this",
+            "these",
+            "those",
+            "following",
+            "above",
+            "below",
+            "aforementioned",
+            "former",
+            "latter",
+            "respective",
+            "respectively",
+        }:
             return None
         if word == "such" and after != "as":
             return None
-        if word in {"it", "they", "them", "its", "their", "he", "she", "his", "him", "her", "itself", "themselves", "here", "previous", "same", "one", "ones"}:
+        if word in {
+            "it",
+            "they",
+            "them",
+            "its",
+            "their",
+            "he",
+            "she",
+            "his",
+            "him",
+            "her",
+            "itself",
+            "themselves",
+            "here",
+            "previous",
+            "same",
+            "one",
+            "ones",
+        }:
             earlier = [before for before in words[1:place] if is_noun(before) and before not in FUNCTION_WORDS]
             if not earlier:
                 return None
@@ -91,9 +184,7 @@ def cut(text: str, longest: int = LONGEST) -> str:
         text = text[: boundary.start()]
     text = _at_comma(text)
     shorter = _SUBORDINATE.sub("", text)
-    if len(shorter.split()) >= 2 and (len(text.split()) > 8 or shorter == text):
-        text = shorter
-    elif len(text.split()) > longest:
+    if (len(shorter.split()) >= 2 and (len(text.split()) > 8 or shorter == text)) or len(text.split()) > longest:
         text = shorter
     words = text.split()
     while len(words) > longest:
@@ -116,7 +207,13 @@ def _at_comma(text: str) -> str:
         if text[comma - 1].isdigit() and text[comma + 1 : comma + 2].isdigit():
             start = comma + 1
             continue
-        if before and after and is_only_adjective(before[-1]) and not is_adverb(before[-1]) and after[0].lower() not in CONJUNCTIONS:
+        if (
+            before
+            and after
+            and is_only_adjective(before[-1])
+            and not is_adverb(before[-1])
+            and after[0].lower() not in CONJUNCTIONS
+        ):
             start = comma + 1
             continue
         return text[:comma]
@@ -125,9 +222,13 @@ def _at_comma(text: str) -> str:
 
 def tidy(text: str) -> str:
     """Returns a phrase without function words dangling at its end."""
-    text = re.sub(r"\s+(?:and|or|then)(?: then)?\s+\w+(?:\s+(?:it|them|this|that|one))$|\s+(?:and|or) to \w+$", "", without_asides(text))
+    text = re.sub(
+        r"\s+(?:and|or|then)(?: then)?\s+\w+(?:\s+(?:it|them|this|that|one))$|\s+(?:and|or) to \w+$", "", without_asides(text)
+    )
     words = text.split()
-    while words and (words[-1].lower().strip(",") in _DANGLING or (is_adverb(words[-1]) and words[-1].lower() in ADVERBS and len(words) > 2)):
+    while words and (
+        words[-1].lower().strip(",") in _DANGLING or (is_adverb(words[-1]) and words[-1].lower() in ADVERBS and len(words) > 2)
+    ):
         words.pop()
     return " ".join(words).strip(" ,;:")
 
@@ -167,14 +268,22 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     first = phrase.split()[0].lower() if phrase else ""
     if first == "automatically" and len(phrase.split()) > 2:
         first = phrase.split()[1]
-    if len(phrase.split()) < 2 or first in _NO_WISH or not is_base_verb(first) or not _has_content(phrase) or not _has_object(phrase):
+    if (
+        len(phrase.split()) < 2
+        or first in _NO_WISH
+        or not is_base_verb(first)
+        or not _has_content(phrase)
+        or not _has_object(phrase)
+    ):
         return None
     return phrase
 
 
 def _one_verb(text: str) -> str:
-    """Keeps the first of a list of verbs with the object that they share (`Add, delete, and rename fingerprints` -> `Add fingerprints`)."""
-    match = re.match(r"^(\w+(?: (?:up|on|off|out|in))?)((?:, (?:(?:and|or) )?\w+)+,? (?:and|or) (\w+)|, (?:and|or) (\w+))\s+(.+)$", text)
+    """Keeps the first of several verbs with the object they share (`Add, delete, and rename contacts` -> `Add contacts`)."""
+    match = re.match(
+        r"^(\w+(?: (?:up|on|off|out|in))?)((?:, (?:(?:and|or) )?\w+)+,? (?:and|or) (\w+)|, (?:and|or) (\w+))\s+(.+)$", text
+    )
     if match:
         others = [word for word in re.findall(r"\w+", match[2]) if word.lower() not in {"and", "or"}]
         if all(is_base_verb(word) for word in others):
@@ -185,7 +294,9 @@ def _one_verb(text: str) -> str:
 def _has_object(phrase: str) -> bool:
     """`enable even when the screen is locked` lost what is enabled."""
     second = phrase.split()[1].lower()
-    return second not in CONJUNCTIONS | {"even", "only", "either", "any", "not", "=", ":="} and not re.search(r"\b(?:we|our|us|let's)\b|=", phrase, re.I)
+    return second not in CONJUNCTIONS | {"even", "only", "either", "any", "not", "=", ":="} and not re.search(
+        r"\b(?:we|let's)\b|=", phrase, re.I
+    )
 
 
 def _has_content(phrase: str) -> bool:
@@ -198,7 +309,9 @@ def core(phrase: str) -> str | None:
     for place, word in enumerate(words):
         if place >= 3 and word.lower() in _OPENS_TAIL and not _leaves_participle(words[place - 1]):
             kept = tidy(" ".join(words[:place]))
-            content = [part for part in words_of(kept)[1:] if part.lower() not in FUNCTION_WORDS and part.lower() not in GENERIC_NOUNS]
+            content = [
+                part for part in words_of(kept)[1:] if part.lower() not in FUNCTION_WORDS and part.lower() not in GENERIC_NOUNS
+            ]
             enough = len(content) >= 2 or (content and len(words) >= 9)
             return kept if enough and kept != phrase else None
     return None
@@ -206,12 +319,20 @@ def core(phrase: str) -> str | None:
 
 def _leaves_participle(word: str) -> bool:
     """`artifacts not produced [by X]` cannot end there."""
-    return word.endswith("ed") or (word.endswith("en") and len(word) > 4) or word in {"made", "built", "sent", "set", "found", "based", "used", "kept"}
+    return (
+        word.endswith("ed")
+        or (word.endswith("en") and len(word) > 4)
+        or word in {"made", "built", "sent", "set", "found", "based", "used", "kept"}
+    )
 
 
 def without_determiners(phrase: str) -> str:
     """Returns a phrase as people type it into a search box: articles, possessives and adverbs gone."""
-    words = [word for word in phrase.split() if word.lower() not in DETERMINERS | POSSESSIVES | {"me"} and not (is_adverb(word) and word.lower() != "not")]
+    words = [
+        word
+        for word in phrase.split()
+        if word.lower() not in DETERMINERS | POSSESSIVES | {"me"} and not (is_adverb(word) and word.lower() != "not")
+    ]
     return " ".join(words)
 
 

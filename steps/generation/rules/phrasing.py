@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from steps.generation.rules.grammar import be_for, do_for
-from steps.generation.rules.lexicon import GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS
+from steps.generation.rules.lexicon import GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS, word_set
 from steps.generation.rules.phrases import core, without_determiners
 
 Form = tuple[str, str, int]
@@ -48,8 +48,15 @@ ACTION_FORMS: tuple[Form, ...] = (
     ("how_to", "What should I do to {p}?", 2),
     ("keywords", "{k}", 3),
 )
-PLACE_FORMS: tuple[Form, ...] = (("where", "Where can I {p}?", 14), ("where", "Where do I {p}?", 8), ("where", "Where can I find the option to {p}?", 5))
-_PLACE_VERBS = frozenset("view see find change set enable disable choose select check turn adjust manage configure customize edit add show hide access review".split())
+PLACE_FORMS: tuple[Form, ...] = (
+    ("where", "Where can I {p}?", 14),
+    ("where", "Where do I {p}?", 8),
+    ("where", "Where can I find the option to {p}?", 5),
+)
+_PLACE_VERBS = word_set(
+    "view see find change set enable disable choose select check turn adjust manage configure customize edit add show hide "
+    "access review"
+)
 THING_FORMS: tuple[Form, ...] = (
     ("what_is", "What {be} {p}?", 16),
     ("what_is", "What {do} {p} do?", 6),
@@ -60,7 +67,11 @@ THING_FORMS: tuple[Form, ...] = (
     ("what_is", "Can you explain {p}?", 2),
     ("keywords", "{k}", 1),
 )
-FACT_FORMS: tuple[Form, ...] = (("what_is", "What {be} {p}?", 10), ("what_is", "What is meant by {p}?", 1), ("what_is", "Can you explain {p}?", 1))
+FACT_FORMS: tuple[Form, ...] = (
+    ("what_is", "What {be} {p}?", 10),
+    ("what_is", "What is meant by {p}?", 1),
+    ("what_is", "Can you explain {p}?", 1),
+)
 OPTION_FORMS: tuple[Form, ...] = (
     ("what_is", "What {do} {p} do?", 10),
     ("what_is", "What {be} {p} for?", 5),
@@ -93,6 +104,7 @@ def stable(*parts: object) -> int:
 
 def weighted_order(forms: Sequence[Form], *key: object) -> list[Form]:
     """Returns the forms in an order drawn without replacement by weight, fixed by the key (Efraimidis-Spirakis)."""
+
     def draw(form: Form) -> float:
         uniform = (stable(*key, form[1]) % 1_000_003 + 1) / 1_000_004
         return float(uniform ** (1.0 / max(form[2], 1)))
@@ -122,7 +134,11 @@ def _render(candidate: Candidate, form: Form, *key: object) -> str:
         phrase = varied_action(phrase, *key, template)
     else:
         phrase = _nouns_varied(phrase, *key, template) if "keep" not in candidate.tags else phrase
-    named = candidate.kind == "thing" or stable("context", *key, candidate.phrase, template) % 100 < _CONTEXT_SHARE
+    named = (
+        candidate.kind == "thing"
+        or "own" in candidate.tags
+        or stable("context", *key, candidate.phrase, template) % 100 < _CONTEXT_SHARE
+    )
     context = candidate.context if named else ""
     if context and style != "keywords":
         phrase = f"{phrase} {context}"
@@ -175,7 +191,7 @@ def content_words(text: str) -> frozenset[str]:
     return frozenset(word[:6].rstrip("s") for word in words if word not in FUNCTION_WORDS and word not in _TEMPLATE_WORDS)
 
 
-_TEMPLATE_WORDS = frozenset("way possible best need want option work use used find there explain purpose mean happens".split())
+_TEMPLATE_WORDS = word_set("way possible best need want option work use used find there explain purpose mean happens")
 
 
 def says_enough(phrase: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from steps.generation.rules.grammar import is_base_verb, lemmas
-from steps.generation.rules.lexicon import FUNCTION_WORDS
+from steps.generation.rules.lexicon import FUNCTION_WORDS, word_set
 
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")
@@ -17,7 +17,8 @@ _ROW = re.compile(r"^\s*\|(.+)\|\s*$")
 _RULE = re.compile(r"^[\s|:=+*_-]+$")
 _BOX = re.compile(r"[\u2500-\u257f]{2,}|[┃│┠┨┏┓┗┛]")
 _CODE_LINE = re.compile(
-    r"^\s*(?:import [\w.]+(?: as \w+)?$|from [\w.]+ import |(?:async )?def \w+\(|class \w+[:(]|@\w+|return\b|print\(|#!|[\w.\[\]\"']+ ?[+|]?= ?\S|[)}\]]+[,;]?$|"
+    r"^\s*(?:import [\w.]+(?: as \w+)?$|from [\w.]+ import |(?:async )?def \w+\(|class \w+[:(]|@\w+|return\b|print\(|#!|"
+    r"[\w.\[\]\"']+ ?[+|]?= ?\S|[)}\]]+[,;]?$|"
     r"(?:pip|npm|docker|kubectl|git|aws|gcloud|az|curl|helm|cd|export|sudo|brew|conda) [\w-]+|\w+\()|[({\[=,\\]\s*$|^\s*\"\"\""
 )
 _COMMENT = re.compile(r"^\s*(?:#|//)\s+([A-Z][^=(){}\[\]<>$]{12,90})$")
@@ -28,11 +29,16 @@ _BOLD_LABEL_INSIDE = re.compile(r"^(?:\*\*|__)([^*]{1,80}?):\s*(?:\*\*|__)\s*(.+
 _CODE_LABEL = re.compile(r"^`([^`]{1,60})`\s*(?:\(([^)]*)\))?\s*(?::|–|—| - )\s*(.+)$", re.S)
 _PLAIN_LABEL = re.compile(r"^([A-Z0-9][^:.?!;,]{1,48}):\s+([A-Z\"'“(].+)$", re.S)
 _NUMPY_PARAMETER = re.compile(r"^(\*{0,2}[A-Za-z_]\w*(?:, \*{0,2}\w+)*) : (\S.*)$")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|Inc|Corp|Ltd|Co|No|Fig|Eq|Sec|Mr|Mrs|Ms|Dr|St|Jr|Sr|U\.S|U\.K|[A-Z])\.$")
+_ABBREVIATION = re.compile(
+    r"\b(?:e\.g|i\.e|etc|vs|cf|approx|resp|Inc|Corp|Ltd|Co|No|Fig|Eq|Sec|Mr|Mrs|Ms|Dr|St|Jr|Sr|U\.S|U\.K|[A-Z])\.$"
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”')\]]*\s+(?=[\"“'(\[]?[A-Z0-9`*])")
-_CALLOUT = re.compile(r"^(?:NOTE|TIP|WARNING|CAUTION|IMPORTANT|INFO|Note|Tip|Warning|Caution|Important|Hint|HINT)\s*[:!-]?\s+(?=[A-Z])")
+_CALLOUT = re.compile(
+    r"^(?:NOTE|TIP|WARNING|CAUTION|IMPORTANT|INFO|Note|Tip|Warning|Caution|Important|Hint|HINT)\s*[:!-]?\s+(?=[A-Z])"
+)
 _LIST_INTRODUCTION = re.compile(
-    r"((?:following|these)(?: \w+){0,3}(?: \w+)?:|for (?:more )?(?:options|settings|features):|options (?:appear|are available):|to customi[sz]e:)\s+(?=[A-Z])"
+    r"((?:following|these)(?: \w+){0,3}(?: \w+)?:|for (?:more )?(?:options|settings|features):|options (?:appear|are "
+    r"available):|to customi[sz]e:)\s+(?=[A-Z])"
 )
 
 
@@ -86,11 +92,15 @@ def units(text: str, title: str) -> list[Unit]:
 
 
 def _without_title(text: str, title: str) -> str:
-    """A title that is repeated as the text's first words, with a sentence behind it (`Camera Enjoy a full kit`, not `Seldon Core is`)."""
+    """Drops a title repeated as the text's first words before a sentence (`Camera Enjoy a full kit`, not `Seldon Core is`)."""
     stripped = text.lstrip()
     rest = stripped[len(title) :].lstrip() if title and stripped.startswith(title) else ""
     first = re.match(r"[A-Za-z'-]+", rest)
-    if first and rest[0].isupper() and (rest.startswith(title.split()[0]) or first[0].lower() in FUNCTION_WORDS or is_base_verb(first[0])):
+    if (
+        first
+        and rest[0].isupper()
+        and (rest.startswith(title.split()[0]) or first[0].lower() in FUNCTION_WORDS or is_base_verb(first[0]))
+    ):
         return rest
     return text
 
@@ -130,7 +140,7 @@ def _blocks(text: str) -> Iterator[_Block]:
             continue
         if _CODE_LINE.search(line) and not re.search(r"[.!?]$|[a-z], ?$", line.strip()):
             continue
-        if heading := _HEADING.match(line):
+        if heading := _HEADING.match(line) or re.match(r"^\s*\*\*([^*]{3,70})\*\*:?\s*$", line):
             yield from flush()
             yield _Block("heading", heading[1])
         elif row := _ROW.match(line):
@@ -190,7 +200,11 @@ def _sentence_units(sentence: str) -> list[Unit]:
     if len(pieces) == 3:
         return [Unit("sentence", pieces[0] + pieces[1]), *_sentence_units(pieces[2])]
     label = _PLAIN_LABEL.match(sentence)
-    if label and 1 <= len(label[1].split()) <= 6 and not re.match(r"(?:To|From|In|On|For|If|When|With|By|At|After|Before|Under|See|Example|e\.g)\b", label[1]):
+    if (
+        label
+        and 1 <= len(label[1].split()) <= 6
+        and not re.match(r"(?:To|From|In|On|For|If|When|With|By|At|After|Before|Under|See|Example|e\.g)\b", label[1])
+    ):
         return [Unit("label", label[2], label[1].strip())]
     return [Unit("sentence", sentence)]
 
@@ -218,7 +232,9 @@ def sentences(text: str) -> list[str]:
     return [sentence.strip() for sentence in found if sentence.strip()]
 
 
-_ENGLISH = frozenset("the a an of to and in is are for you your with on or it this that be can if from by as not when will at have use all was its".split())
+_ENGLISH = word_set(
+    "the a an of to and in is are for you your with on or it this that be can if from by as not when will at have use all was its"
+)
 
 
 def looks_english(text: str) -> bool:
@@ -229,4 +245,5 @@ def looks_english(text: str) -> bool:
     latin = sum(word.isascii() for word in words) / len(words)
     if len(words) < 15:
         return latin > 0.8
-    return latin > 0.8 and sum(word in _ENGLISH for word in words) / len(words) > 0.1
+    grammatical = sum(word in _ENGLISH for word in words) / len(words)
+    return latin > 0.8 and grammatical > 0.1

@@ -12,34 +12,84 @@ from steps.generation.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, 
 
 _TO = r"(?:to|in order to|so as to)"
 _AFTER_TO = re.compile(
-    r"\b(?:used|use(?:d|ful|s)?|helps?|designed|possible|needed|required|necessary|responsible|intended|able|ability|way|option|options|prompts|"
-    r"allows? (?:you|users|one|us|me|developers)|lets? (?:you|users)|enables? (?:you|users)|helps? (?:you|users)(?: to)?|how)\s+to\s+(.+)$",
+    r"\b(?:used|use(?:d|ful|s)?|helps?|designed|possible|needed|required|necessary|responsible|intended|able|ability|way|"
+    r"option|options|prompts|"
+    r"(?:allow(?:s|ing)?|enabl(?:es|ing)|letting) (?:you|users|one|us|me|developers|people)|lets? (?:you|users)|enables? "
+    r"(?:you|users)|helps? (?:you|users)(?: to)?|how)\s+to\s+(.+)$",
     re.I,
 )
 _LETS = re.compile(r"\b(?:lets?|helps?)\s+(?:you|users|us|me)\s+(?!to\b)(.+)$", re.I)
-_ALLOWS_GERUND = re.compile(r"\b(?:allows?|supports?|enables?|used for|useful for|responsible for|designed for|way of|option of|method for|tool for|ways? of)\s+(\w+ing\s.+)$", re.I)
-_YOU_CAN = re.compile(
-    r"(?:^|[,;]\s+|\b(?:that|where|so|and|then|also)\s+)(?:you|users|one)\s+(?:can|may|could|are able to|will be able to|have the option to)\s+(?:also |then |even |now |optionally |easily |simply |directly )*(.+)$",
+_ALLOWS_GERUND = re.compile(
+    r"\b(?:allows?|supports?|enables?|used for|useful for|responsible for|designed for|way of|option of|method for|tool for|"
+    r"ways? of)\s+(\w+ing\s.+)$",
     re.I,
 )
-_IF_YOU_WANT = re.compile(r"^(?:if|when|whenever|should) you(?:'d| would)? (?:want|wish|need|like|would like|prefer|are looking|are trying|plan|decide) to ([^,]+),", re.I)
+_YOU_CAN = re.compile(
+    r"(?:^|[,;]\s+|\b(?:that|where|so|and|then|also)\s+)(?:you|users|one)\s+(?:can|may|could|are able to|will be able to|have "
+    r"the option to)\s+(?:also |then |even |now |optionally |easily |simply |directly )*(.+)$",
+    re.I,
+)
+_WE_CAN = re.compile(
+    r"(?:^|[,;] |\b(?:and|then|that|how) )(?:we|let's) (?:can |could |will |now |then |also |simply |first |want to |need to |"
+    r"have to )*(\w+ .+)$",
+    re.I,
+)
+_IF_YOU_WANT = re.compile(
+    r"^(?:if|when|whenever|should) you(?:'d| would)? (?:want|wish|need|like|would like|prefer|are looking|are trying|plan|"
+    r"decide) to ([^,]+),",
+    re.I,
+)
 _START_PURPOSE = re.compile(rf"^{_TO}\s+([^,:]+)[,:]\s*(.*)$", re.I)
 _END_PURPOSE = re.compile(r"^(\w+)\b.*?\s(?:in order )?to\s+(.+)$", re.S)
 _CONDITION = re.compile(r"^(if|when|whenever|once|in case)\s+([^,]{8,90}),\s+(?:then\s+)?(.+)$", re.I)
 _WHEN_GERUND = re.compile(r"^(?:when|while|before|after)\s+(\w+ing\s[^,]{4,60}),\s+(.+)$", re.I)
-_PASSIVE = re.compile(r"^((?:the |an? |my |your |these |all |some )?[\w'/-]+(?: [\w'/-]+){0,4}) (?:can|may|could) (?:also |only |easily |then )?be (\w+)\b(?: (.+))?$", re.I)
-_DEFINITION = re.compile(r"^((?:the |an? )?[A-Za-z0-9][\w./+'-]*(?: [\w./+'()-]+){0,5}?),? (?:is|are) (?:simply |just |essentially |basically )?(an?|the|one of|any)\s+(.{12,})$", re.I)
-_MEANS = re.compile(r"^((?:the |an? )?[A-Za-z0-9][\w./+'-]*(?: [\w./+'-]+){0,5}?) (?:refers? to|stands? for|means?|denotes?|is defined as|are defined as|consists? of)\s+(.{8,})$", re.I)
-_NEEDS = re.compile(r"^((?:the |an? |your )?[\w./+'-]+(?: [\w./+'-]+){0,4}?) (requires?|needs?|depends? on|relies on|rely on|supports?|includes?|contains?|provides?|uses?)\s+(.+)$", re.I)
-_RAISES = re.compile(r"\b(?:raises?|throws?)\s+(?:an? )?`?([A-Z]\w*(?:Error|Exception|Warning))`?(?:\s+(?:if|when)\s+(.+))?", re.I)
-_FAILS = re.compile(r"^((?:the |an? |your )?[\w'-]+(?: [\w'-]+){0,4}?) (?:will |may |might |can )?(fails?|does not work|do not work|won't work|crash(?:es)?|hangs?)\s+(?:if|when|because)\s+(.+)$", re.I)
+_PASSIVE = re.compile(
+    r"^((?:the |an? |my |your |these |all |some )?[\w'/-]+(?: [\w'/-]+){0,4}) (?:can|may|could) (?:also |only |easily |then "
+    r")?be (\w+)\b(?: (.+))?$",
+    re.I,
+)
+_DEFINITION = re.compile(
+    r"^((?:the |an? )?[A-Za-z0-9][\w./+'-]*(?: [\w./+'()-]+){0,5}?),? (?:is|are) (?:simply |just |essentially |basically "
+    r")?(an?|the|one of|any)\s+(.{12,})$",
+    re.I,
+)
+_MEANS = re.compile(
+    r"^((?:the |an? )?[A-Za-z0-9][\w./+'-]*(?: [\w./+'-]+){0,5}?) (?:refers? to|stands? for|means?|denotes?|is defined as|are "
+    r"defined as|consists? of)\s+(.{8,})$",
+    re.I,
+)
+_NEEDS = re.compile(
+    r"^((?:the |an? |your )?[\w./+'-]+(?: [\w./+'-]+){0,4}?) (requires?|needs?|depends? on|relies on|rely on|supports?|"
+    r"includes?|contains?|provides?|uses?)\s+(.+)$",
+    re.I,
+)
+_RAISES = re.compile(
+    r"\b(?:raises?|throws?)\s+(?:an? )?`?([A-Z]\w*(?:Error|Exception|Warning))`?(?:\s+(?:if|when)\s+(.+))?", re.I
+)
+_FAILS = re.compile(
+    r"^((?:the |an? |your )?[\w'-]+(?: [\w'-]+){0,4}?) (?:will |may |might |can )?(fails?|does not work|do not work|won't "
+    r"work|crash(?:es)?|hangs?)\s+(?:if|when|because)\s+(.+)$",
+    re.I,
+)
 _DEFAULT_IS = re.compile(r"\b(?:the )?default ((?:[\w-]+ ){0,2}[\w-]+) (?:is|are)\s+\S+", re.I)
 _DIFFERENCE = re.compile(r"\bdifferences? between (.{2,60}?) and (.{2,60}?)(?: is\b| are\b|[,.:;]|$)", re.I)
 _PREVENT = re.compile(r"\b(?:to|and) ((?:prevent|avoid|reduce|minimize|protect|fix|resolve|troubleshoot)\s.+)$", re.I)
 _BECAUSE = re.compile(r"^(.+?),? (?:because|since|so that|due to the fact that)\s+(.+)$", re.I)
-_ADVICE = re.compile(r"^(?:you|it is recommended (?:that you|to)|we recommend(?: that you| to)?|make sure (?:that you|to)|you should|do not|don't|never|avoid)\s+(.+)$", re.I)
-_LEADING_PLACE = re.compile(r"^(?:From|In|On|Using|Under|At|With|For|Within|By default|Alternatively|Additionally|However|Also|Then|Next|Now|Finally|First|Optionally|Instead|Therefore|As a result)\b[^,:]{0,60},\s+")
-_LEADING_LINK = re.compile(r"^(?:However|Also|Then|Next|Now|Finally|First|Second|Third|Additionally|Moreover|Furthermore|Therefore|Thus|Instead|Similarly|Alternatively|Note that|Notice that|Remember that|In addition|For example|In this case|In general|Please|Simply|Just|And|But|So),?\s+", re.I)
+_ADVICE = re.compile(
+    r"^(?:you|it is recommended (?:that you|to)|we recommend(?: that you| to)?|make sure (?:that you|to)|you should|do not|"
+    r"don't|never|avoid)\s+(.+)$",
+    re.I,
+)
+_LEADING_PLACE = re.compile(
+    r"^(?:From|In|On|Using|Under|At|With|For|Within|By default|Alternatively|Additionally|However|Also|Then|Next|Now|Finally|"
+    r"First|Optionally|Instead|Therefore|As a result)\b[^,:]{0,60},\s+"
+)
+_LEADING_LINK = re.compile(
+    r"^(?:However|Also|Then|Next|Now|Finally|First|Second|Third|Additionally|Moreover|Furthermore|Therefore|Thus|Instead|"
+    r"Similarly|Alternatively|Always|Lastly|Note that|Notice that|Remember that|In addition|For example|In this case|In "
+    r"general|Please|Simply|Just|And|But|So),?\s+",
+    re.I,
+)
 
 Rule = Callable[[str, "Context"], Iterator[Candidate]]
 
@@ -65,21 +115,56 @@ class Context:
     def action(self, text: str, score: float) -> Iterator[Candidate]:
         """Yields the action that text names, if it reads as one."""
         phrase = verb_phrase(text, self.topic) if self.instructional or score >= 0.9 else None
-        if phrase and phrase in {"take a look", "check out"} or phrase and re.match(r"(?:take a|check out|have a|get started|know more|learn more|keep in mind)\b", phrase):
+        if (phrase and phrase in {"take a look", "check out"}) or (
+            phrase and re.match(r"(?:take a|check out|have a|get started|know more|learn more|keep in mind)\b", phrase)
+        ):
             return
-        if phrase and phrase.split()[0] not in {"be", "have", "do", "let", "please", "note", "see", "say"} | ({"get"} if len(phrase.split()) < 3 else set()):
+        if phrase and phrase.split()[0] not in {"be", "have", "do", "let", "please", "note", "see", "say"} | (
+            {"get"} if len(phrase.split()) < 3 else set()
+        ):
             yield Candidate("action", phrase, score, self.unit, context=self.context_of(phrase), tags=self.tags)
 
     def ready(self, forms: list[Form], phrase: str, score: float) -> Candidate:
         """Returns whole questions."""
-        return Candidate("ready", phrase, score, self.unit, tuple((style, text[:1].upper() + text[1:], weight) for style, text, weight in forms if weight > 0))
+        return Candidate(
+            "ready",
+            phrase,
+            score,
+            self.unit,
+            tuple((style, text[:1].upper() + text[1:], weight) for style, text, weight in forms if weight > 0),
+        )
 
     def subject(self, text: str) -> str | None:
         """Returns a sentence's subject as a noun phrase, a pronoun replaced by the topic."""
         low = text.lower().strip()
-        if low in {"it", "this", "they", "these", "this feature", "this option", "this setting", "this function", "this class", "this method"}:
+        if low in {
+            "it",
+            "this",
+            "they",
+            "these",
+            "this feature",
+            "this option",
+            "this setting",
+            "this function",
+            "this class",
+            "this method",
+        }:
             return self.topic or None
-        if low.split()[0] in PRONOUNS | PREPOSITIONS or low.split()[0] in {"there", "this", "these", "that", "those", "which", "what", "each", "some", "such", "another", "both", "following"}:
+        if low.split()[0] in PRONOUNS | PREPOSITIONS or low.split()[0] in {
+            "there",
+            "this",
+            "these",
+            "that",
+            "those",
+            "which",
+            "what",
+            "each",
+            "some",
+            "such",
+            "another",
+            "both",
+            "following",
+        }:
             return None
         phrase = noun_phrase(text, self.topic, 6)
         return lower_first(phrase) if phrase and says_enough(phrase) else None
@@ -99,7 +184,20 @@ def sentence_candidates(sentence: str, context: Context) -> list[Candidate]:
 
 def _asked(sentence: str, context: Context) -> Iterator[Candidate]:
     words = words_of(sentence)
-    if 4 <= len(words) <= 14 and words[0].lower() in {"how", "what", "when", "where", "which", "why", "can", "do", "does", "is", "are", "who"}:
+    if 4 <= len(words) <= 14 and words[0].lower() in {
+        "how",
+        "what",
+        "when",
+        "where",
+        "which",
+        "why",
+        "can",
+        "do",
+        "does",
+        "is",
+        "are",
+        "who",
+    }:
         asked = resolve(re.sub(r"\b(do|can|should|would|could|did|will) me\b", r"\1 I", first_person(sentence)), context.topic)
         if asked and " we " not in asked.lower() and " our " not in asked.lower():
             yield context.ready([("question", asked, 10)], asked, 0.8)
@@ -117,6 +215,18 @@ def _capability(sentence: str, context: Context) -> Iterator[Candidate]:
         yield from context.action(match[1], 0.9)
         if purpose := re.search(r"\b(?:use|used|using) .{2,50}? to (\w+ .+)$", match[1]):
             yield from context.action(purpose[1], 0.85)
+
+
+def _we_can(sentence: str, context: Context) -> Iterator[Candidate]:
+    """Tutorials speak of what `we` do."""
+    match = _WE_CAN.search(sentence)
+    if (
+        match
+        and context.instructional
+        and match[1].split()[0].lower()
+        in VERBS - {"see", "take", "want", "need", "get", "know", "recommend", "suggest", "learn", "discuss"}
+    ):
+        yield from context.action(match[1], 0.76)
 
 
 def _lets(sentence: str, context: Context) -> Iterator[Candidate]:
@@ -143,7 +253,12 @@ def _imperative(sentence: str, context: Context) -> Iterator[Candidate]:
     purpose = _END_PURPOSE.match(body)
     if purpose and first not in {"go", "refer", "navigate", "return", "see", "proceed"}:
         tail = purpose[2].split()
-        if tail and is_base_verb(tail[0].lower()) and (tail[0].lower() in VERBS or len(tail) > 1) and tail[0].lower() not in MICRO_STEPS:
+        if (
+            tail
+            and is_base_verb(tail[0].lower())
+            and (tail[0].lower() in VERBS or len(tail) > 1)
+            and tail[0].lower() not in MICRO_STEPS
+        ):
             yield from context.action(purpose[2], 0.84 if first in MICRO_STEPS else 0.8)
 
 
@@ -151,7 +266,9 @@ def _definition(sentence: str, context: Context) -> Iterator[Candidate]:
     match = _DEFINITION.match(sentence)
     means = _MEANS.match(sentence)
     found = match or means
-    if not found or re.search(r"\b(?:if|when|that|which|and|or|first|next|only|reason|goal|result|purpose|idea)\b", found[1], re.I):
+    if not found or re.search(
+        r"\b(?:if|when|that|which|and|or|first|next|only|reason|goal|result|purpose|idea)\b", found[1], re.I
+    ):
         return
     subject = context.subject(found[1])
     if not subject or len(subject.split()) > 6 or subject.split()[-1].lower() in PREPOSITIONS:
@@ -170,12 +287,17 @@ def _condition(sentence: str, context: Context) -> Iterator[Candidate]:
     if not _finite(clause) or len(clause.split()) < 3 or re.search(r"\b(?:want|wish|would like|prefer|need) to\b", clause):
         return
     condition = resolve(first_person(without_asides(clause)), context.topic)
-    if not condition or len(condition.split()) > 11 or " not " in condition and word == "once":
+    if not condition or len(condition.split()) > 11 or (" not " in condition and word == "once"):
         return
     condition = _subject_named(condition, context)
     if condition is None:
         return
-    told = re.match(r"^(?:you (?:should|must|need to|can|may want to|will need|have to)|please|make sure|try|contact|check|use|do not|don't|be sure|consider|set|run)\b", rest, re.I)
+    told = re.match(
+        r"^(?:you (?:should|must|need to|can|may want to|will need|have to)|please|make sure|try|contact|check|use|do not|"
+        r"don't|be sure|consider|set|run)\b",
+        rest,
+        re.I,
+    )
     advice = bool(told) or starts_imperative(words_of(rest))
     joint = "if" if word in {"if", "in case"} else "when"
     if advice:
@@ -189,22 +311,70 @@ def _condition(sentence: str, context: Context) -> Iterator[Candidate]:
             0.84,
         )
     else:
-        yield context.ready([("condition", f"What happens {joint} {condition}?", 10), ("condition", f"What if {condition}?", 2 if joint == "if" else 0)], condition, 0.76)
+        yield context.ready(
+            [
+                ("condition", f"What happens {joint} {condition}?", 10),
+                ("condition", f"What if {condition}?", 2 if joint == "if" else 0),
+            ],
+            condition,
+            0.76,
+        )
 
 
 def _finite(clause: str) -> bool:
     words = [word.lower() for word in words_of(clause)]
-    auxiliaries = {"is", "are", "was", "were", "has", "have", "had", "can", "cannot", "can't", "does", "do", "doesn't", "don't", "did", "will", "won't", "should", "isn't", "aren't"}
+    auxiliaries = {
+        "is",
+        "are",
+        "was",
+        "were",
+        "has",
+        "have",
+        "had",
+        "can",
+        "cannot",
+        "can't",
+        "does",
+        "do",
+        "doesn't",
+        "don't",
+        "did",
+        "will",
+        "won't",
+        "should",
+        "isn't",
+        "aren't",
+    }
     if any(word in auxiliaries for word in words[1:]):
         return True
-    return len(words) > 2 and any(verb_base(word) and (word.endswith("s") and word not in FUNCTION_WORDS or words[place] in {"you", "we", "i", "they"}) for place, word in enumerate(words[1:]))
+    return len(words) > 2 and any(
+        verb_base(word) and ((word.endswith("s") and word not in FUNCTION_WORDS) or words[place] in {"you", "we", "i", "they"})
+        for place, word in enumerate(words[1:])
+    )
 
 
 def _subject_named(condition: str, context: Context) -> str | None:
     first, _, rest = condition.partition(" ")
     if first.lower() in {"it", "this"}:
         return f"{lower_first(context.topic)} {rest}" if context.topic and rest else None
-    if first.lower() in {"they", "he", "she", "we", "there", "not", "so", "none", "provided", "specified", "set", "given", "true", "false", "both", "any"}:
+    if first.lower() in {
+        "they",
+        "he",
+        "she",
+        "we",
+        "there",
+        "not",
+        "so",
+        "none",
+        "provided",
+        "specified",
+        "set",
+        "given",
+        "true",
+        "false",
+        "both",
+        "any",
+    }:
         return None
     return lower_first(condition)
 
@@ -215,7 +385,12 @@ def _when_gerund(sentence: str, context: Context) -> Iterator[Candidate]:
         phrase = resolve(first_person(tidy(without_asides(match[1]))), context.topic)
         if phrase and 2 <= len(phrase.split()) <= 9:
             yield context.ready(
-                [("condition", f"What should I keep in mind when {phrase}?", 10), ("condition", f"What should I watch out for when {phrase}?", 6)], phrase, 0.76
+                [
+                    ("condition", f"What should I keep in mind when {phrase}?", 10),
+                    ("condition", f"What should I watch out for when {phrase}?", 6),
+                ],
+                phrase,
+                0.76,
             )
 
 
@@ -227,9 +402,8 @@ def _passive(sentence: str, context: Context) -> Iterator[Candidate]:
     if not subject or not verb or inflect(verb, "VBN") != match[2].lower() or match[2].lower() == "found":
         return
     rest = match[3] or ""
-    if purpose := re.match(r"^(?:.{0,40}?\b)?to (\w+ .+)$", rest):
-        if verb == "use":
-            yield from context.action(purpose[1], 0.88)
+    if (purpose := re.match(r"^(?:.{0,40}?\b)?to (\w+ .+)$", rest)) and verb == "use":
+        yield from context.action(purpose[1], 0.88)
     if re.match(r"^(?:by|if|when|as|either)\b", rest):
         rest = ""
     yield from context.action(f"{verb} {first_person(subject)} {rest}".strip(), 0.82)
@@ -303,28 +477,67 @@ def _reason(sentence: str, context: Context) -> Iterator[Candidate]:
     if not match or not context.instructional:
         return
     body = _LEADING_PLACE.sub("", match[1])
-    advice = re.match(r"^(?:you (?:should|must|need to|have to)|we recommend (?:that you|to)|make sure to|be sure to)\s+(.+)$", body, re.I)
-    phrase = verb_phrase(advice[1] if advice else lower_first(body), context.topic) if advice or starts_imperative(words_of(body)) else None
+    advice = re.match(
+        r"^(?:you (?:should|must|need to|have to)|we recommend (?:that you|to)|make sure to|be sure to)\s+(.+)$", body, re.I
+    )
+    phrase = (
+        verb_phrase(advice[1] if advice else lower_first(body), context.topic)
+        if advice or starts_imperative(words_of(body))
+        else None
+    )
     if phrase and phrase.split()[0] not in MICRO_STEPS:
         yield context.ready([("why", f"Why should I {phrase}?", 10), ("why", f"Why do I need to {phrase}?", 6)], phrase, 0.78)
 
 
 def _advice(sentence: str, context: Context) -> Iterator[Candidate]:
-    match = re.match(r"^(?:you (?:must|should|have to|need to)(?! (?:use \S+ ?\S* ?\S* (?:if|to)\b))|it is (?:recommended|required|necessary) (?:that you |to ))\s*(?:also |always |first )?(.+)$", sentence, re.I)
+    match = re.match(
+        r"^(?:you (?:must|should|have to|need to)(?! (?:use \S+ ?\S* ?\S* (?:if|to)\b))|it is (?:recommended|required|"
+        r"necessary) (?:that you |to ))\s*(?:also |always |first )?(.+)$",
+        sentence,
+        re.I,
+    )
     if match:
         phrase = verb_phrase(match[1], context.topic)
         must = not re.match(r"^(?:you should|it is recommended)", sentence, re.I)
         if phrase and phrase.split()[0] not in MICRO_STEPS | {"have", "do"}:
-            yield context.ready([("yes_no", f"Do I need to {phrase}?", 8 if must else 0), ("yes_no", f"Do I have to {phrase}?", 6 if must else 0), ("yes_no", f"Should I {phrase}?", 0 if must else 6), ("how_to", f"How do I {phrase}?", 4)], phrase, 0.74)
+            yield context.ready(
+                [
+                    ("yes_no", f"Do I need to {phrase}?", 8 if must else 0),
+                    ("yes_no", f"Do I have to {phrase}?", 6 if must else 0),
+                    ("yes_no", f"Should I {phrase}?", 0 if must else 6),
+                    ("how_to", f"How do I {phrase}?", 4),
+                ],
+                phrase,
+                0.74,
+            )
 
 
 def _should_use(sentence: str, context: Context) -> Iterator[Candidate]:
     match = re.match(r"^(?:you should )?(?:consider using|use) (.{3,60}?) (?:if|when|whenever)\b", sentence, re.I)
     if match and (thing := noun_phrase(match[1], context.topic, 6)):
-        yield context.ready([("when", f"When should I use {thing}?", 10), ("when", f"When does it make sense to use {thing}?", 3)], f"when use {thing}", 0.86)
+        yield context.ready(
+            [("when", f"When should I use {thing}?", 10), ("when", f"When does it make sense to use {thing}?", 3)],
+            f"when use {thing}",
+            0.86,
+        )
 
 
 _RULES: tuple[Rule, ...] = (
-    _purpose_first, _capability, _lets, _imperative, _definition, _condition, _when_gerund, _passive, _needs, _errors, _difference,
-    _prevention, _default, _reason, _advice, _should_use,
-)  # fmt: skip
+    _purpose_first,
+    _capability,
+    _we_can,
+    _lets,
+    _imperative,
+    _definition,
+    _condition,
+    _when_gerund,
+    _passive,
+    _needs,
+    _errors,
+    _difference,
+    _prevention,
+    _default,
+    _reason,
+    _advice,
+    _should_use,
+)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from steps.generation.passages import Passage
-from steps.generation.rules.api import api_name, name_candidates, summary_candidates
+from steps.generation.rules.api import api_name, is_code_heading, method_candidates, name_candidates, summary_candidates
 from steps.generation.rules.clauses import clause_candidates
 from steps.generation.rules.gate import normalised, reject_reason
 from steps.generation.rules.grammar import starts_imperative, words_of
@@ -22,7 +22,11 @@ SPARE = 3
 _REJECTS = 12
 _FEW, _WORTH_ALWAYS, _WORTH_MORE = 3, 0.08, 0.3
 """Up to a few queries, a second way to ask the same is welcome; beyond, only something else is."""
-_INSTRUCTIONAL = re.compile(r"\b(?:you|your|you're)\b|(?:^|[.:] |^[-*] )(?:To [a-z]+ |(?:Use|Set|Select|Tap|Click|Run|Create|Add|Choose|Enable|Configure|View|Change|Open|Install|Turn|Press) (?!of\b))|```", re.M | re.I)
+_INSTRUCTIONAL = re.compile(
+    r"\b(?:you|your|you're)\b|(?:^|[.:] |^[-*] )(?:To [a-z]+ |(?:Use|Set|Select|Tap|Click|Run|Create|Add|Choose|Enable|"
+    r"Configure|View|Change|Open|Install|Turn|Press) (?!of\b))|```",
+    re.M | re.I,
+)
 _UI = re.compile(r"\b(?:tap|click|menu|screen|button|settings|tab|dashboard|page|swipe|toggle|icon)\b", re.I)
 
 
@@ -57,25 +61,41 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
         found += name_candidates(short, -1) if passage.opens_document else []
     elif title and passage.opens_document:
         found += heading_candidates(title, "", -1, text, instructional, ui)
-    if heading and heading != title and passage.opens_section:
-        found += heading_candidates(heading, title if not short else short, -2, text, instructional, ui)
+    if heading and heading != title and passage.opens_section and not (short and is_code_heading(heading)):
+        found += heading_candidates(heading, short or title, -2, text, instructional, ui)
     library = passage.title.split(".")[0] if short and "." in passage.title else ""
-    for place, unit in enumerate(units(passage.text, passage.title)):
+    read = units(passage.text, passage.title)
+    method = heading.split("(")[0].split(".")[-1] if short and re.fullmatch(r"[a-z_][\w.]*(?:\(.*\))?", heading) else ""
+    for place, unit in enumerate(read):
         context = Context(topic, place, instructional, ui)
+        if method and place == 0 and unit.kind == "sentence" and passage.opens_section:
+            found += method_candidates(unit.text, method, short, context)
+            continue
         if short and place == 0 and unit.kind == "sentence" and passage.opens_document:
             found += summary_candidates(unit.text, short, library, context)
             continue
-        found += _unit_candidates(unit, context, passage.title if short else "", short, text)
+        found += _unit_candidates(
+            unit, context, passage.title if short else "", short, text, heading.lower() in {"attributes", "returns", "yields"}
+        )
+    if len(found) < _FEW:
+        told = [unit for unit in read if unit.kind == "sentence"]
+        found += [
+            candidate
+            for place, unit in enumerate(told)
+            for candidate in clause_candidates(unit.text, Context(topic, place, False, ui))
+        ]
     return found
 
 
-def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: str) -> list[Candidate]:
+def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: str, returned: bool) -> list[Candidate]:
     if unit.kind == "heading":
-        return heading_candidates(readable_title(unit.text), context.topic, context.unit, text, context.instructional, "ui" in context.tags)
+        return heading_candidates(
+            readable_title(unit.text), context.topic, context.unit, text, context.instructional, "ui" in context.tags
+        )
     if unit.kind == "comment":
         return list(context.action(unit.text, 0.72)) if starts_imperative(words_of(unit.text)) else []
     if unit.kind in {"label", "parameter", "row"}:
-        return label_candidates(unit, context, api, short)
+        return label_candidates(unit, context, api, short, returned)
     found = sentence_candidates(unit.text, context)
     if not context.instructional:
         found += clause_candidates(unit.text, context)
@@ -127,7 +147,7 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
             return
         place = best[1]
         candidate = pool[place][0]
-        form = min(range(len(forms_left[place])), key=lambda n: (styles.get(forms_left[place][n][1], 0) * 1.0 + n * 0.7))
+        form = min(range(len(forms_left[place])), key=lambda n: styles.get(forms_left[place][n][1], 0) * 1.0 + n * 0.7)
         query, style = forms_left[place].pop(form)
         used[place] = used.get(place, 0) + 1
         if query.casefold() in asked:
