@@ -31,7 +31,8 @@ class ChunkResult:
     chunks: list[Chunk]
     duplicates: list[DuplicateGroup]
     report: dict[str, object]
-    """`documents`, `documents_without_chunks`, `chunks`, `tokens` {min, median, mean, max, total}, `duplicates` {exact, near, groups, examples}."""
+    """`documents`, `documents_without_chunks`, `chunks`, `tokens` (min, median, mean, max, total) and `duplicates` (exact, near,
+    groups, examples)."""
 
 
 def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: Tokenizer) -> ChunkResult:
@@ -112,7 +113,9 @@ def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], grou
             "exact": dropped["exact"],
             "near": dropped["near"],
             "groups": len(groups),
-            "examples": [{"text": text_of[group.kept][:200], "copies": len(group.dropped), "kind": group.kind} for group in largest],
+            "examples": [
+                {"text": text_of[group.kept][:200], "copies": len(group.dropped), "kind": group.kind} for group in largest
+            ],
         },
     }
 

@@ -17,12 +17,12 @@ MIN_DESCRIPTION_WORDS = 3
 """A front matter's description with fewer repeats the title."""
 
 HTML_TAGS = (
-    "a abbr address article aside audio b big blockquote br button caption center cite code col colgroup dd del details dfn div dl dt em "
-    "embed figcaption figure font footer form h1 h2 h3 h4 h5 h6 head header hr html body i iframe img input ins kbd label li link main "
-    "mark meta nav noscript object ol option p param picture pre q s samp script section select small source span strike strong style sub "
-    "summary sup svg table tbody td template textarea tfoot th thead time title tr track tt u ul var video path"
-).split()
-TAG = re.compile(rf"</?(?:{'|'.join(HTML_TAGS)})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+    "a|abbr|address|article|aside|audio|b|big|blockquote|body|br|button|caption|center|cite|code|col|colgroup|dd|del|details|dfn|div|dl|dt|em|"
+    "embed|figcaption|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|nav|"
+    "noscript|object|ol|option|p|param|path|picture|pre|q|s|samp|script|section|select|small|source|span|strike|strong|style|sub|summary|"
+    "sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|time|title|tr|track|tt|u|ul|var|video"
+)
+TAG = re.compile(rf"</?(?:{HTML_TAGS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 """Only tags that HTML has: `<NAME>` and `<your-token>` are words."""
 JSX_TAG = re.compile(r"</?([A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9.]*)((?:\s[^<>]*)?)/?>")
 CODE_SPAN = re.compile(r"(`+)(?!`)([^`]|(?!\1)`)+?\1(?!`)")
@@ -48,11 +48,13 @@ WIDE_GAP = re.compile(r"[ \t]{3,}")
 
 BOILERPLATE = re.compile(
     r"^\W*(?:"
-    r"edit (?:this|on|the) (?:page|github|gitlab|file)(?: (?:on|in) \w+)?|(?:view|see|show|open)(?: the)?(?: page)? source(?: on \w+)?|"
+    r"edit (?:this|on|the) (?:page|github|gitlab|file)(?: (?:on|in) \w+)?|"
+    r"(?:view|see|show|open)(?: the)?(?: page)? source(?: on \w+)?|"
     r"improve this (?:page|doc)|skip to (?:main )?content|"
     r"was this (?:page|article|section) helpful\W*(?:yes|no)?\W*(?:yes|no)?|(?:last|page) (?:updated?|modified)\b.{0,40}|"
-    r"(?:back to|return to|go to) (?:the )?(?:top|home)|table of contents|on this page|in this (?:page|article)|copy(?: to clipboard| code)?|"
-    r"(?:previous|next|prev)(?: (?:page|topic|section))?|toggle (?:navigation|menu|table of contents).{0,30}|print this page|share this page|"
+    r"(?:back to|return to|go to) (?:the )?(?:top|home)|table of contents|on this page|in this (?:page|article)|"
+    r"copy(?: to clipboard| code)?|(?:previous|next|prev)(?: (?:page|topic|section))?|"
+    r"toggle (?:navigation|menu|table of contents).{0,30}|print this page|share this page|"
     r"(?:click|press) to (?:copy|expand)|all rights reserved|powered by (?:gitbook|mkdocs|sphinx|docusaurus|readme)\b.{0,40}|"
     r"(?:built|made|created) with (?:mkdocs|sphinx|docusaurus|gitbook)\b.{0,60}|©.{0,100}|copyright (?:©|\(c\)).{0,100}|"
     r"zenml scarf|\[toc\]|\[\[_?toc_?\]\]"
@@ -60,11 +62,18 @@ BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 CONTENTS_HEADING = re.compile(r"^(?:table of )?contents?$|^on this page$|^in this (?:page|article|section)$|^toc$", re.IGNORECASE)
-SURELY_MARKDOWN = re.compile(r"^#{2,6} \S|^\s*(?:```|~~~)|\]\(|^\|[ :|-]+\|\s*$|\A#{1,6} \S|^<(?:p|div|table|ul|h\d|pre)\b", re.MULTILINE)
+SURELY_MARKDOWN = re.compile(
+    r"^#{2,6} \S|^\s*(?:```|~~~)|\]\(|^\|[ :|-]+\|\s*$|\A#{1,6} \S|^<(?:p|div|table|ul|h\d|pre)\b", re.MULTILINE
+)
 LIST_MARKER = re.compile(r"^\s*(?:>\s*)*(?:[*+-]|\d{1,3}[.)])\s+")
 HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 ADMONITION = re.compile(r"^(\s*)(?:!!!|\?\?\?\+?|===\+?!?)\s+(?:[\w\- ]+?)?\s*(?:\"([^\"]*)\")?\s*$")
 CONTAINER = re.compile(r"^\s*:{3,}\s*(?:\{?[\w-]+\}?)?(?:\[([^\]]*)\]|\s+([^{]*))?(?:\{[^}]*\})?\s*$")
+FENCE = re.compile(r"\s*(?:>\s*)*(?:(?:[*+-]|\d+[.)])\s+)?(?:`{3,}|~{3,})")
+SITE_CODE = re.compile(
+    r"(?:import\s.+\sfrom\s+['\"].*|import\s+['\"].*|export\s+(?:default|const|function|let|var)\b.*|--8<--.*)$"
+)
+DUMB_ALTERNATIVE = re.compile(r"https?:|\.(?:png|jpe?g|svg|gif)$|badge|logo|screenshot", re.IGNORECASE)
 ALERT = re.compile(r"^(\s*(?:>\s*)+)\[!\w+\][+-]?\s*")
 
 
@@ -105,7 +114,7 @@ def clean_plain(text: str) -> str:
 
 
 def split_front_matter(text: str) -> tuple[str, str]:
-    """Returns the title that YAML or TOML front matter gives (or an empty string) and the text after it, a description in front."""
+    """Returns the title that YAML or TOML front matter gives, or an empty string, and the text after it with its description."""
     text = text.lstrip("\ufeff\n ")
     for fence in ("---", "+++"):
         if not text.startswith(fence + "\n"):
@@ -256,7 +265,7 @@ def _with_html_converted(text: str) -> str:
 
 def _replace_elements(text: str, name: str) -> str:
     """Returns the text with each whole `<name>...</name>` converted; linear, whatever is left open."""
-    lowered, out, at = text.lower(), [], 0
+    lowered, out, at = text.lower(), list[str](), 0
     while (start := lowered.find(f"<{name}", at)) >= 0:
         end = lowered.find(f"</{name}>", start)
         if end < 0:
@@ -286,8 +295,8 @@ def _outside_code(text: str, change: Callable[[str], str], indented_code: bool =
 
 def _fenced_if_indented(run: str) -> str:
     lines = run.split("\n")
-    if re.match(r"\s*(?:>\s*)*(?:(?:[*+-]|\d+[.)])\s+)?(?:`{3,}|~{3,})", lines[0]):
-        return "\n".join(re.sub(r"^(\s*(?:`{3,}|~{3,})\s*[\w+#.-]*).*$", r"\1", line) if i == 0 else line for i, line in enumerate(lines))
+    if FENCE.match(lines[0]):
+        return "\n".join([re.sub(r"^(\s*(?:`{3,}|~{3,})\s*[\w+#.-]*).*$", r"\1", lines[0]), *lines[1:]])
     indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
     if indent != 4:  # Inside a list or a quote, where a fence would have to keep the place.
         return run
@@ -299,7 +308,8 @@ def _fenced_if_indented(run: str) -> str:
 
 def _clean_prose(prose: str) -> str:
     prose = _drop_site_lines(prose)
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for span in CODE_SPAN.finditer(prose):  # What is quoted as code keeps every character.
         parts += [prose[at : span.start()], f"\ue000{len(parts) // 2}\ue001"]
         at = span.end()
@@ -315,9 +325,7 @@ def _drop_site_lines(prose: str) -> str:
     lines = []
     for line in prose.split("\n"):
         stripped = line.strip()
-        if re.match(r"(?:import\s.+\sfrom\s+['\"].*|import\s+['\"].*|export\s+(?:default|const|function|let|var)\b.*|--8<--.*)$", stripped):
-            continue
-        if _is_breadcrumb(stripped):
+        if SITE_CODE.match(stripped) or _is_breadcrumb(stripped):
             continue
         if stripped.startswith(":::"):
             match = CONTAINER.match(line)
@@ -387,8 +395,7 @@ def _drop_images(text: str) -> str:
 
     def alternative(match: re.Match[str]) -> str:
         words = match[1].strip()
-        telling = len(words.split()) >= 4 and not re.search(r"https?:|\.(?:png|jpe?g|svg|gif)$|badge|logo|screenshot", words, re.IGNORECASE)
-        return words if telling else ""
+        return words if len(words.split()) >= 4 and not DUMB_ALTERNATIVE.search(words) else ""
 
     return IMAGE.sub(alternative, text)
 

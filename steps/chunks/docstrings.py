@@ -71,6 +71,7 @@ GALLERY = "sphx_glr"
 """Sphinx-Gallery's names of example pages."""
 TRIVIAL_NAMES = {"n_features_in_", "feature_names_in_"}
 """Attributes that every class of a library has."""
+IGNORED = re.compile(r"(?:ignored|not used,? present .*|present (?:here )?for api consistency.*)\.?", re.IGNORECASE)
 LIST_ITEM = re.compile(r"^\s*(?:[*+-]|\d{1,2}[.)]|#\.)\s+")
 DROPPED_DIRECTIVES = {
     "versionadded",
@@ -91,9 +92,9 @@ DROPPED_DIRECTIVES = {
     "dropdown",
     "highlight",
     "minigallery",
-    "include-mini-gallery",
+    "literalinclude",
 }
-CODE_DIRECTIVES = {"code-block", "code", "sourcecode", "ipython", "plot", "doctest", "testcode", "prompt", "parsed-literal", "literalinclude"}
+CODE_DIRECTIVES = {"code-block", "code", "sourcecode", "ipython", "plot", "doctest", "testcode", "prompt", "parsed-literal"}
 DIRECTIVE = re.compile(r"^(\s*)\.\. ([\w:-]+)::\s*(.*)$")
 
 
@@ -226,7 +227,7 @@ def _items(body: str, style: str, heading: str) -> str:
         line = f"- {head}: {text}" if head and text else f"- {head or text}"
         if any(head.startswith(f"**{name}**") for name in TRIVIAL_NAMES):
             continue
-        if (head or text) and not re.fullmatch(r"[^:]*: (?:ignored|not used,? present .*|present for api consistency.*)\.?", line, re.IGNORECASE):
+        if (head or text) and not IGNORED.fullmatch(text):
             entries.append(line)
     return "\n".join(entries)
 
@@ -389,6 +390,14 @@ def _doctest_goes_on(lines: list[str], at: int) -> bool:
 
 
 def _doctest(lines: list[str]) -> str:
+    """Returns an interactive session as a script: no prompts, and what was printed as comments."""
     code = inspect.cleandoc("\n".join(["", *lines]))
     code = re.sub(r"[ ]*# ?doctest: ?.*$", "", code, flags=re.MULTILINE)
-    return re.sub(r"\n{2,}", "\n", code)
+    script = []
+    for line in code.split("\n"):
+        prompt = re.match(r"(?:>>>|\.\.\.)(?: |$)", line)
+        if prompt:
+            script.append(line[prompt.end() :])
+        elif line.strip():
+            script.append(f"# {line}")
+    return "\n".join(line for line in script if line.strip())

@@ -16,7 +16,7 @@ from steps.rows import Chunk, Document
 
 SHINGLE_WORDS = 3
 BANDS, ROWS = 16, 5
-"""Of the MinHash signature (Leskovec et al., Mining of Massive Datasets, ch. 3): texts that are 0.8 alike are found with 99.8%, 0.9 practically always."""
+"""Of the MinHash signature (Leskovec et al., Mining of Massive Datasets, ch. 3): 99.8% of pairs that are 0.8 alike are found."""
 HASH_SEED = 7
 DOCUMENT_THRESHOLD = 0.8
 MIN_WORDS = 6
@@ -57,7 +57,8 @@ def without_duplicates(chunks: Sequence[Chunk], threshold: float) -> tuple[list[
     # 1. Exact copies.
     words = [_words(chunk.text) for chunk in chunks]
     first: dict[object, int] = {}
-    leader = [first.setdefault(_exact_key(chunk, text), index) for index, (chunk, text) in enumerate(zip(chunks, words, strict=True))]
+    keys = (_exact_key(chunk, text) for chunk, text in zip(chunks, words, strict=True))
+    leader = [first.setdefault(key, index) for index, key in enumerate(keys)]
     # 2. Near copies among what is left.
     near = [False] * len(chunks)
     if threshold < 1:

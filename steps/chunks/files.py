@@ -198,7 +198,8 @@ def find_columns(names: list[str], settings: ColumnSettings, place: str) -> Colu
     if not text:
         near = [match for name in TEXT_COLUMNS[:4] for match in difflib.get_close_matches(name, names, n=1, cutoff=0.5)]
         hint = f" The nearest is '{near[0]}': name it with text_column." if near else " Name it with text_column."
-        raise InputError(f"No column with text in {place}: looked for {', '.join(TEXT_COLUMNS[:5])}.{hint} Columns: {_listed(names)}.")
+        usual = ", ".join(TEXT_COLUMNS[:5])
+        raise InputError(f"No column with text in {place}: looked for {usual}.{hint} Columns: {_listed(names)}.")
 
     def one(given: str | None, usual: tuple[str, ...]) -> str | None:
         return given or next((name for name in _usual(names, usual) if name not in text), None)
@@ -306,7 +307,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         for row in reader:
             if None in row:
-                raise InputError(f"{path}, line {reader.line_num}: more fields than the {len(reader.fieldnames or [])} of the header.")
+                n_fields = len(reader.fieldnames or [])
+                raise InputError(f"{path}, line {reader.line_num}: more fields than the {n_fields} of the header.")
             yield f"{path.name}, line {reader.line_num}", {str(key).strip(): value for key, value in row.items()}
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: invalid CSV: {error}.") from None
@@ -330,7 +332,8 @@ def _tables_in(folder: Path) -> list[Path]:
         return [folder / BEIR_CORPUS]
     tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLE_SUFFIXES and path.is_file())
     if not tables:
-        raise InputError(f"No tables in the folder '{folder}': expected {BEIR_CORPUS} or files that end in {', '.join(TABLE_SUFFIXES)}.")
+        known = ", ".join(TABLE_SUFFIXES)
+        raise InputError(f"No tables in the folder '{folder}': expected {BEIR_CORPUS} or files that end in {known}.")
     return tables
 
 
@@ -381,7 +384,7 @@ def _titles_repeated(rows: Sequence[RawRow]) -> bool:
 
 
 def _without_title(text: str, title: str) -> str:
-    """Returns the text without the title in front of it, unless the title is the first word of a sentence: `Camera shortcuts let you`."""
+    """Returns the text without the title in front of it, unless that begins a sentence: `Camera shortcuts let you`."""
     if not title or text[: len(title)].lower() != title.lower():
         return text
     rest = text[len(title) :]

@@ -27,7 +27,6 @@ class _Found:
     name: str
     """POSIX path relative to the folder."""
     path: Path
-    size: int
 
 
 class Folder:
@@ -86,7 +85,7 @@ class Folder:
                 entries: Iterator[tuple[str, Path]] = ((name, root / name) for name in names)
                 wanted = _Patterns([], [])
             elif root.is_dir():
-                os.listdir(root)
+                next(root.iterdir(), None)
                 entries = self._walk(root.resolve())
                 wanted = _Patterns(self.settings.include, self.settings.exclude)
             else:
@@ -148,18 +147,24 @@ class Folder:
     def _candidate(self, name: str, path: Path) -> _Found | None:
         suffix = Path(name).suffix.lower()
         self._seen[suffix or "no ending"] += 1
+        objection = self._objection(suffix, path)
+        if objection:
+            self._skip(name, objection)
+            return None
+        return _Found(name, path)
+
+    def _objection(self, suffix: str, path: Path) -> str:
+        """Returns why a file is not read, as far as its name and size tell, or an empty string."""
         if suffix not in DOCUMENT_SUFFIXES:
-            return self._skip(name, f"{suffix or 'a file without an ending'} is no kind of documentation that is read")
+            return f"{suffix or 'a file without an ending'} is no kind of documentation that is read"
         try:
             size = path.stat().st_size
         except OSError as error:
-            return self._skip(name, f"cannot be read: {error.strerror}")
-        limit = self.settings.max_file_mb
+            return f"cannot be read: {error.strerror}"
         if size == 0:
-            return self._skip(name, "the file is empty (0 bytes)")
-        if size > limit * 1e6:
-            return self._skip(name, f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)")
-        return _Found(name, path, size)
+            return "the file is empty (0 bytes)"
+        limit = self.settings.max_file_mb
+        return f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)" if size > limit * 1e6 else ""
 
     def _skip(self, name: str, reason: str) -> None:
         self._skipped.append(Skipped(name, reason))
@@ -170,7 +175,7 @@ class Folder:
             reason = self._skipped[0].reason if self._skipped else "it holds binary data"
             return f"Cannot read '{path}' as documentation: {reason}."
         if not self._seen:
-            patterns = " that the include and exclude patterns let through" if self.settings.include or self.settings.exclude else ""
+            patterns = " that include and exclude let through" if self.settings.include or self.settings.exclude else ""
             return f"No files in the folder '{path}'{patterns}. Expected documentation: {kinds}."
         seen = ", ".join(f"{count} {suffix}" for suffix, count in self._seen.most_common(8))
         reasons = [item for item in self._skipped if Path(item.source).suffix.lower() in DOCUMENT_SUFFIXES]

@@ -31,11 +31,11 @@ MAIN_CONTENT = (
 MIN_MAIN_SHARE = 0.25
 """Of the page's words; an element with less is not taken for the main content."""
 SITE_ELEMENTS = (
-    "script, style, noscript, template, nav, aside, footer, iframe, object, embed, form, svg, button, select, dialog, canvas, video, audio, img, "
-    "[role=navigation], [role=search], [role=banner], [role=contentinfo], [role=complementary], [aria-hidden=true], [hidden], "
-    ".headerlink, .breadcrumb, .breadcrumbs, .toctree-wrapper, .toc, #toc, .table-of-contents, .sidebar, .sphinxsidebar, .related, .linenos, "
-    ".prev-next-area, .prev-next-footer, .pagination, .pagination-nav, .edit-this-page, .theme-edit-this-page, .cookie-banner, .skip-link, "
-    ".footnote-reference, .viewcode-link, .copybtn, .hash-link, .md-source-file"
+    "script, style, noscript, template, nav, aside, footer, iframe, object, embed, form, svg, button, select, dialog, canvas, "
+    "video, audio, img, [role=navigation], [role=search], [role=banner], [role=contentinfo], [role=complementary], [aria-hidden=true], "
+    "[hidden], .headerlink, .breadcrumb, .breadcrumbs, .toctree-wrapper, .toc, #toc, .table-of-contents, .sidebar, .related, "
+    ".sphinxsidebar, .linenos, .prev-next-area, .prev-next-footer, .pagination, .pagination-nav, .edit-this-page, "
+    ".theme-edit-this-page, .cookie-banner, .skip-link, .footnote-reference, .viewcode-link, .copybtn, .hash-link, .md-source-file"
 )
 MAX_OUTPUT_CHARACTERS = 300
 """Longer outputs of a notebook's cell are results rather than documentation."""
@@ -96,7 +96,7 @@ def notebook_to_markdown(text: str) -> str:
     import nbformat
 
     try:
-        notebook = nbformat.reads(text, as_version=4)
+        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     except (nbformat.reader.NotJSONError, json.JSONDecodeError) as error:
         raise ValueError("not a notebook: invalid JSON") from error
     language = notebook.metadata.get("kernelspec", {}).get("language") or "python"
@@ -169,11 +169,12 @@ def _code_language(pre: Tag) -> str:
     """Returns the language of a code block from the class names that Sphinx, Prism and Pygments give it or what is around it."""
     nearby = [pre, *pre.find_all("code", limit=1), *list(pre.parents)[:3]]
     for element in nearby:
-        classes = element.get("class") or []
-        for name in classes if isinstance(classes, list) else [classes]:
-            match = re.match(r"(?:highlight|language|lang|brush)[-:](?!source)(\w+)$", str(name))
+        given: object = element.get("class")
+        classes = [str(name) for name in given] if isinstance(given, list) else str(given or "").split()
+        for name in classes:
+            match = re.match(r"(?:highlight|language|lang|brush)[-:](?!source)(\w+)$", name)
             if match and match[1] not in ("default", "none", "text", "plaintext"):
                 return match[1]
             if name == "code" and len(classes) > 1:
-                return str(classes[1])
+                return classes[1]
     return ""

@@ -26,6 +26,8 @@ from steps.errors import InputError
 if TYPE_CHECKING:
     from datasets import Dataset
 
+DESCRIPTIONS = {"dataset_infos.json", "dataset_info.json", "state.json"}
+"""Files of a dataset that describe it and hold no rows."""
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
@@ -55,13 +57,14 @@ class Hub:
         if settings.path is not None:
             return files_fingerprint(_split_files(self._directory, settings.config, settings.split))
         commit = _hub_commit(str(settings.dataset), settings.revision)
-        return hashlib.sha256("\0".join((str(settings.dataset), settings.config or "", settings.split, commit)).encode()).hexdigest()
+        key = "\0".join((str(settings.dataset), settings.config or "", settings.split, commit))
+        return hashlib.sha256(key.encode()).hexdigest()
 
     @cached_property
     def _directory(self) -> Path:
         directory = Path(str(self.settings.path)).expanduser()
         if not directory.is_dir():
-            raise InputError(f"No such directory: '{self.settings.path}'. Give a dataset's directory, or its Hub id as 'dataset'.")
+            raise InputError(f"No such directory: '{directory}'. Give a dataset's directory, or its Hub id as 'dataset'.")
         return directory
 
     def _rows(self) -> Iterator[RawRow]:
@@ -100,10 +103,10 @@ def _loaded(name: str, settings: HubSource) -> Dataset:
 
 def _split_files(directory: Path, config: str | None, split: str) -> list[Path]:
     """Returns the tables of one split in a dataset's directory: `data/train-00000-of-00001.parquet`, or `train.jsonl`."""
-    tables = sorted(path for path in directory.rglob("*") if path.suffix.lower() in TABLE_SUFFIXES and not _hidden(path, directory))
-    tables = [path for path in tables if path.name not in ("dataset_infos.json", "dataset_info.json", "state.json")]
+    found = (path for path in sorted(directory.rglob("*")) if path.suffix.lower() in TABLE_SUFFIXES)
+    tables = [path for path in found if path.name not in DESCRIPTIONS and not _hidden(path, directory)]
     if not tables:
-        raise InputError(f"No tables in the dataset's directory '{directory}': expected data/{split}-00000-of-00001.parquet or the like.")
+        raise InputError(f"No tables in the dataset's directory '{directory}': expected data/{split}-00000-of-00001.parquet.")
     of_config = [path for path in tables if config and config in path.relative_to(directory).parts] or tables
     of_split = [path for path in of_config if path.stem.split("-")[0] == split or split in path.relative_to(directory).parts[:-1]]
     named = [path for path in of_config if path.stem.split("-")[0] in ("train", "test", "validation", "dev", "val")]

@@ -22,13 +22,15 @@ from steps.chunks.sources import SourceRead
 from steps.errors import InputError
 from steps.rows import Document, Skipped
 
-LEFT_OUT_PARTS = {"tests", "test", "testing", "conftest", "benchmarks", "externals", "vendor", "vendored", "extern", "setup", "__main__"}
+LEFT_OUT_PARTS = {
+    *("tests", "test", "testing", "conftest", "benchmarks", "externals", "vendor", "vendored", "extern", "setup", "__main__"),
+}
 """Modules and folders that are no part of what people use."""
 TRIVIAL_METHODS = {"get_params", "set_params", "get_metadata_routing", "model_post_init", "model_config"}
 TRIVIAL_METHOD = re.compile(r"^set_\w+_request$")
 MIN_MODULE_WORDS = 8
 """A module's docstring with fewer only names the module."""
-MAX_SIGNATURE = 240
+MAX_SIGNATURE = 160
 """Characters; the rest of the parameters are listed below anyway."""
 MAX_RESOLVED = 12
 """Imports followed from a public name to its definition."""
@@ -63,6 +65,7 @@ class Package:
     def __init__(self, settings: PackageSource) -> None:
         self.settings = settings
         self._skipped: list[Skipped] = []
+        self._parsed: dict[str, _Module | None] = {}
 
     def read(self) -> SourceRead:
         """Returns a document for each public class, function and described module; its id is the dotted public name."""
@@ -113,22 +116,41 @@ class Package:
             raise InputError(f"The package '{top}' is installed without Python source; there is nothing to parse.")
         return sorted(found.items())
 
+    def _module(self, name: str) -> _Module | None:
+        """Returns a parsed module, or None where there is none or it cannot be parsed; parsed when it is first asked for."""
+        if name not in self._parsed:
+            self._parsed[name] = self._parse(name) if name in self._paths else None
+        return self._parsed[name]
+
     @cached_property
-    def _modules(self) -> dict[str, _Module]:
-        modules = {}
-        for name, path in self._files:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", SyntaxWarning)
-                    tree = ast.parse(decode(path.read_bytes()))
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                self._skipped.append(Skipped(name, f"cannot be parsed as Python: {error}"))
-                continue
-            except OSError as error:
-                self._skipped.append(Skipped(name, f"cannot be read: {error.strerror}"))
-                continue
-            modules[name] = _scanned(_Module(name, path.name == "__init__.py", tree))
-        return modules
+    def _paths(self) -> dict[str, Path]:
+        return dict(self._files)
+
+    def _parse(self, name: str) -> _Module | None:
+        path = self._paths[name]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                tree = ast.parse(decode(path.read_bytes()))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self._skipped.append(Skipped(name, f"cannot be parsed as Python: {error}"))
+            return None
+        except OSError as error:
+            self._skipped.append(Skipped(name, f"cannot be read: {error.strerror}"))
+            return None
+        return _scanned(_Module(name, path.name == "__init__.py", tree))
+
+    @cached_property
+    def _public_modules(self) -> list[_Module]:
+        """The public modules that may hold a name that is wanted."""
+        included = self._included
+        names = [name for name in self._paths if not _is_private(name)]
+        near = [name for name in names if _below(name, included) or any(_below(place, [name]) for place in included)]
+        return [module for name in near if (module := self._module(name)) is not None]
+
+    @property
+    def _included(self) -> list[str]:
+        return self.settings.include or [self.settings.package]
 
     # 2. Public names.
 
@@ -137,31 +159,28 @@ class Package:
         """Each public class and function once, under the shortest name that users import it by."""
         names: dict[tuple[str, str], list[str]] = {}
         nodes: dict[tuple[str, str], Definition] = {}
-        for module in self._modules.values():
-            if _is_private(module.name):
-                continue
+        for module in self._public_modules:
             for name in self._exports(module):
-                origin = self._resolve(module.name, name)
-                if origin is None or name.startswith("_"):
+                public = f"{module.name}.{name}"
+                origin = self._resolve(module.name, name) if self._wanted(public) and not name.startswith("_") else None
+                if origin is None:
                     continue
                 key = (origin[0], origin[1].name)
                 nodes[key] = origin[1]
-                names.setdefault(key, []).append(f"{module.name}.{name}")
-        found = []
-        for key, public in names.items():
-            name = min(public, key=lambda dotted: (dotted.count("."), len(dotted), dotted))
-            if self._wanted(name) and _documented(nodes[key]) and not _is_deprecated(nodes[key]):
-                found.append(_PublicObject(name, key[0], nodes[key]))
-        return found
+                names.setdefault(key, []).append(public)
+        return [
+            _PublicObject(min(public, key=lambda dotted: (dotted.count("."), len(dotted), dotted)), key[0], nodes[key])
+            for key, public in names.items()
+            if _documented(nodes[key]) and not _is_deprecated(nodes[key])
+        ]
 
     @cached_property
     def _described_modules(self) -> list[_Module]:
         taken = {found.name for found in self._objects}
         return [
             module
-            for module in self._modules.values()
-            if not _is_private(module.name)
-            and module.name not in taken
+            for module in self._public_modules
+            if module.name not in taken
             and self._wanted(module.name)
             and len((ast.get_docstring(module.tree) or "").split()) >= MIN_MODULE_WORDS
         ]
@@ -173,13 +192,15 @@ class Package:
             return module.definitions
         top = module.name.split(".")[0]
         own = [name for name, (origin, _) in module.imports.items() if origin.split(".")[0] == top]
-        stars = [name for origin in module.stars if origin in self._modules for name in self._exports(self._modules[origin])]
+        stars = [
+            name for origin in module.stars if (starred := self._module(origin)) is not None for name in self._exports(starred)
+        ]
         return dict.fromkeys([*module.definitions, *own, *stars])
 
     def _resolve(self, module_name: str, name: str, depth: int = 0) -> tuple[str, Definition] | None:
         """Returns the module and the definition that a name in a module means, through its imports."""
-        module = self._modules.get(module_name)
-        if module is None or depth > MAX_RESOLVED:
+        module = self._module(module_name) if depth <= MAX_RESOLVED else None
+        if module is None:
             return None
         if name in module.definitions:
             return module_name, module.definitions[name]
@@ -188,12 +209,11 @@ class Package:
         return next((found for star in module.stars if (found := self._resolve(star, name, depth + 1))), None)
 
     def _wanted(self, name: str) -> bool:
-        included = self.settings.include or [self.settings.package]
-        return _below(name, included) and _below(name, [self.settings.package]) and not _below(name, self.settings.exclude)
+        return _below(name, self._included) and _below(name, [self.settings.package]) and not _below(name, self.settings.exclude)
 
     def _nothing_found(self) -> str:
-        wanted = self.settings.include or [self.settings.package]
-        public = [name for name in self._modules if not _is_private(name)]
+        wanted = self._included
+        public = [name for name in self._paths if not _is_private(name)]
         near = difflib.get_close_matches(wanted[0], public, n=1)
         hint = f" Did you mean '{near[0]}'?" if near and near[0] not in wanted else ""
         return f"No documented public names in {', '.join(wanted)} of the package '{self.settings.package}'.{hint}"

@@ -11,17 +11,104 @@ from docutils.parsers.rst import Directive, directives, roles
 from docutils.parsers.rst.languages import en as english
 
 DROPPED = {
-    "toctree", "contents", "index", "include", "literalinclude", "raw", "image", "figure", "highlight", "currentmodule", "module", "only",
-    "automodule", "autosummary", "autoclass", "autofunction", "automethod", "autoattribute", "autodata", "autoexception", "py:module",
-    "py:currentmodule", "versionadded", "versionchanged", "tabularcolumns", "sectionauthor", "codeauthor", "meta", "default-role", "role",
-    "csv-table", "graphviz", "mermaid", "plot", "raw-html", "minigallery", "bibliography", "date", "title", "youtube", "video",
-}  # fmt: skip
+    "toctree",
+    "contents",
+    "index",
+    "include",
+    "literalinclude",
+    "raw",
+    "image",
+    "figure",
+    "highlight",
+    "currentmodule",
+    "module",
+    "only",
+    "automodule",
+    "autosummary",
+    "autoclass",
+    "autofunction",
+    "automethod",
+    "autoattribute",
+    "autodata",
+    "autoexception",
+    "versionadded",
+    "versionchanged",
+    "tabularcolumns",
+    "sectionauthor",
+    "codeauthor",
+    "meta",
+    "default-role",
+    "role",
+    "csv-table",
+    "graphviz",
+    "mermaid",
+    "plot",
+    "raw-html",
+    "minigallery",
+    "bibliography",
+    "date",
+    "title",
+    "youtube",
+    "video",
+}
 """Directives whose content is made by Sphinx, comes from another file or is no text."""
-CODE = {"code-block", "code", "sourcecode", "ipython", "prompt", "testcode", "testsetup", "doctest", "highlight-block", "parsed-literal"}
-HEADED = {"rubric", "admonition", "topic", "sidebar", "dropdown", "tab-item", "tab", "collapse", "details", "card", "grid-item-card"}
+CODE = {
+    "code-block",
+    "code",
+    "sourcecode",
+    "ipython",
+    "prompt",
+    "testcode",
+    "testsetup",
+    "doctest",
+    "highlight-block",
+    "parsed-literal",
+}
+HEADED = {
+    "rubric",
+    "admonition",
+    "topic",
+    "sidebar",
+    "dropdown",
+    "tab-item",
+    "tab",
+    "collapse",
+    "details",
+    "card",
+    "grid-item-card",
+}
 """Directives whose argument is a heading for what is in them."""
-STRUCTURED = {"table", "list-table", "math", "replace", "unicode", "line-block", "epigraph", "highlights", "pull-quote", "compound", "container"}
+STRUCTURED = {
+    "table",
+    "list-table",
+    "math",
+    "replace",
+    "unicode",
+    "line-block",
+    "epigraph",
+    "highlights",
+    "pull-quote",
+    "compound",
+    "container",
+}
 """Directives that docutils does well by itself."""
+PLAIN_ROLES = {"ref", "doc", "term", "numref", "any", "abbr", "guilabel", "menuselection", "pep", "rfc", "download", "dfn"}
+"""Roles whose words are no code."""
+DOCUTILS_ROLES = {
+    "emphasis",
+    "strong",
+    "literal",
+    "code",
+    "math",
+    "sub",
+    "subscript",
+    "sup",
+    "superscript",
+    "title",
+    "title-reference",
+    "t",
+}
+DIRECTIVE_NAME = re.compile(r"^\s*\.\. (?:\|[^|\n]+\| )?(?:(?:py|c|cpp|js|rst|std):)?([\w:+-]+)::", re.MULTILINE)
 TARGET = re.compile(r"^(.*?)\s*<[^<>]*>$", re.DOTALL)
 SETTINGS: dict[str, Any] = {
     "file_insertion_enabled": False,
@@ -122,16 +209,21 @@ class _Words(Directive):
 
 
 def _role(
-    name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
-) -> tuple[list[nodes.Node], list[nodes.Node]]:
+    name: str,
+    _rawtext: str,
+    text: str,
+    _lineno: int,
+    _inliner: Any,
+    _options: Any = None,
+    _content: Any = None,
+) -> tuple[list[Any], list[Any]]:
     """Returns the words of a role without its target; names of code stay code."""
     text = text.replace("\x00", "")
     match = TARGET.match(text)
-    words = match[1] if match and match[1] else text
+    words = (match[1] if match and match[1] else text).lstrip("!")
     if words.startswith("~"):
         words = words[1:].rsplit(".", 1)[-1]
-    words = words.lstrip("!")
-    if name.lower() in ("ref", "doc", "term", "numref", "any", "abbr", "guilabel", "menuselection", "pep", "rfc", "download", "dfn"):
+    if name.lower().split(":")[-1] in PLAIN_ROLES:
         words = words.replace("-->", ">")
         return [nodes.inline(words, words)], []
     return [nodes.literal(words, words)], []
@@ -139,13 +231,9 @@ def _role(
 
 def _register(text: str) -> None:
     """Makes every directive and role of a page known to docutils, whose registry is one for the process."""
-    for name in set(re.findall(r"^\s*(?:\|[^|\n]+\| )?\.\. (?:\|[^|\n]+\| )?(?:(?:py|c|cpp|js|rst|std):)?([\w:+-]+)::", text, re.MULTILINE)):
-        lowered = name.lower()
-        if lowered in STRUCTURED:
-            continue
-        kind = _Dropped if lowered in DROPPED else _Code if lowered in CODE else _Words
-        directives.register_directive(english.directives.get(lowered, lowered), kind)
-        directives.register_directive(lowered, kind)
-    known = {"emphasis", "strong", "literal", "code", "math", "sub", "subscript", "sup", "superscript", "title", "title-reference", "t"}
-    for name in set(re.findall(r":((?:[\w-]+:)*[\w-]+):`", text)) - known:
+    for name in {name.lower() for name in DIRECTIVE_NAME.findall(text)} - STRUCTURED:
+        kind = _Dropped if name in DROPPED else _Code if name in CODE else _Words
+        directives.register_directive(english.directives.get(name, name), kind)
+        directives.register_directive(name, kind)
+    for name in set(re.findall(r":((?:[\w-]+:)*[\w-]+):`", text)) - DOCUTILS_ROLES:
         roles.register_local_role(name.lower(), _role)

@@ -159,7 +159,8 @@ def source_from_path(path: Path) -> FolderSource | FilesSource | HubSource:
     if suffix in DOCUMENT_SUFFIXES:
         return FolderSource(path=text)
     known = ", ".join([*DOCUMENT_SUFFIXES, *TABLE_SUFFIXES])
-    raise InputError(f"Cannot read '{path}': no source reads '{suffix or 'files without an ending'}'. Kinds that are read: {known}.")
+    kind = f"'{suffix}' files" if suffix else "files without an ending"
+    raise InputError(f"Cannot read '{path}': no source reads {kind}. Kinds that are read: {known}.")
 
 
 def _any_document(folder: Path) -> bool:

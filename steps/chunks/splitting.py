@@ -284,7 +284,7 @@ class PassageSplitter:
             before = group
 
     def _carried(self, before: list[Unit], group: list[Unit], room: int) -> list[Unit]:
-        """Returns what a passage repeats of the one before, where there is room: what the cut paragraph is about, its last sentences."""
+        """Returns what a passage repeats of the one before, where there is room: the cut paragraph's term or last sentences."""
         free = min(self._overlap, room - sum(unit.n_tokens for unit in group))
         if not before or free <= 0 or not before[-1].prose or not group[0].prose:
             return []
