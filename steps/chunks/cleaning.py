@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import yaml
 
-from steps.chunks.markdown import code_lines, fenced
+from steps.chunks.markdown import Block, blocks, code_lines, fenced
 
 MAX_FRONT_MATTER = 20_000
 """Characters; what is longer is no front matter."""
@@ -44,6 +44,8 @@ BOX = re.compile(r"[\u2500-\u259f]")
 FRAME_LINE = re.compile(r"^[\s\u2500-\u259f+=|\-]*$")
 CELL_BORDER = re.compile(r"[\u2502\u2503\u2551\u2575-\u257b]")
 ASCII_FRAME = re.compile(r"^\s*\+(?:[-=]+\+)+\s*$")
+HASH = re.compile(r"(?=.*\d)[0-9a-fA-F-]{4,}")
+"""A cell with a UUID or a part of one carries no words."""
 WIDE_GAP = re.compile(r"[ \t]{3,}")
 
 BOILERPLATE = re.compile(
@@ -74,6 +76,11 @@ SITE_CODE = re.compile(
     r"(?:import\s.+\sfrom\s+['\"].*|import\s+['\"].*|export\s+(?:default|const|function|let|var)\b.*|--8<--.*)$"
 )
 DUMB_ALTERNATIVE = re.compile(r"https?:|\.(?:png|jpe?g|svg|gif)$|badge|logo|screenshot", re.IGNORECASE)
+KEPT_BREAK = re.compile(r"(?:  |\\|>|%\}|\|)$|^\s*(?::::|<|\{%|import |export )")
+KEPT_LINE = re.compile(r"\s*(?::::|<[a-zA-Z/]|\{%|\||import |export |\[[^\]]+\]:)")
+"""Where a line end inside a paragraph means something."""
+SITE_STEP = re.compile(r"^(?:Previous|Next)[A-Z][\w ,/'()&-]{2,60}$")
+"""What is left of the links to the pages before and after: `PreviousEvaluation in practice`."""
 ALERT = re.compile(r"^(\s*(?:>\s*)+)\[!\w+\][+-]?\s*")
 
 
@@ -93,7 +100,7 @@ def clean_markdown(text: str) -> CleanPage:
     title, body = split_front_matter(text)
     body = _drop_box_drawing(_opened_admonitions(body))
     contents_only = _mostly_links(body)
-    body = _outside_code(_with_html_converted(body), _clean_prose)
+    body = _outside_code(_unwrapped(_with_html_converted(body)), _clean_prose)
     body = _drop_contents_lists(body)
     return CleanPage(title or first_heading(body), tidy(body), contents_only)
 
@@ -109,7 +116,7 @@ def clean_rows_text(text: str) -> str:
 def clean_plain(text: str) -> str:
     """Returns plain text as Markdown that means the same: a `#` starts a comment in it rather than a heading."""
     lines = _drop_box_drawing(text).split("\n")
-    kept = [line for line in lines if not BOILERPLATE.match(line)]
+    kept = [line for line in lines if not BOILERPLATE.match(line) and not SITE_STEP.match(line)]
     return tidy("\n".join(_plain_line(line) for line in kept))
 
 
@@ -237,7 +244,7 @@ def _cells(line: str) -> str:
         # A directory tree: its branches become spaces, so that the names stay where they were.
         return BOX.sub(" ", line).rstrip()
     cells = (" ".join(BOX.sub(" ", cell).split()) for cell in CELL_BORDER.split(line))
-    return " | ".join(cell for cell in cells if re.search(r"\w", cell))
+    return " | ".join(cell for cell in cells if re.search(r"\w", cell) and not HASH.fullmatch(cell))
 
 
 def _mostly_links(text: str) -> bool:
@@ -261,6 +268,29 @@ def _with_html_converted(text: str) -> str:
         return prose
 
     return _outside_code(text, convert) if "<" in text or "{/*" in text else text
+
+
+def _unwrapped(text: str) -> str:
+    """Returns the text with each paragraph in one line, as it is shown; lines that are tags or end in a break stay apart."""
+    lines = text.split("\n")
+    glued = [False] * len(lines)
+
+    def visit(found: Iterable[Block]) -> None:
+        for block in found:
+            if block.kind == "paragraph":
+                for at in range(block.start + 1, block.end):
+                    glued[at] = not (KEPT_BREAK.search(lines[at - 1]) or KEPT_LINE.match(lines[at]))
+            elif block.kind in ("list", "item"):
+                visit(block.children)
+
+    visit(blocks(text))
+    out: list[str] = []
+    for line, joined in zip(lines, glued, strict=True):
+        if joined:
+            out[-1] = f"{out[-1].rstrip()} {line.lstrip()}"
+        else:
+            out.append(line)
+    return "\n".join(out)
 
 
 def _replace_elements(text: str, name: str) -> str:
@@ -316,7 +346,7 @@ def _clean_prose(prose: str) -> str:
     spans = [span[0] for span in CODE_SPAN.finditer(prose)]
     text = _clean_words("".join([*parts, prose[at:]]))
     text = re.sub("\ue000(\\d+)\ue001", lambda match: spans[int(match[1])], text)
-    lines = [line for line in text.split("\n") if not BOILERPLATE.match(line)]
+    lines = [line for line in text.split("\n") if not BOILERPLATE.match(line) and not SITE_STEP.match(line)]
     return "\n".join(lines)
 
 
@@ -383,6 +413,7 @@ def _tidy_line(line: str) -> str:
         return f"{heading[1]} {plain_words(heading[2])}" if plain_words(heading[2]) else ""
     if re.fullmatch(r"\s*(?:[*+-]|\d+[.)])?\s*[*_|>\s]*", line) and line.strip() and not re.fullmatch(r"\s*([*_-]\s*){3,}", line):
         return ">" if line.strip() == ">" else ""
+    line = re.sub(r"^(\s*)([*+-])[ \t]{2,}(?=\S)", r"\1\2 ", line)
     if "|" in line:
         line = re.sub(r"-{4,}", "---", re.sub(r"[ \t]{2,}", " ", line))
     return WIDE_GAP.sub(" ", line.rstrip()) if not line.startswith(" ") else line.rstrip()

@@ -32,10 +32,11 @@ MIN_MAIN_SHARE = 0.25
 """Of the page's words; an element with less is not taken for the main content."""
 SITE_ELEMENTS = (
     "script, style, noscript, template, nav, aside, footer, iframe, object, embed, form, svg, button, select, dialog, canvas, "
-    "video, audio, img, [role=navigation], [role=search], [role=banner], [role=contentinfo], [role=complementary], [aria-hidden=true], "
-    "[hidden], .headerlink, .breadcrumb, .breadcrumbs, .toctree-wrapper, .toc, #toc, .table-of-contents, .sidebar, .related, "
-    ".sphinxsidebar, .linenos, .prev-next-area, .prev-next-footer, .pagination, .pagination-nav, .edit-this-page, "
-    ".theme-edit-this-page, .cookie-banner, .skip-link, .footnote-reference, .viewcode-link, .copybtn, .hash-link, .md-source-file"
+    "video, audio, img, [role=navigation], [role=search], [role=banner], [role=contentinfo], [role=complementary], "
+    "[aria-hidden=true], [hidden], .headerlink, .breadcrumb, .breadcrumbs, .toctree-wrapper, .toc, #toc, .table-of-contents, "
+    ".sidebar, .sphinxsidebar, .related, .linenos, .prev-next-area, .prev-next-footer, .pagination, .pagination-nav, "
+    ".edit-this-page, .theme-edit-this-page, .cookie-banner, .skip-link, .footnote-reference, .viewcode-link, .copybtn, "
+    ".hash-link, .md-source-file"
 )
 MAX_OUTPUT_CHARACTERS = 300
 """Longer outputs of a notebook's cell are results rather than documentation."""

@@ -95,17 +95,23 @@ class PassageSplitter:
         self._room = max_tokens - self._special
         self._overlap = overlap_tokens
         self._min_tokens = min_tokens
+        self._counted: dict[str, int] = {}
         self._splitter = lru_cache(maxsize=64)(self._new_splitter)
 
     def passages(self, title: str, text: str) -> list[Passage]:
         """Returns the passages of one document in their order."""
+        self._counted.clear()
         return list(self._passages(title, text))
 
     def count(self, texts: list[str]) -> list[int]:
         """Returns the tokens of each text without the special ones that the model adds."""
-        if len(texts) == 1:  # A batch of one costs three times as much.
-            return [len(self._tokenizer.encode(texts[0], add_special_tokens=False).ids)]
-        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        missing = list(dict.fromkeys(text for text in texts if text not in self._counted))
+        if len(missing) == 1:  # A batch of one costs three times as much.
+            self._counted[missing[0]] = len(self._tokenizer.encode(missing[0], add_special_tokens=False).ids)
+        elif missing:
+            encoded = self._tokenizer.encode_batch_fast(missing, add_special_tokens=False)
+            self._counted.update((text, len(encoding.ids)) for text, encoding in zip(missing, encoded, strict=True))
+        return [self._counted[text] for text in texts]
 
     def count_embedded(self, texts: list[str]) -> list[int]:
         """Returns the tokens of each text as the model reads it, special ones included."""
@@ -187,7 +193,9 @@ class PassageSplitter:
         if size <= room:
             return [Unit(text, size)]
         lines = text.split("\n")
-        return [unit for block in blocks(text) for unit in self._block_units(block, lines, room)]
+        found = blocks(text)
+        self.count([_dedented(lines[block.start : block.end]) for block in found])  # All at once, for those to come.
+        return [unit for block in found for unit in self._block_units(block, lines, room)]
 
     def _block_units(self, block: Block, lines: list[str], room: int) -> Iterator[Unit]:
         text = _dedented(lines[block.start : block.end])
