@@ -201,14 +201,12 @@ def by_copies(triplets: Sequence[Triplet], material: Material, settings: CopyFil
         run = _longest_run(words, texts[triplet.chunk_id], shortest)
         if run:
             share, limit = run / len(words), settings.max_share
-            reasons[triplet.id] = (
-                f"{run} of its {len(words)} words ({share:.0%}) are one run of the chunk's, at most {limit:.0%} may be"
-            )
+            reasons[triplet.id] = f"{share:.0%} of it ({run} words) is one run of the chunk's words, at most {limit:.0%} may be"
     return reasons
 
 
 def _longest_run(words: Sequence[str], text: str, shortest: int) -> int:
-    """Returns the length of the longest run of `words` in `text` (words between spaces); 0 when all are shorter than `shortest`."""
+    """Returns the length of the longest run of `words` in `text` (words between spaces), 0 when shorter than `shortest`."""
     for length in range(len(words), shortest - 1, -1):
         if any(f" {' '.join(words[start : start + length])} " in text for start in range(len(words) - length + 1)):
             return length

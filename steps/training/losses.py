@@ -53,7 +53,7 @@ def encodes_chunks_once(name: str) -> bool:
 
 
 def cached_gist(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
-    """Returns the loss in which the base model strikes out likely false negatives (Solatorio 2024, https://arxiv.org/abs/2402.16829)."""
+    """Returns the loss in which the base model strikes out likely false negatives (https://arxiv.org/abs/2402.16829)."""
     from sentence_transformers.sentence_transformer.losses import CachedGISTEmbedLoss
 
     from steps.retrieval.encoder import load_encoder
