@@ -75,6 +75,8 @@ class CachedRankingLoss(CachedLossMixin, RankingLoss):
     Each text is encoded twice: without a graph for the scores, then with one for the gradient.
     """
 
+    calculate_loss = RankingLoss.calculate_loss
+
     def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Returns the mean loss over the queries; the rows of the two features belong together."""
         queries, chunks, targets = distinct_chunks(*sentence_features)

@@ -1,0 +1,372 @@
+"""Fine-tuning: sentence-transformers' trainer over query-chunk pairs; dev chooses the checkpoint and the averaging."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from datasets import Dataset, disable_progress_bars, enable_progress_bars
+from safetensors.torch import load_file, save
+from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from transformers import PrinterCallback, TrainerCallback
+
+from steps.curation.filters import normalised_query
+from steps.errors import InputError
+from steps.retrieval.encoder import load_encoder, resolve_base_model
+from steps.rows import Chunk, Pair, embedded_text
+from steps.training.batches import BatchRules, PairBatches, Row, count_batches
+from steps.training.card import model_card
+from steps.training.checkpoints import (
+    clear_disk_errors,
+    last_checkpoint,
+    mark_complete,
+    run_folder,
+    training_fingerprint,
+    write_atomically,
+)
+from steps.training.dev import DevSet, dev_set, largest_within
+from steps.training.losses import LossPlan, build_loss, encodes_chunks_once
+from steps.training.resources import choose_mini_batch, choose_precision
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from transformers import TrainerControl, TrainerState
+
+    from steps.training.settings import TrainingSettings
+
+QUERIES_AT_ONCE = 4
+"""Queries of one chunk in a batch, at most, for losses that encode the chunk once for all of them."""
+UNCHOSEN_SHARE = 0.3
+"""The base model's share where no dev query can choose one."""
+
+Weights = dict[str, torch.Tensor]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A trained model and how it came about."""
+
+    model_dir: Path
+    record: dict[str, Any]
+    """`loss` per step, `dev` per evaluation, `averaging` per share, `chosen`, seconds, sizes, precision and device."""
+
+
+def train_model(
+    pairs: Sequence[Pair],
+    chunks: Sequence[Chunk],
+    settings: TrainingSettings,
+    base_model: str,
+    out_dir: Path,
+    checkpoint_root: Path,
+    seed: int,
+    on_progress: Progress | None = None,
+) -> TrainingResult:
+    """Returns the model that dev chose, saved in `out_dir`.
+
+    A training that was cut off goes on from its last whole checkpoint under `checkpoint_root`; another one, of other pairs,
+    settings, base model or code, starts anew.
+
+    Args:
+        pairs: `train` ones are trained on, `dev` ones choose; `test` ones are not looked at.
+        chunks: The corpus that the pairs name.
+        settings: How to train.
+        base_model: `embedded`, a directory or a Hub id.
+        out_dir: The model's directory; must not exist yet.
+        checkpoint_root: Where unfinished trainings lie.
+        seed: Decides the batches and the dropout.
+        on_progress: Told (steps done, steps in all).
+
+    Raises:
+        InputError: Nothing to train on, no model, no space, or another process is at this very training.
+    """
+    train_pairs = [pair for pair in pairs if pair.split == "train"]
+    if not train_pairs:
+        raise InputError("No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents.")
+    started = time.monotonic()
+    fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed)
+    with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root):
+        # 1. Train, with the best checkpoint kept beside the one that a crash goes on from.
+        model = load_encoder(base_model, max_tokens=settings.max_tokens)
+        plan = _plan(train_pairs, chunks, settings, model)
+        run = _Run(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan)
+        loss_curve = _fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress)
+
+        # 2. Choose how much of the base model stays.
+        final = run.best_weights() or _copy(model)
+        averaging, share = _choose_share(model, _copy(load_encoder(base_model)), final, settings, run.dev)
+
+        # 3. Save what was chosen, whole or not at all.
+        record = {
+            "base_model": str(base_model),
+            "loss_name": settings.loss,
+            "n_pairs": len(train_pairs),
+            "n_chunks": len({pair.chunk_id for pair in train_pairs}),
+            "n_dev_queries": len(run.dev.queries) if run.dev else 0,
+            **asdict(plan),
+            "loss": loss_curve,
+            "dev": run.history,
+            "averaging": averaging,
+            "chosen": {"step": run.best_step(), "base_share": share},
+            "device": str(model.device.type),
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        _save(model, base_model, record, out_dir)
+    return TrainingResult(out_dir, record)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What follows from the settings on this machine."""
+
+    steps: int
+    steps_per_epoch: int
+    batch_size: int
+    mini_batch_size: int
+    precision: str
+    evaluate_at: tuple[int, ...]
+    """Steps after which dev is looked at."""
+
+
+def _plan(pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: TrainingSettings, model: SentenceTransformer) -> Plan:
+    rules = _rules(settings)
+    per_epoch = count_batches(_rows(pairs, chunks), rules)
+    steps = max(1, round(per_epoch * settings.epochs))
+    evaluations = min(settings.evaluations, steps)
+    return Plan(
+        steps=steps,
+        steps_per_epoch=per_epoch,
+        batch_size=rules.batch_size,
+        mini_batch_size=settings.mini_batch_size or choose_mini_batch(model, settings.max_tokens, settings.batch_size),
+        precision=choose_precision(settings.precision, model.device),
+        evaluate_at=tuple(round(steps * (index + 1) / evaluations) for index in range(evaluations)),
+    )
+
+
+def _rules(settings: TrainingSettings) -> BatchRules:
+    at_once = QUERIES_AT_ONCE if encodes_chunks_once(settings.loss) else 1
+    return BatchRules(settings.batch_size, at_once, settings.same_document)
+
+
+def _rows(pairs: Sequence[Pair], chunks: Sequence[Chunk]) -> list[Row]:
+    """Returns the pairs by numbers; chunks of equal text have one number, so that none is the other's negative."""
+    texts, documents, queries = _Numbers(), _Numbers(), _Numbers()
+    by_id = {chunk.id: chunk for chunk in chunks}
+    return [
+        Row(
+            queries.of(normalised_query(pair.query)),
+            texts.of(embedded_text(by_id[pair.chunk_id])),
+            documents.of(by_id[pair.chunk_id].doc_id),
+        )
+        for pair in pairs
+    ]
+
+
+class _Numbers:
+    """Numbers names in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def of(self, name: str) -> int:
+        return self._numbers.setdefault(name, len(self._numbers))
+
+
+# 1. Training.
+
+
+class _Run:
+    """What one training leaves in its folder: the dev scores so far and the best weights."""
+
+    def __init__(self, folder: Path, dev: DevSet | None, plan: Plan) -> None:
+        self.folder, self.dev, self.plan = folder, dev, plan
+        self.history: list[dict[str, float]] = []
+
+    def resume(self, step: int) -> None:
+        """Takes the dev scores up to `step` over from before the crash."""
+        try:
+            found = json.loads((self.folder / "dev.json").read_bytes())
+        except (OSError, ValueError):
+            found = []
+        self.history = [entry for entry in found if entry["step"] <= step]
+
+    def look(self, model: SentenceTransformer, step: int) -> None:
+        """Scores the dev queries, and keeps the weights if none were better."""
+        if self.dev is None or any(entry["step"] == step for entry in self.history):
+            return
+        entry = {"step": step, "epoch": step / self.plan.steps_per_epoch, "ndcg@10": self.dev.ndcg(model)}
+        if all(entry["ndcg@10"] >= other["ndcg@10"] for other in self.history):
+            write_atomically(self.folder / "best.safetensors", save(_contiguous(model)))
+        self.history = [*self.history, entry]
+        write_atomically(self.folder / "dev.json", json.dumps(self.history).encode())
+
+    def best_step(self) -> int:
+        """Returns the step with the best dev score, the later of equals; the last one without dev queries."""
+        return int(max(self.history, key=lambda entry: (entry["ndcg@10"], entry["step"]))["step"]) if self.history else self.plan.steps
+
+    def best_weights(self) -> Weights | None:
+        """Returns the weights of `best_step`, or None for those that the model has now."""
+        path = self.folder / "best.safetensors"
+        return load_file(path) if self.history and path.is_file() else None
+
+
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Saves by the clock, looks at dev when it is time, and tells how far the training is."""
+
+    def __init__(self, run: _Run, seconds: float, on_progress: Progress | None) -> None:
+        self._run, self._seconds, self._on_progress = run, seconds, on_progress
+        self._saved = time.monotonic()
+
+    def on_step_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, model: SentenceTransformer | None = None, **_: Any
+    ) -> None:
+        """Runs after each optimizer step."""
+        if self._on_progress:
+            self._on_progress(state.global_step, state.max_steps)
+        looked = state.global_step in self._run.plan.evaluate_at
+        if looked and model is not None:
+            self._run.look(model, state.global_step)
+        if (looked or time.monotonic() - self._saved > self._seconds) and state.global_step < state.max_steps:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Runs after a checkpoint was written."""
+        mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+        self._saved = time.monotonic()
+
+
+def _fit(
+    model: SentenceTransformer,
+    pairs: Sequence[Pair],
+    chunks: Sequence[Chunk],
+    settings: TrainingSettings,
+    base_model: str,
+    seed: int,
+    run: _Run,
+    on_progress: Progress | None,
+) -> list[dict[str, float]]:
+    """Trains the model in place, from the last checkpoint if there is one, and returns the loss per step."""
+    texts = {chunk.id: embedded_text(chunk) for chunk in chunks}
+    with _quiet_datasets():
+        dataset = Dataset.from_dict(
+            {"query": [pair.query for pair in pairs], "chunk": [texts[pair.chunk_id] for pair in pairs]}
+        )
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=_arguments(model, pairs, chunks, settings, seed, run),
+        train_dataset=dataset,
+        loss=build_loss(
+            settings.loss, model, LossPlan(settings.scale, run.plan.mini_batch_size, base_model), settings.matryoshka_dims
+        ),
+        callbacks=[_Watch(run, settings.checkpoint_seconds, on_progress)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(run.folder)
+    run.resume(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _arguments(
+    model: SentenceTransformer,
+    pairs: Sequence[Pair],
+    chunks: Sequence[Chunk],
+    settings: TrainingSettings,
+    seed: int,
+    run: _Run,
+) -> SentenceTransformerTrainingArguments:
+    prompts = {"query": model.prompts.get("query", ""), "chunk": model.prompts.get("document", "")}
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(run.folder),
+        max_steps=run.plan.steps,
+        per_device_train_batch_size=settings.batch_size,
+        batch_sampler=partial(PairBatches, rows=_rows(pairs, chunks), rules=_rules(settings)),
+        learning_rate=settings.learning_rate,
+        warmup_steps=max(1, round(run.plan.steps * settings.warmup)) if settings.warmup else 0,
+        weight_decay=settings.weight_decay,
+        bf16=run.plan.precision == "bf16",
+        fp16=run.plan.precision == "fp16",
+        use_cpu=model.device.type == "cpu",
+        prompts=prompts if any(prompts.values()) else None,
+        seed=seed,
+        data_seed=seed,
+        # One checkpoint at a time is enough: the best weights are kept apart.
+        save_strategy="no",
+        save_total_limit=1,
+        eval_strategy="no",
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        log_level="error",
+        dataloader_pin_memory=False,
+    )
+
+
+@contextmanager
+def _quiet_datasets() -> Iterator[None]:
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
+# 2. Averaging with the base model (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903).
+
+
+def _choose_share(
+    model: SentenceTransformer, base: Weights, tuned: Weights, settings: TrainingSettings, dev: DevSet | None
+) -> tuple[list[dict[str, float]], float]:
+    """Leaves the chosen average in the model; returns the dev score of each share tried, and the share taken.
+
+    Dev queries are made like the training's, so dev overrates the tuned weights: of shares that score alike, the largest wins.
+    """
+    if dev is None:
+        share = min(settings.average, key=lambda tried: abs(tried - UNCHOSEN_SHARE))
+        model.load_state_dict(_average(base, tuned, share))
+        return [], share
+    scores = {}
+    for tried in sorted(set(settings.average)):
+        model.load_state_dict(_average(base, tuned, tried))
+        scores[tried] = dev.ndcg(model)
+    share = largest_within(scores, settings.average_tolerance)
+    model.load_state_dict(_average(base, tuned, share))
+    return [{"base_share": tried, "ndcg@10": score} for tried, score in scores.items()], share
+
+
+def _average(base: Weights, tuned: Weights, share: float) -> Weights:
+    """Returns `share` of the base weights and the rest of the tuned ones; whole numbers come from the tuned ones."""
+    return {
+        name: torch.lerp(weight, base[name].to(weight), share) if weight.is_floating_point() else weight
+        for name, weight in tuned.items()
+    }
+
+
+def _copy(model: SentenceTransformer) -> Weights:
+    return {name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}
+
+
+def _contiguous(model: SentenceTransformer) -> Weights:
+    return {name: weight.contiguous() for name, weight in _copy(model).items()}
+
+
+# 3. Saving.
+
+
+def _save(model: SentenceTransformer, base_model: str, record: dict[str, Any], out_dir: Path) -> None:
+    """Writes the model with its card and its record; the directory appears when it is whole."""
+    original = load_encoder(base_model)
+    model.max_seq_length = original.max_seq_length
+    part = out_dir.with_name(f".{out_dir.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(str(part), create_model_card=False)
+    (part / "README.md").write_text(model_card(record, str(resolve_base_model(base_model))), encoding="utf-8")
+    (part / "training_record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+    part.replace(out_dir)
