@@ -16,6 +16,7 @@ import os
 import signal
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -42,6 +43,8 @@ def guarded_run(cache_dir: Path) -> Iterator[Path]:
     cache_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="distilabel-", dir=cache_dir)))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # distilabel uses what pydantic 2.12 has deprecated, thousands of times a run.
         stack.enter_context(_restored_working_directory())
         stack.enter_context(_restored_environment())
         stack.enter_context(_restored_logging())

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from steps.generation.rules.grammar import inflect, is_adverb, is_noun, is_plural, is_plural_noun, is_word, lemmas, verb_base
+from steps.generation.rules.grammar import (
+    inflect,
+    is_adverb,
+    is_noun,
+    is_only_adjective,
+    is_plural,
+    is_plural_noun,
+    is_word,
+    lemmas,
+    verb_base,
+)
 from steps.generation.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS, word_set
 from steps.generation.rules.phrases import cut, first_person, lower_first, resolve, tidy, without_asides
 from steps.generation.rules.phrasing import Candidate, Form
@@ -52,6 +62,17 @@ _INTRANSITIVE = word_set(
     "depend rely differ range vary consist refer apply run exist fight play win lose act speak settle emerge expire decline "
     "focus agree"
 )
+_NO_SUBJECT = (
+    PRONOUNS
+    | CONJUNCTIONS
+    | PREPOSITIONS
+    | word_set(
+        "both all two three four five half part other various each no any every certain there this these those that such some "
+        "many most one others "
+        "several another i'll we'll you'll we've you've i'd we're you're it's that's there's"
+    )
+)
+_OPEN_ENDED = word_set("equal due subject similar related prior such likely able available many much few own main other")
 _STRANDED = word_set(
     "find describe show list call name know locate define need require discuss give see set base compare do make take note "
     "include"
@@ -121,6 +142,8 @@ def parse(sentence: str) -> Clause | None:
     if verb in {"has", "have", "had"}:
         participle = following[0].lower()
         if "VERB" in lemmas(participle) and participle not in DETERMINERS and (participle == "been" or participle.endswith("ed")):
+            if company or verb == "had":
+                return None
             return Clause(subject, verb, "", " ".join(following), participle == "been")
         auxiliary = "did" if verb == "had" else "do" if plural else "does"
         return Clause(subject, auxiliary, "have", " ".join(following), False)
@@ -135,45 +158,7 @@ def parse(sentence: str) -> Clause | None:
 def _is_subject(subject: str) -> bool:
     words = subject.split()
     low = [word.lower() for word in words]
-    if (
-        "," in subject
-        or '"' in subject
-        or re.match(r"^\w+'(?:ll|re|ve|d|m)\b", subject)
-        or low[0]
-        in PRONOUNS
-        | CONJUNCTIONS
-        | PREPOSITIONS
-        | {
-            "both",
-            "all",
-            "two",
-            "three",
-            "four",
-            "five",
-            "half",
-            "part",
-            "other",
-            "various",
-            "each",
-            "no",
-            "any",
-            "every",
-            "certain",
-            "there",
-            "this",
-            "these",
-            "those",
-            "that",
-            "such",
-            "some",
-            "many",
-            "most",
-            "one",
-            "others",
-            "several",
-            "another",
-        }
-    ):
+    if "," in subject or '"' in subject or low[0] in _NO_SUBJECT or is_adverb(low[0]) or any(word in PRONOUNS for word in low):
         return False
     if low[-1] in DETERMINERS | PREPOSITIONS | CONJUNCTIONS or any(word in CONJUNCTIONS - {"and", "or"} for word in low):
         return False
@@ -202,7 +187,11 @@ def _verb_place(words: list[str]) -> int | None:
         if base is None or word.endswith("ing"):
             continue
         after = words[place + 1].lower().strip(",") if place + 1 < len(words) else ""
-        if inflect(base, "VBD") == word and word != base and "ADJ" not in lemmas(word):
+        if (
+            inflect(base, "VBD") == word
+            and word != base
+            and ("ADJ" not in lemmas(word) or after in DETERMINERS or after[:1] in "$€£0123456789")
+        ):
             reduced = after in {"by", "in", "from", "for", "on", "with", "at", "as", "under"} and any(
                 later.lower() in {"is", "are", "was", "were", "has", "have", "had"} | MODALS
                 for later in words[place + 1 : place + 14]
@@ -244,13 +233,14 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
     head = f"{subject} {clause.verb}".strip()
     forms: list[Form] = []
     phrase = f"{head} {tail or ''}"
-    if tail is not None:
+    if tail is not None and not (clause.verb in _CHANGES and re.search(r"\d", body)):
         asked = f"{clause.auxiliary} {head} {tail}".strip()
         if (date or dated) and clause.auxiliary in {"was", "were", "did"}:
             forms.append(("when", f"When {asked}?", 12))
         if reason and len(asked.split()) >= 4:
             forms.append(("why", f"Why {asked}?", 12))
-        stranded = verb_base(tail.split()[0]) in _STRANDED if tail else True
+        verbs = [word for word in tail.split() if word != "be"]
+        stranded = not tail or (clause.passive and (len(verbs) < 2 or verb_base(verbs[0]) in _STRANDED))
         by_means = re.search(r"\b(?:by|using|through|via|with)\b", body)
         if clause.passive and by_means and not stranded and len(asked.split()) >= 5 and not forms:
             asked_how = tidy(re.split(r"\s(?:by|using|through|via|with)\s", asked)[0])
@@ -261,7 +251,8 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
     forms += _special(clause, subject, body)
     if forms:
         only_polar = all(style == "yes_no" for style, _, _ in forms)
-        yield context.ready(forms, phrase, 0.5 if only_polar else 0.72)
+        asked_once = context.ready(forms, phrase, 0.5 if only_polar else 0.72)
+        yield replace(asked_once, tags=frozenset({"once"}))
 
 
 def _is_a(clause: Clause) -> bool:
@@ -275,6 +266,14 @@ def _tail(text: str, context: Context, verb: str) -> str | None:
         return None
     shortened = first_person(cut(text, 9))
     if not shortened or (" that " in f" {shortened} " and len(shortened) < len(without_asides(text)) - 3):
+        return None
+    words = shortened.split()
+    if len(words) > 1 and words[-1].lower() in {"in", "on", "over", "out", "through", "off", "up", "down"}:
+        shortened, words = " ".join(words[:-1]), words[:-1]
+    last, before = words[-1].lower(), words[-2].lower() if len(words) > 1 else ""
+    if last in _OPEN_ENDED or (
+        is_only_adjective(last) and not last.endswith("ed") and before in DETERMINERS | PREPOSITIONS | {"and"}
+    ):
         return None
     return resolve(tidy(shortened), context.topic) if shortened else None
 
@@ -299,7 +298,11 @@ def _special(clause: Clause, subject: str, body: str) -> list[Form]:
         and words
         and words[0].lower() in {"a", "an", "the", "one"}
     ) and not re.match(r"^(?:the|an?) (?:result|case|reason|same|number|lot|part)\b", body, re.I):
-        return [("what_is", f"What {clause.auxiliary} {subject}?", 10)] if len(subject.split()) <= 6 else []
+        return (
+            [("what_is", f"What {clause.auxiliary} {subject}?", 10)]
+            if len(subject.split()) <= 6 and subject != "the company"
+            else []
+        )
     if (
         clause.auxiliary in {"is", "was", "are", "were"}
         and words

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from steps.generation.rules.grammar import is_base_verb, is_code
+from steps.generation.rules.grammar import is_base_verb, is_code, lemmas, verb_base
 from steps.generation.rules.lexicon import ADVERBS, CONJUNCTIONS, FUNCTION_WORDS, GENERIC_NOUNS, PREPOSITIONS
 from steps.generation.rules.phrasing import content_words
 
@@ -79,7 +80,7 @@ def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> 
         return "too long to type"
     if len([word for word in plain_words if re.search(r"[^\x00-\x7f]", word)]) > 2:
         return "not English"
-    if re.search(r"\d{5,}|\d+,\d{3},\d{3}|\w{35,}", query):
+    if re.search(r"\d{5,}|\d+,\d{3},\d{3}|\w{35,}", query) or any(_runs_together(word) for word in words):
         return "long numbers or run-together words"
     if plain_words[-1] in PREPOSITIONS - {
         "on",
@@ -100,6 +101,18 @@ def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> 
     }:
         return f"ends on {plain_words[-1]!r}"
     return None
+
+
+@lru_cache(maxsize=20_000)
+def _runs_together(word: str) -> bool:
+    """`theCompany`, `changingenvironment`: two words whose space was lost on the way from a page."""
+    word = re.sub(r"'s$|[?,.]", "", word)
+    if re.match(r"^(?:the|of|and|our|to|in|for|with)[A-Z][a-z]+$|^[A-Z]?[a-z]{3,}(?:The|Our|In|We|This|If)$", word):
+        return True
+    if not re.fullmatch(r"[a-z]{11,}", word) or lemmas(word) or verb_base(word):
+        return False
+    halves = ((word[:place], word[place:]) for place in range(3, len(word) - 2))
+    return any((first in FUNCTION_WORDS or lemmas(first)) and lemmas(second) for first, second in halves)
 
 
 def normalised(text: str) -> str:

@@ -156,7 +156,8 @@ def _acted_on(title: str) -> str:
 def _question(heading: str, title: str, unit: int) -> list[Candidate]:
     """A question in the heading is kept as it is, once in the reader's own person."""
     subject = topic_of(title)
-    asked = resolve(first_person(heading), subject)
+    named = re.sub(r"\bit\b", subject, heading, count=1) if subject else heading
+    asked = resolve(first_person(named), subject)
     asked = re.sub(r"\b(do|can|should|would|could|did|will) me\b", r"\1 I", asked or "", flags=re.I)
     if not asked or len(asked.split()) < 3:
         return []

@@ -226,7 +226,6 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "show": ("display", "see"),
     "see": ("view", "check"),
     "create": ("make", "set up"),
-    "make": ("create",),
     "insert": ("add",),
     "choose": ("select", "pick"),
     "select": ("choose", "pick"),

@@ -117,7 +117,15 @@ def first_person(text: str) -> str:
                 or is_base_verb(following)
                 or following.endswith("ed")
             )
-            after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - {"as", "than", "like"}
+            after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - {
+                "as",
+                "than",
+                "like",
+                "after",
+                "before",
+                "until",
+                "since",
+            }
             out.append(
                 word.lower().replace("you", "I" if subject and not after_preposition and following not in DETERMINERS else "me")
             )
@@ -294,7 +302,7 @@ def _one_verb(text: str) -> str:
 def _has_object(phrase: str) -> bool:
     """`enable even when the screen is locked` lost what is enabled."""
     second = phrase.split()[1].lower()
-    return second not in CONJUNCTIONS | {"even", "only", "either", "any", "not", "=", ":="} and not re.search(
+    return second not in (CONJUNCTIONS - {"and", "or"}) | {"even", "only", "either", "any", "not", "=", ":="} and not re.search(
         r"\b(?:we|let's)\b|=", phrase, re.I
     )
 

@@ -239,7 +239,7 @@ _ENGLISH = word_set(
 
 def looks_english(text: str) -> bool:
     """Returns whether running text is English, by its function words; short texts pass when their letters are Latin."""
-    words = re.findall(r"[^\W\d_]+", text.lower())
+    words: list[str] = re.findall(r"[^\W\d_]+", text.lower())
     if not words:
         return False
     latin = sum(word.isascii() for word in words) / len(words)

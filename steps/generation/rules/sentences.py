@@ -5,8 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from steps.generation.rules.grammar import gerund_base, inflect, is_base_verb, lemmas, starts_imperative, verb_base, words_of
-from steps.generation.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, PREPOSITIONS, PRONOUNS, VERBS
+from steps.generation.rules.grammar import (
+    gerund_base,
+    inflect,
+    is_base_verb,
+    is_noun,
+    lemmas,
+    starts_imperative,
+    verb_base,
+    words_of,
+)
+from steps.generation.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, PREPOSITIONS, PRONOUNS, VERBS, word_set
 from steps.generation.rules.phrases import cut, first_person, lower_first, noun_phrase, resolve, tidy, verb_phrase, without_asides
 from steps.generation.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, Form, content_words, says_enough
 
@@ -91,6 +100,15 @@ _LEADING_LINK = re.compile(
     re.I,
 )
 
+_THE_TOPIC = frozenset(
+    ["it", "this", "they", "these", "this feature", "this option", "this setting", "this function", "this class", "this method"]
+)
+_NO_SUBJECT = (
+    PRONOUNS
+    | PREPOSITIONS
+    | word_set("there this these that those which what each some such another both following whilst whereas")
+)
+
 Rule = Callable[[str, "Context"], Iterator[Candidate]]
 
 
@@ -137,34 +155,10 @@ class Context:
     def subject(self, text: str) -> str | None:
         """Returns a sentence's subject as a noun phrase, a pronoun replaced by the topic."""
         low = text.lower().strip()
-        if low in {
-            "it",
-            "this",
-            "they",
-            "these",
-            "this feature",
-            "this option",
-            "this setting",
-            "this function",
-            "this class",
-            "this method",
-        }:
+        if low in _THE_TOPIC:
             return self.topic or None
-        if low.split()[0] in PRONOUNS | PREPOSITIONS or low.split()[0] in {
-            "there",
-            "this",
-            "these",
-            "that",
-            "those",
-            "which",
-            "what",
-            "each",
-            "some",
-            "such",
-            "another",
-            "both",
-            "following",
-        }:
+        first = low.split()[0]
+        if first in _NO_SUBJECT or (lemmas(first) and len(low.split()) == 1 and not is_noun(first)):
             return None
         phrase = noun_phrase(text, self.topic, 6)
         return lower_first(phrase) if phrase and says_enough(phrase) else None
@@ -174,6 +168,8 @@ def sentence_candidates(sentence: str, context: Context) -> list[Candidate]:
     """Returns what a sentence answers, surest first by rule."""
     if sentence.endswith("?"):
         return list(_asked(sentence, context))
+    if not context.instructional and re.search(r"\b(?:we|our|us)\b", sentence, re.I):
+        return []  # The writer's own affairs, not the reader's.
     sentence = _LEADING_LINK.sub("", sentence.strip())
     sentence = sentence[:1].upper() + sentence[1:]
     found: list[Candidate] = []
@@ -240,7 +236,7 @@ def _lets(sentence: str, context: Context) -> Iterator[Candidate]:
 
 
 def _imperative(sentence: str, context: Context) -> Iterator[Candidate]:
-    body = _LEADING_PLACE.sub("", sentence)
+    body = re.sub(r"^[A-Z][a-z]+ly,? (?=[a-z])", "", _LEADING_PLACE.sub("", sentence))
     words = words_of(body)
     if not words:
         return
@@ -467,7 +463,7 @@ def _prevention(sentence: str, context: Context) -> Iterator[Candidate]:
 
 def _default(sentence: str, context: Context) -> Iterator[Candidate]:
     match = _DEFAULT_IS.search(sentence)
-    if match and says_enough(match[1]) and verb_base(match[1].split()[0]) is None:
+    if match and says_enough(match[1]) and match[1].split()[0].lower() not in VERBS:
         where = f" of {context.topic}" if context.topic and context.topic.lower() not in match[1].lower() else ""
         yield context.ready([("default", f"What is the default {match[1].lower()}{where}?", 10)], f"default {match[1]}", 0.76)
 

@@ -23,7 +23,8 @@ _REJECTS = 12
 _FEW, _WORTH_ALWAYS, _WORTH_MORE = 3, 0.08, 0.3
 """Up to a few queries, a second way to ask the same is welcome; beyond, only something else is."""
 _INSTRUCTIONAL = re.compile(
-    r"\b(?:you|your|you're)\b|(?:^|[.:] |^[-*] )(?:To [a-z]+ |(?:Use|Set|Select|Tap|Click|Run|Create|Add|Choose|Enable|"
+    r"\b(?:users? (?:can|to|may)|you|your|you're)\b|(?:^|[.:] |^[-*] )(?:To [a-z]+ |(?:Use|Set|Select|Tap|Click|Run|Create|"
+    r"Add|Choose|Enable|"
     r"Configure|View|Change|Open|Install|Turn|Press) (?!of\b))|```",
     re.M | re.I,
 )
@@ -54,7 +55,8 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
     heading = readable_title(passage.section.split(" > ")[-1]) if passage.section else ""
     short = api_name(passage.title)
     topic = short or topic_of(heading) or topic_of(title)
-    instructional = bool(short) or bool(_INSTRUCTIONAL.search(passage.text))
+    read = units(passage.text, passage.title)
+    instructional = bool(short) or _instructs(passage.text, read)
     ui = bool(_UI.search(text))
     found: list[Candidate] = []
     if short:
@@ -64,7 +66,6 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
     if heading and heading != title and passage.opens_section and not (short and is_code_heading(heading)):
         found += heading_candidates(heading, short or title, -2, text, instructional, ui)
     library = passage.title.split(".")[0] if short and "." in passage.title else ""
-    read = units(passage.text, passage.title)
     method = heading.split("(")[0].split(".")[-1] if short and re.fullmatch(r"[a-z_][\w.]*(?:\(.*\))?", heading) else ""
     for place, unit in enumerate(read):
         context = Context(topic, place, instructional, ui)
@@ -85,6 +86,13 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
             for candidate in clause_candidates(unit.text, Context(topic, place, False, ui))
         ]
     return found
+
+
+def _instructs(text: str, read: list[Unit]) -> bool:
+    """Whether a passage tells readers what to do or can do, rather than how the world is."""
+    if _INSTRUCTIONAL.search(text):
+        return True
+    return any(starts_imperative(words_of(unit.text)) for unit in read if unit.kind in {"sentence", "label"})
 
 
 def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: str, returned: bool) -> list[Candidate]:
@@ -135,7 +143,7 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
     while len(written.queries) < wanted:
         best: tuple[float, int] | None = None
         for place, (candidate, _) in enumerate(pool):
-            if not forms_left[place] or used.get(place, 0) >= 2:
+            if not forms_left[place] or used.get(place, 0) >= (1 if "once" in candidate.tags else 2):
                 continue
             words = content_words(candidate.phrase)
             overlap = max((len(words & other) / max(len(words | other), 1) for other in taken), default=0.0)

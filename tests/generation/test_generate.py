@@ -1,0 +1,121 @@
+"""Generation runs a real distilabel pipeline, and leaves the process that runs it as it was."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from steps.errors import InputError
+from steps.generation.recipes import step_builder
+from steps.generation.run import generate
+from steps.generation.settings import GenerationSettings, RulesRecipe
+from steps.rows import Chunk
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = "You can set the alarm volume. To snooze the alarm, swipe left. If the alarm is silent, check the speaker."
+
+
+def chunk(number: int, text: str = TEXT, title: str = "Alarm") -> Chunk:
+    return Chunk(f"c{number}", f"d{number}", "manual.md", f"{title} {number}", "", text, 30, 0)
+
+
+def test_queries_are_the_same_for_a_seed_whatever_the_order_of_the_chunks(tmp_path: Path) -> None:
+    chunks = [chunk(1, TEXT.replace("alarm", "timer")), chunk(2), chunk(3, "x = 1")]
+    progress: list[tuple[int, int]] = []
+    result = generate(chunks, GenerationSettings(), 13, tmp_path, lambda done, total: progress.append((done, total)))
+    turned = generate(chunks[::-1], GenerationSettings(), 13, tmp_path)
+
+    assert [triplet.chunk_id for triplet in result.triplets] == sorted(triplet.chunk_id for triplet in result.triplets)
+    assert sorted(result.triplets, key=lambda row: row.id) == sorted(turned.triplets, key=lambda row: row.id)
+    assert len({triplet.id for triplet in result.triplets}) == len(result.triplets)
+    assert progress[-1] == (3, 3)
+    assert result.report["chunks"] == 3
+    assert result.report["queries"] == len(result.triplets) > 4
+    assert not list(tmp_path.iterdir())
+
+
+def test_at_most_so_many_queries_are_kept_per_chunk(tmp_path: Path) -> None:
+    settings = GenerationSettings(recipes=[RulesRecipe(queries_per_chunk=2)])
+    assert len(generate([chunk(1)], settings, 13, tmp_path).triplets) == 2
+
+
+def test_a_question_that_many_chunks_ask_is_dropped_as_boilerplate(tmp_path: Path) -> None:
+    chunks = [replace(chunk(number), title="Alarm", text="Read on.") for number in range(6)]
+    result = generate(chunks, GenerationSettings(), 13, tmp_path)
+    shared = {reject.query for reject in result.rejects if reject.filter == "boilerplate"}
+    assert shared
+    assert not shared & {triplet.query for triplet in result.triplets}
+
+
+def test_no_chunks_give_no_queries(tmp_path: Path) -> None:
+    assert generate([], GenerationSettings(), 13, tmp_path).triplets == []
+
+
+def test_logging_environment_and_directory_are_as_before(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handler = logging.NullHandler()
+    root.addHandler(handler)
+    quiet = logging.getLogger("datasets")
+    before = (list(root.handlers), root.level, quiet.level, dict(os.environ), Path.cwd(), threading.active_count())
+    try:
+        generate([chunk(1)], GenerationSettings(), 13, tmp_path)
+        after = (list(root.handlers), root.level, quiet.level, dict(os.environ), Path.cwd(), threading.active_count())
+    finally:
+        root.removeHandler(handler)
+    assert after[:5] == before[:5]
+    output = capfd.readouterr()
+    assert output.out == ""
+    assert output.err == ""
+
+
+def test_outside_the_main_thread_it_refuses_rather_than_hangs(tmp_path: Path) -> None:
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            generate([chunk(1)], GenerationSettings(), 13, tmp_path)
+        except RuntimeError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(30)
+    assert "main thread" in str(errors[0])
+
+
+def test_an_unknown_recipe_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(InputError, match="Unknown recipe 'rule'. Did you mean 'rules'"):
+        step_builder("rule")
+
+
+HOST = """
+import signal, sys, pathlib, tempfile
+class Stopped(BaseException): pass
+def stop(number, frame): raise Stopped(number)
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
+from steps.generation.run import generate
+from steps.generation.settings import GenerationSettings
+from steps.rows import Chunk
+chunk = Chunk("c", "d", "s", "Alarm", "", "You can set the alarm volume.", 9, 0)
+with tempfile.TemporaryDirectory() as folder:
+    for _ in range(2):
+        result = generate([chunk], GenerationSettings(), 13, pathlib.Path(folder))
+assert signal.getsignal(signal.SIGTERM) is stop and signal.getsignal(signal.SIGINT) is stop
+print(len(result.triplets), "queries")
+"""
+
+
+@pytest.mark.slow
+def test_it_ends_in_a_process_whose_signal_handlers_raise_as_zenmls_do() -> None:
+    """Without the guard the workers swallow SIGTERM and the pipeline joins them for ever."""
+    run = subprocess.run([sys.executable, "-c", HOST], cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "queries" in run.stdout

@@ -1,0 +1,174 @@
+"""What the rules ask of a passage: every row is a passage and the question that a person would ask of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from steps.generation.passages import Passage
+from steps.generation.rules import written_queries
+from steps.generation.rules.writer import _candidates
+
+
+def passage(text: str, title: str = "", section: str = "", key: str = "p1") -> Passage:
+    return Passage(key, title, section, text, opens_document=True, opens_section=True)
+
+
+def phrases(text: str, title: str = "", section: str = "") -> list[str]:
+    """Everything that can be asked of a passage, before words and templates are chosen."""
+    found = []
+    for candidate in _candidates(passage(text, title, section), text):
+        found += [template for _, template, _ in candidate.forms] if candidate.kind == "ready" else [candidate.phrase]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("title", "phrase"),
+    [
+        ("Setting up a project repository", "set up a project repository"),
+        ("Storing Embeddings in a Vector Database", "store Embeddings in a Vector Database"),
+        ("Delete a group", "delete a group"),
+        ("How to write a custom materializer", "write a custom materializer"),
+        ("Fingerprint management", "manage fingerprint"),
+        ("Call or message a contact", "call or message a contact"),
+        ("Load artifacts into memory", "load artifacts into memory"),
+        ("2.3 Changing the screen timeout", "change the screen timeout"),
+        ("https://docs.example.io/how-to/manage-api-keys", "manage api keys"),
+    ],
+)
+def test_titles_that_name_an_activity_become_wishes(title: str, phrase: str) -> None:
+    assert phrase in phrases("You find it in the menu.", title)
+
+
+@pytest.mark.parametrize("title", ["Display settings", "Training data", "Search engine", "Best practices", "Notice from AT&T"])
+def test_titles_that_only_look_like_a_verb_stay_things(title: str) -> None:
+    first_words = {phrase.split()[0] for phrase in phrases("You find it in the menu.", title)}
+    assert not first_words & {"train", "search", "best", "notice"}
+    assert "display settings" in phrases("You find it in the menu.", title) or title != "Display settings"
+
+
+@pytest.mark.parametrize(
+    ("section", "question"),
+    [
+        ("Installation", "How do I install Label Studio?"),
+        ("Guide > When to use it?", "When should I use Label Studio?"),
+        ("Prerequisites", "What are the prerequisites for Label Studio?"),
+        ("How does it work", "How does Label Studio work?"),
+        ("Does it work offline?", "Does Label Studio work offline?"),
+        ("Label Studio vs. Prodigy", "What is the difference between Label Studio and Prodigy?"),
+    ],
+)
+def test_vague_headings_are_asked_about_with_the_documents_title(section: str, question: str) -> None:
+    asked = phrases("You run the installer.", "Label Studio", section)
+    assert question in asked or question.replace("Label Studio", "it", 1) in asked
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("To clear a single notification, drag the notification left or right.", "clear a single notification"),
+        ("If you want to keep your data private, use a password.", "keep my data private"),
+        ("You can also customize your mobile hotspot's security (optional).", "customize my mobile hotspot's security"),
+        ("The app lets you transfer contacts, photos, and other content from your old device.", "transfer contacts"),
+        ("This allows users to restore a deleted file from the trash.", "restore a deleted file from the trash"),
+        ("Tap Add account to sync all your email accounts.", "sync all my email accounts"),
+        ("Quickly optimize your device's storage, increasing available memory.", "optimize my device's storage"),
+        ("Add, delete, and rename fingerprints on your device.", "Add fingerprints on my device"),
+        ("Bixby Vision can be used on pictures in the Gallery app. Tap it.", "use Bixby Vision on pictures in the Gallery app"),
+        ("Clean the lens gently to prevent scratches on the glass.", "prevent scratches on the glass"),
+        ("Storage location: Select a memory location. Tap it to change.", "select a memory location"),
+        ("- **Hide apps**: Choose apps to hide from the screen.", "hide apps"),
+        ("| Setting | Meaning |\n|---|---|\n| Volume limit | Limit the volume of headphones |", "limit the volume of headphones"),
+        ("You call it so:\n\n```python\n# Register the artifact store\nregister(store)\n```", "register the artifact store"),
+    ],
+)
+def test_sentences_become_what_the_reader_wants_to_do(text: str, expected: str) -> None:
+    assert expected.lower() in [phrase.lower() for phrase in phrases(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("If your battery is swollen, contact a service center.", "What should I do if my battery is swollen?"),
+        ("When you sign in to an account, your contacts are downloaded.", "What happens when I sign in to an account?"),
+        ("You should use a queue if your tasks are slow.", "When should I use a queue?"),
+        ("Keep the server running because jobs are lost otherwise. You restart it.", "Why should I keep the server running?"),
+        ("The scheduler requires a database. You install it first.", "What does the scheduler require?"),
+        ("The default port is 8080. You can change it.", "What is the default port?"),
+        ("Read about the difference between a job and a task. You need it.", "What is the difference between a job and a task?"),
+        ("The upload fails when the disk is full. You get a message.", "Why does the upload fail?"),
+        ("The treaty was signed in 1648 in two cities.", "When was the treaty signed in two cities?"),
+        ("The bridge was designed by Ralph Modjeski for the city.", "Who designed the bridge?"),
+        ("The castle was built because raiders destroyed the old town.", "Why was the castle built?"),
+        ("Revenue increased $844 million, or 36%, in 2021 due to demand.", "How much did revenue increase in 2021?"),
+        ("Can I use my own model? You can.", "Can I use my own model?"),
+    ],
+)
+def test_statements_become_the_questions_that_they_answer(text: str, question: str) -> None:
+    assert question.lower() in [phrase.lower() for phrase in phrases(text)]
+
+
+def test_a_docstring_is_asked_for_by_what_it_does_and_by_its_name() -> None:
+    text = (
+        "Compute the confusion matrix of a classifier.\n\n**Parameters**\n\n- **normalize** (bool, default=False): Whether to divide counts "
+        "by their sum.\n- **n_bins** (int): The number of bins of the histogram."
+    )
+    asked = phrases(text, "toolkit.metrics.confusion_matrix")
+    assert "compute the confusion matrix of a classifier" in asked
+    assert "Which function computes the confusion matrix of a classifier?" in asked
+    assert "What does confusion_matrix do?" in asked
+    assert "How do I set the number of bins of the histogram in confusion_matrix?" in asked
+    assert "Can I divide counts by their sum in confusion_matrix?" in asked
+    assert "What is the default value of normalize in confusion_matrix?" in asked
+
+
+def test_this_feature_is_called_by_the_headings_name() -> None:
+    assert "turn on Easy mode" in phrases("Tap the switch to turn on this feature. You see larger text.", "Easy mode")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Drücken Sie die Taste, um das Gerät einzuschalten, und warten Sie, bis der Bildschirm leuchtet. Danach können Sie es benutzen.",
+        "```python\nimport os\nx = os.environ\n```",
+        "x = f(y)\nprint(x)\nfor i in range(3):",
+        "1.0 2.0 3.0 4.0",
+        "",
+    ],
+)
+def test_nothing_is_asked_of_code_numbers_and_other_languages(text: str) -> None:
+    assert written_queries(passage(text), 13, 6).queries == []
+
+
+MANUAL = (
+    "You can configure the screen brightness, timeout delay, font size, and many other display settings. From Settings, tap Display for the "
+    "following options: Screen timeout: Set how long the screen stays on. Blue light filter: Reduce eye strain by limiting the blue light "
+    "emitted by the screen. Font size: Change the size of the text. If the screen flickers, restart your device. To reset the layout, tap Reset."
+)
+
+
+def test_a_manuals_passage_yields_several_different_questions() -> None:
+    queries = written_queries(passage(MANUAL, "Display"), 13, 6).queries[:6]
+    assert len({query for query, _ in queries}) == 6
+    assert len({style for _, style in queries}) >= 2
+    assert all(2 <= len(query.split()) <= 17 for query, _ in queries)
+
+
+def test_no_query_is_a_sentence_of_its_passage() -> None:
+    sentences = {re.sub(r"\W+", " ", sentence).strip().lower() for sentence in re.split(r"[.:]", MANUAL)}
+    for seed in range(20):
+        for query, _ in written_queries(passage(MANUAL, "Display"), seed, 6).queries:
+            assert re.sub(r"\W+", " ", query).strip().lower() not in sentences
+
+
+def test_the_seed_and_the_chunk_choose_the_words_and_nothing_else_does() -> None:
+    first = written_queries(passage(MANUAL, "Display"), 13, 6)
+    assert written_queries(passage(MANUAL, "Display"), 13, 6) == first
+    assert written_queries(passage(MANUAL, "Display"), 14, 6) != first
+    assert written_queries(passage(MANUAL, "Display", key="p2"), 13, 6) != first
+
+
+def test_a_heading_is_only_asked_about_where_its_section_opens() -> None:
+    later = Passage("p1", "Delete a group", "", "You cannot undo it.", opens_document=False, opens_section=False)
+    assert not any("group" in query for query, _ in written_queries(later, 13, 6).queries)
