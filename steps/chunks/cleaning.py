@@ -33,8 +33,8 @@ REFERENCE_LINK = re.compile(r"(?<![\\\]])\[([^\[\]]+)\]\[[^\[\]]*\]")
 REFERENCE = re.compile(r"^ {0,3}\[[^\[\]]+\]:\s+\S+.*$", re.MULTILINE)
 AUTOLINK = re.compile(r"<((?:https?|ftp|mailto):[^<>\s]+)>")
 BARE_URL = re.compile(r"(?:https?|ftp)://([^\s<>()\[\]\"'`*]+)")
-COMMENT = re.compile(r"<!--.*?-->|\{/\*.*?\*/\}", re.DOTALL)
-TEMPLATE_TAG = re.compile(r"\{%.*?%\}|\{\{[<%].*?[%>]\}\}")
+COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))
+TEMPLATE_TAG = re.compile(r"\{%.{0,500}?%\}|\{\{[<%].{0,500}?[%>]\}\}")
 TAG_TITLE = re.compile(r"(?:title|label|header)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 SHORTCODE = re.compile(r"(?<![\w:]):[a-z0-9]+(?:[_+-][a-z0-9]+)*:(?![\w:])")
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u200d\u20e3]+")
@@ -65,7 +65,7 @@ BOILERPLATE = re.compile(
 )
 CONTENTS_HEADING = re.compile(r"^(?:table of )?contents?$|^on this page$|^in this (?:page|article|section)$|^toc$", re.IGNORECASE)
 SURELY_MARKDOWN = re.compile(
-    r"^#{2,6} \S|^\s*(?:```|~~~)|\]\(|^\|[ :|-]+\|\s*$|\A#{1,6} \S|^<(?:p|div|table|ul|h\d|pre)\b", re.MULTILINE
+    r"^#{2,6} \S|^\s*(?:```|~~~)|\]\(|^\|[ :|-]+\|\s*$|\A#{1,6} [^\n]+\n\s*\n|^<(?:p|div|table|ul|h\d|pre)\b", re.MULTILINE
 )
 LIST_MARKER = re.compile(r"^\s*(?:>\s*)*(?:[*+-]|\d{1,3}[.)])\s+")
 HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
@@ -100,8 +100,8 @@ def clean_markdown(text: str) -> CleanPage:
     title, body = split_front_matter(text)
     body = _drop_box_drawing(_opened_admonitions(body))
     contents_only = _mostly_links(body)
-    body = _outside_code(_unwrapped(_with_html_converted(body)), _clean_prose)
-    body = _drop_contents_lists(body)
+    body = _outside_code(_with_html_converted(body), _drop_contents_lists)
+    body = _outside_code(_unwrapped(body), _clean_prose)
     return CleanPage(title or first_heading(body), tidy(body), contents_only)
 
 
@@ -262,7 +262,8 @@ def _with_html_converted(text: str) -> str:
     """Returns the text with HTML tables and preformatted blocks outside of code made Markdown, and comments gone."""
 
     def convert(prose: str) -> str:
-        prose = COMMENT.sub("", prose)
+        for opening, closing in COMMENTS:
+            prose = _without_spans(prose, opening, closing)
         for name in ("table", "pre"):
             prose = _replace_elements(prose, name)
         return prose
@@ -291,6 +292,15 @@ def _unwrapped(text: str) -> str:
         else:
             out.append(line)
     return "\n".join(out)
+
+
+def _without_spans(text: str, opening: str, closing: str) -> str:
+    """Returns the text without what is between two marks, both included; linear, whatever is left open."""
+    out, at = list[str](), 0
+    while (start := text.find(opening, at)) >= 0 and (end := text.find(closing, start)) >= 0:
+        out.append(text[at:start])
+        at = end + len(closing)
+    return "".join([*out, text[at:]])
 
 
 def _replace_elements(text: str, name: str) -> str:

@@ -76,6 +76,9 @@ def _utf16_without_mark(head: bytes) -> str | None:
     if len(head) < 16:
         return None
     even, odd = head[0::2].count(0) / len(head) * 2, head[1::2].count(0) / len(head) * 2
-    if odd > 0.7 and even < 0.1:
-        return "utf-16-le"
-    return "utf-16-be" if even > 0.7 and odd < 0.1 else None
+    if max(even, odd) < 0.7 or min(even, odd) > 0.1:
+        return None
+    encoding = "utf-16-le" if odd > even else "utf-16-be"
+    text = head[: len(head) // 2 * 2].decode(encoding, errors="replace")
+    printable = sum(character.isprintable() or character.isspace() for character in text)
+    return encoding if printable > 0.95 * len(text) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -139,7 +140,7 @@ def parse_docstring(raw: str) -> Docstring:
 
 def rst_to_markdown(text: str) -> str:
     """Returns the reStructuredText that docstrings are written in as Markdown, code and doctests fenced."""
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(_converted_lines(inspect.cleandoc(text).split("\n")))).strip("\n")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(_converted_lines(_dedented(text).split("\n")))).strip("\n")
 
 
 def inline_markup(text: str) -> str:
@@ -222,7 +223,7 @@ def _sphinx_sections(text: str) -> Iterator[tuple[str, str, str]]:
 def _items(body: str, style: str, heading: str) -> str:
     """Returns the entries of a section as a list: `- **name** (type): what it is`."""
     entries = []
-    for head, description in _entries(inspect.cleandoc(body).split("\n"), style, heading):
+    for head, description in _entries(_dedented(body).split("\n"), style, heading):
         text = _flat(description)
         line = f"- {head}: {text}" if head and text else f"- {head or text}"
         if any(head.startswith(f"**{name}**") for name in TRIVIAL_NAMES):
@@ -278,7 +279,7 @@ def _flat(lines: list[str]) -> str:
     """Returns a description as one paragraph, with lists and code inside it below, indented."""
     first_is_inline = bool(lines) and not lines[0].startswith(" ")
     first, rest = (lines[:1], lines[1:]) if first_is_inline else ([], lines)
-    text = rst_to_markdown("\n".join([*first, inspect.cleandoc("\n".join(["", *rest]))]))
+    text = rst_to_markdown("\n".join([*first, _dedented("\n".join(rest))]))
     parts: list[str] = []
     in_code = False
     for line in text.split("\n"):
@@ -383,6 +384,10 @@ def _block_end(lines: list[str], start: int, indent: int) -> int:
     return end
 
 
+def _dedented(text: str) -> str:
+    return textwrap.dedent(text).strip("\n")
+
+
 def _doctest_goes_on(lines: list[str], at: int) -> bool:
     """Whether the next line that is not blank is a prompt again."""
     following = next((line for line in lines[at:] if line.strip()), "")
@@ -391,7 +396,7 @@ def _doctest_goes_on(lines: list[str], at: int) -> bool:
 
 def _doctest(lines: list[str]) -> str:
     """Returns an interactive session as a script: no prompts, and what was printed as comments."""
-    code = inspect.cleandoc("\n".join(["", *lines]))
+    code = _dedented("\n".join(lines))
     code = re.sub(r"[ ]*# ?doctest: ?.*$", "", code, flags=re.MULTILINE)
     script = []
     for line in code.split("\n"):

@@ -311,20 +311,22 @@ class PassageSplitter:
 def _cheapest_groups(units: list[Unit], room: int, overlap: int) -> list[list[Unit]]:
     """Returns the units in runs that fit, with the least sum of squared emptiness and of what the cuts cost.
 
-    A run is filled to `room - overlap` and a single larger unit to `room`, so that a repeated sentence mostly fits.
+    A run that goes on inside a paragraph is filled to `room - overlap` only, so that a repeated sentence mostly fits.
     """
     n = len(units)
     best = [0.0] + [float("inf")] * n
     start_of = [0] * (n + 1)
-    soft = max(room - overlap, room // 2)
+    limits = [room - overlap if unit.joint == " " and unit.prose else room for unit in units]
     for end in range(1, n + 1):
         used = 0
         for start in range(end - 1, -1, -1):
             used += units[start].n_tokens
             if used > room and start < end - 1:
                 break
-            emptiness = max(0.0, 1 - used / soft)
-            cost = best[start] + emptiness**2 + (0.05 if used > soft else 0.0) + (_cut_cost(units, start) if start else 0.0)
+            if used > limits[start] and start < end - 1:
+                continue
+            emptiness = max(0.0, 1 - used / limits[start])
+            cost = best[start] + emptiness**2 + (_cut_cost(units, start) if start else 0.0)
             if cost < best[end]:
                 best[end], start_of[end] = cost, start
     groups = []
