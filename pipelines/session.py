@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 _ENVIRONMENT = {
     # Opting in stays possible: a value that the user set is left alone.
     "ZENML_ANALYTICS_OPT_IN": "false",
-    # ZenML prints the traceback of a failed step by itself; run.py says it in one line, and the store keeps the whole log.
+    # ZenML prints the traceback of a failed step by itself; run.py says it in one line.
     "ZENML_LOGGING_VERBOSITY": "CRITICAL",
-    "ZENML_STORAGE_LOGGING_VERBOSITY": "INFO",
     "ZENML_ENABLE_REPO_INIT_WARNINGS": "false",
     "ZENML_ENABLE_RICH_TRACEBACK": "false",
     "ZENML_DISABLE_STEP_NAMES_IN_LOGS": "true",
@@ -61,6 +61,8 @@ def _run(name: str, config: Config, inputs: Inputs, use_cache: bool) -> Pipeline
     from pipelines.history import corpus_tag
 
     source_utils.set_custom_source_root(str(ROOT))
+    # It announces every index that it builds, whatever the level of the root logger.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
     configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)], execution_mode=ExecutionMode.FAIL_FAST)

@@ -14,6 +14,7 @@ from steps.rows import Chunk, Reject, Triplet
 from steps.tables import to_rows
 
 _SAMPLES = 20
+_EXPECTED = 2
 
 
 @step(
@@ -42,7 +43,8 @@ def build_report(
         "corpus": corpus_report,
     }
     details = {
-        **evaluation_details,
+        "changes": _changes(evaluation_details["examples"], chunks),
+        "similarities": evaluation_details["similarities"],
         "samples": _samples(queries, chunks) if queries is not None else [],
         "rejects": _rejects(rejected_queries) if rejected_queries is not None else [],
         "provenance": {"seed": seed, "documents": corpus_report["fingerprint"], "libraries": library_versions()},
@@ -51,12 +53,37 @@ def build_report(
     return render_report(metrics, details), metrics
 
 
+def _changes(examples: dict[str, Any], chunks: pa.Table) -> list[dict[str, Any]]:
+    """Returns the queries that changed most, each with the chunks that answer it as far as they are the pipeline's own."""
+    of_unit: dict[str, list[Chunk]] = {}
+    for chunk in to_rows(chunks, Chunk):
+        of_unit.setdefault(chunk.id, []).append(chunk)
+        of_unit.setdefault(chunk.doc_id, []).append(chunk)
+    return [
+        {
+            "eval_set": eval_set,
+            "query": row["query"],
+            "before": row["base"]["ndcg@10"],
+            "after": row["finetuned"]["ndcg@10"],
+            "expected": [_place(chunk) for unit in row["relevant"][:_EXPECTED] for chunk in of_unit.get(unit, [])[:1]],
+            "base": row["base"]["found"],
+            "finetuned": row["finetuned"]["found"],
+        }
+        for eval_set, changed in examples.items()
+        for row in (*changed["better"], *changed["worse"])
+    ]
+
+
+def _place(chunk: Chunk) -> dict[str, str]:
+    return {"title": chunk.title, "section": chunk.section, "text": chunk.text}
+
+
 def _samples(queries: pa.Table, chunks: pa.Table) -> list[dict[str, str]]:
     """Returns queries spread over the table, each with its chunk."""
     by_id = {chunk.id: chunk for chunk in to_rows(chunks, Chunk)}
     rows = to_rows(_spread(queries), Triplet)
     return [
-        {"query": row.query, "style": row.style, "title": chunk.title, "section": chunk.section, "text": chunk.text}
+        {"query": row.query, "style": row.style, **_place(chunk)}
         for row in rows
         if (chunk := by_id.get(row.chunk_id))
     ]

@@ -98,6 +98,15 @@ def fingerprint(settings: EvalSetSettings) -> str:
     return digest.hexdigest()
 
 
+def read_questions(settings: EvalSetSettings) -> dict[str, str]:
+    """Returns all questions of a set, of every split, by query id: none of them may be trained on.
+
+    Raises:
+        InputError: There is no `queries.jsonl`, or it is malformed.
+    """
+    return _read_queries(_file(settings, "queries.jsonl"))
+
+
 def _file(settings: EvalSetSettings, name: str) -> Path:
     if not settings.path.is_dir():
         problem = "is a file" if settings.path.exists() else "does not exist"
