@@ -9,7 +9,7 @@ import importlib.machinery
 import importlib.metadata
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from steps.chunks.decoding import decode
 from steps.chunks.docstrings import Docstring, parse_docstring
 from steps.chunks.markdown import fenced
-from steps.chunks.settings import PackageSource
+from steps.chunks.settings import PackageSection, PackageSource
 from steps.chunks.sources import SourceRead
 from steps.errors import InputError
 from steps.rows import Document, Skipped
@@ -27,6 +27,19 @@ LEFT_OUT_PARTS = {
 }
 """Modules and folders that are no part of what people use."""
 TRIVIAL_METHODS = {"get_params", "set_params", "get_metadata_routing", "model_post_init", "model_config"}
+SECTION_OF: dict[str, PackageSection] = {
+    "Parameters": "parameters",
+    "Other parameters": "parameters",
+    "Attributes": "attributes",
+    "Returns": "returns",
+    "Yields": "returns",
+    "Raises": "raises",
+    "Warns": "raises",
+    "Examples": "examples",
+    "Methods": "methods",
+}
+"""The setting that a docstring's section goes by; every other one is among the notes."""
+PYTEST_HOOKS = {"setup_module", "teardown_module"}
 TRIVIAL_METHOD = re.compile(r"^set_\w+_request$")
 MIN_MODULE_WORDS = 8
 """A module's docstring with fewer only names the module."""
@@ -72,7 +85,7 @@ class Package:
         documents = [_module_document(module) for module in self._described_modules]
         for found in self._objects:
             try:
-                document = _object_document(found)
+                document = _object_document(found, self.settings.sections)
             except (ValueError, RecursionError) as error:
                 self._skipped.append(Skipped(found.name, f"its docstring cannot be parsed: {error}"))
                 continue
@@ -162,7 +175,7 @@ class Package:
         for module in self._public_modules:
             for name in self._exports(module):
                 public = f"{module.name}.{name}"
-                origin = self._resolve(module.name, name) if self._wanted(public) and not name.startswith("_") else None
+                origin = self._resolve(module.name, name) if self._wanted(public) and _is_for_users(name) else None
                 if origin is None:
                     continue
                 key = (origin[0], origin[1].name)
@@ -292,28 +305,24 @@ def _note_all(module: _Module, node: ast.Assign | ast.AugAssign | ast.AnnAssign)
 
 def _module_document(module: _Module) -> Document:
     docstring = parse_docstring(ast.get_docstring(module.tree) or "")
-    return Document(id=module.name, title=module.name, text=_joined(_sections(docstring, 2)), source=module.name)
+    sections = (f"## {heading}\n\n{text}" for heading, text in docstring.sections)
+    return Document(module.name, module.name, _joined([docstring.summary, docstring.body, *sections]), module.name)
 
 
-def _object_document(found: _PublicObject) -> Document | None:
+def _object_document(found: _PublicObject, wanted: Collection[PackageSection]) -> Document | None:
     node = found.node
     docstring = parse_docstring(ast.get_docstring(node) or "")
     initializer = _method(node, "__init__") if isinstance(node, ast.ClassDef) else node
     if isinstance(node, ast.ClassDef):
         docstring = _with_initializer(docstring, initializer)
     signature = fenced(_signature(found.name, initializer), "python")
-    intro, *rest = _sections(docstring, 2) or [""]
-    parts = [docstring.summary, signature, intro.removeprefix(docstring.summary).strip("\n"), *rest]
-    if isinstance(node, ast.ClassDef):
+    described = [section for section in docstring.sections if SECTION_OF.get(section[0], "notes") in wanted]
+    rest = [f"## {heading}\n\n{text}" for heading, text in described]
+    parts = [docstring.summary, signature, docstring.body, *rest]
+    if isinstance(node, ast.ClassDef) and "methods" in wanted:
         parts += _method_sections(node)
     text = _joined(parts)
     return Document(id=found.name, title=found.name, text=text, source=found.name) if text else None
-
-
-def _sections(docstring: Docstring, level: int) -> list[str]:
-    """Returns the introduction and each section with its heading."""
-    intro = _joined([docstring.summary, docstring.body])
-    return [intro, *(f"{'#' * level} {heading}\n\n{text}" for heading, text in docstring.sections)]
 
 
 def _method_sections(node: ast.ClassDef) -> Iterator[str]:
@@ -381,6 +390,10 @@ def _decorator(node: ast.expr) -> str:
 
 def _is_private(module: str) -> bool:
     return any(part.startswith("_") for part in module.split("."))
+
+
+def _is_for_users(name: str) -> bool:
+    return not name.startswith("_") and name not in PYTEST_HOOKS
 
 
 def _is_test(part: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -73,6 +73,10 @@ class FilesSource(_Columns):
     path: str = Field(min_length=1)
 
 
+PackageSection = Literal["parameters", "attributes", "returns", "raises", "examples", "notes", "methods"]
+PACKAGE_SECTIONS: tuple[PackageSection, ...] = get_args(PackageSection)
+
+
 class PackageSource(_Settings):
     """The API documentation of an installed Python package, parsed from its source."""
 
@@ -83,6 +87,8 @@ class PackageSource(_Settings):
     """Public modules or objects to read with everything below them; all when empty."""
     exclude: list[str] = []
     """Public modules or objects to leave out with everything below them."""
+    sections: list[PackageSection] = list(PACKAGE_SECTIONS)
+    """What is read of an object besides its description; fewer make a smaller corpus of as many documents."""
 
 
 class HubSource(_Columns):

@@ -52,7 +52,7 @@ def old():
     "parts/__init__.py": "from .._core import *\nfrom ._more import *\n__all__ = ['Engine', 'helper', 'old', 'extra']\n",
     "parts/_more.py": 'def extra():\n    """Do something extra for users."""\n',
     "parts/tests/test_x.py": 'def test_x():\n    """Test the x of it."""\n',
-    "plain.py": '"""Tools that need no engine, described here at length."""\n\ndef tool():\n    """Use the tool."""\n\ndef bare(): ...\n',
+    "plain.py": '"""Tools that need no engine, described here at length."""\n\ndef tool():\n    """Use the tool."""\n',
     "broken.py": "def (:\n",
 }
 
@@ -92,6 +92,12 @@ def test_a_class_has_signature_parameters_and_methods(package: str) -> None:
         "## Parameters\n\n- **power** (int): In watts.\n\n"
         "## start\n\nStart the engine.\n\n`start(gently=True)`\n\n**Returns**\n\n- **ok** (bool): Whether it runs."
     )
+
+
+def test_sections_that_are_not_wanted_are_left_out(package: str) -> None:
+    read = read_source(PackageSource(package=package, include=["motorparts.parts.Engine"], sections=["parameters"]))
+    assert "In watts." in read.documents[0].text
+    assert "Start the engine." not in read.documents[0].text
 
 
 def test_include_and_exclude_are_dotted_names(package: str) -> None:

@@ -105,8 +105,9 @@ def test_a_long_title_and_path_leave_room_for_text(tokenizer: Tokenizer) -> None
 def test_ids_depend_on_document_and_text_only(tokenizer: Tokenizer) -> None:
     first = cut(f"## A\n\n{prose(3)}", tokenizer)
     again = cut(
-        f"## Before\n\nSomething else that stands in front of it and is long enough to stay alone, with more.\n\n## A\n\n{prose(3)}",
+        f"## Before\n\n{SENTENCE}\n\n## A\n\n{prose(3)}",
         tokenizer,
+        min_tokens=0,
     )
     assert first[0].id == again[-1].id
     assert re.fullmatch(r"[0-9a-f]{16,}", first[0].id)
