@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunCommand
+
+SECONDS = 4.0
+"""Well under two on an idle machine; the tests run beside others."""
+
+
+def folder_of_images(path: Path) -> Path:
+    path.mkdir()
+    (path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return path
+
+
+def empty_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def file_of(name: str, text: str) -> Callable[[Path], Path]:
+    def make(path: Path) -> Path:
+        path.mkdir()
+        (path / name).write_text(text)
+        return path / name
+
+    return make
+
+
+BAD_DOCS: list[tuple[Callable[[Path], Path], str]] = [
+    (lambda path: path, "No such file or folder"),
+    (empty_folder, "No files in the folder"),
+    (folder_of_images, ".png"),
+    (file_of("docs.jsonl", '{"text": "fine"}\n{"text": \n'), "line 2"),
+    (file_of("docs.csv", "name,value\na,1\n"), "column"),
+    (file_of("docs.jsonl", '{"_id": "a", "text": "x y z"}\n{"_id": "a", "text": "p q r"}\n'), "'a'"),
+    (file_of("page.md", ""), "page.md"),
+]
+
+
+@pytest.mark.parametrize(("make", "expected"), BAD_DOCS)
+def test_documents_that_cannot_be_read_are_answered_in_one_line(
+    command: RunCommand, tmp_path: Path, make: Callable[[Path], Path], expected: str
+) -> None:
+    started = time.monotonic()
+    result = command("--pipeline", "retrain", "--docs", make(tmp_path / "docs"))
+    assert time.monotonic() - started < SECONDS
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert line.startswith("Error: ") and expected in line
+    assert result.stdout == ""
+
+
+def beir(folder: Path, qrels: str) -> Path:
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q1", "text": "how do I start"}) + "\n")
+    (folder / "qrels" / "test.tsv").write_text(qrels)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("qrels", "expected"),
+    [
+        ("query-id\tcorpus-id\tscore\nq1\tstrat.md\t1\n", "start.md"),
+        ("query-id\tcorpus-id\tscore\nq9\tstart.md\t1\n", "'q9'"),
+        ("query-id\tcorpus-id\tscore\n", "test.tsv"),
+    ],
+)
+def test_judgements_that_name_unknown_ids_are_answered_in_one_line(
+    command: RunCommand, tmp_path: Path, qrels: str, expected: str
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "start.md").write_text("# Start\n\nTo start, run it.")
+    result = command("--pipeline", "retrain", "--docs", docs, "--eval-set", beir(tmp_path / "questions", qrels))
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--pipeline", "retrian"), "Did you mean 'retrain'?"),
+        (("--pipeline", "retrain", "--config", "/no/such.yaml"), "/no/such.yaml"),
+        (("--pipeline", "retrain", "--out", "/dev/null/x"), "--out"),
+    ],
+)
+def test_a_mistyped_command_is_answered_in_one_line(command: RunCommand, arguments: tuple[str, ...], expected: str) -> None:
+    result = command(*arguments)
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert expected in line
+
+
+def test_a_broken_model_directory_is_answered_in_one_line(command: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{")
+    (tmp_path / "config.yaml").write_text("source: {name: package, package: click}\ntraining: {base_model: model}\n")
+    result = command("--pipeline", "retrain", "--config", tmp_path / "config.yaml")
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert "model" in line and "Traceback" not in line
+
+
+def test_help_and_list_answer_at_once_without_zenml_or_torch(command: RunCommand) -> None:
+    for option in ("--help", "--list"):
+        started = time.monotonic()
+        result = command(option, PYTHONPROFILEIMPORTTIME="1")
+        assert time.monotonic() - started < SECONDS
+        assert result.returncode == 0
+        imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+        assert not {"zenml", "torch", "sentence_transformers", "distilabel"} & imported
+
+
+def test_list_names_what_a_configuration_can_use(command: RunCommand) -> None:
+    listed = command("--list").stdout
+    for name in ("retrain", "folder", "files", "package", "hub", "rules", "round_trip", "cached_mnrl", "hybrid_finetuned"):
+        assert any(line.split()[:1] == [name] for line in listed.splitlines()), name
