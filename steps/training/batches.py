@@ -79,9 +79,7 @@ def count_batches(rows: Sequence[Row], rules: BatchRules) -> int:
     return max(full, min(2 * full, max(len(own) for own in portions.values())))
 
 
-def plan_batches(
-    rows: Sequence[Row], rules: BatchRules, n_batches: int, rng: random.Random
-) -> tuple[list[list[int]], list[int]]:
+def plan_batches(rows: Sequence[Row], rules: BatchRules, n_batches: int, rng: random.Random) -> tuple[list[list[int]], list[int]]:
     """Returns `n_batches` batches of row numbers, and the rows for which there was no place.
 
     No chunk of a batch answers a query that stands there with another chunk. Portions (a chunk with some of its queries) are
@@ -125,7 +123,8 @@ def _portions(rows: Sequence[Row], queries_at_once: int) -> dict[int, list[list[
     for index, row in enumerate(rows):
         of_chunk[row.chunk].append(index)
     return {
-        chunk: [own[start : start + queries_at_once] for start in range(0, len(own), queries_at_once)] for chunk, own in of_chunk.items()
+        chunk: [own[start : start + queries_at_once] for start in range(0, len(own), queries_at_once)]
+        for chunk, own in of_chunk.items()
     }
 
 

@@ -24,8 +24,9 @@ def model_card(record: dict[str, Any], base: str) -> str:
             "# A retrieval model for one body of documentation",
             "",
             f"Fine-tuned by Finetrieve from `{record['base_model']}` on {record['n_pairs']:,} query-chunk pairs "
-            f"({record['n_chunks']:,} chunks): {record['steps']:,} steps of {record['batch_size']} chunks, loss `{record['loss_name']}` "
-            f"under Matryoshka. Dev chose step {chosen['step']:,} and {chosen['base_share']:.0%} of the base model's weights.",
+            f"({record['n_chunks']:,} chunks): {record['steps']:,} steps of {record['batch_size']} chunks, "
+            f"loss `{record['loss_name']}` under Matryoshka. "
+            f"Dev chose step {chosen['step']:,} and {chosen['base_share']:.0%} of the base model's weights.",
             "",
             "A chunk is embedded as `title > section`, a line break, and its text; a query as it is.",
             "",

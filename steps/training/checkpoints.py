@@ -63,7 +63,7 @@ def run_folder(root: Path, fingerprint: str) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"Another process is at this very training (its checkpoints are in '{folder}'); wait for it.") from None
+            raise InputError(f"Another process is at this very training (checkpoints in '{folder}'); wait for it.") from None
         yield folder
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -118,7 +118,7 @@ def clear_disk_errors(place: Path) -> Iterator[None]:
     except Exception as error:
         if not _disk_is_full(error):
             raise
-        raise InputError(f"No space left in '{place}' while saving the model. Free some and run again: training goes on.") from None
+        raise InputError(f"No space left in '{place}' for the model. Free some and run again: training goes on.") from None
 
 
 def _disk_is_full(error: BaseException) -> bool:

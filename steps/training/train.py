@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from datasets import Dataset, disable_progress_bars, enable_progress_bars
+from datasets import Dataset
+from datasets.utils import logging as datasets_logging
 from safetensors.torch import load_file, save
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from transformers import PrinterCallback, TrainerCallback
+from transformers.utils import logging as transformers_logging
 
 from steps.curation.filters import normalised_query
 from steps.errors import InputError
@@ -33,7 +37,7 @@ from steps.training.checkpoints import (
 )
 from steps.training.dev import DevSet, dev_set, largest_within
 from steps.training.losses import LossPlan, build_loss, encodes_chunks_once
-from steps.training.resources import choose_mini_batch, choose_precision
+from steps.training.resources import choose_mini_batch, choose_precision, set_dropout
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -41,8 +45,6 @@ if TYPE_CHECKING:
 
     from steps.training.settings import TrainingSettings
 
-QUERIES_AT_ONCE = 4
-"""Queries of one chunk in a batch, at most, for losses that encode the chunk once for all of them."""
 UNCHOSEN_SHARE = 0.3
 """The base model's share where no dev query can choose one."""
 
@@ -79,7 +81,7 @@ def train_model(
         chunks: The corpus that the pairs name.
         settings: How to train.
         base_model: `embedded`, a directory or a Hub id.
-        out_dir: The model's directory; must not exist yet.
+        out_dir: The model's directory; one that exists is replaced when the new one is whole.
         checkpoint_root: Where unfinished trainings lie.
         seed: Decides the batches and the dropout.
         on_progress: Told (steps done, steps in all).
@@ -89,12 +91,15 @@ def train_model(
     """
     train_pairs = [pair for pair in pairs if pair.split == "train"]
     if not train_pairs:
-        raise InputError("No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents.")
+        raise InputError(
+            "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
+        )
     started = time.monotonic()
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed)
-    with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root):
+    with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
         # 1. Train, with the best checkpoint kept beside the one that a crash goes on from.
         model = load_encoder(base_model, max_tokens=settings.max_tokens)
+        set_dropout(model, settings.dropout)
         plan = _plan(train_pairs, chunks, settings, model)
         run = _Run(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan)
         loss_curve = _fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress)
@@ -118,7 +123,8 @@ def train_model(
             "device": str(model.device.type),
             "seconds": round(time.monotonic() - started, 1),
         }
-        _save(model, base_model, record, out_dir)
+        with clear_disk_errors(out_dir.parent):
+            _save(model, base_model, record, out_dir)
     return TrainingResult(out_dir, record)
 
 
@@ -151,7 +157,7 @@ def _plan(pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: TrainingSett
 
 
 def _rules(settings: TrainingSettings) -> BatchRules:
-    at_once = QUERIES_AT_ONCE if encodes_chunks_once(settings.loss) else 1
+    at_once = settings.queries_at_once if encodes_chunks_once(settings.loss) else 1
     return BatchRules(settings.batch_size, at_once, settings.same_document)
 
 
@@ -209,7 +215,11 @@ class _Run:
 
     def best_step(self) -> int:
         """Returns the step with the best dev score, the later of equals; the last one without dev queries."""
-        return int(max(self.history, key=lambda entry: (entry["ndcg@10"], entry["step"]))["step"]) if self.history else self.plan.steps
+        return (
+            int(max(self.history, key=lambda entry: (entry["ndcg@10"], entry["step"]))["step"])
+            if self.history
+            else self.plan.steps
+        )
 
     def best_weights(self) -> Weights | None:
         """Returns the weights of `best_step`, or None for those that the model has now."""
@@ -217,7 +227,7 @@ class _Run:
         return load_file(path) if self.history and path.is_file() else None
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
+class _Watch(TrainerCallback):
     """Saves by the clock, looks at dev when it is time, and tells how far the training is."""
 
     def __init__(self, run: _Run, seconds: float, on_progress: Progress | None) -> None:
@@ -225,9 +235,19 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self._saved = time.monotonic()
 
     def on_step_end(
-        self, args: Any, state: TrainerState, control: TrainerControl, model: SentenceTransformer | None = None, **_: Any
+        self,
+        args: Any,  # noqa: ARG002 (the trainer passes it by place)
+        state: TrainerState,
+        control: TrainerControl,
+        model: SentenceTransformer | None = None,
+        **_: Any,
     ) -> None:
         """Runs after each optimizer step."""
+        loss = state.log_history[-1].get("loss", 0.0) if state.log_history else 0.0
+        if not math.isfinite(loss):
+            raise InputError(
+                f"Training diverged: the loss is {loss} after step {state.global_step}. Lower training.learning_rate."
+            )
         if self._on_progress:
             self._on_progress(state.global_step, state.max_steps)
         looked = state.global_step in self._run.plan.evaluate_at
@@ -236,7 +256,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         if (looked or time.monotonic() - self._saved > self._seconds) and state.global_step < state.max_steps:
             control.should_save = True
 
-    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
         """Runs after a checkpoint was written."""
         mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
         self._saved = time.monotonic()
@@ -254,14 +274,11 @@ def _fit(
 ) -> list[dict[str, float]]:
     """Trains the model in place, from the last checkpoint if there is one, and returns the loss per step."""
     texts = {chunk.id: embedded_text(chunk) for chunk in chunks}
-    with _quiet_datasets():
-        dataset = Dataset.from_dict(
-            {"query": [pair.query for pair in pairs], "chunk": [texts[pair.chunk_id] for pair in pairs]}
-        )
-    trainer = SentenceTransformerTrainer(
+    rows = {"query": [pair.query for pair in pairs], "chunk": [texts[pair.chunk_id] for pair in pairs]}
+    trainer = _Trainer(
         model=model,
         args=_arguments(model, pairs, chunks, settings, seed, run),
-        train_dataset=dataset,
+        train_dataset=Dataset.from_dict(rows),
         loss=build_loss(
             settings.loss, model, LossPlan(settings.scale, run.plan.mini_batch_size, base_model), settings.matryoshka_dims
         ),
@@ -282,7 +299,7 @@ def _arguments(
     seed: int,
     run: _Run,
 ) -> SentenceTransformerTrainingArguments:
-    prompts = {"query": model.prompts.get("query", ""), "chunk": model.prompts.get("document", "")}
+    prompts = {"query": model.prompts.get("query") or "", "chunk": model.prompts.get("document") or ""}
     return SentenceTransformerTrainingArguments(
         output_dir=str(run.folder),
         max_steps=run.plan.steps,
@@ -297,11 +314,12 @@ def _arguments(
         prompts=prompts if any(prompts.values()) else None,
         seed=seed,
         data_seed=seed,
-        # One checkpoint at a time is enough: the best weights are kept apart.
+        # Saved by _Watch. Two are kept: the older one serves when the newer is cut off while it is written.
         save_strategy="no",
-        save_total_limit=1,
+        save_total_limit=2,
         eval_strategy="no",
         logging_steps=1,
+        logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,
         log_level="error",
@@ -309,13 +327,28 @@ def _arguments(
     )
 
 
+class _Trainer(SentenceTransformerTrainer):
+    """The trainer without its model card, which encodes examples and asks the Hub for what a checkpoint does not need."""
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """Adds none."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002 (the trainer passes it)
+        self.model.save_pretrained(str(output_dir), create_model_card=False)
+
+
 @contextmanager
-def _quiet_datasets() -> Iterator[None]:
-    disable_progress_bars()
+def _quiet() -> Iterator[None]:
+    """Hides the progress bars of the libraries: there is one of our own."""
+    libraries = (datasets_logging, transformers_logging)
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in shown:
+        library.disable_progress_bar()
     try:
         yield
     finally:
-        enable_progress_bars()
+        for library in shown:
+            library.enable_progress_bar()
 
 
 # 2. Averaging with the base model (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903).
@@ -361,12 +394,21 @@ def _contiguous(model: SentenceTransformer) -> Weights:
 
 
 def _save(model: SentenceTransformer, base_model: str, record: dict[str, Any], out_dir: Path) -> None:
-    """Writes the model with its card and its record; the directory appears when it is whole."""
-    original = load_encoder(base_model)
-    model.max_seq_length = original.max_seq_length
-    part = out_dir.with_name(f".{out_dir.name}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(str(part), create_model_card=False)
-    (part / "README.md").write_text(model_card(record, str(resolve_base_model(base_model))), encoding="utf-8")
-    (part / "training_record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-    part.replace(out_dir)
+    """Writes the model with its card and its record; the directory appears when it is whole, in place of an older one."""
+    model.max_seq_length = load_encoder(base_model).max_seq_length
+    part, old = out_dir.with_name(f".{out_dir.name}.part"), out_dir.with_name(f".{out_dir.name}.old")
+    for leftover in (part, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    # How long it took is no part of the model: the same training gives the same files.
+    lasting = {name: value for name, value in record.items() if name != "seconds"}
+    try:
+        part.mkdir(parents=True)
+        model.save_pretrained(str(part), create_model_card=False)
+        (part / "README.md").write_text(model_card(record, str(resolve_base_model(base_model))), encoding="utf-8")
+        (part / "training_record.json").write_text(json.dumps(lasting, indent=1), encoding="utf-8")
+        if out_dir.exists():
+            out_dir.replace(old)
+        part.replace(out_dir)
+    finally:
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
