@@ -1,0 +1,252 @@
+"""What the report says of how the model was made: documents, queries, filters, split and training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from steps.evaluation.figures import count, duration, known, percent
+from steps.evaluation.markup import clean, one_line
+from steps.evaluation.pictures import Axis, BarRow, Series, axis_of, bars, lines
+
+REASONS = 8
+"""Reasons for skipping that are listed; the others are summed."""
+STYLES = 14
+SAMPLES = 12
+SPLIT_SIDES = ("train", "dev", "test")
+CURVE_POINTS = 120
+LABEL_LENGTH = 18
+"""Characters that fit at the left of a bar."""
+
+Fact = dict[str, str]
+
+
+def corpus_view(corpus: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns what was read, what was skipped and why, and what became of it."""
+    skipped = _skipped(corpus)
+    facts = [
+        _fact("Documents", corpus.get("documents")),
+        _fact("Skipped", sum(number for _, number in skipped) if skipped else None),
+        _fact("Chunks", corpus.get("chunks")),
+        *_token_facts(corpus.get("tokens")),
+        *_duplicate_facts(corpus.get("duplicates")),
+        *_empty_facts(corpus.get("documents_without_chunks")),
+    ]
+    facts = [fact for fact in facts if fact]
+    rest = sum(number for _, number in skipped[REASONS:])
+    reasons = [{"reason": clean(reason, 200), "count": count(number)} for reason, number in skipped[:REASONS]]
+    if rest:
+        reasons.append({"reason": "other reasons", "count": count(rest)})
+    return {"facts": facts, "reasons": reasons} if facts else None
+
+
+def _skipped(corpus: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Returns reasons with how many inputs each kept out, the commonest first."""
+    listed = corpus.get("skipped_files") or []
+    reasons = Counter(str(item.get("reason", "")) for item in listed)
+    by_reason = corpus.get("skipped")
+    if isinstance(by_reason, Mapping):
+        reasons.update({str(reason): int(number) for reason, number in by_reason.items() if known(number)})
+    return reasons.most_common()
+
+
+def _fact(label: str, number: Any, detail: str = "") -> Fact:
+    return {"label": label, "value": count(number), "detail": detail} if known(number) else {}
+
+
+def _token_facts(tokens: Any) -> list[Fact]:
+    if not isinstance(tokens, Mapping):
+        return []
+    limits = f"{count(tokens['min'])} to {count(tokens['max'])}" if known(tokens.get("min")) and known(tokens.get("max")) else ""
+    return [_fact("Tokens per chunk", tokens.get("median", tokens.get("mean")), limits), _fact("Tokens", tokens.get("total"))]
+
+
+def _duplicate_facts(duplicates: Any) -> list[Fact]:
+    if not isinstance(duplicates, Mapping):
+        return []
+    exact, near = duplicates.get("exact", 0), duplicates.get("near", 0)
+    return [_fact("Duplicate chunks left out", exact + near, f"{count(exact)} exact, {count(near)} near")]
+
+
+def _empty_facts(empty: Any) -> list[Fact]:
+    number = empty.get("count") if isinstance(empty, Mapping) else None
+    return [_fact("Documents without text", number)] if number else []
+
+
+# 1. Queries.
+
+
+def generation_view(generation: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Returns how many queries were written, how they ask, and some of them."""
+    per_chunk = generation.get("queries_per_chunk")
+    facts = [
+        _fact("Queries written", generation.get("queries"), f"{per_chunk:.1f} per chunk" if known(per_chunk) else ""),
+        _fact("Chunks with none", generation.get("chunks_without_query")),
+    ]
+    facts = [fact for fact in facts if fact]
+    styles = _numbers(generation.get("styles"))[:STYLES]
+    shown = [
+        {
+            "query": one_line(sample.get("query", ""), 200),
+            "style": _words(sample.get("style", "")),
+            "place": _place(sample),
+            "text": one_line(sample.get("text", ""), 180),
+        }
+        for sample in samples[:SAMPLES]
+    ]
+    if not (facts or styles or shown):
+        return None
+    return {"facts": facts, "picture": _styles_picture(styles), "samples": shown}
+
+
+def _place(found: Mapping[str, Any]) -> str:
+    return " > ".join(one_line(found[key], 100) for key in ("title", "section") if found.get(key))
+
+
+def _words(name: object) -> str:
+    return one_line(str(name).replace("_", " "), 40)
+
+
+def _numbers(found: Any) -> list[tuple[str, int]]:
+    if not isinstance(found, Mapping):
+        return []
+    return sorted(((str(name), int(value)) for name, value in found.items() if known(value)), key=lambda item: -item[1])
+
+
+def _styles_picture(styles: Sequence[tuple[str, int]]) -> Markup | str:
+    if not styles:
+        return ""
+    most = max(number for _, number in styles) or 1
+    rows = [BarRow(clean(_words(name), LABEL_LENGTH), number / most, count(number)) for name, number in styles]
+    return bars("Queries by the way they ask", rows, "plain")
+
+
+# 2. Filters and split.
+
+
+def filters_view(filters: Mapping[str, Any], rejects: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Returns the funnel with the keep rate of each filter, and rejects with their reasons."""
+    passed = [(name, found) for name, found in filters.items() if isinstance(found, Mapping) and known(found.get("kept"))]
+    shown = [
+        {
+            "filter": _words(reject.get("filter", "")),
+            "query": one_line(reject.get("query", ""), 200),
+            "reason": one_line(reject.get("reason", ""), 240),
+        }
+        for reject in rejects[:SAMPLES]
+    ]
+    return {"picture": _funnel(passed) if passed else "", "rejects": shown} if passed or shown else None
+
+
+def _funnel(passed: Sequence[tuple[str, Mapping[str, Any]]]) -> Markup:
+    first = passed[0][1]
+    start = first["in"] if known(first.get("in")) else first["kept"]
+    whole = max(1, start)
+    rows, before = [BarRow("Written", 1.0, count(start))], start
+    for name, found in passed:
+        kept = found["kept"]
+        rate = found["rate"] if known(found.get("rate")) else kept / max(1, before)
+        label = clean(_words(name).capitalize(), LABEL_LENGTH)
+        rows.append(BarRow(label, kept / whole, f"{count(kept)} ({percent(rate)})", min(1.0, before / whole)))
+        before = kept
+    return bars("Queries left after each filter, and the share that it kept", rows, "finetuned")
+
+
+def split_view(split: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns how many of everything stand on each side."""
+    tables = {name: found for name, found in split.items() if isinstance(found, Mapping)}
+    if not tables and any(known(split.get(side)) for side in SPLIT_SIDES):
+        tables = {"pairs": split}
+    sides = [side for side in SPLIT_SIDES if any(side in found for found in tables.values())]
+    if not sides:
+        return None
+    rows = [
+        {"label": _words(name).capitalize(), "cells": [count(found.get(side, 0)) for side in sides]}
+        for name, found in tables.items()
+    ]
+    return {"sides": sides, "rows": rows}
+
+
+# 3. Training.
+
+
+def training_view(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the curves of a training, its size, and what dev chose."""
+    pictures = [found for found in (_loss_curve(training), _dev_curve(training), _averaging_curve(training)) if found]
+    facts = [
+        _fact("Training pairs", training.get("n_pairs")),
+        _fact("Steps", training.get("steps"), f"batches of {count(training['batch_size'])}" if "batch_size" in training else ""),
+        {"label": "Time", "value": duration(training.get("seconds")), "detail": _where(training)},
+    ]
+    facts = [fact for fact in facts if fact and fact["value"] != "–"]
+    return {"facts": facts, "pictures": pictures, "chosen": _chosen(training)} if pictures or facts else None
+
+
+def _where(training: Mapping[str, Any]) -> str:
+    return ", ".join(one_line(training[key], 30) for key in ("device", "precision") if training.get(key))
+
+
+def _chosen(training: Mapping[str, Any]) -> str:
+    chosen = training.get("chosen")
+    if not isinstance(chosen, Mapping):
+        return ""
+    step, share = chosen.get("step"), chosen.get("base_share")
+    parts = [f"the checkpoint of step {count(step)}"] if known(step) else []
+    if known(share):
+        parts.append(
+            f"averaged with {percent(share)} of the base model's weights" if share else "not averaged with the base model"
+        )
+    return f"Dev chose {', '.join(parts)}." if parts else ""
+
+
+def _loss_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = _points(training.get("loss"), "step", "loss")
+    if len(found) < 2:
+        return None
+    found = _thinned(found)
+    series = [Series("loss", found, "plain", dots=False)]
+    title = "Training loss by step"
+    return {
+        "title": title,
+        "picture": lines(title, series, axis_of((x for x, _ in found), low=0.0), axis_of(y for _, y in found)),
+    }
+
+
+def _dev_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = _points(training.get("dev"), "step", "ndcg@10")
+    if len(found) < 2:
+        return None
+    title = "nDCG@10 on dev by step"
+    x_axis = axis_of((x for x, _ in found), low=0.0)
+    return {"title": title, "picture": lines(title, [Series("dev", found, "finetuned")], x_axis, _dev_axis(found))}
+
+
+def _averaging_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = sorted(_points(training.get("averaging"), "base_share", "ndcg@10"))
+    if len(found) < 2:
+        return None
+    title = "nDCG@10 on dev by share of the base model's weights"
+    shares = [x for x, _ in found]
+    x_axis = axis_of(shares)
+    x_axis = Axis(x_axis.low, x_axis.high, tuple(shares))
+    words = [percent(share) for share in shares]
+    return {"title": title, "picture": lines(title, [Series("dev", found, "finetuned")], x_axis, _dev_axis(found), words)}
+
+
+def _dev_axis(found: Sequence[tuple[float, float]]) -> Axis:
+    return axis_of((y for _, y in found), low=0.0, high=1.0, ticks=5)
+
+
+def _points(rows: Any, x: str, y: str) -> list[tuple[float, float]]:
+    listed = rows if isinstance(rows, Sequence) else []
+    return [(float(row[x]), float(row[y])) for row in listed if known(row.get(x)) and known(row.get(y))]
+
+
+def _thinned(found: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Returns at most `CURVE_POINTS` points, each the mean of its neighbours."""
+    size = -(-len(found) // CURVE_POINTS)
+    groups = [found[start : start + size] for start in range(0, len(found), size)]
+    return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]

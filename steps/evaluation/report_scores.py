@@ -1,0 +1,236 @@
+"""What the report says of an evaluation set: the arms, how they compare, and what shorter vectors cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from steps.evaluation.bootstrap import FEW_QUERIES
+from steps.evaluation.figures import (
+    METRIC_NAMES,
+    arm_name,
+    counted,
+    headline_of,
+    kilobytes,
+    known,
+    metric_name,
+    p_value,
+    percent,
+    points,
+    points_span,
+    score,
+    span,
+)
+from steps.evaluation.pictures import Axis, IntervalRow, Series, axis_of, intervals, lines
+
+BYTES_PER_NUMBER = 4
+"""Vectors are stored as float32."""
+
+_STATES = {True: "better", False: "worse", None: "unclear"}
+_HEADINGS = {
+    True: "Retrieval got better",
+    False: "Retrieval got worse",
+    None: "No clear difference",
+}
+
+
+def verdict_view(verdict: Mapping[str, Any], sets: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Returns the page's opening: `state`, `heading`, `sentence` and the headline numbers as `tiles`."""
+    tiles = _tiles(verdict, sets[0][1].get("arms", {})) if sets else []
+    if not known(verdict.get("delta")):
+        return {"state": "none", "heading": "Evaluation", "sentence": verdict.get("sentence", ""), "tiles": tiles}
+    better = verdict.get("better")
+    return {
+        "state": _STATES[better],
+        "heading": _HEADINGS[better],
+        "sentence": verdict.get("sentence", ""),
+        "tiles": tiles,
+    }
+
+
+def _tiles(verdict: Mapping[str, Any], arms: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Returns the numbers that people ask for first: both models, their difference, BM25 and the best hybrid."""
+    found = {arm: headline for arm, table in arms.items() if (headline := headline_of(table))}
+    hybrids = [arm for arm in found if arm.startswith("hybrid")]
+    best = max(hybrids, key=lambda arm: found[arm]["value"], default=None)
+    tiles = [_arm_tile(arm, found[arm]) for arm in ("finetuned", "base") if arm in found]
+    if known(verdict.get("delta")):
+        limits = points_span(verdict.get("low"), verdict.get("high"))
+        change = {"label": "Difference", "value": points(verdict["delta"]), "detail": f"points, {limits}", "mark": "change"}
+        tiles.insert(0, change)
+    return [*tiles, *(_arm_tile(arm, found[arm]) for arm in ("bm25", best) if arm in found)]
+
+
+def _arm_tile(arm: str, headline: Mapping[str, Any]) -> dict[str, str]:
+    limits = span(headline.get("low"), headline.get("high"))
+    return {"label": arm_name(arm), "value": score(headline["value"]), "detail": limits, "mark": arm}
+
+
+def set_view(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an evaluation set's section."""
+    arms = {arm: table for arm, table in found.get("arms", {}).items() if headline_of(table)}
+    return {
+        "name": name,
+        "kind": found.get("kind", ""),
+        "facts": _facts(found),
+        "notes": _notes(found),
+        "picture": _arms_picture(name, arms) if arms else "",
+        "metrics": list(METRIC_NAMES.values()),
+        "arms": _arm_rows(arms),
+        "comparisons": comparisons_view(found.get("comparisons", [])),
+        "dimensions": dimensions_view(found.get("dimensions", {})),
+        "fusions": _fusions(found.get("fusion", {})),
+    }
+
+
+def _facts(found: Mapping[str, Any]) -> str:
+    nouns = (("n_queries", "question"), ("n_documents", "document"), ("n_chunks", "chunk"))
+    return ", ".join(counted(found[key], noun) for key, noun in nouns if known(found.get(key)))
+
+
+def _notes(found: Mapping[str, Any]) -> list[str]:
+    notes = [str(note) for note in found.get("notes", [])]
+    n_queries = found.get("n_queries")
+    if known(n_queries) and n_queries < FEW_QUERIES:
+        notes.insert(0, f"Fewer than {FEW_QUERIES} questions: the intervals are too narrow to lean on.")
+    if found.get("kind") == "generated":
+        notes.insert(0, "These questions were written from the documents and share words with their answers: differences between")
+        notes[0] += " models tell more than the values themselves."
+    return notes
+
+
+def _arms_picture(name: str, arms: Mapping[str, Any]) -> Markup:
+    rows = []
+    for arm, table in arms.items():
+        headline = headline_of(table)
+        value = headline["value"]
+        low, high = headline.get("low", value), headline.get("high", value)
+        rows.append(IntervalRow(arm_name(arm), value, low, high, arm, score(value)))
+    axis = axis_of((number for row in rows for number in (row.low, row.value, row.high)), low=0.0, high=1.0)
+    return intervals(f"nDCG@10 on {name}, with 95% intervals", rows, axis)
+
+
+def _arm_rows(arms: Mapping[str, Any]) -> list[dict[str, Any]]:
+    best = {
+        metric: max((score(table.get(metric, {}).get("value")) for table in arms.values()), default="") for metric in METRIC_NAMES
+    }
+    rows = []
+    for arm, table in arms.items():
+        cells = []
+        for metric in METRIC_NAMES:
+            cell = table.get(metric, {})
+            value = score(cell.get("value"))
+            strong = value == best[metric] and known(cell.get("value"))
+            cells.append({"value": value, "detail": span(cell.get("low"), cell.get("high")), "class": "best" if strong else ""})
+        rows.append({"label": arm_name(arm), "mark": arm, "cells": cells})
+    return rows
+
+
+def _fusions(fusion: Mapping[str, Any]) -> str:
+    """Returns how the hybrids add up, in words."""
+    chosen = [
+        f"{arm_name(arm)}: {str(found.get('name', '')).replace('_', '-')}"
+        + (f", {percent(found['weight'])} dense" if known(found.get("weight")) else "")
+        for arm, found in fusion.items()
+        if isinstance(found, Mapping)
+    ]
+    return "; ".join(chosen)
+
+
+def comparisons_view(comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Returns the paired differences as a picture of the headline metric and a table of all metrics."""
+    known_rows = [row for row in comparisons if known(row.get("delta"))]
+    metrics = list(dict.fromkeys(str(row["metric"]) for row in known_rows))
+    if not known_rows:
+        return None
+    questions = dict.fromkeys((str(row["arm"]), str(row["against"])) for row in known_rows)
+    by_place = {(str(row["arm"]), str(row["against"]), str(row["metric"])): row for row in known_rows}
+    rows = [
+        {
+            "label": f"{arm_name(arm)} against {_within(arm_name(against))}",
+            "mark": arm,
+            "cells": [_difference_cell(by_place.get((arm, against, metric), {})) for metric in metrics],
+        }
+        for arm, against in questions
+    ]
+    return {"metrics": [metric_name(metric) for metric in metrics], "rows": rows}
+
+
+def _within(name: str) -> str:
+    """Returns an arm's name inside a sentence."""
+    return name if name.isupper() or name == "BM25" else name[0].lower() + name[1:]
+
+
+def _difference_cell(row: Mapping[str, Any]) -> dict[str, str]:
+    if not row:
+        return {"value": "", "detail": "", "class": ""}
+    low, high = row.get("low"), row.get("high")
+    clear = known(low) and known(high) and not float(low or 0) <= 0 <= float(high or 0)
+    kind = ("up" if float(row["delta"]) > 0 else "down") if clear else "open"
+    detail = ", ".join(part for part in (points_span(low, high), p_value(row.get("p"))) if part)
+    return {"value": points(row["delta"]), "detail": detail, "class": kind}
+
+
+def dimensions_view(dimensions: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns what vectors of each length score and weigh: a picture, a table and the sentence that matters."""
+    models = {model: found for model in ("base", "finetuned") if (found := _sizes(dimensions.get(model, {})))}
+    sizes = sorted({size for found in models.values() for size in found}, reverse=True)
+    if len(sizes) < 2:
+        return None
+    rows = [
+        {
+            "size": size,
+            "storage": kilobytes(size * BYTES_PER_NUMBER),
+            "cells": [_dimension_cell(found, size) for found in models.values()],
+        }
+        for size in sizes
+    ]
+    return {
+        "models": [{"label": arm_name(model), "mark": model} for model in models],
+        "rows": rows,
+        "picture": _dimensions_picture(models, sizes[::-1]),
+        "sentence": _short_enough(models),
+    }
+
+
+def _sizes(found: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    tables = {int(size): headline_of(table) for size, table in found.items() if str(size).isdigit()}
+    return {size: headline for size, headline in tables.items() if headline}
+
+
+def _dimension_cell(found: Mapping[int, Mapping[str, Any]], size: int) -> dict[str, str]:
+    headline = found.get(size)
+    if headline is None:
+        return {"value": "", "detail": "", "more": ""}
+    whole = found[max(found)]["value"]
+    kept = f"keeps {percent(headline['value'] / whole)}" if whole and size != max(found) else ""
+    return {"value": score(headline["value"]), "detail": span(headline.get("low"), headline.get("high")), "more": kept}
+
+
+def _dimensions_picture(models: Mapping[str, Mapping[int, Mapping[str, Any]]], sizes: Sequence[int]) -> Markup:
+    place = {size: float(index) for index, size in enumerate(sizes)}
+    series = [
+        Series(arm_name(model), [(place[size], found[size]["value"]) for size in sizes if size in found], model)
+        for model, found in models.items()
+    ]
+    x_axis = Axis(-0.3, len(sizes) - 0.7, tuple(place.values()))
+    y_axis = axis_of((y for item in series for _, y in item.points), low=0.0, high=1.0, ticks=6)
+    return lines("nDCG@10 by numbers per vector", series, x_axis, y_axis, [str(size) for size in sizes])
+
+
+def _short_enough(models: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> str:
+    """Returns the sentence about the shortest fine-tuned vector that scores no less than the base model's longest."""
+    if set(models) != {"base", "finetuned"}:
+        return ""
+    longest = max(models["base"])
+    bar = models["base"][longest]["value"]
+    enough = [size for size, headline in models["finetuned"].items() if headline["value"] >= bar and size < longest]
+    if not enough:
+        return ""
+    size = min(enough)
+    return (
+        f"Cut to {size} numbers, the fine-tuned vectors score {score(models['finetuned'][size]['value'])}, no less than "
+        f"the base model's {longest} ({score(bar)}), in {percent(size / longest)} of the storage."
+    )
