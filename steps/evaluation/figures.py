@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from steps.evaluation.metrics import HEADLINE
 
@@ -27,7 +27,7 @@ METRIC_NAMES = {
 UNKNOWN = "–"
 
 
-def known(value: object) -> bool:
+def known(value: object) -> TypeGuard[float]:
     """Returns whether a value is a number that can be shown."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

@@ -189,8 +189,10 @@ def _line(item: Series, x_axis: Axis, y_axis: Axis) -> Markup:
     return element("g", path, *dots, class_=f"mark-{item.mark}")
 
 
-def histograms(title: str, samples: Sequence[tuple[str, Sequence[float], str]], x_axis: Axis, bins: int = 36) -> Markup:
+def histograms(title: str, samples: Sequence[tuple[str, Sequence[float], str]], x_axis: Axis) -> Markup:
     """Returns histograms over each other: (label, values, mark), the last on top. Heights are shares of each sample."""
+    most = max((len(values) for _, values, _ in samples), default=0)
+    bins = min(36, max(8, round(1.5 * math.sqrt(most))))
     shares = [_binned(values, x_axis, bins) for _, values, _ in samples]
     top = max((max(heights) for heights in shares), default=0.0) or 1.0
     y_axis = Axis(0.0, top * 1.05, ())

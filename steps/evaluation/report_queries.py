@@ -42,7 +42,12 @@ def _similarity_view(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
             axis = axis_of((value for _, values, _ in samples for value in values), low=-1.0, high=1.0)
             pictures.append({"title": title, "picture": histograms(title, samples, axis)})
     rows = [_means(model, found[model]) for model in models if _finite(found[model].get("relevant"))]
-    return {"name": name, "pictures": pictures, "rows": rows, "models": [{"label": arm_name(m), "mark": m} for m in models]}
+    return {
+        "name": one_line(name, 120),
+        "pictures": pictures,
+        "rows": rows,
+        "models": [{"label": arm_name(m), "mark": m} for m in models],
+    }
 
 
 def _finite(values: Any) -> list[float]:
@@ -69,7 +74,7 @@ def changes_view(examples: Mapping[str, Any], order: Sequence[str]) -> list[dict
         ]
         groups = [group for group in groups if group["queries"]]
         if groups:
-            views.append({"name": name, "groups": groups})
+            views.append({"name": one_line(name, 120), "groups": groups})
     return views
 
 
@@ -78,7 +83,7 @@ def _change(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "query": one_line(entry.get("query", ""), 300),
         "delta": points(delta),
-        "class": "up" if known(delta) and float(delta or 0) > 0 else "down",
+        "class": "up" if known(delta) and delta > 0 else "down",
         "before": score(entry.get("base", {}).get(HEADLINE)),
         "after": score(entry.get("finetuned", {}).get(HEADLINE)),
         "expected": _expected(entry),

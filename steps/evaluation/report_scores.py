@@ -28,6 +28,10 @@ from steps.evaluation.pictures import Axis, IntervalRow, Series, axis_of, interv
 BYTES_PER_NUMBER = 4
 """Vectors are stored as float32."""
 
+_GENERATED = (
+    "These questions were written from the documents and share words with their answers: differences between models tell more "
+    "than the values themselves."
+)
 _STATES = {True: "better", False: "worse", None: "unclear"}
 _HEADINGS = {
     True: "Retrieval got better",
@@ -96,8 +100,7 @@ def _notes(found: Mapping[str, Any]) -> list[str]:
     if known(n_queries) and n_queries < FEW_QUERIES:
         notes.insert(0, f"Fewer than {FEW_QUERIES} questions: the intervals are too narrow to lean on.")
     if found.get("kind") == "generated":
-        notes.insert(0, "These questions were written from the documents and share words with their answers: differences between")
-        notes[0] += " models tell more than the values themselves."
+        notes.insert(0, _GENERATED)
     return notes
 
 
@@ -167,8 +170,8 @@ def _difference_cell(row: Mapping[str, Any]) -> dict[str, str]:
     if not row:
         return {"value": "", "detail": "", "class": ""}
     low, high = row.get("low"), row.get("high")
-    clear = known(low) and known(high) and not float(low or 0) <= 0 <= float(high or 0)
-    kind = ("up" if float(row["delta"]) > 0 else "down") if clear else "open"
+    clear = known(low) and known(high) and not low <= 0 <= high
+    kind = ("up" if row["delta"] > 0 else "down") if clear else "open"
     detail = ", ".join(part for part in (points_span(low, high), p_value(row.get("p"))) if part)
     return {"value": points(row["delta"]), "detail": detail, "class": kind}
 
