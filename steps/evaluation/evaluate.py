@@ -1,4 +1,4 @@
-"""Evaluation of all arms on all sets: the numbers of `metrics.json`, the scores per query, and what the report shows of single queries."""
+"""Evaluation of all arms on all sets: the numbers of `metrics.json`, the scores per query, and what the report quotes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from steps.errors import InputError
@@ -22,16 +21,13 @@ from steps.evaluation.scoring import Embedder, Index, ScoredSet, fusion_scores, 
 from steps.evaluation.settings import EvaluationSettings
 from steps.evaluation.verdict import verdict
 from steps.retrieval.bm25 import Bm25
-from steps.retrieval.encoder import Precision, encode, load_encoder, load_tokenizer
+from steps.retrieval.encoder import EncoderEmbedder, load_encoder, load_tokenizer
 from steps.retrieval.fusion import Fusion, candidates, choose_fusion
 from steps.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
     from steps.chunks.settings import ChunkSettings
 
-FloatMatrix = npt.NDArray[np.float32]
 Reporter = Callable[[str], Callable[[int, int], None]]
 """Takes what is being done, returns a callback that is told (done, total)."""
 
@@ -51,24 +47,6 @@ class EvaluationResult:
     """Per set: queries that changed most with the chunks they found, and cosines before and after."""
     scored: list[ScoredSet]
     """All per-query numbers, and the five best chunks of every query and model."""
-
-
-class EncoderEmbedder:
-    """A sentence-transformers model as evaluation sees it."""
-
-    def __init__(
-        self,
-        encoder: SentenceTransformer,
-        batch_size: int = 64,
-        precision: Precision = "fp32",
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> None:
-        self._encoder, self._batch_size, self._precision, self._on_progress = encoder, batch_size, precision, on_progress
-
-    def embed(self, texts: Sequence[str], role: Literal["query", "document"]) -> FloatMatrix:
-        """Returns unit vectors `(n_texts, dim)`."""
-        progress = self._on_progress if role == "document" else None
-        return encode(self._encoder, texts, self._batch_size, progress, role=role, precision=self._precision)
 
 
 # 1. From what a pipeline has at hand.

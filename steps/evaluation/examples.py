@@ -20,8 +20,8 @@ _MODELS = ("base", "finetuned")
 def examples_of(scored: ScoredSet) -> dict[str, list[dict[str, Any]]]:
     """Returns `better` and `worse`: the queries whose nDCG@10 changed most, each with what both models found.
 
-    An entry has `query_id`, `query`, `relevant` (unit ids), `delta`, and per model `ndcg@10` and `found`: the best chunks as `chunk_id`,
-    `doc_id`, `title`, `section`, `text`, `score` (cosine) and `relevant`. Empty without both models.
+    An entry has `query_id`, `query`, `relevant` (unit ids), `delta`, and per model `ndcg@10` and `found`: the best chunks as
+    `chunk_id`, `doc_id`, `title`, `section`, `text`, `score` (cosine) and `relevant`. Empty without both models.
     """
     if not all(model in scored.arms and model in scored.retrieved for model in _MODELS):
         return {"better": [], "worse": []}

@@ -230,7 +230,7 @@ def _joined(parts: Sequence[Retrieved]) -> Retrieved:
 def fusion_scores(
     dev: EvalSet, index: Index, models: Mapping[str, Embedder], candidates: Sequence[Fusion]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Returns model -> nDCG@10 `(n_dev_queries, n_candidates)` of its hybrids, on at most DEV_QUERIES queries spread over the set."""
+    """Returns model -> nDCG@10 `(n_queries, n_candidates)` of its hybrids, on at most DEV_QUERIES queries spread over the set."""
     search = _search(_spread(dev), index, models)
     result = {name: np.empty((len(search.texts), len(candidates))) for name in models}
     for start, stop in search.blocks():
