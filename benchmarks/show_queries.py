@@ -1,6 +1,6 @@
-"""Prints queries that the rules write for a corpus, to be read and judged: python benchmarks/show_queries.py PATH [--n 50] [--seed 13].
+"""Prints queries that the rules write for a corpus: python benchmarks/show_queries.py PATH [--n 50] [--seed 13].
 
-PATH is a folder or file of documentation, or the import name of an installed package.
+They are there to be read and judged. PATH is a folder or file of documentation, or the import name of an installed package.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def test_outside_the_main_thread_it_refuses_rather_than_hangs(tmp_path: Path) ->
 
 
 def test_an_unknown_recipe_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(InputError, match="Unknown recipe 'rule'. Did you mean 'rules'"):
+    with pytest.raises(InputError, match=r"Unknown recipe 'rule'\. Did you mean 'rules'"):
         step_builder("rule")
 
 

@@ -70,7 +70,10 @@ def test_vague_headings_are_asked_about_with_the_documents_title(section: str, q
         ("To clear a single notification, drag the notification left or right.", "clear a single notification"),
         ("If you want to keep your data private, use a password.", "keep my data private"),
         ("You can also customize your mobile hotspot's security (optional).", "customize my mobile hotspot's security"),
-        ("The app lets you transfer contacts, photos, and other content from your old device.", "transfer contacts"),
+        (
+            "It lets you transfer contacts, photos, and other content from your old device.",
+            "transfer contacts from my old device",
+        ),
         ("This allows users to restore a deleted file from the trash.", "restore a deleted file from the trash"),
         ("Tap Add account to sync all your email accounts.", "sync all my email accounts"),
         ("Quickly optimize your device's storage, increasing available memory.", "optimize my device's storage"),
@@ -111,8 +114,9 @@ def test_statements_become_the_questions_that_they_answer(text: str, question: s
 
 def test_a_docstring_is_asked_for_by_what_it_does_and_by_its_name() -> None:
     text = (
-        "Compute the confusion matrix of a classifier.\n\n**Parameters**\n\n- **normalize** (bool, default=False): Whether to divide counts "
-        "by their sum.\n- **n_bins** (int): The number of bins of the histogram."
+        "Compute the confusion matrix of a classifier.\n\n**Parameters**\n\n"
+        "- **normalize** (bool, default=False): Whether to divide counts by their sum.\n"
+        "- **n_bins** (int): The number of bins of the histogram."
     )
     asked = phrases(text, "toolkit.metrics.confusion_matrix")
     assert "compute the confusion matrix of a classifier" in asked
@@ -130,7 +134,7 @@ def test_this_feature_is_called_by_the_headings_name() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Drücken Sie die Taste, um das Gerät einzuschalten, und warten Sie, bis der Bildschirm leuchtet. Danach können Sie es benutzen.",
+        "Drücken Sie die Taste, um das Gerät einzuschalten. Warten Sie, bis der Bildschirm leuchtet. Dann geht es los.",
         "```python\nimport os\nx = os.environ\n```",
         "x = f(y)\nprint(x)\nfor i in range(3):",
         "1.0 2.0 3.0 4.0",
@@ -142,9 +146,10 @@ def test_nothing_is_asked_of_code_numbers_and_other_languages(text: str) -> None
 
 
 MANUAL = (
-    "You can configure the screen brightness, timeout delay, font size, and many other display settings. From Settings, tap Display for the "
-    "following options: Screen timeout: Set how long the screen stays on. Blue light filter: Reduce eye strain by limiting the blue light "
-    "emitted by the screen. Font size: Change the size of the text. If the screen flickers, restart your device. To reset the layout, tap Reset."
+    "You can configure the screen brightness, timeout delay, font size, and many other display settings. "
+    "From Settings, tap Display for the following options: Screen timeout: Set how long the screen stays on. "
+    "Blue light filter: Reduce eye strain by limiting the blue light emitted by the screen. "
+    "Font size: Change the size of the text. If the screen flickers, restart your device. To reset the layout, tap Reset."
 )
 
 

@@ -180,7 +180,7 @@ def method_candidates(sentence: str, method: str, short: str, context: Context) 
             found.append(Candidate("action", phrase, 0.92, context.unit, context=f"with {short}", tags=frozenset({"own"})))
     asked: tuple[Form, ...] = (
         ("what_is", f"What does the {method} method of {short} do?", 8),
-        ("how_to", f"How do I use {method} of {short}?", 4),
+        ("how_to", f"How do I use the {method} method of {short}?", 4),
     )
     found.append(Candidate("ready", f"{method} {short}", 0.6, context.unit, asked))
     return found

@@ -69,7 +69,7 @@ _NO_SUBJECT = (
     | word_set(
         "both all two three four five half part other various each no any every certain there this these those that such some "
         "many most one others "
-        "several another i'll we'll you'll we've you've i'd we're you're it's that's there's"
+        "several another our how what why i'll we'll you'll we've you've i'd we're you're it's that's there's"
     )
 )
 _OPEN_ENDED = word_set("equal due subject similar related prior such likely able available many much few own main other")

@@ -9,6 +9,7 @@ from steps.generation.rules.grammar import (
     gerund_starts_action,
     is_adverb,
     is_code,
+    is_only_adjective,
     is_plural_noun,
     is_word,
     starts_imperative,
@@ -23,6 +24,9 @@ _NUMBERING = re.compile(
     r"^(?:(?:step|part|chapter|section|appendix|item|note)\s+[\dA-Z]{1,3}\s*[:.–-]\s*|\d+(?:\.\d+)*\.?\)?\s+|[A-Za-z]\)\s+|"
     r"[-–•>]\s+)",
     re.I,
+)
+_EMPTY = re.compile(
+    r"^(?:conclusion|next steps|summary|wrap(?:ping)? up|(?:scenario|step|option|case|phase|example|pattern|method) ?\d)", re.I
 )
 _QUESTION = re.compile(r"^(?:" + "|".join(sorted(QUESTION_WORDS)) + r")\b.*\?$", re.I)
 _PREFERENCES = re.compile(r"^(.*\S)?\s*\b(settings|preferences|options)$", re.I)
@@ -77,7 +81,7 @@ def heading_candidates(heading: str, title: str, unit: int, text: str, instructi
             if subject
             else []
         )
-    if not heading or low in EMPTY_HEADINGS or len(heading) > 110 or heading[0] in "@$%{<":
+    if not heading or low in EMPTY_HEADINGS or _EMPTY.match(heading) or len(heading) > 110 or heading[0] in "@$%{<":
         return []
     if _QUESTION.match(heading):
         return _question(heading, title, unit)
@@ -113,7 +117,7 @@ def _by_shape(
     if starts_imperative(words, heading=True):
         return _action(heading, subject, unit, 0.94, ui)
     last = words[-1].lower() if words else ""
-    if last in NOMINALIZATIONS and 2 <= len(words) <= 5:
+    if last in NOMINALIZATIONS and 2 <= len(words) <= 5 and not is_only_adjective(words[-2]):
         return _action(
             f"{NOMINALIZATIONS[last]} {lower_first(' '.join(heading.split()[:-1]))}", subject, unit, score, ui
         ) + _thing(heading, "", unit, text, instructional, score - 0.2)

@@ -30,6 +30,7 @@ _QUANTITY = re.compile(
     r"percentage|list|type|strength|tolerance|seed|width|height|order)\b",
     re.I,
 )
+_NUMBERED = re.compile(r"^(?:scenario|step|option|case|phase|example|pattern|method|part|figure|table|note) ?[\dA-C]\b", re.I)
 _WHETHER = re.compile(
     r"^(?:whether(?: or not)? to|if true,?|if set,?|set to true to|flag to|used to|controls whether to|determines whether to|"
     r"specifies whether to)\s+(.+)$",
@@ -43,7 +44,7 @@ def label_candidates(unit: Unit, context: Context, api: str, short: str, returne
     `returned`: what is listed comes out of the object (attributes, returned values) and is not set by people.
     """
     name = without_asides(unit.name).strip("`* ")
-    if not name or name.lower() in EMPTY_HEADINGS or len(name.split()) > 6:
+    if not name or name.lower() in EMPTY_HEADINGS or _NUMBERED.match(name) or len(name.split()) > 6:
         return sentence_candidates(unit.text, context)
     if unit.kind == "parameter" or (api and is_code(name)):
         return list(_result(name, unit, context, short) if returned else _parameter(name, unit, context, short))

@@ -148,7 +148,7 @@ GENERIC_NOUNS = word_set(
     "parameters one ones "
     "problem problems issue issues input output use field fields window bar tab box line lines row rows level group groups "
     "state note notes "
-    "form image device work command commands guide repository documentation docs look"
+    "form image device work command commands implementation process approach guide repository documentation docs look"
 )
 """Nouns that need company to say what a query is about."""
 

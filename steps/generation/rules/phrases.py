@@ -38,6 +38,10 @@ _SUBORDINATE = re.compile(
     r"else|once|since|than)\b.*$",
     re.I,
 )
+_LISTED = re.compile(
+    r"^([^,]{4,45}), (?:[\w'-]+(?: [\w'-]+){0,2}, )*(?:and|or) [\w'-]+(?: [\w'-]+){0,2}? ((?:from|to|on|in|with|for|into) .+)$"
+)
+"""`transfer contacts, photos, and other content from my phone`: the first of the list with what the list shares."""
 _THIS = re.compile(
     r"\b(?:this|these|the following|the above|said|such an?|the(?=\s+(?:feature|option|setting|function)(?:$|\s(?:on|"
     r"off)$)))\s+(?:new |same |particular )?"
@@ -190,7 +194,7 @@ def cut(text: str, longest: int = LONGEST) -> str:
     boundary = _BOUNDARY.search(text)
     if boundary and boundary.start() > 3:
         text = text[: boundary.start()]
-    text = _at_comma(text)
+    text = _at_comma(_LISTED.sub(r"\1 \2", text))
     shorter = _SUBORDINATE.sub("", text)
     if (len(shorter.split()) >= 2 and (len(text.split()) > 8 or shorter == text)) or len(text.split()) > longest:
         text = shorter
@@ -262,6 +266,7 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
 
     `Quickly optimize your device's storage, increasing memory.` -> `optimize my device's storage`
     """
+    text = re.sub(r"^(?:learn|know|understand|see|explain|show|explore|discover) (?:more about )?how to ", "", text, flags=re.I)
     words = without_asides(text).split()
     while words and is_adverb(words[0].strip(",")) and words[0].lower() != "automatically":
         words = words[1:]
@@ -302,6 +307,10 @@ def _one_verb(text: str) -> str:
 def _has_object(phrase: str) -> bool:
     """`enable even when the screen is locked` lost what is enabled."""
     second = phrase.split()[1].lower()
+    if re.match(r"(?:set|change|turn|use) (?:to|for)\b", phrase) or re.match(
+        r"\w+ (?:on|off) (?:for|to|at|when|if|by|in order)\b", phrase
+    ):
+        return False
     return second not in (CONJUNCTIONS - {"and", "or"}) | {"even", "only", "either", "any", "not", "=", ":="} and not re.search(
         r"\b(?:we|let's)\b|=", phrase, re.I
     )

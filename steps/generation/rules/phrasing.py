@@ -76,6 +76,7 @@ OPTION_FORMS: tuple[Form, ...] = (
     ("what_is", "What {do} {p} do?", 10),
     ("what_is", "What {be} {p} for?", 5),
     ("what_is", "What {be} {p}?", 8),
+    ("what_is", "What is the {p} feature?", 4),
     ("what_is", "What is the {p} option for?", 6),
     ("what_is", "What does the {p} setting do?", 6),
     ("how_to", "How do I use {p}?", 6),
@@ -114,8 +115,12 @@ def weighted_order(forms: Sequence[Form], *key: object) -> list[Form]:
 
 def renderings(candidate: Candidate, *key: object) -> list[tuple[str, str]]:
     """Returns (query, style) for every form of a candidate, in the order drawn for the key."""
-    forms = weighted_order(candidate.forms or _forms(candidate), *key, candidate.phrase)
-    return [(_render(candidate, form, *key), form[0]) for form in forms]
+    forms = candidate.forms or _forms(candidate)
+    if candidate.context and candidate.kind == "thing":
+        # `the Print in Gallery option` is no English: what belongs somewhere takes templates that end on its name.
+        forms = tuple(form for form in forms if not re.search(r"\{p\} (?:option|setting|feature|on)", form[1]))
+    drawn = weighted_order(forms, *key, candidate.phrase)
+    return [(_render(candidate, form, *key), form[0]) for form in drawn]
 
 
 def _forms(candidate: Candidate) -> tuple[Form, ...]:

@@ -23,6 +23,7 @@ _CODE_LINE = re.compile(
 )
 _COMMENT = re.compile(r"^\s*(?:#|//)\s+([A-Z][^=(){}\[\]<>$]{12,90})$")
 _RUN_TOGETHER = re.compile(r"\b([a-z]{2,})([.!?])([A-Z][a-z]+)\b")
+_UNSTOPPED = re.compile(r"(?<=[a-z]) (?=From [A-Z][\w ]{2,30}, (?:tap|click|select|press|choose|swipe|open|touch)\b)")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\ufe0f\u200d\u200b]")
 _BOLD_LABEL = re.compile(r"^(?:\*\*|__)(.{1,80}?)(?:\*\*|__)\s*(?:\(([^)]*)\))?\s*(?:[:–—-]|(?<=:\*\*))\s*(.+)$", re.S)
 _BOLD_LABEL_INSIDE = re.compile(r"^(?:\*\*|__)([^*]{1,80}?):\s*(?:\*\*|__)\s*(.+)$", re.S)
@@ -224,7 +225,7 @@ def _table_units(rows: tuple[tuple[str, ...], ...]) -> list[Unit]:
 def sentences(text: str) -> list[str]:
     """Returns the sentences of plain text; abbreviations do not end one."""
     found: list[str] = []
-    for piece in _SENTENCE_END.split(text):
+    for piece in _SENTENCE_END.split(_UNSTOPPED.sub(". ", text)):
         if found and _ABBREVIATION.search(found[-1]):
             found[-1] = f"{found[-1]} {piece}"
         else:

@@ -80,7 +80,7 @@ _FAILS = re.compile(
     r"work|crash(?:es)?|hangs?)\s+(?:if|when|because)\s+(.+)$",
     re.I,
 )
-_DEFAULT_IS = re.compile(r"\b(?:the )?default ((?:[\w-]+ ){0,2}[\w-]+) (?:is|are)\s+\S+", re.I)
+_DEFAULT_IS = re.compile(r"\b(?:the|its) default ((?:[\w-]+ ){0,2}[\w-]+) (?:is|are)\s+\S+", re.I)
 _DIFFERENCE = re.compile(r"\bdifferences? between (.{2,60}?) and (.{2,60}?)(?: is\b| are\b|[,.:;]|$)", re.I)
 _PREVENT = re.compile(r"\b(?:to|and) ((?:prevent|avoid|reduce|minimize|protect|fix|resolve|troubleshoot)\s.+)$", re.I)
 _BECAUSE = re.compile(r"^(.+?),? (?:because|since|so that|due to the fact that)\s+(.+)$", re.I)
@@ -106,7 +106,9 @@ _THE_TOPIC = frozenset(
 _NO_SUBJECT = (
     PRONOUNS
     | PREPOSITIONS
-    | word_set("there this these that those which what each some such another both following whilst whereas")
+    | word_set(
+        "our how none true false null there this these that those which what each some such another both following whilst whereas"
+    )
 )
 
 Rule = Callable[[str, "Context"], Iterator[Candidate]]
@@ -241,6 +243,8 @@ def _imperative(sentence: str, context: Context) -> Iterator[Candidate]:
     if not words:
         return
     body = body[:1].lower() + body[1:] if body is not sentence else body
+    body = re.sub(r"^(?:see|get|read|check|look) and (?=[a-z]+ )", "", body, flags=re.I)
+    words = words_of(body)
     if not starts_imperative(words):
         return
     first = words[0].lower()
@@ -280,7 +284,11 @@ def _condition(sentence: str, context: Context) -> Iterator[Candidate]:
     if not match or _IF_YOU_WANT.match(sentence):
         return
     word, clause, rest = match[1].lower(), match[2], match[3]
-    if not _finite(clause) or len(clause.split()) < 3 or re.search(r"\b(?:want|wish|would like|prefer|need) to\b", clause):
+    if (
+        not _finite(clause)
+        or len(clause.split()) < 3
+        or re.search(r"\b(?:want|wish|would like|prefer|need) to\b|\b(?:done|finished|ready)\b", clause)
+    ):
         return
     condition = resolve(first_person(without_asides(clause)), context.topic)
     if not condition or len(condition.split()) > 11 or (" not " in condition and word == "once"):
