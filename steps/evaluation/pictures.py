@@ -79,7 +79,7 @@ class Axis:
 
 
 def axis_of(values: Iterable[float], low: float | None = None, high: float | None = None, ticks: int = 5) -> Axis:
-    """Returns an axis around values with round ticks, at most `ticks` + 1 of them.
+    """Returns an axis around values with round ticks.
 
     Args:
         values: All that must fit.
@@ -100,7 +100,7 @@ def axis_of(values: Iterable[float], low: float | None = None, high: float | Non
 
 def _round_step(rough: float) -> float:
     size: float = 10.0 ** math.floor(math.log10(rough))
-    return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
+    return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.75)
 
 
 # 1. Pictures with rows: labels at the left, values at the right.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from steps.evaluation.figures import ordered_sets
 from steps.evaluation.markup import clean, one_line
@@ -61,7 +61,7 @@ def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str
         training=training_view(metrics.get("training") or {}),
         changes=changes_view(details.get("examples") or {}, names),
         provenance=_provenance(details.get("provenance") or {}),
-        config=clean(details.get("config_yaml") or "", CONFIG_LIMIT),
+        config=escape(clean(details.get("config_yaml") or "", CONFIG_LIMIT)),
     )
 
 
@@ -75,7 +75,7 @@ def _template() -> Template:
 
 
 def _cleaned(value: object) -> object:
-    return value if isinstance(value, Markup) else clean(value, max(WORDS_LIMIT, CONFIG_LIMIT))
+    return value if isinstance(value, Markup) else clean(value, WORDS_LIMIT)
 
 
 def _provenance(provenance: Mapping[str, Any]) -> list[dict[str, str]]:

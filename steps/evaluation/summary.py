@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from steps.evaluation.figures import arm_name, counted, headline_of, ordered_sets, score
+from steps.evaluation.figures import arm_name, count, headline_of, ordered_sets, score
 from steps.evaluation.markup import one_line
 
 WIDTH = 100
@@ -16,7 +16,7 @@ SETS_ABREAST = 3
 
 
 def summary_table(metrics: Mapping[str, Any]) -> str:
-    """Returns nDCG@10 of every arm on every evaluation set, with 95% intervals, and the verdict: plain text, 100 columns at most."""
+    """Returns nDCG@10 of every arm on every evaluation set, with 95% intervals, and the verdict, in at most 100 columns."""
     verdict = metrics.get("verdict") or {}
     sets = ordered_sets(metrics.get("eval_sets") or {}, verdict.get("eval_set"))
     tables = [_table(sets[start : start + SETS_ABREAST]) for start in range(0, len(sets), SETS_ABREAST)]
@@ -37,7 +37,7 @@ def _table(sets: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def _kind(found: Mapping[str, Any]) -> str:
-    return one_line(f"{found.get('kind', '')}, {counted(found.get('n_queries'), 'question')}", NAME_WIDTH + 4)
+    return one_line(f"{found.get('kind', '')}, n = {count(found.get('n_queries'))}", NAME_WIDTH)
 
 
 def _cell(table: Mapping[str, Any]) -> str:
