@@ -35,9 +35,9 @@ def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str
         metrics: The content of `metrics.json`: `eval_sets`, `verdict`, `training`, `generation` (with `filters` and `split`) and
             `corpus`.
         details: What stands behind the numbers, each part optional:
-            `examples`: set -> `better` and `worse`, each a list of `query`, `delta`, `relevant` (unit ids), optionally `expected`
-            (chunks as `title`, `section`, `text`), and per model (`base`, `finetuned`) `ndcg@10` and `found`: chunks as `title`,
-            `section`, `text`, `score` (cosine) and `relevant` (bool), best first;
+            `changes`: queries as `eval_set`, `query`, `before` and `after` (nDCG@10 of the base and of the fine-tuned model),
+            `expected` (the chunks that answer, as `title`, `section`, `text`), and what the models found, `base` and `finetuned`:
+            chunks as `title`, `section`, `text`, `score` (cosine), `relevant` (bool), best first;
             `similarities`: set -> model -> `relevant` and `hardest`: cosines of queries with their right and the nearest wrong
             chunk;
             `samples`: generated queries as `query`, `style`, `title`, `section`, `text`;
@@ -59,7 +59,7 @@ def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str
         split=split_view(generation.get("split") or {}),
         similarities=similarities_view(details.get("similarities") or {}, names),
         training=training_view(metrics.get("training") or {}),
-        changes=changes_view(details.get("examples") or {}, names),
+        changes=changes_view(details.get("changes") or [], names),
         provenance=_provenance(details.get("provenance") or {}),
         config=escape(clean(details.get("config_yaml") or "", CONFIG_LIMIT)),
     )

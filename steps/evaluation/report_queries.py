@@ -7,7 +7,6 @@ from typing import Any
 
 from steps.evaluation.figures import arm_name, known, percent, points, score
 from steps.evaluation.markup import one_line
-from steps.evaluation.metrics import HEADLINE
 from steps.evaluation.pictures import axis_of, histograms
 
 CHANGED = 6
@@ -63,50 +62,41 @@ def _means(model: str, found: Mapping[str, Any]) -> dict[str, Any]:
     return {"label": arm_name(model), "mark": model, "cells": [*means, won]}
 
 
-def changes_view(examples: Mapping[str, Any], order: Sequence[str]) -> list[dict[str, Any]]:
+def changes_view(changes: Sequence[Mapping[str, Any]], order: Sequence[str]) -> list[dict[str, Any]]:
     """Returns per set the queries that got better and worse most, with what both models found."""
     views = []
-    for name in [name for name in order if name in examples][:SETS]:
-        found = examples[name]
+    for name in order[:SETS]:
+        rows = [row for row in changes if row.get("eval_set") == name and known(row.get("before")) and known(row.get("after"))]
+        rows.sort(key=_delta)
+        better, worse = [row for row in rows if _delta(row) > 0][::-1], [row for row in rows if _delta(row) < 0]
         groups = [
-            {"title": title, "queries": [_change(entry) for entry in (found.get(key) or [])[:CHANGED]]}
-            for key, title in (("better", "Got better"), ("worse", "Got worse"))
+            {"title": title, "queries": [_change(row) for row in group[:CHANGED]]}
+            for title, group in (("Got better", better), ("Got worse", worse))
+            if group
         ]
-        groups = [group for group in groups if group["queries"]]
         if groups:
             views.append({"name": one_line(name, 120), "groups": groups})
     return views
 
 
-def _change(entry: Mapping[str, Any]) -> dict[str, Any]:
-    delta = entry.get("delta")
+def _delta(row: Mapping[str, Any]) -> float:
+    return float(row["after"]) - float(row["before"])
+
+
+def _change(row: Mapping[str, Any]) -> dict[str, Any]:
+    delta = _delta(row)
     return {
-        "query": one_line(entry.get("query", ""), 300),
+        "query": one_line(row.get("query", ""), 300),
         "delta": points(delta),
-        "class": "up" if known(delta) and delta > 0 else "down",
-        "before": score(entry.get("base", {}).get(HEADLINE)),
-        "after": score(entry.get("finetuned", {}).get(HEADLINE)),
-        "expected": _expected(entry),
+        "class": "up" if delta > 0 else "down",
+        "before": score(row["before"]),
+        "after": score(row["after"]),
+        "expected": [_chunk(chunk) for chunk in (row.get("expected") or [])[:EXPECTED]],
         "models": [
-            {
-                "label": arm_name(model),
-                "mark": model,
-                "found": [_chunk(chunk) for chunk in (entry.get(model, {}).get("found") or [])[:FOUND]],
-            }
+            {"label": arm_name(model), "mark": model, "found": [_chunk(chunk) for chunk in (row.get(model) or [])[:FOUND]]}
             for model in MODELS
         ],
     }
-
-
-def _expected(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns the chunks that answer the query; else those that a model found, else the names of the units."""
-    given = entry.get("expected") or [
-        chunk for model in MODELS for chunk in entry.get(model, {}).get("found") or [] if chunk.get("relevant")
-    ]
-    if given:
-        chunks = [_chunk(chunk) for chunk in given]
-        return [chunk for index, chunk in enumerate(chunks) if chunk not in chunks[:index]][:EXPECTED]
-    return [{"place": one_line(unit, 160), "text": ""} for unit in (entry.get("relevant") or [])[:EXPECTED]]
 
 
 def _chunk(chunk: Mapping[str, Any]) -> dict[str, Any]:
