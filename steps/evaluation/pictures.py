@@ -110,7 +110,7 @@ def intervals(title: str, rows: Sequence[IntervalRow], axis: Axis) -> Markup:
     """Returns a dot with whiskers per row."""
     height = ROW * len(rows)
     grid = [_vertical(axis.share(tick), height) for tick in axis.ticks]
-    ticks = [_tick(axis.label(tick), axis.share(tick), height + 16) for tick in axis.ticks]
+    ticks = [_tick(axis.label(tick), axis.share(tick), height + 16, odd=index % 2 == 1) for index, tick in enumerate(axis.ticks)]
     marks = [_whisker(row, axis, ROW * index + ROW // 2) for index, row in enumerate(rows)]
     told = "; ".join(f"{row.label} {row.shown}, {row.low:.{_DIGITS}f} to {row.high:.{_DIGITS}f}" for row in rows)
     words = _row_words((row.label, row.shown) for row in rows)
@@ -250,8 +250,9 @@ def _vertical(share: float, height: int) -> Markup:
     return element("line", x1=_per_cent(share), x2=_per_cent(share), y1=0, y2=height, class_="grid")
 
 
-def _tick(word: str, share: float, y: int) -> Markup:
-    return element("text", word, x=_per_cent(share), y=y, class_="tick middle")
+def _tick(word: str, share: float, y: int, odd: bool = False) -> Markup:
+    """Returns a label below the plot; the style sheet hides odd ones where there is little room."""
+    return element("text", word, x=_per_cent(share), y=y, class_="tick middle odd" if odd else "tick middle")
 
 
 def _per_cent(share: float) -> str:
