@@ -41,14 +41,10 @@ def test_queries_are_the_same_for_a_seed_whatever_the_order_of_the_chunks(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_at_most_so_many_queries_are_kept_per_chunk(tmp_path: Path) -> None:
-    settings = GenerationSettings(recipes=[RulesRecipe(queries_per_chunk=2)])
-    assert len(generate([chunk(1)], settings, 13, tmp_path).triplets) == 2
-
-
-def test_a_question_that_many_chunks_ask_is_dropped_as_boilerplate(tmp_path: Path) -> None:
-    chunks = [replace(chunk(number), title="Alarm", text="Read on.") for number in range(6)]
-    result = generate(chunks, GenerationSettings(), 13, tmp_path)
+def test_a_chunk_keeps_its_share_and_nothing_that_many_chunks_ask(tmp_path: Path) -> None:
+    chunks = [chunk(9), *(replace(chunk(number), title="Alarm", text="Read on.") for number in range(6))]
+    result = generate(chunks, GenerationSettings(recipes=[RulesRecipe(queries_per_chunk=2)]), 13, tmp_path)
+    assert sum(triplet.chunk_id == "c9" for triplet in result.triplets) == 2
     shared = {reject.query for reject in result.rejects if reject.filter == "boilerplate"}
     assert shared
     assert not shared & {triplet.query for triplet in result.triplets}

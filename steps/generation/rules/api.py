@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from steps.generation.rules.grammar import (
+    be_for,
     gerund_base,
     is_base_verb,
     is_code,
@@ -95,7 +96,7 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
         re.I,
     ):
         yield from _purpose(match[1] or match[2], kind, within, context)
-    thing = noun_phrase(sentence, "", 9)
+    thing = noun_phrase(re.sub(r"^(?:various|several|some)\s+", "", sentence, flags=re.I), "", 9)
     if not thing or any(is_code(word) for word in thing.split()):
         return
     bare = re.sub(r"^(?:the|an?)\s+", "", lower_first(thing), flags=re.I)
@@ -106,7 +107,7 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
         ("how_to", f"How do I use {bare}{within}?", 6),
         ("yes_no", f"Is there {article} {bare}{within}?", 5 if single else 0),
         ("which", f"What do I use for {bare}{within}?", 5),
-        ("what_is", f"What is {bare}?", 4),
+        ("what_is", f"What {be_for(bare)} {bare}?", 4),
         ("how_to", f"How can I do {bare}?", 2 if not function else 0),
     ]
     yield context.ready(forms, bare, 0.95)

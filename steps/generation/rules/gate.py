@@ -18,6 +18,10 @@ _POINTS_OUT = re.compile(
     re.I,
 )
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
+_CUT_SHORT = re.compile(
+    r"\b(?:to|and) (?:find out|ensure|make sure|see|allow|show|add|include|specify|determine|know)\?$|\b(?:and|or) \w{3,}ed\?$",
+    re.I,
+)
 _REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
 _STARTS = re.compile(
     r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|"
@@ -47,6 +51,8 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         return f"starts with {words[0]!r}"
     if _ENDS.search(query) and not query.endswith("do that?") and not _is_stranded_on_purpose(query):
         return f"ends on {words[-1]!r}"
+    if match := _CUT_SHORT.search(query):
+        return f"is cut short after {match[0].strip('?')!r}"
     if match := _REPEATED.search(query):
         return f"repeats {match[1]!r}"
     if verb := _STARTS.match(query):

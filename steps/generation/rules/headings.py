@@ -161,7 +161,8 @@ def _question(heading: str, title: str, unit: int) -> list[Candidate]:
     """A question in the heading is kept as it is, once in the reader's own person."""
     subject = topic_of(title)
     named = re.sub(r"\bit\b", subject, heading, count=1) if subject else heading
-    asked = resolve(first_person(named), subject)
+    to_the_authors = re.search(r"\b(?:did|do|are|have|will|were) you (?!need|want|get|use|have)", named)
+    asked = resolve(named if to_the_authors else first_person(named), subject)
     asked = re.sub(r"\b(do|can|should|would|could|did|will) me\b", r"\1 I", asked or "", flags=re.I)
     if not asked or len(asked.split()) < 3:
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from steps.generation.rules.grammar import (
     is_adverb,
@@ -123,7 +124,7 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
                 ("parameter", f"How do I {phrase}{of}?", 8),
             ]
             yield context.ready(forms, phrase, 0.84)
-    elif _QUANTITY.match(text) and (thing := noun_phrase(text, context.topic, 8)):
+    elif _QUANTITY.match(text) and not _starts_with_verb(text) and (thing := noun_phrase(text, context.topic, 8)):
         thing = lower_first(thing)
         thing = thing if thing.split()[0] in {"the", "a", "an"} else f"the {thing}"
         forms = [
@@ -162,7 +163,12 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
         ]
         if re.search(r"\bdefaults?\b", f"{unit.note} {unit.text}", re.I):
             named.append(("default", f"What is the default value of {name}{of}?", 3))
-        yield context.ready(named, f"{name} {short}", 0.62)
+        yield replace(context.ready(named, f"{name} {short}", 0.62), tags=frozenset({"named"}))
+
+
+def _starts_with_verb(text: str) -> bool:
+    """`Determines random number generation` says what a parameter does, not what it is."""
+    return third_person_base(text.split()[0]) in VERBS
 
 
 def _specific(text: str, context: Context) -> str | None:
@@ -170,6 +176,7 @@ def _specific(text: str, context: Context) -> str | None:
     thing = noun_phrase(text, context.topic, 8)
     if (
         not thing
+        or _starts_with_verb(text)
         or len(thing.split()) < 3
         or not is_noun(thing.split()[-1])
         or verb_base(thing.split()[0].lower()) == thing.split()[0].lower()

@@ -267,6 +267,7 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     `Quickly optimize your device's storage, increasing memory.` -> `optimize my device's storage`
     """
     text = re.sub(r"^(?:learn|know|understand|see|explain|show|explore|discover) (?:more about )?how to ", "", text, flags=re.I)
+    text = re.sub(r"^help (?:to |you |me )?(?=(?!to\b)[a-z]+ )", "", text)
     words = without_asides(text).split()
     while words and is_adverb(words[0].strip(",")) and words[0].lower() != "automatically":
         words = words[1:]

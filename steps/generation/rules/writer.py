@@ -138,6 +138,7 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
     styles: dict[str, int] = {}
     used: dict[int, int] = {}
     asked: set[str] = set()
+    named = 0  # Questions by a parameter's bare name: one is enough.
     forms_left = [list(good) for _, good in pool]
     units_used: dict[int, int] = {}
     while len(written.queries) < wanted:
@@ -148,6 +149,7 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
             words = content_words(candidate.phrase)
             overlap = max((len(words & other) / max(len(words | other), 1) for other in taken), default=0.0)
             worth = candidate.score - 0.42 * overlap - 0.1 * units_used.get(candidate.unit, 0) - 0.25 * used.get(place, 0)
+            worth -= 0.3 * named if "named" in candidate.tags else 0.0
             worth += stable("tie", seed, key, candidate.phrase) % 100 / 2500
             if best is None or worth > best[0]:
                 best = (worth, place)
@@ -158,6 +160,7 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
         form = min(range(len(forms_left[place])), key=lambda n: styles.get(forms_left[place][n][1], 0) * 1.0 + n * 0.7)
         query, style = forms_left[place].pop(form)
         used[place] = used.get(place, 0) + 1
+        named += "named" in candidate.tags
         if query.casefold() in asked:
             continue
         asked.add(query.casefold())
