@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from steps.evaluation.metrics import HEADLINE, METRICS
 from steps.evaluation.scoring import ScoredSet
+from steps.rows import Chunk
 
 SHOWN = 10
 """Queries that got better, and as many that got worse."""
+EXPECTED = 2
+"""Relevant units whose first chunk is quoted."""
 DRAWN = 2_000
 """Cosines per histogram, spread over the queries."""
 
@@ -20,8 +24,9 @@ _MODELS = ("base", "finetuned")
 def examples_of(scored: ScoredSet) -> dict[str, list[dict[str, Any]]]:
     """Returns `better` and `worse`: the queries whose nDCG@10 changed most, each with what both models found.
 
-    An entry has `query_id`, `query`, `relevant` (unit ids), `delta`, and per model `ndcg@10` and `found`: the best chunks as
-    `chunk_id`, `doc_id`, `title`, `section`, `text`, `score` (cosine) and `relevant`. Empty without both models.
+    An entry has `query_id`, `query`, `relevant` (unit ids), `expected` (their first chunks), `delta`, and per model `ndcg@10` and
+    `found`: the best chunks, as `chunk_id`, `doc_id`, `title`, `section`, `text`, `score` (cosine) and `relevant`. Empty without
+    both models.
     """
     if not all(model in scored.arms and model in scored.retrieved for model in _MODELS):
         return {"better": [], "worse": []}
@@ -40,10 +45,12 @@ def _example(scored: ScoredSet, row: int) -> dict[str, Any]:
     eval_set = scored.eval_set
     query_id = list(eval_set.queries)[row]
     scores = {model: float(scored.arms[model][row, column]) for model in _MODELS}
+    relevant = [unit for unit, score in eval_set.qrels[query_id].items() if score > 0]
     return {
         "query_id": query_id,
         "query": eval_set.queries[query_id],
-        "relevant": [unit for unit, score in eval_set.qrels[query_id].items() if score > 0],
+        "relevant": relevant,
+        "expected": [_place(chunk) for chunk in _first_chunks(scored, relevant[:EXPECTED])],
         "delta": scores["finetuned"] - scores["base"],
         **{model: {HEADLINE: scores[model], "found": _found(scored, model, row)} for model in _MODELS},
     }
@@ -55,18 +62,23 @@ def _found(scored: ScoredSet, model: str, row: int) -> list[dict[str, Any]]:
     found = []
     for chunk_row, score in zip(retrieved.rows[row], retrieved.scores[row], strict=True):
         chunk = eval_set.chunks[chunk_row]
-        found.append(
-            {
-                "chunk_id": chunk.id,
-                "doc_id": chunk.doc_id,
-                "title": chunk.title,
-                "section": chunk.section,
-                "text": chunk.text,
-                "score": float(score),
-                "relevant": any(judged.get(unit, 0) > 0 for unit in eval_set.units_of(chunk)),
-            }
-        )
+        is_relevant = any(judged.get(unit, 0) > 0 for unit in eval_set.units_of(chunk))
+        found.append({**_place(chunk), "score": float(score), "relevant": is_relevant})
     return found
+
+
+def _first_chunks(scored: ScoredSet, units: Sequence[str]) -> list[Chunk]:
+    """Returns the first chunk of each unit that has one."""
+    first: dict[str, Chunk] = {}
+    for chunk in scored.eval_set.chunks:
+        for unit in scored.eval_set.units_of(chunk):
+            if unit in units:
+                first.setdefault(unit, chunk)
+    return [first[unit] for unit in units if unit in first]
+
+
+def _place(chunk: Chunk) -> dict[str, Any]:
+    return {"chunk_id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title, "section": chunk.section, "text": chunk.text}
 
 
 def similarities_of(scored: ScoredSet) -> dict[str, dict[str, list[float]]]:

@@ -21,7 +21,7 @@ Integers = npt.NDArray[np.int64]
 
 TOP = 5
 """Chunks kept per query and model, for the report."""
-DEV_QUERIES = 1_000
+DEV_QUERIES = 500
 """At most so many dev queries choose the fusion."""
 _CELLS_AT_ONCE = 1 << 22
 
