@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,19 +89,21 @@ def plan_batches(rows: Sequence[Row], rules: BatchRules, n_batches: int, rng: ra
     answers = defaultdict[int, set[int]](set)
     for row in rows:
         answers[row.query].add(row.chunk)
-    portions = _shuffled(rows, rules, rng)
-    capacity = -(-len(portions) // n_batches)
+    waiting = deque(_shuffled(rows, rules, rng))
+    capacity = -(-len(waiting) // n_batches)
     batches = [_Batch() for _ in range(n_batches)]
     left_out = list[int]()
     turn = 0
-    for portion in portions:
+    while waiting:
+        portion = waiting.popleft()
         chunk = rows[portion[0]].chunk
         answering = set().union(*(answers[rows[index].query] for index in portion))
         order = [(turn + step) % n_batches for step in range(n_batches)]
         free = [number for number in order if _fits(batches[number], chunk, answering)]
         number = next((number for number in free if batches[number].n_chunks < capacity), free[0] if free else None)
         if number is None:
-            left_out.extend(portion)
+            # Its queries have other answers in every batch: perhaps each of them has a place by itself.
+            waiting.extend([index] for index in portion) if len(portion) > 1 else left_out.extend(portion)
             continue
         batch = batches[number]
         batch.rows.extend(portion)

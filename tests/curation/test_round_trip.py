@@ -1,0 +1,27 @@
+"""The hybrid ranker of the round trip, with the real embedded model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from steps.curation.round_trip import HybridRanker, z_scores
+from steps.rows import Chunk
+
+TEXTS = {
+    "keys": "Rotate the signing key in the admin console. The old key stays valid for one hour.",
+    "backup": "Backups run every night and are kept for thirty days in a second region.",
+    "users": "Invite people by e-mail. An invitation expires after a week.",
+}
+
+
+def test_z_scores_have_mean_zero_and_deviation_one_and_a_flat_row_is_zero() -> None:
+    scores = z_scores(np.array([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]], dtype=np.float32))
+    assert np.allclose(scores, [[-1.2247449, 0, 1.2247449], [0, 0, 0]], rtol=1e-5)
+
+
+def test_the_hybrid_finds_a_chunk_by_its_words_and_by_its_meaning() -> None:
+    chunks = [Chunk(name, name, "", "", "", text, 20, 0) for name, text in TEXTS.items()]
+    ranker = HybridRanker(chunks, "embedded")
+    queries = ["signing key", "how long is my data saved after a crash", "signing key"]
+    assert ranker.ranks(queries, ["keys", "backup", "users"])[:2] == [1, 1]
+    assert ranker.ranks(queries, ["keys", "backup", "users"])[2] > 1

@@ -1,0 +1,95 @@
+"""The split: by document, for good, and with no question of a person's in training."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from steps.rows import Chunk, Triplet
+from steps.training.settings import SplitSettings
+from steps.training.split import side_of, split_pairs
+
+
+def corpus(n_documents: int, per_document: int = 2) -> tuple[list[Triplet], list[Chunk]]:
+    chunks = [
+        Chunk(f"c{d}.{i}", f"doc{d}", "", "", "", f"text {d} {i}", 5, i) for d in range(n_documents) for i in range(per_document)
+    ]
+    triplets = [Triplet(f"t{chunk.id}", chunk.id, f"query of {chunk.id}", None, "how_to", "rules", "test") for chunk in chunks]
+    return triplets, chunks
+
+
+def test_shares_come_out_as_asked() -> None:
+    counts = Counter(side_of(f"document {i}", SplitSettings(dev=0.1, test=0.2)) for i in range(10_000))
+    assert counts["dev"] / 10_000 == pytest.approx(0.1, abs=0.01)
+    assert counts["test"] / 10_000 == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_document_keeps_its_side_when_the_corpus_grows() -> None:
+    few, many = corpus(60), corpus(600)
+    side = [{p.chunk_id: p.split for p in split_pairs(*rows, SplitSettings(), groups={}).pairs} for rows in (few, many)]
+    assert side[0].items() <= side[1].items()
+
+
+def test_near_duplicate_documents_stay_on_one_side() -> None:
+    triplets, chunks = corpus(100)
+    groups = {f"doc{d}": f"group{d // 4}" for d in range(100)}
+    document_of = {chunk.id: chunk.doc_id for chunk in chunks}
+    pairs = split_pairs(triplets, chunks, SplitSettings(), groups=groups).pairs
+    sides = {(groups[document_of[pair.chunk_id]], pair.split) for pair in pairs}
+    assert len(sides) == 25
+
+
+def test_with_a_human_evaluation_set_only_dev_stays_out_of_training() -> None:
+    triplets, chunks = corpus(100)
+    without = {p.chunk_id: p.split for p in split_pairs(triplets, chunks, SplitSettings(), groups={}).pairs}
+    having = {p.chunk_id: p.split for p in split_pairs(triplets, chunks, SplitSettings(), groups={}, human_eval=True).pairs}
+    assert set(without.values()) == {"train", "dev", "test"}
+    assert having == {chunk_id: "train" if side == "test" else side for chunk_id, side in without.items()}
+
+
+@pytest.mark.parametrize("asked", ["query of c3.0", "Query of C3.0?", "  query   of c3.0 "])
+def test_a_persons_question_is_never_trained_on_however_it_is_written(asked: str) -> None:
+    triplets, chunks = corpus(30)
+    result = split_pairs(triplets, chunks, SplitSettings(), groups={}, human_eval=True, held_out_queries=[asked])
+    assert "query of c3.0" not in {pair.query for pair in result.pairs}
+    assert result.report["left_out_as_human_questions"] == 1
+
+
+def test_a_query_on_two_sides_goes_to_the_held_out_one_with_all_its_answers() -> None:
+    _, chunks = corpus(100, 1)
+    by_side = {side_of(chunk.doc_id, SplitSettings()): chunk.id for chunk in chunks}
+    shared = [
+        Triplet(f"t{side}", by_side[side], query, None, "", "rules", "")
+        for side, query in (("train", "What is a stack?"), ("dev", "what is a stack"))
+    ]
+    others, _ = corpus(100, 1)
+    result = split_pairs([*others, *shared], chunks, SplitSettings(), groups={})
+    assert {pair.split for pair in result.pairs if "stack" in pair.query} == {"dev"}
+    assert result.report["moved_because_shared"] == 1
+
+
+@pytest.mark.parametrize(
+    ("n_documents", "per_document", "unit", "sides"),
+    [
+        (200, 1, "document", {"train", "dev", "test"}),
+        (1, 200, "chunk", {"train", "dev", "test"}),
+        (1, 4, "chunk, by rank", {"train", "dev", "test"}),
+        (1, 2, "chunk", {"train"}),
+    ],
+)
+def test_too_few_documents_fall_back_to_chunks_and_the_report_says_so(
+    n_documents: int, per_document: int, unit: str, sides: set[str]
+) -> None:
+    result = split_pairs(*corpus(n_documents, per_document), SplitSettings(), groups={})
+    assert (result.report["unit"], {pair.split for pair in result.pairs}) == (unit, sides)
+
+
+def test_a_share_of_nothing_is_left_empty() -> None:
+    result = split_pairs(*corpus(50), SplitSettings(dev=0, test=0), groups={})
+    assert result.report["pairs"] == {"train": 100, "dev": 0, "test": 0}
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
+    with pytest.raises(ValueError, match="leave nothing to train on"):
+        SplitSettings(dev=0.6, test=0.5)

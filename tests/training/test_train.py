@@ -1,0 +1,205 @@
+"""Training end to end with a tiny model: what comes out, and that it goes on after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from steps.errors import InputError
+from steps.rows import Chunk, Pair
+from steps.training.settings import TrainingSettings
+from steps.training.train import TrainingResult, train_model
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+THINGS = [
+    "key",
+    "backup",
+    "invoice",
+    "printer",
+    "camera",
+    "battery",
+    "router",
+    "sensor",
+    "ticket",
+    "badge",
+    "drone",
+    "filter",
+    "pump",
+]
+THINGS += ["pump", "valve", "mixer"]
+ACTIONS = ["rotate", "replace", "configure", "delete"]
+
+
+def corpus() -> tuple[list[Pair], list[Chunk]]:
+    """Returns 60 chunks of 15 documents, each with two queries; the last two documents are dev."""
+    chunks, pairs = list[Chunk](), list[Pair]()
+    for number, thing in enumerate(THINGS):
+        for position, action in enumerate(ACTIONS):
+            chunk = Chunk(f"{thing}-{action}", thing, "", thing, action, f"Open settings and {action} the {thing}.", 12, position)
+            chunks.append(chunk)
+            side = "dev" if number >= len(THINGS) - 2 else "train"
+            queries = (f"how do I {action} a {thing}", f"can I {action} the {thing}")
+            pairs.extend(Pair(query, chunk.id, side, "generated", "how_to") for query in queries)
+    return pairs, chunks
+
+
+def settings(**changed: Any) -> TrainingSettings:
+    small = {
+        "batch_size": 8,
+        "max_tokens": 32,
+        "matryoshka_dims": [16, 8],
+        "learning_rate": 1e-3,
+        "precision": "fp32",
+        "epochs": 2,
+    }
+    return TrainingSettings(**{**small, **changed})
+
+
+def train(tiny_model: Path, place: Path, **changed: Any) -> TrainingResult:
+    pairs, chunks = corpus()
+    return train_model(pairs, chunks, settings(**changed), str(tiny_model), place / "model", place / "checkpoints", seed=3)
+
+
+def weights(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = load_file(directory / "model.safetensors")
+    return found
+
+
+def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    steps_seen: list[tuple[int, int]] = []
+    pairs, chunks = corpus()
+    result = train_model(
+        pairs, chunks, settings(), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3, lambda *step: steps_seen.append(step)
+    )
+    record = result.record
+    model = SentenceTransformer(str(result.model_dir), device="cpu")
+    assert model.max_seq_length == 64
+    assert model.encode(["how do I rotate a key"]).shape == (1, 16)
+    assert (result.model_dir / "README.md").read_text().startswith("---\n")
+    assert json.loads((result.model_dir / "training_record.json").read_text())["chosen"] == record["chosen"]
+    assert steps_seen == [(step, record["steps"]) for step in range(1, record["steps"] + 1)]
+    assert [entry["step"] for entry in record["loss"]] == [step for step, _ in steps_seen]
+    assert [entry["step"] for entry in record["dev"]] == list(record["evaluate_at"])
+    assert [entry["base_share"] for entry in record["averaging"]] == [0.0, 0.3, 0.5, 0.7]
+    assert (record["n_pairs"], record["n_chunks"], record["n_dev_queries"]) == (104, 52, 16)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ck", "model"]
+    assert not list((tmp_path / "ck").iterdir())
+
+
+def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
+    first = train(tiny_model, tmp_path / "first", epochs=6, average=[0.0])
+    again = train(tiny_model, tmp_path / "again", epochs=6, average=[0.0])
+    losses = [entry["loss"] for entry in first.record["loss"]]
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+    for name, weight in weights(first.model_dir).items():
+        np.testing.assert_array_equal(weight, weights(again.model_dir)[name])
+
+
+def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Path, tmp_path: Path) -> None:
+    tuned = weights(train(tiny_model, tmp_path / "tuned", average=[0.0]).model_dir)
+    half = weights(train(tiny_model, tmp_path / "half", average=[0.5]).model_dir)
+    base = weights(tiny_model)
+    for name, weight in half.items():
+        np.testing.assert_allclose(weight, (tuned[name] + base[name]) / 2, atol=1e-5)
+
+
+def test_without_dev_queries_the_last_step_is_taken_and_some_of_the_base_model_stays(tiny_model: Path, tmp_path: Path) -> None:
+    pairs, chunks = corpus()
+    training = [pair for pair in pairs if pair.split == "train"]
+    result = train_model(training, chunks, settings(), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
+    assert result.record["chosen"] == {"step": result.record["steps"], "base_share": 0.3}
+    assert result.record["dev"] == result.record["averaging"] == []
+
+
+def test_nothing_to_train_on_is_one_clear_line(tiny_model: Path, tmp_path: Path) -> None:
+    pairs, chunks = corpus()
+    with pytest.raises(InputError, match="No query is left to train on"):
+        train_model(pairs[-2:], chunks, settings(), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
+
+
+def test_a_training_that_diverges_says_so(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Training diverged: the loss is"):
+        train(tiny_model, tmp_path, learning_rate=1e30, warmup=0, epochs=5)
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_older_model_is_replaced_only_by_a_whole_one(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "old").touch()
+    with pytest.raises(InputError):
+        train(tiny_model, tmp_path, learning_rate=1e30, warmup=0, epochs=5)
+    assert (tmp_path / "model" / "old").exists()
+    train(tiny_model, tmp_path)
+    assert not (tmp_path / "model" / "old").exists()
+
+
+# Training in a process of its own, which can be killed.
+CHILD = """
+    import sys, os, signal, time
+    from pathlib import Path
+    from tests.training.test_train import corpus, settings
+    from steps.training.train import train_model
+
+    model, place, stop_at, how = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+
+    def report(done, total):
+        print("step", done, total, flush=True)
+        if done == stop_at:
+            os.kill(os.getpid(), getattr(signal, how))
+            time.sleep(60)
+
+    pairs, chunks = corpus()
+    options = settings(dropout=0.1, checkpoint_seconds=1e-3, epochs=3)
+    train_model(pairs, chunks, options, model, place / "model", place / "checkpoints", 3, report)
+"""
+
+
+def run_child(model: Path, place: Path, stop_at: int = 0, how: str = "SIGKILL") -> tuple[int, list[int], str]:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(CHILD), str(model), str(place), str(stop_at), how],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step")], done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+def test_a_killed_training_goes_on_and_ends_where_an_undisturbed_one_does(tiny_model: Path, tmp_path: Path, how: str) -> None:
+    code_undisturbed, all_steps, errors = run_child(tiny_model, tmp_path / "undisturbed")
+    assert code_undisturbed == 0, errors
+    killed_at = len(all_steps) // 2 + 2
+    found, steps, _ = run_child(tiny_model, tmp_path / "killed", killed_at, how)
+    assert steps[-1] == killed_at
+    assert found == -getattr(signal, how)
+    assert not (tmp_path / "killed" / "model").exists()
+
+    # A checkpoint that was cut off while being written is passed over.
+    torn = next((tmp_path / "killed" / "checkpoints").iterdir()) / f"checkpoint-{killed_at + 1}"
+    torn.mkdir()
+    (torn / "model.safetensors").write_bytes(b"half")
+
+    code_resumed, rest, errors = run_child(tiny_model, tmp_path / "killed")
+    assert code_resumed == 0, errors
+    assert 1 < rest[0] <= killed_at
+    expected, resumed = weights(tmp_path / "undisturbed" / "model"), weights(tmp_path / "killed" / "model")
+    for name, weight in expected.items():
+        np.testing.assert_allclose(resumed[name], weight, atol=1e-6, err_msg=name)
+    records = [json.loads((tmp_path / run / "model" / "training_record.json").read_text()) for run in ("undisturbed", "killed")]
+    assert records[0] == records[1]
