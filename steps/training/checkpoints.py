@@ -116,7 +116,7 @@ def clear_disk_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _disk_is_full(error):
+        if isinstance(error, InputError) or not _disk_is_full(error):
             raise
         raise InputError(f"No space left in '{place}' for the model. Free some and run again: training goes on.") from None
 

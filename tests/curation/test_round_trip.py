@@ -16,7 +16,8 @@ TEXTS = {
 
 def test_z_scores_have_mean_zero_and_deviation_one_and_a_flat_row_is_zero() -> None:
     scores = z_scores(np.array([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]], dtype=np.float32))
-    assert np.allclose(scores, [[-1.2247449, 0, 1.2247449], [0, 0, 0]], rtol=1e-5)
+    assert scores[1].tolist() == [0, 0, 0]
+    assert np.allclose(scores[0], np.array([-1.2247449, 0, 1.2247449]), rtol=1e-5)
 
 
 def test_the_hybrid_finds_a_chunk_by_its_words_and_by_its_meaning() -> None:

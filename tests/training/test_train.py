@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,7 @@ from steps.training.settings import TrainingSettings
 from steps.training.train import TrainingResult, train_model
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-THINGS = [
-    "key",
-    "backup",
-    "invoice",
-    "printer",
-    "camera",
-    "battery",
-    "router",
-    "sensor",
-    "ticket",
-    "badge",
-    "drone",
-    "filter",
-    "pump",
-]
+THINGS = ["key", "backup", "invoice", "printer", "camera", "battery", "router", "sensor", "ticket", "badge", "drone", "filter"]
 THINGS += ["pump", "valve", "mixer"]
 ACTIONS = ["rotate", "replace", "configure", "delete"]
 
@@ -143,6 +130,35 @@ def test_an_older_model_is_replaced_only_by_a_whole_one(tiny_model: Path, tmp_pa
     assert (tmp_path / "model" / "old").exists()
     train(tiny_model, tmp_path)
     assert not (tmp_path / "model" / "old").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB, which does not hold the tiny model's 2."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk wants root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("full", ["model", "checkpoints"])
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(
+    tiny_model: Path, tmp_path: Path, small_disk: Path, full: str
+) -> None:
+    pairs, chunks = corpus()
+    place = {"model": tmp_path, "checkpoints": tmp_path, full: small_disk}
+    options = settings(checkpoint_seconds=1e-3)
+    with pytest.raises(InputError, match=f"^No space left in '{small_disk}[^']*'.*training goes on") as caught:
+        train_model(pairs, chunks, options, str(tiny_model), place["model"] / "model", place["checkpoints"] / "checkpoints", 3)
+    assert "\n" not in str(caught.value)
+    assert not (place["model"] / "model").exists()
+    if full == "model":
+        assert not list(small_disk.iterdir())
+        train_model(pairs, chunks, options, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3)
+        assert (tmp_path / "model" / "model.safetensors").exists()
 
 
 # Training in a process of its own, which can be killed.
