@@ -1,0 +1,154 @@
+"""The main job, whole, on a corpus small enough for a test; real parts throughout."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, RunCommand
+
+pytestmark = pytest.mark.slow
+
+STEPS = {
+    "load_chunks",
+    "generate_queries",
+    "curate_queries",
+    "split_queries",
+    "train_model",
+    "evaluate_model",
+    "build_report",
+}
+THINGS = ["pump", "valve", "filter", "heater", "sensor", "motor", "lamp", "timer", "door", "fan", "tray", "tank"]
+
+
+def write_docs(folder: Path) -> Path:
+    folder.mkdir()
+    for number, thing in enumerate(THINGS):
+        (folder / f"{thing}.md").write_text(
+            f"# The {thing}\n\nThe {thing} is a part that keeps the machine number {number} running.\n\n"
+            f"## Replacing the {thing}\n\nTo replace the {thing}, switch the machine off and open cover {number}. "
+            f"You can order a new {thing} from the service desk.\n\n"
+            f"## Cleaning the {thing}\n\nUse a dry cloth to clean the {thing}. If the {thing} makes a noise, call the service.\n"
+        )
+    return folder
+
+
+def write_config(path: Path, **evaluation: object) -> Path:
+    settings = {
+        "source": {"name": "folder", "path": "unused"},
+        "filters": [{"name": "duplicates"}, {"name": "round_trip", "top_k": 10}],
+        "split": {"dev": 0.2, "test": 0.2},
+        "training": {"epochs": 1, "batch_size": 16, "max_tokens": 64, "evaluations": 1, "average": [0.3]},
+        "evaluation": {"bootstrap_samples": 200, **evaluation},
+    }
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def ran(output: str) -> set[str]:
+    """Returns the steps that a run did not take from the cache."""
+    found = re.search(r"from the cache \(([^)]*)\)", output)
+    return STEPS - set(found.group(1).split(", ") if found else [])
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project whose files a test may edit."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    for name in ("pipelines", "steps", "configs"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "run.py", root)
+    return root
+
+
+def test_what_changed_runs_again_and_nothing_else(command: RunCommand, checkout: Path, tmp_path: Path) -> None:
+    docs, out = write_docs(tmp_path / "docs"), tmp_path / "out"
+    config = write_config(tmp_path / "config.yaml")
+
+    def retrain() -> set[str]:
+        result = command("--pipeline", "retrain", "--config", config, "--docs", docs, "--out", out, root=checkout)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        return ran(result.stdout)
+
+    # 1. A first run does everything and leaves what it promises.
+    assert retrain() == STEPS
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert {"eval_sets", "training", "generation", "corpus", "verdict"} <= set(metrics)
+    [generated] = metrics["eval_sets"].values()
+    assert generated["kind"] == "generated"
+    assert set(generated["arms"]) == {"bm25", "base", "finetuned", "hybrid_base", "hybrid_finetuned"}
+    assert {"value", "low", "high"} <= set(generated["arms"]["finetuned"]["ndcg@10"])
+    assert (out / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+    assert (out / "model" / "model.safetensors").is_file()
+
+    # 2. Nothing changed, or only a file's date.
+    assert retrain() == set()
+    (docs / "pump.md").touch()
+    assert retrain() == set()
+
+    # 3. A setting of one stage.
+    write_config(config, bootstrap_samples=300)
+    assert retrain() == {"evaluate_model", "build_report"}
+
+    # 4. A helper that one step reaches, and a template.
+    template = checkout / "steps" / "evaluation" / "report.html.j2"
+    template.write_text(template.read_text() + "\n<!-- edited -->\n")
+    assert retrain() == {"build_report"}
+
+    # 5. A document.
+    (docs / "pump.md").write_text((docs / "pump.md").read_text() + "\nThe pump needs oil every week, or it will stop.\n")
+    changed = retrain()
+    assert {"load_chunks", "generate_queries", "train_model", "evaluate_model"} <= changed
+
+
+def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(command: RunCommand, tmp_path: Path) -> None:
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
+    common = ("--config", config, "--docs", docs)
+
+    early = command("--pipeline", "finetune", *common)
+    assert early.returncode == 2
+    assert early.stderr.splitlines() == [
+        "Error: No queries were generated for these documents yet. Run --pipeline generate (or retrain) on them first."
+    ]
+    for pipeline in ("generate", "finetune"):
+        result = command("--pipeline", pipeline, *common)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    questions = tmp_path / "questions"
+    (questions / "qrels").mkdir(parents=True)
+    (questions / "queries.jsonl").write_text('{"_id": "q1", "text": "my pump is broken, what now?"}\n')
+    (questions / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tpump.md\t1\n")
+    result = command("--pipeline", "evaluate", *common, "--eval-set", questions, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stdout + result.stderr
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["eval_sets"]["questions"]["kind"] == "human"
+    assert metrics["eval_sets"]["questions"]["n_documents"] == len(THINGS)
+
+
+def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(own_home: dict[str, str], tmp_path: Path) -> None:
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
+    arguments = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
+    process = subprocess.Popen(arguments, env=own_home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "queries kept" in line:
+            break
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Interrupted. Nothing is lost" in errors and "Traceback" not in errors
+    again = subprocess.run(arguments, env=own_home, capture_output=True, text=True, timeout=600, check=False)
+    assert again.returncode == 0, again.stderr
+    assert not {"load_chunks", "generate_queries", "curate_queries"} & ran(again.stdout)
