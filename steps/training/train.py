@@ -106,7 +106,7 @@ def train_model(
 
         # 2. Choose how much of the base model stays.
         final = run.best_weights() or _copy(model)
-        averaging, share = _choose_share(model, _copy(load_encoder(base_model)), final, settings, run.dev)
+        averaging, share = _choose_share(model, _copy(load_encoder(base_model)), final, settings, run)
 
         # 3. Save what was chosen, whole or not at all.
         record = {
@@ -220,6 +220,10 @@ class _Run:
             if self.history
             else self.plan.steps
         )
+
+    def best_score(self) -> float:
+        """Returns the best nDCG@10 on dev so far."""
+        return max(entry["ndcg@10"] for entry in self.history)
 
     def best_weights(self) -> Weights | None:
         """Returns the weights of `best_step`, or None for those that the model has now."""
@@ -355,20 +359,21 @@ def _quiet() -> Iterator[None]:
 
 
 def _choose_share(
-    model: SentenceTransformer, base: Weights, tuned: Weights, settings: TrainingSettings, dev: DevSet | None
+    model: SentenceTransformer, base: Weights, tuned: Weights, settings: TrainingSettings, run: _Run
 ) -> tuple[list[dict[str, float]], float]:
     """Leaves the chosen average in the model; returns the dev score of each share tried, and the share taken.
 
     Dev queries are made like the training's, so dev overrates the tuned weights: of shares that score alike, the largest wins.
     """
-    if dev is None:
+    if run.dev is None:
         share = min(settings.average, key=lambda tried: abs(tried - UNCHOSEN_SHARE))
         model.load_state_dict(_average(base, tuned, share))
         return [], share
-    scores = {}
+    scores = dict[float, float]()
     for tried in sorted(set(settings.average)):
         model.load_state_dict(_average(base, tuned, tried))
-        scores[tried] = dev.ndcg(model)
+        # Nothing averaged is the best checkpoint, whose score is known.
+        scores[tried] = run.best_score() if tried == 0 else run.dev.ndcg(model)
     share = largest_within(scores, settings.average_tolerance)
     model.load_state_dict(_average(base, tuned, share))
     return [{"base_share": tried, "ndcg@10": score} for tried, score in scores.items()], share
