@@ -296,11 +296,12 @@ def load_encoder(ref: str | Path, max_tokens: int | None = None, device: str | N
     Raises:
         InputError: The model cannot be found or loaded.
     """
+    model = resolve_base_model(ref)  # before the slow imports: a broken model is answered at once
+
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
-    model = resolve_base_model(ref)
     local_only = isinstance(model, str) and _hub_commit(model)[1]
     had_bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

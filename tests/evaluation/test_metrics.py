@@ -89,7 +89,8 @@ def test_agrees_with_trec_eval_on_graded_judgements(distinct_scores: int, seed: 
     names = sorted((f"d{number}" for number in range(n_units)), reverse=True)
     scores = (random.integers(distinct_scores, size=(n_queries, n_units)) / 7).astype(np.float32)
     qrels = [
-        {names[column]: int(random.integers(-1, 4)) for column in random.choice(n_units, random.integers(1, 40), replace=False)} | {"d3": 2}
+        {names[column]: int(random.integers(-1, 4)) for column in random.choice(n_units, random.integers(1, 40), replace=False)}
+        | {"d3": 2}
         for _ in range(n_queries)
     ]
     ours = score_queries(scores, relevance_of(qrels, {name: column for column, name in enumerate(names)}))

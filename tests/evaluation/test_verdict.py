@@ -9,7 +9,9 @@ import pytest
 from steps.evaluation.verdict import verdict
 
 
-def _scores(kind: str, n_queries: int, base: float, finetuned: float, low: float, high: float, bm25: float = 0.1) -> dict[str, Any]:
+def _scores(
+    kind: str, n_queries: int, base: float, finetuned: float, low: float, high: float, bm25: float = 0.1
+) -> dict[str, Any]:
     values = {"bm25": bm25, "base": base, "finetuned": finetuned}
     facts = {"delta": finetuned - base, "low": low, "high": high, "p": 0.01}
     return {
@@ -23,13 +25,27 @@ def _scores(kind: str, n_queries: int, base: float, finetuned: float, low: float
 @pytest.mark.parametrize(
     ("low", "high", "finetuned", "better", "sentence"),
     [
-        (0.02, 0.08, 0.75, True, "Fine-tuning made retrieval better: on 1,200 questions of 'phones' nDCG@10 rose from 0.700 to 0.750"),
-        (-0.08, -0.02, 0.65, False, "Fine-tuning made retrieval worse: on 1,200 questions of 'phones' nDCG@10 fell from 0.700 to 0.650"),
+        (
+            0.02,
+            0.08,
+            0.75,
+            True,
+            "Fine-tuning made retrieval better: on 1,200 questions of 'phones' nDCG@10 rose from 0.700 to 0.750",
+        ),
+        (
+            -0.08,
+            -0.02,
+            0.65,
+            False,
+            "Fine-tuning made retrieval worse: on 1,200 questions of 'phones' nDCG@10 fell from 0.700 to 0.650",
+        ),
         (-0.01, 0.03, 0.71, None, "No clear difference: on 1,200 questions of 'phones' nDCG@10 went from 0.700 to 0.710"),
         (0.0, 0.03, 0.71, None, "No clear difference"),
     ],
 )
-def test_an_interval_without_zero_is_a_verdict(low: float, high: float, finetuned: float, better: bool | None, sentence: str) -> None:
+def test_an_interval_without_zero_is_a_verdict(
+    low: float, high: float, finetuned: float, better: bool | None, sentence: str
+) -> None:
     found = verdict({"phones": _scores("human", 1_200, 0.70, finetuned, low, high)})
     assert found["better"] is better
     assert found["sentence"].startswith(sentence)

@@ -56,6 +56,8 @@ def test_scores_do_not_depend_on_the_hash_seed() -> None:
 
     def output(seed: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        return subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        ).stdout
 
     assert output("1") == output("2")

@@ -72,7 +72,10 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "weights are a Git LFS pointer": (_replace_weights(b"version https://git-lfs.github.com/spec/v1\n"), "no safetensors file"),
     "weights empty": (_replace_weights(b""), r"no safetensors file \(0 bytes\)"),
     "configuration is no JSON": (lambda model: (model / "config.json").write_text("{"), "config.json is not valid JSON"),
-    "configuration is an HTML page": (lambda model: (model / "modules.json").write_text("<html>"), "modules.json is not valid JSON"),
+    "configuration is an HTML page": (
+        lambda model: (model / "modules.json").write_text("<html>"),
+        "modules.json is not valid JSON",
+    ),
     "modules.json lists nothing": (lambda model: (model / "modules.json").write_text("{}"), "lists no modules"),
     "a module is missing": (lambda model: shutil.rmtree(model / "1_Pooling"), "names '1_Pooling', which is not there"),
     "no configuration": (_delete_configuration, "neither modules.json nor config.json"),
@@ -121,7 +124,9 @@ def test_checking_a_model_does_not_load_torch() -> None:
         "check_base_model('embedded'); model_fingerprint('embedded'); load_tokenizer('embedded')\n"
         "print(sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=True
+    )
     assert done.stdout == "[]\n"
 
 

@@ -46,7 +46,9 @@ def test_a_query_that_matches_nothing_adds_nothing(name: str) -> None:
 
 
 def test_unknown_fusion_names_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"Unknown fusion 'zscore'\. Did you mean 'z_score'\? Choose one of: min_max, rrf, z_score\."):
+    with pytest.raises(
+        InputError, match=r"Unknown fusion 'zscore'\. Did you mean 'z_score'\? Choose one of: min_max, rrf, z_score\."
+    ):
         normalise("zscore", DENSE)
 
 
