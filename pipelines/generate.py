@@ -28,14 +28,13 @@ class Generated(NamedTuple):
 
 def wire_generation(config: Config, inputs: Inputs) -> Generated:
     """Returns the artifacts of the three steps, wired inside the pipeline that calls this."""
-    base = {"base_model": config.training.base_model, "base_model_fingerprint": inputs.base_model}
+    model, model_fingerprint = config.training.base_model, inputs.base_model
     chunks, documents, duplicates, corpus_report = load_chunks(
-        plain(config.source), plain(config.chunks), documents_fingerprint=inputs.documents, **base
+        plain(config.source), plain(config.chunks), model, model_fingerprint, inputs.documents
     )
     generated, _, generation_report = generate_queries(chunks, plain(config.generation), config.seed)
-    queries, rejected, curation_report = curate_queries(
-        generated, chunks, [plain(settings) for settings in config.filters], **base
-    )
+    filters = [plain(settings) for settings in config.filters]
+    queries, rejected, curation_report = curate_queries(generated, chunks, filters, model, model_fingerprint)
     return Generated(chunks, documents, duplicates, corpus_report, generation_report, queries, rejected, curation_report)
 
 

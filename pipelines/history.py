@@ -44,7 +44,8 @@ def trained_model(inputs: Inputs) -> ArtifactVersionResponse:
         raise InputError(
             "No model was trained on these documents yet. Run --pipeline retrain first, or set evaluation.model to a directory."
         )
-    return _outputs(run.steps["train_model"])["model"]
+    model: ArtifactVersionResponse = _outputs(run.steps["train_model"])["model"]
+    return model
 
 
 def training_pairs(inputs: Inputs) -> ArtifactVersionResponse | None:

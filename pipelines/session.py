@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import tempfile
@@ -27,6 +26,8 @@ _ENVIRONMENT = {
     "ZENML_DISABLE_STEP_NAMES_IN_LOGS": "true",
     "AUTO_OPEN_DASHBOARD": "false",
     "TOKENIZERS_PARALLELISM": "false",
+    # Threads that wait by spinning make training many times slower as soon as anything else wants the cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
@@ -61,8 +62,6 @@ def _run(name: str, config: Config, inputs: Inputs, use_cache: bool) -> Pipeline
     from pipelines.history import corpus_tag
 
     source_utils.set_custom_source_root(str(ROOT))
-    # It announces every index that it builds, whatever the level of the root logger.
-    logging.getLogger("bm25s").setLevel(logging.WARNING)
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
     configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)], execution_mode=ExecutionMode.FAIL_FAST)

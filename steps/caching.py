@@ -39,7 +39,7 @@ def cache_policy(step_file: str) -> CachePolicy:
     `"module:name"` strings, the templates beside them, and the versions of the libraries that decide results.
     """
     files = [str(path.relative_to(ROOT)) for path in reached_files(Path(step_file).resolve())]
-    return CachePolicy(file_dependencies=files, cache_func=library_versions)
+    return CachePolicy(file_dependencies=files, cache_func=library_versions)  # type: ignore[arg-type]  # ZenML resolves a function to its source
 
 
 def library_versions() -> str:

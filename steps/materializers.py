@@ -164,11 +164,12 @@ class ModelMaterializer(BaseMaterializer):
 
     def _fetch(self, uri: str, target: Path) -> None:
         target.mkdir(exist_ok=True)
-        for name in self.artifact_store.listdir(uri):
+        for entry in self.artifact_store.listdir(uri):
+            name = str(entry)
             if self.artifact_store.isdir(f"{uri}/{name}"):
-                self._fetch(f"{uri}/{name}", target / str(name))
+                self._fetch(f"{uri}/{name}", target / name)
                 continue
-            with self.artifact_store.open(f"{uri}/{name}", "rb") as file, (target / str(name)).open("wb") as copy:
+            with self.artifact_store.open(f"{uri}/{name}", "rb") as file, (target / name).open("wb") as copy:
                 shutil.copyfileobj(file, copy)
 
     def save(self, data: ModelDirectory) -> None:

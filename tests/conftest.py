@@ -34,7 +34,9 @@ def own_home(tmp_path: Path) -> dict[str, str]:
 def command(own_home: dict[str, str]) -> RunCommand:
     """Runs `python run.py ...` as a person would, in an environment of its own."""
 
-    def run(*arguments: str | Path, root: Path = ROOT, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str | Path, root: Path = ROOT, timeout: float = 600, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, str(root / "run.py"), *map(str, arguments)],
             env={**own_home, **environment},

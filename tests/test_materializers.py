@@ -61,7 +61,7 @@ def test_what_a_dashboard_shows_of_a_table_is_escaped_and_short(store: LocalArti
     [page] = materializer.save_visualizations(a_table(50_000))
     text = Path(page).read_text()
     assert HOSTILE not in text and "&lt;script&gt;" in text
-    assert "<td class=\"n\">25,000</td>" in text  # how often each style occurs
+    assert '<td class="n">25,000</td>' in text  # how often each style occurs
     assert len(text) < 100_000
 
 

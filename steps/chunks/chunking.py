@@ -7,7 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steps.chunks.duplicates import DuplicateGroup, near_duplicate_documents, without_duplicates
 from steps.chunks.settings import ChunkSettings
@@ -49,7 +49,7 @@ def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: 
     return ChunkResult(kept, groups, _report(documents, cut, kept, groups))
 
 
-def read_report(documents: Sequence[Document], skipped: Sequence[Skipped]) -> dict[str, object]:
+def read_report(documents: Sequence[Document], skipped: Sequence[Skipped]) -> dict[str, Any]:
     """Returns what a source read: `documents_read`, `skipped` and, by reason, how many with a few examples."""
     by_reason: dict[str, list[str]] = {}
     for item in skipped:

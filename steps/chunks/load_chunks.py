@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from zenml import step
 
 from steps.caching import cache_policy
-from steps.chunks.chunking import build_chunks, near_duplicate_documents
+from steps.chunks.chunking import build_chunks, near_duplicate_documents, read_report
 from steps.chunks.settings import ChunkSettings, SourceSettings
 from steps.chunks.sources import read_source
 from steps.materializers import JsonMaterializer, TableMaterializer
@@ -50,11 +50,17 @@ def load_chunks(
         for group in result.duplicates
         for dropped in group.dropped
     ]
-    skipped = [{"source": item.source, "reason": item.reason} for item in read.skipped]
-    say(f"{len(read.documents):,} documents ({len(skipped):,} skipped) -> {len(result.chunks):,} chunks")
+    skipped = read_report(read.documents, read.skipped)["skipped_by_reason"]
+    say(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(result.chunks):,} chunks")
     return (
         to_table(result.chunks, Chunk),
         to_table(documents, DocumentEntry),
         to_table(duplicates, DuplicateChunk),
-        {"fingerprint": documents_fingerprint, "documents": len(documents), "skipped_files": skipped, **result.report},
+        {
+            "fingerprint": documents_fingerprint,
+            "documents": len(documents),
+            "skipped": {entry["reason"]: entry["count"] for entry in skipped},
+            "skipped_examples": {entry["reason"]: entry["examples"] for entry in skipped},
+            **result.report,
+        },
     )

@@ -82,11 +82,7 @@ def _samples(queries: pa.Table, chunks: pa.Table) -> list[dict[str, str]]:
     """Returns queries spread over the table, each with its chunk."""
     by_id = {chunk.id: chunk for chunk in to_rows(chunks, Chunk)}
     rows = to_rows(_spread(queries), Triplet)
-    return [
-        {"query": row.query, "style": row.style, **_place(chunk)}
-        for row in rows
-        if (chunk := by_id.get(row.chunk_id))
-    ]
+    return [{"query": row.query, "style": row.style, **_place(chunk)} for row in rows if (chunk := by_id.get(row.chunk_id))]
 
 
 def _rejects(rejected: pa.Table) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import cast
 
@@ -25,6 +26,8 @@ class Bm25:
     """
 
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
+        # The library announces every index that it builds, and sets its own level when it is imported.
+        logging.getLogger("bm25s").setLevel(logging.WARNING)
         self.n_texts = len(texts)
         tokens = _tokens(texts)
         # Numbered in sorted order, so that sums of float32 scores never depend on hash seeds.

@@ -25,9 +25,13 @@ def test_the_default_configuration_spells_every_key_out() -> None:
         if isinstance(wanted, dict):
             assert isinstance(given, dict), place
             absent = [f"{place}.{key}" for key in wanted if key not in given]
-            return absent + [name for key in wanted if key in given for name in missing(wanted[key], given[key], f"{place}.{key}")]
+            return absent + [
+                name for key in wanted if key in given for name in missing(wanted[key], given[key], f"{place}.{key}")
+            ]
         if isinstance(wanted, list) and isinstance(given, list):
-            return [name for index, pair in enumerate(zip(wanted, given, strict=True)) for name in missing(*pair, f"{place}[{index}]")]
+            return [
+                name for index, pair in enumerate(zip(wanted, given, strict=True)) for name in missing(*pair, f"{place}[{index}]")
+            ]
         return []
 
     assert missing(whole, written, "") == []
@@ -47,11 +51,17 @@ def test_the_default_configuration_says_what_the_defaults_are() -> None:
         ({"source": {"name": "foldr", "path": "x"}}, "source.name: unknown name 'foldr'. Did you mean 'folder'?"),
         ({"source": {**DOCS, "pth": 1}}, "source.pth: unknown key. Did you mean 'path'?"),
         ({"source": {"path": "x"}}, "source.name: missing"),
-        ({"source": DOCS, "training": {"learning_rtae": 1}}, "training.learning_rtae: unknown key. Did you mean 'learning_rate'?"),
+        (
+            {"source": DOCS, "training": {"learning_rtae": 1}},
+            "training.learning_rtae: unknown key. Did you mean 'learning_rate'?",
+        ),
         ({"source": DOCS, "training": {"epochs": "two"}}, "training.epochs: input should be a valid number"),
         ({"source": DOCS, "training": {"loss": "mrnl"}}, "training.loss: Unknown loss 'mrnl'. Did you mean 'mnrl'?"),
         ({"source": DOCS, "filters": [{"name": "round_trip", "topk": 3}]}, "filters[0].topk: unknown key. Did you mean 'top_k'?"),
-        ({"source": DOCS, "filters": [{"name": "rnd_trip"}]}, "filters[0].name: unknown name 'rnd_trip'. Did you mean 'round_trip'?"),
+        (
+            {"source": DOCS, "filters": [{"name": "rnd_trip"}]},
+            "filters[0].name: unknown name 'rnd_trip'. Did you mean 'round_trip'?",
+        ),
         ({"source": DOCS, "generation": {"recipes": [{"name": "ruels"}]}}, "generation.recipes[0].name: unknown name 'ruels'"),
         ({"source": DOCS, "seed": -1}, "seed: input should be greater than or equal to 0, found -1."),
         ({}, "source: missing"),
@@ -79,7 +89,9 @@ def test_docs_on_the_command_line_replace_the_source_and_the_questions_about_it(
     config = load_config(DEFAULT_CONFIG, docs=tmp_path)
     assert config.source.name == "folder" and config.source.path == str(tmp_path)
     assert config.evaluation.eval_sets == []
-    assert [item.path for item in load_config(DEFAULT_CONFIG, tmp_path, ("questions",)).evaluation.eval_sets] == [Path("questions")]
+    assert [item.path for item in load_config(DEFAULT_CONFIG, tmp_path, ("questions",)).evaluation.eval_sets] == [
+        Path("questions")
+    ]
 
 
 def test_paths_are_looked_up_beside_the_yaml_file_first(tmp_path: Path) -> None:
