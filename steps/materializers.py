@@ -214,7 +214,8 @@ def table_page(table: pa.Table) -> str:
     """Returns an HTML page: the row count, counts of the columns with few values, and a sample spread over the table."""
     counts = "".join(_column_counts(table, name) for name in table.column_names)
     step = max(1, table.num_rows // _SAMPLE_ROWS)
-    sample = table.take(list(range(0, table.num_rows, step))[:_SAMPLE_ROWS]).to_pylist()
+    rows_shown = pa.array(range(0, table.num_rows, step), pa.int64())[:_SAMPLE_ROWS]
+    sample = table.take(rows_shown).to_pylist()
     head = "".join(f"<th>{_text(name)}</th>" for name in table.column_names)
     body = "".join("<tr>" + "".join(_cell(row[name]) for name in table.column_names) + "</tr>" for row in sample)
     title = f"<h2>{table.num_rows:,} rows; {len(sample)} of them, spread over the table</h2>"

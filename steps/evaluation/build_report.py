@@ -43,7 +43,7 @@ def build_report(
         "corpus": corpus_report,
     }
     details = {
-        "changes": _changes(evaluation_details["examples"], chunks),
+        "changes": _changes(evaluation_details["examples"]),
         "similarities": evaluation_details["similarities"],
         "samples": _samples(queries, chunks) if queries is not None else [],
         "rejects": _rejects(rejected_queries) if rejected_queries is not None else [],
@@ -53,19 +53,15 @@ def build_report(
     return render_report(metrics, details), metrics
 
 
-def _changes(examples: dict[str, Any], chunks: pa.Table) -> list[dict[str, Any]]:
-    """Returns the queries that changed most, each with the chunks that answer it as far as they are the pipeline's own."""
-    of_unit: dict[str, list[Chunk]] = {}
-    for chunk in to_rows(chunks, Chunk):
-        of_unit.setdefault(chunk.id, []).append(chunk)
-        of_unit.setdefault(chunk.doc_id, []).append(chunk)
+def _changes(examples: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the queries that changed most, each with the chunks that answer it and those that both models found."""
     return [
         {
             "eval_set": eval_set,
             "query": row["query"],
             "before": row["base"]["ndcg@10"],
             "after": row["finetuned"]["ndcg@10"],
-            "expected": [_place(chunk) for unit in row["relevant"][:_EXPECTED] for chunk in of_unit.get(unit, [])[:1]],
+            "expected": row["expected"][:_EXPECTED],
             "base": row["base"]["found"],
             "finetuned": row["finetuned"]["found"],
         }
@@ -91,4 +87,4 @@ def _rejects(rejected: pa.Table) -> list[dict[str, str]]:
 
 def _spread(table: pa.Table) -> pa.Table:
     step = max(1, table.num_rows // _SAMPLES)
-    return table.take(list(range(0, table.num_rows, step))[:_SAMPLES])
+    return table.take(pa.array(range(0, table.num_rows, step), pa.int64())[:_SAMPLES])

@@ -83,7 +83,10 @@ def check_eval_set(settings: EvalSetSettings, document_ids: Iterable[str]) -> No
         from steps.chunks.sources import check_source
 
         document_ids = check_source(source_from_path(corpus))
-    _read_split(settings, _chosen_files(settings)[0], set(document_ids))
+    known = set(document_ids)
+    _read_split(settings, _chosen_files(settings)[0], known)
+    if read_dev_judgements(settings):
+        _read_split(settings, [settings.path / "qrels" / f"{DEV}.tsv"], known)
 
 
 def fingerprint(settings: EvalSetSettings) -> str:
@@ -105,6 +108,14 @@ def read_questions(settings: EvalSetSettings) -> dict[str, str]:
         InputError: There is no `queries.jsonl`, or it is malformed.
     """
     return _read_queries(_file(settings, "queries.jsonl"))
+
+
+def read_dev_judgements(settings: EvalSetSettings) -> Qrels:
+    """Returns the judgements of the set's own dev questions, `qrels/dev.tsv`; none where there is no such file."""
+    path = settings.path / "qrels" / f"{DEV}.tsv"
+    if not path.is_file() or settings.split == DEV or len(_qrels_files(settings)) == 1:
+        return {}
+    return _collect(list(_read_judgements(path)))
 
 
 def _file(settings: EvalSetSettings, name: str) -> Path:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 CUTOFF = 10
+HUMAN_QUERIES = 20
+"""People's dev questions from which on they choose alone."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,10 @@ def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, see
     """
     answers = defaultdict[str, set[str]](set)
     wording = dict[str, str]()
-    for pair in pairs:
-        if pair.split == "dev":
-            key = normalised_query(pair.query)
-            wording.setdefault(key, pair.query)
-            answers[key].add(pair.chunk_id)
+    for pair in _choosing(pairs):
+        key = normalised_query(pair.query)
+        wording.setdefault(key, pair.query)
+        answers[key].add(pair.chunk_id)
     if not answers:
         return None
     keys = _sample(sorted(answers), max_chunks, seed)
@@ -62,6 +63,13 @@ def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, see
     row_of = {chunk.id: row for row, chunk in enumerate(corpus)}
     relevant = [sorted(row_of[chunk_id] for chunk_id in answers[key]) for key in keys]
     return DevSet([wording[key] for key in keys], relevant, [embedded_text(chunk) for chunk in corpus], len(chunks))
+
+
+def _choosing(pairs: Sequence[Pair]) -> list[Pair]:
+    """Returns the dev pairs that choose: people's where there are enough: generated ones overrate the training."""
+    dev = [pair for pair in pairs if pair.split == "dev"]
+    human = [pair for pair in dev if pair.provenance == "human"]
+    return human if len({pair.query for pair in human}) >= HUMAN_QUERIES else dev
 
 
 def _sample(names: list[str], most: int, seed: int) -> list[str]:

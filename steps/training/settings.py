@@ -56,9 +56,9 @@ class TrainingSettings(BaseModel):
     """A longer query or chunk is cut there while training."""
     same_document: Literal["apart", "mixed"] = "apart"
     """Whether chunks of one document are kept in different batches, where one might answer the other's query."""
-    average: list[float] = [0.0, 0.3, 0.5, 0.7]
+    average: list[float] = [0.0, 0.3, 0.5, 0.7, 0.9]
     """Shares of the base model's weights to try in the final model; dev chooses."""
-    average_tolerance: float = Field(default=0.005, ge=0)
+    average_tolerance: float = Field(default=0.02, ge=0)
     """Of the shares whose dev nDCG@10 is within this of the best, the largest is taken."""
     evaluations: int = Field(default=3, ge=1)
     """How often dev is looked at during training, the end included."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 from zenml import step
 
 from steps.caching import cache_policy
-from steps.evaluation.eval_sets import read_questions
+from steps.evaluation.eval_sets import read_dev_judgements, read_questions
 from steps.evaluation.settings import EvalSetSettings
 from steps.materializers import JsonMaterializer, TableMaterializer
 from steps.progress import say
@@ -32,14 +32,34 @@ def split_queries(
 ) -> tuple[Annotated[pa.Table, "pairs"], Annotated[dict[str, Any], "split_report"]]:
     """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks."""
     human = [EvalSetSettings.model_validate(eval_set) for eval_set in eval_sets]
+    rows = to_rows(chunks, Chunk)
     entries = to_rows(documents, DocumentEntry)
     result = split_pairs(
         to_rows(queries, Triplet),
-        to_rows(chunks, Chunk),
+        rows,
         SplitSettings.model_validate(settings),
         groups={entry.doc_id: entry.group for entry in entries},
         human_eval=bool(human),
         held_out_queries={text for eval_set in human for text in read_questions(eval_set).values()},
     )
+    dev = human_dev_pairs(human, rows)
     say(", ".join(f"{count:,} {side}" for side, count in result.report["pairs"].items()) + " pairs")
-    return to_table(result.pairs, Pair), result.report
+    return to_table([*result.pairs, *dev], Pair), {**result.report, "human_dev_questions": len({pair.query for pair in dev})}
+
+
+def human_dev_pairs(eval_sets: list[EvalSetSettings], chunks: list[Chunk]) -> list[Pair]:
+    """Returns the sets' own dev questions with every chunk of the documents that answer them.
+
+    They choose the checkpoint and the averaging better than generated queries can. A set that asks about other documents than
+    the pipeline's has none.
+    """
+    of_document: dict[str, list[str]] = {}
+    for chunk in chunks:
+        of_document.setdefault(chunk.doc_id, []).append(chunk.id)
+    pairs = []
+    for settings in eval_sets:
+        questions = read_questions(settings)
+        for query_id, judged in read_dev_judgements(settings).items():
+            answers = [chunk_id for doc_id, score in judged.items() if score > 0 for chunk_id in of_document.get(doc_id, [])]
+            pairs += [Pair(questions[query_id], chunk_id, "dev", "human", "human") for chunk_id in answers]
+    return pairs
