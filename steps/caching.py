@@ -36,7 +36,7 @@ def cache_policy(step_file: str) -> CachePolicy:
     """Returns the policy for the step in `step_file` (pass `__file__`).
 
     The key then covers every file of this project that the step's module reaches through its imports or through a registry's
-    `"module:name"` strings, the templates beside them, and the versions of the libraries that decide results.
+    `"module:name"` strings, the templates they name, and the versions of the libraries that decide results.
     """
     files = [str(path.relative_to(ROOT)) for path in reached_files(Path(step_file).resolve())]
     return CachePolicy(file_dependencies=files, cache_func=library_versions)  # type: ignore[arg-type]  # ZenML resolves a function to its source
@@ -56,18 +56,22 @@ def reached_files(start: Path) -> list[Path]:
         if path in seen or path == Path(__file__).resolve():
             continue
         seen.add(path)
-        waiting.extend(_imported_files(path))
-    templates = {template for path in seen for template in path.parent.glob("*.j2")}
-    return sorted(seen | templates)
+        if path.suffix == ".py":
+            waiting.extend(_imported_files(path))
+    return sorted(seen)
 
 
 @functools.cache
 def _imported_files(path: Path) -> frozenset[Path]:
-    found: set[Path] = set()
-    for name in _module_names(ast.parse(path.read_text(encoding="utf-8")), path):
-        if name.split(".")[0] in _PACKAGES:
-            found |= _files_of(name)
-    return frozenset(found)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {name for name in _module_names(tree, path) if name.split(".")[0] in _PACKAGES}
+    return frozenset({file for name in names for file in _files_of(name)} | _templates(tree, path.parent))
+
+
+def _templates(tree: ast.AST, folder: Path) -> set[Path]:
+    """Returns the templates in the module's folder that it names."""
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {folder / word for word in words if word.endswith(".j2") and (folder / word).is_file()}
 
 
 def _module_names(tree: ast.AST, path: Path) -> set[str]:

@@ -19,20 +19,23 @@ def say(text: str) -> None:
 
 
 def reporter(label: str) -> Progress:
-    """Returns a callback that shows `label  done/total  rate  time left`."""
-    started = time.monotonic()
+    """Returns a callback that shows `label  done/total  rate  time left`; the clock starts with its first call."""
     terminal = sys.stdout.isatty()
-    last = started - (_LOG_SECONDS if terminal else 0)
+    started: float | None = None
+    first, last = 0, 0.0
 
     def report(done: int, total: int) -> None:
-        nonlocal last
+        nonlocal started, first, last
         now = time.monotonic()
+        if started is None:
+            started, first = now, done
+            last = now - (_LOG_SECONDS if terminal else 0.0)
         finished = done >= total
         if now - last < (_TERMINAL_SECONDS if terminal else _LOG_SECONDS) and not (finished and terminal):
             return
         last = now
         elapsed = now - started
-        rate = done / elapsed if elapsed > 0 else 0.0
+        rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
         line = f"  {label}: {done:,}/{total:,} ({rate:,.1f}/s{left})"
         print(f"\r\x1b[K{line}" if terminal else line, end="\n" if finished or not terminal else "", flush=True)

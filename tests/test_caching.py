@@ -20,9 +20,9 @@ def test_modules_named_in_a_registry_count_as_reached() -> None:
     assert any(name.startswith("steps/generation/rules/") for name in reached("steps/generation/generate_queries.py"))
 
 
-def test_templates_beside_a_reached_module_count_as_reached() -> None:
-    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "steps/evaluation").glob("*.j2")}
-    assert templates <= reached("steps/evaluation/build_report.py")
+def test_a_template_counts_as_reached_by_the_step_that_renders_it_and_by_no_other() -> None:
+    assert "steps/evaluation/report.html.j2" in reached("steps/evaluation/build_report.py")
+    assert "steps/evaluation/report.html.j2" not in reached("steps/evaluation/evaluate_model.py")
 
 
 def test_library_versions_name_what_decides_results() -> None:
