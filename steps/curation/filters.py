@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from steps.curation.settings import CopyFilter, DuplicateFilter, FilterSettings, LengthFilter, RoundTripFilter
+from steps.curation.settings import CopyFilter, DuplicateFilter, FilterSettings, LengthFilter, NameFilter, RoundTripFilter
 from steps.rows import Chunk, Reject, Triplet
 
 _VARIANTS = typing.get_args(typing.get_args(FilterSettings)[0])
@@ -21,6 +21,8 @@ FILTERS: dict[str, tuple[str, str]] = {kind.model_fields["name"].default: (kind.
 EXAMPLES = 5
 """Rejects that the report quotes per filter."""
 
+DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+"""The title of an API object, such as `sklearn.metrics.log_loss`."""
 _WORD = re.compile(r"\w+(?:['’.+#-]\w+|[+#]+)*")
 # Words that change how a question is put but not what it asks for.
 _FRAME = frozenset(
@@ -143,6 +145,17 @@ def by_length(triplets: Sequence[Triplet], material: Material, settings: LengthF
             reasons[triplet.id] = f"{n_words} words, at least {settings.min_words} wanted"
         elif n_words > settings.max_words:
             reasons[triplet.id] = f"{n_words} words, at most {settings.max_words} wanted"
+    return reasons
+
+
+def by_names(triplets: Sequence[Triplet], material: Material, settings: NameFilter) -> dict[str, str]:  # noqa: ARG001
+    """Returns the triplets whose query spells the last part of a dotted name that is their chunk's title."""
+    reasons = {}
+    for triplet in triplets:
+        title = material.chunks[triplet.chunk_id].title
+        identifier = title.rpartition(".")[2]
+        if DOTTED_NAME.fullmatch(title) and re.search(rf"(?<!\w){re.escape(identifier)}(?!\w)", triplet.query, re.IGNORECASE):
+            reasons[triplet.id] = f"spells '{identifier}', the name of what answers it"
     return reasons
 
 

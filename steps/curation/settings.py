@@ -57,6 +57,16 @@ class CopyFilter(BaseModel):
     """A query is a copy when one unbroken run of the chunk's words makes up more than this share of it."""
 
 
+class NameFilter(BaseModel):
+    """Drops queries that spell the identifier in their chunk's title: they are found by that word, and teach the model nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    description: ClassVar[str] = "spells the identifier that is the chunk's title, such as log_loss or KMeans"
+    function: ClassVar[str] = "steps.curation.filters:by_names"
+
+    name: Literal["names"] = "names"
+
+
 class RoundTripFilter(BaseModel):
     """Drops queries that do not find their own chunk again: neither its words nor its meaning lead there."""
 
@@ -68,4 +78,6 @@ class RoundTripFilter(BaseModel):
     top_k: int = Field(default=20, ge=1)
 
 
-FilterSettings = Annotated[LengthFilter | DuplicateFilter | CopyFilter | RoundTripFilter, Field(discriminator="name")]
+FilterSettings = Annotated[
+    LengthFilter | DuplicateFilter | CopyFilter | NameFilter | RoundTripFilter, Field(discriminator="name")
+]

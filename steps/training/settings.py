@@ -42,6 +42,8 @@ class TrainingSettings(BaseModel):
     """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
     epochs: float = Field(default=3.0, gt=0)
     """Passes over all training pairs."""
+    max_steps: int = Field(default=120, ge=1)
+    """Steps at most, however many the passes would take: a large corpus needs fewer of them."""
     batch_size: int = Field(default=64, ge=2)
     """Chunks per step; each of their queries is told its own chunk from all of them."""
     queries_at_once: int = Field(default=8, ge=1)

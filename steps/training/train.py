@@ -144,7 +144,7 @@ class Plan:
 def _plan(pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: TrainingSettings, model: SentenceTransformer) -> Plan:
     rules = _rules(settings)
     per_epoch = count_batches(_rows(pairs, chunks), rules)
-    steps = max(1, round(per_epoch * settings.epochs))
+    steps = min(settings.max_steps, max(1, round(per_epoch * settings.epochs)))
     evaluations = min(settings.evaluations, steps)
     return Plan(
         steps=steps,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from steps.curation.filters import FILTERS, curate, normalised_query, rank_counts
-from steps.curation.settings import CopyFilter, DuplicateFilter, LengthFilter, RoundTripFilter
+from steps.curation.settings import CopyFilter, DuplicateFilter, LengthFilter, NameFilter, RoundTripFilter
 from steps.rows import Chunk, Triplet
 
 TEXT = "To rotate the signing key, open the admin console and choose Rotate. The old key stays valid for one hour."
@@ -92,6 +93,21 @@ def test_a_query_that_few_chunks_share_keeps_them_all_and_one_that_many_share_go
 def test_a_long_run_of_the_chunks_words_is_a_copy(query: str, copied: bool) -> None:
     result = curate([triplet(query)], [chunk("a")], [CopyFilter()])
     assert bool(result.rejects) is copied
+
+
+@pytest.mark.parametrize(
+    ("title", "query", "dropped"),
+    [
+        ("sklearn.metrics.log_loss", "How do I use log_loss?", True),
+        ("sklearn.cluster.KMeans", "what does kmeans do", True),
+        ("sklearn.cluster.KMeans", "What is MiniBatchKMeans for?", False),
+        ("sklearn.metrics.log_loss", "How can I compute the logarithmic loss?", False),
+        ("Night mode", "How do I use night mode?", False),  # a title in words is asked for by its words
+    ],
+)
+def test_a_query_that_spells_the_identifier_in_the_title_teaches_nothing(title: str, query: str, dropped: bool) -> None:
+    result = curate([triplet(query)], [replace(chunk("a"), title=title)], [NameFilter()])
+    assert bool(result.rejects) is dropped
 
 
 def test_round_trip_keeps_what_finds_its_own_chunk_and_records_every_rank() -> None:
