@@ -58,7 +58,7 @@ class CopyFilter(BaseModel):
 
 
 class NameFilter(BaseModel):
-    """Drops queries that spell the identifier in their chunk's title: they are found by that word, and teach the model nothing else."""
+    """Drops queries that spell the identifier in their chunk's title: that word finds it, and nothing else is learnt."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     description: ClassVar[str] = "spells the identifier that is the chunk's title, such as log_loss or KMeans"

@@ -32,7 +32,7 @@ class FixedRanker:
 
 
 def test_every_filter_is_registered_with_a_description() -> None:
-    assert set(FILTERS) == {"length", "duplicates", "copies", "round_trip"}
+    assert set(FILTERS) == {"length", "duplicates", "copies", "names", "round_trip"}
     assert all(description and ":" in function for description, function in FILTERS.values())
 
 
