@@ -79,7 +79,7 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
     assert steps_seen == [(step, record["steps"]) for step in range(1, record["steps"] + 1)]
     assert [entry["step"] for entry in record["loss"]] == [step for step, _ in steps_seen]
     assert [entry["step"] for entry in record["dev"]] == list(record["evaluate_at"])
-    assert [entry["base_share"] for entry in record["averaging"]] == [0.0, 0.3, 0.5, 0.7]
+    assert [entry["base_share"] for entry in record["averaging"]] == [0.0, 0.3, 0.5, 0.7, 0.9]
     assert (record["n_pairs"], record["n_chunks"], record["n_dev_queries"]) == (104, 52, 16)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ck", "model"]
     assert not list((tmp_path / "ck").iterdir())
