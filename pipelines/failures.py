@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 
+_FULL_DISK = ("database or disk is full", "No space left on device")
+"""How SQLite says it, and how copying a folder does: as text inside an error of its own."""
+
 
 def explain(error: BaseException) -> str:
     """Returns one line for an error: what happened and, where we know it, what to do."""
     again = "run the same command again: finished steps are kept"
     for cause in _causes(error):
-        if (isinstance(cause, OSError) and cause.errno == errno.ENOSPC) or "database or disk is full" in str(cause):
+        if (isinstance(cause, OSError) and cause.errno == errno.ENOSPC) or any(words in str(cause) for words in _FULL_DISK):
             return f"the disk is full. Nothing is half-written; free some space and {again}."
         if isinstance(cause, MemoryError) or "out of memory" in str(cause).lower():
             return f"out of memory. Lower training.batch_size or chunks.max_tokens and {again}."
