@@ -29,8 +29,13 @@ def generated_queries(inputs: Inputs) -> Generated:
     run = _last_run(inputs, "curate_queries")
     if run is None:
         raise InputError("No queries were generated for these documents yet. Run --pipeline generate (or retrain) on them first.")
-    outputs = {name: output for step in run.steps.values() for name, output in _outputs(step).items()}
+    outputs = artifacts_of(run)
     return Generated(**{name: outputs[name] for name in Generated._fields})
+
+
+def artifacts_of(run: PipelineRunResponse) -> dict[str, Any]:
+    """Returns everything that the steps of a run made, by name."""
+    return {name: output for step in run.steps.values() for name, output in _outputs(step).items()}
 
 
 def trained_model(inputs: Inputs) -> ArtifactVersionResponse:

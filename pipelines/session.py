@@ -41,7 +41,9 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, out: Path | None, us
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     run = _run(name, config, inputs, use_cache)
-    artifacts = _artifacts(run)
+    from pipelines.history import artifacts_of
+
+    artifacts = artifacts_of(run)
     lines = [_steps_line(run)]
     if "metrics" in artifacts:
         lines.append(_results(artifacts, out))
@@ -73,10 +75,6 @@ def _run(name: str, config: Config, inputs: Inputs, use_cache: bool) -> Pipeline
         raise RuntimeError("ZenML returned no run")
     run: PipelineRunResponse = Client().get_pipeline_run(response.id)
     return run
-
-
-def _artifacts(run: PipelineRunResponse) -> dict[str, Any]:
-    return {name: versions[0] for step in run.steps.values() for name, versions in step.outputs.items()}
 
 
 def _steps_line(run: PipelineRunResponse) -> str:
