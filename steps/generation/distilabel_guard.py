@@ -11,7 +11,6 @@ What distilabel 1.5 does to the process that runs it, and why each piece of the 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
 import tempfile
@@ -118,11 +117,3 @@ def _private_datasets_cache(directory: Path) -> Iterator[None]:
         datasets.config.HF_DATASETS_CACHE = cache
         if not shown:
             datasets.enable_progress_bars()
-
-
-def terminate_children(before: set[int]) -> None:
-    """Ends the worker processes that were started since `before` (process ids) and are still alive."""
-    for child in multiprocessing.active_children():
-        if child.pid not in before:
-            child.terminate()
-            child.join(timeout=5)
