@@ -8,12 +8,15 @@ from pathlib import Path
 import click
 
 from pipelines.catalogue import PIPELINES, catalogue
-from steps.errors import InputError, unknown_name
+from pipelines.commands.registry import LazyGroup, guarded
+from steps.errors import unknown_name
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2
 
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.option("--pipeline", "pipeline_name", metavar="NAME", help=f"What to run: {', '.join(PIPELINES)}.")
 @click.option(
     "--config",
@@ -36,7 +39,9 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
 @click.option("--list", "list_names", is_flag=True, help="Print every name that exists.")
+@click.pass_context
 def main(
+    context: click.Context,
     pipeline_name: str | None,
     config_path: Path | None,
     docs: Path | None,
@@ -51,44 +56,37 @@ def main(
     python run.py --pipeline retrain                    the embedded demo: scikit-learn's API documentation
     python run.py --pipeline retrain --docs my-docs     your own documents
     """
+    if context.invoked_subcommand is not None:
+        return
     if list_names:
         click.echo(catalogue())
         return
     if pipeline_name is None:
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
-    sys.exit(run(pipeline_name, config_path, docs, eval_sets, out, no_cache))
+    sys.exit(guarded(lambda: run(pipeline_name, config_path, docs, eval_sets, out, no_cache)))
 
 
 def run(
     pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], out: Path | None, no_cache: bool
-) -> int:
-    """Runs one pipeline and returns the exit code; a user's mistake is one line on stderr, never a traceback."""
-    try:
-        # 1. Everything that can be wrong, before anything slow is imported.
-        if pipeline_name not in PIPELINES:
-            raise unknown_name("pipeline", pipeline_name, PIPELINES)
-        from pipelines.config import DEFAULT_CONFIG, load_config
-        from pipelines.preflight import check
+) -> None:
+    """Runs one pipeline and prints its closing summary.
 
-        config = load_config(config_path or DEFAULT_CONFIG, docs, eval_sets)
-        inputs = check(pipeline_name, config, out)
+    Raises:
+        InputError: A user's mistake.
+    """
+    # 1. Everything that can be wrong, before anything slow is imported.
+    if pipeline_name not in PIPELINES:
+        raise unknown_name("pipeline", pipeline_name, PIPELINES)
+    from pipelines.config import DEFAULT_CONFIG, load_config
+    from pipelines.preflight import check
 
-        # 2. The work.
-        from pipelines.session import run_pipeline
+    config = load_config(config_path or DEFAULT_CONFIG, docs, eval_sets)
+    inputs = check(pipeline_name, config, out)
 
-        click.echo(run_pipeline(pipeline_name, config, inputs, out, use_cache=not no_cache))
-    except InputError as error:
-        click.echo(f"Error: {error}", err=True)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", err=True)
-        return FAILED
-    except Exception as error:
-        from pipelines.failures import explain
+    # 2. The work.
+    from pipelines.session import run_pipeline
 
-        click.echo(f"Failed: {explain(error)}", err=True)
-        return FAILED
-    return DONE
+    click.echo(run_pipeline(pipeline_name, config, inputs, out, use_cache=not no_cache))
 
 
 if __name__ == "__main__":

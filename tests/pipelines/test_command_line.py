@@ -123,3 +123,10 @@ def test_list_names_what_a_configuration_can_use(command: RunCommand) -> None:
     listed = command("--list").stdout
     for name in ("retrain", "folder", "files", "package", "hub", "rules", "round_trip", "cached_mnrl", "hybrid_finetuned"):
         assert any(line.split()[:1] == [name] for line in listed.splitlines()), name
+
+
+def test_a_pipeline_given_as_a_command_is_told_how_it_is_run(command: RunCommand) -> None:
+    done = command("retrain")
+    assert done.returncode == 2
+    assert "run it with `python run.py --pipeline retrain`" in done.stderr
+    assert "Traceback" not in done.stderr
