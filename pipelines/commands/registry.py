@@ -12,7 +12,9 @@ from steps.errors import InputError, unknown_name
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "argilla": ("The embedded annotation server: up, down, status, url.", "pipelines.commands.argilla:command"),
+}
 """Name -> (one-line description, `module:function` of the click command)."""
 
 

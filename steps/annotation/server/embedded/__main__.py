@@ -1,0 +1,134 @@
+"""Starts the Argilla server on a home: `python -m embedded HOME PORT`. Imports only argilla_server and the standard library."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+HOST = "127.0.0.1"
+_LOCK_SECONDS = 2.0
+
+
+class StartError(Exception):
+    """Why the server cannot start, in one line."""
+
+
+def main() -> int:
+    """Returns the exit code: 0 after a clean shutdown, 2 when the server could not start, with a line that says why."""
+    home, port = Path(sys.argv[1]), int(sys.argv[2])
+    try:
+        with _lock(home):
+            serve(home, port)
+    except StartError as error:
+        print(f"FATAL: {error}", file=sys.stderr, flush=True)
+        return 2
+    return 0
+
+
+def serve(home: Path, port: int) -> None:
+    """Runs the server until it is told to stop.
+
+    Raises:
+        StartError: It cannot start.
+    """
+    # 1. What can be wrong with the machine, before anything slow is imported.
+    listener = _listen(port)
+    _configure(home)
+
+    # 2. The database: brought up to date, with its owner.
+    try:
+        from . import accounts, database
+
+        database.prepare(home / "argilla.db")
+        accounts.ensure_owner(json.loads((home / "account.json").read_text(encoding="utf-8")))
+    except sqlite3.DatabaseError as error:
+        raise StartError(_database_line(home, error)) from error
+
+    # 3. The server.
+    from . import seams, service
+
+    seams.install()
+    service.run(listener, lambda: _tell(home, port))
+    (home / "running.json").unlink(missing_ok=True)
+
+
+def _configure(home: Path) -> None:
+    """Sets what Argilla reads from the environment, and keeps its temporary files in the home.
+
+    Argilla copies its web UI to a temporary folder at each start and never removes it.
+    """
+    account = json.loads((home / "account.json").read_text(encoding="utf-8"))
+    scratch = home / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    tempfile.tempdir = str(scratch)
+    for name in [name for name in os.environ if name.startswith(("ARGILLA_", "OAUTH2_"))]:
+        del os.environ[name]
+    os.environ.update(
+        ARGILLA_HOME_PATH=str(home),
+        ARGILLA_DATABASE_URL=f"sqlite+aiosqlite:///{home / 'argilla.db'}?check_same_thread=False",
+        ARGILLA_DATABASE_SQLITE_TIMEOUT="30",
+        ARGILLA_SEARCH_ENGINE="database",
+        ARGILLA_AUTH_SECRET_KEY=account["auth_secret"],
+        ARGILLA_CORS_ORIGINS="[]",
+        ARGILLA_ENABLE_SHARE_YOUR_PROGRESS="false",
+        ARGILLA_SHOW_HUGGINGFACE_SPACE_PERSISTENT_STORAGE_WARNING="false",
+        HF_HUB_OFFLINE="1",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        DO_NOT_TRACK="1",
+    )
+
+
+def _lock(home: Path) -> IO[str]:
+    """Returns the home's lock file, held until the process ends.
+
+    Raises:
+        StartError: Another server holds it.
+    """
+    handle = (home / "server.lock").open("a+")
+    end = time.monotonic() + _LOCK_SECONDS  # someone may be looking whether it is held
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise StartError(f"another server already runs on {home}. `python run.py argilla status` shows it.") from None
+            time.sleep(0.05)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        raise StartError(f"cannot listen on {HOST}:{port}: {error.strerror}. Choose another port with --port.") from error
+    return listener
+
+
+def _tell(home: Path, port: int) -> None:
+    """Writes that the server answers: the file is there whole or not at all."""
+    draft = home / "running.json.new"
+    draft.write_text(json.dumps({"pid": os.getpid(), "port": port}), encoding="utf-8")
+    draft.replace(home / "running.json")
+
+
+def _database_line(home: Path, error: Exception) -> str:
+    return (
+        f"the database {home / 'argilla.db'} cannot be used: {error}. If it is damaged, move it away and start again "
+        "(an empty one is made), or put a copy of it back."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Argilla's SQLite database: opened, migrated, put right after a crash. Imports only argilla_server and what it brings."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from argilla_server import database as argilla_database
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from . import text
+
+_RECONCILE = """
+UPDATE records SET status = wanted.status FROM (
+    SELECT records.id AS id, CASE
+        WHEN (SELECT count(*) FROM responses WHERE record_id = records.id AND responses.status = 'submitted')
+             >= json_extract(datasets.distribution, '$.min_submitted') THEN 'completed' ELSE 'pending' END AS status
+    FROM records JOIN datasets ON datasets.id = records.dataset_id
+) AS wanted WHERE wanted.id = records.id AND wanted.status <> records.status
+"""
+
+
+def prepare(path: Path) -> None:
+    """Leaves the database at `path` ready for the server: WAL, newest schema, statuses that fit the responses.
+
+    A process that is killed between storing a response and updating its record's status leaves them apart; here they meet.
+
+    Raises:
+        sqlite3.DatabaseError: The file is damaged or is not a database.
+    """
+    connection = sqlite3.connect(path, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        _migrate(connection)
+        connection.execute(_RECONCILE)
+        connection.commit()
+    finally:
+        connection.close()
+    path.chmod(0o600)
+    use_engine()
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    config = Config(argilla_database.ALEMBIC_CONFIG_FILE)
+    heads = set(ScriptDirectory.from_config(config).get_heads())
+    with sqlalchemy.create_engine(
+        "sqlite://", creator=lambda: connection, poolclass=sqlalchemy.pool.StaticPool
+    ).connect() as opened:
+        current = set(MigrationContext.configure(opened).get_current_heads())
+    if current != heads:
+        command.upgrade(config, "head")
+
+
+def use_engine() -> None:
+    """Makes every session of the server use an engine of ours.
+
+    NullPool, because requests and background jobs run in two event loops and a connection belongs to one; JSON that keeps its
+    letters, because SQLAlchemy writes non-ASCII ones as escapes, which a text search in the database would miss.
+    """
+    engine = create_async_engine(
+        argilla_database.settings.database_url,
+        poolclass=NullPool,
+        connect_args={"timeout": argilla_database.settings.database_sqlite_timeout},
+        json_serializer=_to_json,
+    )
+    event.listen(engine.sync_engine, "connect", text.register)
+    argilla_database.async_engine = engine
+    argilla_database.AsyncSessionLocal.configure(bind=engine)
+
+
+def _to_json(value: Any) -> str:
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        written.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: JSON can hold it, SQLite's text cannot
+        return json.dumps(value)
+    return written

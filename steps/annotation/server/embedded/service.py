@@ -1,0 +1,31 @@
+"""The web server: Argilla's app on one worker. Imports only argilla_server and what it brings."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from argilla_server import app
+
+_GRACE_SECONDS = 5
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to listen, then says so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+
+def run(listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Serves until SIGTERM or SIGINT; requests that are under way are finished."""
+    config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS)
+    _Server(config, ready).run(sockets=[listener])
