@@ -37,6 +37,7 @@ from steps.errors import unknown_name
     help="Human questions: a BEIR folder. Repeatable.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
+@click.option("--promote-anyway", is_flag=True, help="Put the trained model into production whatever the rule says; recorded.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
 @click.option("--list", "list_names", is_flag=True, help="Print every name that exists.")
 @click.pass_context
@@ -47,6 +48,7 @@ def main(
     docs: Path | None,
     eval_sets: tuple[str, ...],
     out: Path | None,
+    promote_anyway: bool,
     no_cache: bool,
     list_names: bool,
 ) -> None:
@@ -63,11 +65,17 @@ def main(
         return
     if pipeline_name is None:
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
-    sys.exit(guarded(lambda: run(pipeline_name, config_path, docs, eval_sets, out, no_cache)))
+    sys.exit(guarded(lambda: run(pipeline_name, config_path, docs, eval_sets, out, promote_anyway, no_cache)))
 
 
 def run(
-    pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], out: Path | None, no_cache: bool
+    pipeline_name: str,
+    config_path: Path | None,
+    docs: Path | None,
+    eval_sets: tuple[str, ...],
+    out: Path | None,
+    promote_anyway: bool,
+    no_cache: bool,
 ) -> None:
     """Runs one pipeline and prints its closing summary.
 
@@ -84,9 +92,11 @@ def run(
     inputs = check(pipeline_name, config, out)
 
     # 2. The work.
+    from pipelines.origin import Origin, code_commit
     from pipelines.session import run_pipeline
 
-    click.echo(run_pipeline(pipeline_name, config, inputs, out, use_cache=not no_cache))
+    origin = Origin(commit=code_commit(), promote_anyway=promote_anyway)
+    click.echo(run_pipeline(pipeline_name, config, inputs, origin, out, use_cache=not no_cache))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from pathlib import Path
@@ -27,6 +28,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][\w.\-]{0,79}$")
+    """What the trained models are called in the registry; None names them after the documents."""
     seed: int = Field(default=13, ge=0, le=2**31 - 1)
     source: SourceSettings
     chunks: ChunkSettings = ChunkSettings()
@@ -36,9 +39,23 @@ class Config(BaseModel):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
 
+    @property
+    def model_name(self) -> str:
+        """The registry's name for models of these documents: one has a version in production at a time."""
+        return self.name or _name_of(self.source)
+
     def as_yaml(self) -> str:
         """Returns the whole configuration, defaults included, as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _name_of(source: SourceSettings) -> str:
+    """Returns a name from the place of the documents: a package, a dataset, or the last two parts of a path."""
+    settings = source.model_dump(mode="json")
+    place = str(next((settings[key] for key in ("package", "dataset", "path", "url") if settings.get(key)), source.name))
+    if settings.get("path") == place:
+        place = "/".join(Path(place).resolve().parts[-2:])
+    return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-").lower()[:80] or source.name
 
 
 def plain(settings: BaseModel) -> dict[str, Any]:

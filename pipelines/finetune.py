@@ -1,4 +1,4 @@
-"""finetune: split_queries -> train_model -> evaluate_model -> build_report, on queries that `generate` made."""
+"""finetune: split_queries -> train_model -> evaluate_model -> build_report -> promote, on queries that `generate` made."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from zenml import pipeline
 from pipelines.config import Config, plain
 from pipelines.generate import Generated
 from pipelines.history import generated_queries
+from pipelines.origin import Origin
 from pipelines.preflight import Inputs
 from steps.evaluation.build_report import build_report
 from steps.evaluation.evaluate_model import evaluate_model
+from steps.registry.compare_with_production import compare_with_production
+from steps.registry.find_production import find_production
+from steps.registry.promote import promote
 from steps.training.split_queries import split_queries
 from steps.training.train_model import train_model
 
 
-def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
-    """Wires the four steps inside the pipeline that calls this."""
+def wire_finetuning(config: Config, inputs: Inputs, made: Generated, origin: Origin) -> None:
+    """Wires the steps inside the pipeline that calls this."""
     eval_sets, fingerprints = [plain(settings) for settings in config.evaluation.eval_sets], list(inputs.eval_sets)
     pairs, split_report = split_queries(made.queries, made.chunks, made.documents, plain(config.split), eval_sets, fingerprints)
     model, training_record = train_model(pairs, made.chunks, plain(config.training), config.seed, inputs.base_model)
-    scores, _, details = evaluate_model(
+    scores, scores_per_query, details = evaluate_model(
         model,
         made.chunks,
         made.documents,
@@ -34,7 +38,7 @@ def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
         config.seed,
         pairs=pairs,
     )
-    build_report(
+    _, metrics = build_report(
         scores,
         details,
         made.corpus_report,
@@ -48,10 +52,24 @@ def wire_finetuning(config: Config, inputs: Inputs, made: Generated) -> None:
         queries=made.queries,
         rejected_queries=made.rejected_queries,
     )
+    comparison = compare_with_production(
+        model,
+        find_production(config.model_name),
+        scores_per_query,
+        made.chunks,
+        made.documents,
+        made.duplicates,
+        pairs,
+        plain(config.evaluation),
+        plain(config.chunks),
+        fingerprints,
+        config.seed,
+    )
+    promote(model, made.chunks, metrics, comparison, config.model_name, plain(origin))
 
 
 @pipeline(name="finetune")
-def finetune(config: dict[str, Any], inputs: dict[str, Any]) -> None:
-    """Trains on the queries that the last generation on these documents made, and evaluates."""
+def finetune(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, Any]) -> None:
+    """Trains on the queries that the last generation on these documents made, evaluates, and promotes the model or not."""
     fingerprints = Inputs.model_validate(inputs)
-    wire_finetuning(Config.model_validate(config), fingerprints, generated_queries(fingerprints))
+    wire_finetuning(Config.model_validate(config), fingerprints, generated_queries(fingerprints), Origin.model_validate(origin))

@@ -39,6 +39,6 @@ def wire_generation(config: Config, inputs: Inputs) -> Generated:
 
 
 @pipeline(name="generate")
-def generate(config: dict[str, Any], inputs: dict[str, Any]) -> None:
+def generate(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, Any]) -> None:  # noqa: ARG001 (recorded with the run)
     """Writes queries for the documentation and keeps the good ones."""
     wire_generation(Config.model_validate(config), Inputs.model_validate(inputs))

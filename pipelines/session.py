@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import ROOT, Config, plain
+from pipelines.origin import Origin
 from pipelines.preflight import Inputs
 from steps.errors import InputError
 
@@ -32,15 +33,14 @@ _ENVIRONMENT = {
 }
 
 
-def run_pipeline(name: str, config: Config, inputs: Inputs, out: Path | None, use_cache: bool) -> str:
+def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out: Path | None, use_cache: bool) -> str:
     """Runs a pipeline on the active ZenML stack and returns the closing summary.
 
     Raises:
         InputError: A mistake that only the work could find.
     """
-    for variable, value in _ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
-    run = _run(name, config, inputs, use_cache)
+    quiet_zenml()
+    run = _run(name, config, inputs, origin, use_cache)
     from pipelines.history import artifacts_of
 
     artifacts = artifacts_of(run)
@@ -53,7 +53,13 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, out: Path | None, us
     return "\n".join(lines)
 
 
-def _run(name: str, config: Config, inputs: Inputs, use_cache: bool) -> PipelineRunResponse:
+def quiet_zenml() -> None:
+    """Sets what ZenML and the libraries read from the environment when they are imported: call it before."""
+    for variable, value in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+
+
+def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: bool) -> PipelineRunResponse:
     import importlib
 
     from zenml.client import Client
@@ -68,7 +74,7 @@ def _run(name: str, config: Config, inputs: Inputs, use_cache: bool) -> Pipeline
     # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
     configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)], execution_mode=ExecutionMode.FAIL_FAST)
     try:
-        response = configured(config=plain(config), inputs=plain(inputs))
+        response = configured(config=plain(config), inputs=plain(inputs), origin=plain(origin))
     except (RunInterruptedException, RunStoppedException):
         raise KeyboardInterrupt from None
     if response is None:
@@ -96,7 +102,11 @@ def _results(artifacts: dict[str, Any], out: Path | None) -> str:
     if model is None:
         places.pop("Model", None)
     width = max(len(label) for label in places) + 1
-    return "\n".join(["", summary_table(metrics), "", *(f"{label + ':':{width}} {place}" for label, place in places.items())])
+    decided = artifacts["promotion_decision"].load() if "promotion_decision" in artifacts else None
+    decision = [f"{decided['version']} -> {decided['stage']}. {decided['why']}", ""] if decided else []
+    return "\n".join(
+        ["", summary_table(metrics), "", *decision, *(f"{label + ':':{width}} {place}" for label, place in places.items())]
+    )
 
 
 def write_results(out: Path, metrics: dict[str, Any], report: str, model: Path | None) -> None:

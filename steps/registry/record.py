@@ -1,0 +1,62 @@
+"""What is kept with a model version and with a run: the few facts that one sorts and filters by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from steps.evaluation.metrics import HEADLINE
+
+_SHORT = 12
+
+
+def facts_of(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns flat facts from the content of `metrics.json`; what it does not say is left out.
+
+    `corpus`, `documents`, `chunks`, `queries`, `generator`, `cost`, `base_model`, `verdict`, `eval_set`, `eval_queries`, and
+    `ndcg_at_10` (`_low`, `_high`) of the fine-tuned model, of the base model (`base_`) and of BM25 (`bm25_`).
+    """
+    corpus, generation = metrics.get("corpus") or {}, metrics.get("generation") or {}
+    facts = {
+        "corpus": str(corpus.get("fingerprint", ""))[:_SHORT],
+        "documents": corpus.get("documents"),
+        "chunks": corpus.get("chunks"),
+        "queries": generation.get("queries"),
+        "generator": _generator(generation),
+        "cost": _cost(generation),
+        "base_model": (metrics.get("training") or {}).get("base_model"),
+        **_headline(metrics),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _generator(generation: Mapping[str, Any]) -> str | None:
+    """Returns the recipes that wrote queries, with how many each."""
+    recipes = generation.get("recipes")
+    return ", ".join(f"{name} {count}" for name, count in recipes.items()) if isinstance(recipes, Mapping) else None
+
+
+def _cost(generation: Mapping[str, Any]) -> float | None:
+    """Returns what generation cost, where the report says so as a number or as numbers by recipe or model."""
+    cost = generation.get("cost")
+    if isinstance(cost, Mapping):
+        cost = sum(value for value in cost.values() if isinstance(value, int | float))
+    return float(cost) if isinstance(cost, int | float) else None
+
+
+def _headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    verdict = metrics.get("verdict") or {}
+    eval_set = verdict.get("eval_set")
+    found = (metrics.get("eval_sets") or {}).get(eval_set) or {}
+    arms = {name: (found.get("arms") or {}).get(name, {}).get(HEADLINE, {}) for name in ("finetuned", "base", "bm25")}
+    tuned = arms["finetuned"]
+    return {
+        "verdict": {True: "better", False: "worse", None: "no clear difference"}[verdict.get("better")] if eval_set else None,
+        "eval_set": eval_set,
+        "eval_queries": found.get("n_queries"),
+        "ndcg_at_10": tuned.get("value"),
+        "ndcg_at_10_low": tuned.get("low"),
+        "ndcg_at_10_high": tuned.get("high"),
+        "base_ndcg_at_10": arms["base"].get("value"),
+        "bm25_ndcg_at_10": arms["bm25"].get("value"),
+    }
