@@ -54,9 +54,12 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out:
 
 
 def quiet_zenml() -> None:
-    """Sets what ZenML and the libraries read from the environment when they are imported: call it before."""
+    """Makes ZenML quiet and tells it where the code is: call it before anything imports ZenML."""
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    from zenml.utils import source_utils
+
+    source_utils.set_custom_source_root(str(ROOT))
 
 
 def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: bool) -> PipelineRunResponse:
@@ -65,11 +68,9 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     from zenml.client import Client
     from zenml.enums import ExecutionMode
     from zenml.exceptions import RunInterruptedException, RunStoppedException
-    from zenml.utils import source_utils
 
     from pipelines.history import corpus_tag
 
-    source_utils.set_custom_source_root(str(ROOT))
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
     configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)], execution_mode=ExecutionMode.FAIL_FAST)

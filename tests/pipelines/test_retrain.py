@@ -147,7 +147,7 @@ def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(own_home: d
     process = subprocess.Popen(arguments, env=own_home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
-        if "queries kept" in line:
+        if line.rstrip().endswith("pairs"):
             break
     time.sleep(1)
     process.send_signal(signal.SIGINT)
