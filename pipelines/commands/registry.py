@@ -14,7 +14,7 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "argilla": ("The embedded annotation server: up, down, status, url.", "pipelines.commands.argilla:command"),
-    "models": ("trained models: list, compare, promote, roll back, export", "pipelines.commands.models:command"),
+    "models": ("Trained models: list, compare, promote, roll back, export.", "pipelines.commands.models:command"),
 }
 """Name -> (one-line description, `module:function` of the click command)."""
 
