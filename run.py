@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from pipelines.catalogue import PIPELINES, catalogue
+from pipelines.catalogue import PIPELINES, SCHEDULABLE, catalogue
 from pipelines.commands.registry import LazyGroup, guarded
-from steps.errors import unknown_name
+from steps.errors import InputError, unknown_name
 
 
 @click.group(
@@ -39,6 +39,7 @@ from steps.errors import unknown_name
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
 @click.option("--promote-anyway", is_flag=True, help="Put the trained model into production whatever the rule says; recorded.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
+@click.option("--schedule", "cron", metavar="CRON", help='Run it on the active ZenML stack at these times (UTC): "0 3 * * 1".')
 @click.option("--list", "list_names", is_flag=True, help="Print every name that exists.")
 @click.pass_context
 def main(
@@ -50,6 +51,7 @@ def main(
     out: Path | None,
     promote_anyway: bool,
     no_cache: bool,
+    cron: str | None,
     list_names: bool,
 ) -> None:
     """Turn documentation into a better retrieval model, and prove it.
@@ -65,6 +67,8 @@ def main(
         return
     if pipeline_name is None:
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
+    if cron is not None:
+        sys.exit(guarded(lambda: schedule(pipeline_name, config_path, docs, eval_sets, out, cron)))
     sys.exit(guarded(lambda: run(pipeline_name, config_path, docs, eval_sets, out, promote_anyway, no_cache)))
 
 
@@ -97,6 +101,35 @@ def run(
 
     origin = Origin(commit=code_commit(), promote_anyway=promote_anyway)
     click.echo(run_pipeline(pipeline_name, config, inputs, origin, out, use_cache=not no_cache))
+
+
+def schedule(
+    pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], out: Path | None, cron: str
+) -> None:
+    """Puts one pipeline on the active stack's schedule, in place of the one it had, and prints what was scheduled.
+
+    The documents are not looked at here: each scheduled run looks at them where it runs.
+
+    Raises:
+        InputError: A user's mistake.
+    """
+    if pipeline_name not in SCHEDULABLE:
+        raise unknown_name("pipeline for a schedule", pipeline_name, SCHEDULABLE)
+    if out is not None:
+        raise InputError("--out and --schedule do not go together: a scheduled run keeps its results in ZenML's artifact store.")
+    from pipelines.config import DEFAULT_CONFIG, load_config
+    from pipelines.cron import check_cron
+
+    line = check_cron(cron)
+    path = config_path or DEFAULT_CONFIG
+    config = load_config(path, docs, eval_sets)
+
+    from pipelines.session import quiet_zenml
+
+    quiet_zenml()
+    from pipelines.scheduling import schedule_pipeline
+
+    click.echo(schedule_pipeline(pipeline_name, config, path, line))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ PIPELINES = {
     "evaluate": "score any model on any evaluation set, report",
     "retrain": "generate and finetune in one run: the main job",
 }
+SCHEDULABLE = ("generate", "retrain")
+"""Those whose inputs can be looked at when they run; the others go on from one earlier run."""
 
 
 def catalogue() -> str:

@@ -36,7 +36,7 @@ def _wire_evaluation(config: Config, inputs: Inputs) -> None:
         plain(config.chunks),
         config.training.base_model,
         inputs.base_model,
-        list(inputs.eval_sets),
+        inputs.eval_sets,
         config.seed,
         pairs=training_pairs(inputs),
     )

@@ -9,6 +9,7 @@ from zenml import pipeline
 from pipelines.config import Config, plain
 from pipelines.generate import Generated
 from pipelines.history import generated_queries
+from pipelines.live_inputs import LiveInputs
 from pipelines.origin import Origin
 from pipelines.preflight import Inputs
 from steps.evaluation.build_report import build_report
@@ -20,9 +21,9 @@ from steps.training.split_queries import split_queries
 from steps.training.train_model import train_model
 
 
-def wire_finetuning(config: Config, inputs: Inputs, made: Generated, origin: Origin) -> None:
-    """Wires the steps inside the pipeline that calls this."""
-    eval_sets, fingerprints = [plain(settings) for settings in config.evaluation.eval_sets], list(inputs.eval_sets)
+def wire_finetuning(config: Config, inputs: Inputs | LiveInputs, made: Generated, origin: Origin) -> tuple[Any, Any]:
+    """Returns the metrics and the decision on the model, after wiring the steps inside the pipeline that calls this."""
+    eval_sets, fingerprints = [plain(settings) for settings in config.evaluation.eval_sets], inputs.eval_sets
     pairs, split_report = split_queries(made.queries, made.chunks, made.documents, plain(config.split), eval_sets, fingerprints)
     model, training_record = train_model(pairs, made.chunks, plain(config.training), config.seed, inputs.base_model)
     scores, scores_per_query, details = evaluate_model(
@@ -65,7 +66,8 @@ def wire_finetuning(config: Config, inputs: Inputs, made: Generated, origin: Ori
         fingerprints,
         config.seed,
     )
-    promote(model, made.chunks, metrics, comparison, config.model_name, plain(origin))
+    decision, _ = promote(model, made.chunks, metrics, comparison, config.model_name, plain(origin))
+    return metrics, decision
 
 
 @pipeline(name="finetune")

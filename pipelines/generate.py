@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from zenml import pipeline
 
 from pipelines.config import Config, plain
+from pipelines.live_inputs import LiveInputs, look_later
 from pipelines.preflight import Inputs
 from steps.chunks.load_chunks import load_chunks
 from steps.curation.curate_queries import curate_queries
@@ -26,7 +27,7 @@ class Generated(NamedTuple):
     curation_report: Any
 
 
-def wire_generation(config: Config, inputs: Inputs) -> Generated:
+def wire_generation(config: Config, inputs: Inputs | LiveInputs) -> Generated:
     """Returns the artifacts of the three steps, wired inside the pipeline that calls this."""
     model, model_fingerprint = config.training.base_model, inputs.base_model
     chunks, documents, duplicates, corpus_report = load_chunks(
@@ -39,6 +40,11 @@ def wire_generation(config: Config, inputs: Inputs) -> Generated:
 
 
 @pipeline(name="generate")
-def generate(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, Any]) -> None:  # noqa: ARG001 (recorded with the run)
-    """Writes queries for the documentation and keeps the good ones."""
-    wire_generation(Config.model_validate(config), Inputs.model_validate(inputs))
+def generate(
+    config: dict[str, Any],
+    inputs: dict[str, Any] | None = None,
+    origin: dict[str, Any] | None = None,  # noqa: ARG001 (recorded with the run)
+) -> None:
+    """Writes queries for the documentation and keeps the good ones; without `inputs` they are looked at when it runs."""
+    settings = Config.model_validate(config)
+    wire_generation(settings, look_later("generate", settings) if inputs is None else Inputs.model_validate(inputs))

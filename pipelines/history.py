@@ -9,15 +9,10 @@ from zenml.enums import ExecutionStatus
 from zenml.models import ArtifactVersionResponse, PipelineRunResponse, StepRunResponse
 
 from pipelines.generate import Generated
-from pipelines.preflight import Inputs
+from pipelines.preflight import Inputs, corpus_tag
 from steps.errors import InputError
 
 _LOOKED_AT = 200
-
-
-def corpus_tag(inputs: Inputs) -> str:
-    """Returns the tag that every run on these documents carries."""
-    return f"corpus-{inputs.documents[:12]}"
 
 
 def generated_queries(inputs: Inputs) -> Generated:

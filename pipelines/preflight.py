@@ -25,9 +25,14 @@ class Inputs(BaseModel):
 
     documents: str
     base_model: str
-    eval_sets: tuple[str, ...]
+    eval_sets: list[str]
     evaluated_model: str = ""
     """Only of `evaluate`, when the configuration names a model."""
+
+
+def corpus_tag(inputs: Inputs) -> str:
+    """Returns the tag that every run on these documents carries."""
+    return f"corpus-{inputs.documents[:12]}"
 
 
 def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
@@ -48,7 +53,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     return Inputs(
         documents=fingerprint(config.source),
         base_model=model_fingerprint(config.training.base_model),
-        eval_sets=tuple(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets),
+        eval_sets=[eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
     )
 

@@ -9,12 +9,23 @@ from zenml import pipeline
 from pipelines.config import Config
 from pipelines.finetune import wire_finetuning
 from pipelines.generate import wire_generation
+from pipelines.live_inputs import look_later
+from pipelines.notifications import notify
 from pipelines.origin import Origin
 from pipelines.preflight import Inputs
 
 
 @pipeline(name="retrain")
-def retrain(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, Any]) -> None:
-    """Writes queries for the documentation, trains on them, evaluates, and promotes the model or not."""
-    settings, fingerprints = Config.model_validate(config), Inputs.model_validate(inputs)
-    wire_finetuning(settings, fingerprints, wire_generation(settings, fingerprints), Origin.model_validate(origin))
+def retrain(config: dict[str, Any], origin: dict[str, Any], inputs: dict[str, Any] | None = None) -> None:
+    """Writes queries for the documentation, trains on them, evaluates, and promotes the model or not.
+
+    Without `inputs` they are looked at when it runs, and people are told how it ended: nobody watches a scheduled run.
+    """
+    settings, run_origin = Config.model_validate(config), Origin.model_validate(origin)
+    if inputs is not None:
+        fingerprints = Inputs.model_validate(inputs)
+        wire_finetuning(settings, fingerprints, wire_generation(settings, fingerprints), run_origin)
+        return
+    live = look_later("retrain", settings)
+    metrics, decision = wire_finetuning(settings, live, wire_generation(settings, live), run_origin)
+    notify(metrics, decision)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import ROOT, Config, plain
 from pipelines.origin import Origin
-from pipelines.preflight import Inputs
+from pipelines.preflight import Inputs, corpus_tag
 from steps.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,8 +68,6 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     from zenml.client import Client
     from zenml.enums import ExecutionMode
     from zenml.exceptions import RunInterruptedException, RunStoppedException
-
-    from pipelines.history import corpus_tag
 
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     # Failing fast hands on a step's own exception, where ZenML would only say that one failed.

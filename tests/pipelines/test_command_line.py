@@ -130,3 +130,37 @@ def test_a_pipeline_given_as_a_command_is_told_how_it_is_run(command: RunCommand
     assert done.returncode == 2
     assert "run it with `python run.py --pipeline retrain`" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--pipeline", "retrain", "--schedule", "0 3 * *"), "has 4 of the 5 fields"),
+        (("--pipeline", "evaluate", "--schedule", "0 3 * * 1"), "Choose one of: generate, retrain."),
+        (("--pipeline", "retrain", "--schedule", "0 3 * * 1", "--out", "results"), "--out and --schedule do not go together"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused_before_zenml_is_imported(
+    command: RunCommand, arguments: tuple[str, ...], expected: str
+) -> None:
+    result = command(*arguments, PYTHONPROFILEIMPORTTIME="1")
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("import time:")]
+    assert result.returncode == 2
+    assert len(lines) == 1 and expected in lines[0]
+    assert not any(line.rpartition("|")[2].strip() == "zenml" for line in result.stderr.splitlines())
+
+
+def test_a_stack_that_cannot_schedule_says_which_can_and_how_to_get_there(command: RunCommand) -> None:
+    result = command("--pipeline", "retrain", "--schedule", "0 3 * * 1")
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert "orchestrator is of the kind 'local'" in line
+    assert "Kubernetes, Airflow, Vertex AI and SageMaker can" in line and "`python run.py stack`" in line
+
+
+def test_without_schedules_the_list_says_how_to_make_one(command: RunCommand) -> None:
+    result = command("schedules")
+    assert result.returncode == 0 and "There are no schedules." in result.stdout
+    unknown = command("schedules", "pause", "weekly")
+    assert unknown.returncode == 2
+    assert unknown.stderr.splitlines() == ["Error: There is no schedule 'weekly', nor any other. --schedule makes one."]

@@ -1,0 +1,63 @@
+"""Inputs that are looked at where the steps run and when they run: a schedule compiles its pipeline only once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from zenml import add_tags, get_step_context, step
+from zenml.client import Client
+
+from pipelines.config import ROOT, Config, plain
+from pipelines.preflight import check, corpus_tag
+from steps.progress import say
+
+
+class LiveInputs(NamedTuple):
+    """The outputs of `fingerprint_inputs`, in place of the `Inputs` that the command line takes before it compiles a pipeline."""
+
+    documents: Any
+    base_model: Any
+    eval_sets: Any
+
+
+@step(enable_cache=False)
+def fingerprint_inputs(
+    pipeline: str, config: dict[str, Any]
+) -> tuple[
+    Annotated[str, "documents_fingerprint"],
+    Annotated[str, "base_model_fingerprint"],
+    Annotated[list[str], "eval_set_fingerprints"],
+]:
+    """Returns the fingerprints of the documents, the base model and the evaluation sets as they are now.
+
+    It always runs. What follows is taken from the cache as long as the fingerprints stay the same.
+
+    Raises:
+        InputError: One of them cannot be used.
+    """
+    inputs = check(pipeline, Config.model_validate(config), None)
+    tag, run = corpus_tag(inputs), get_step_context().pipeline_run
+    known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
+    add_tags(tags=[tag], run=run.id)
+    say(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
+    return inputs.documents, inputs.base_model, list(inputs.eval_sets)
+
+
+def look_later(pipeline: str, config: Config) -> LiveInputs:
+    """Returns the inputs as they will be when the pipeline runs; called while it is compiled."""
+    return LiveInputs(*fingerprint_inputs(pipeline, plain(config)))
+
+
+def shipped(config: Config) -> Config:
+    """Returns the configuration with paths inside the project relative to it: the code travels, and its place differs."""
+
+    def inside(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: inside(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [inside(item) for item in value]
+        is_ours = isinstance(value, str) and Path(value).is_absolute() and Path(value).is_relative_to(ROOT)
+        return Path(value).relative_to(ROOT).as_posix() if is_ours else value
+
+    return Config.model_validate(inside(plain(config)))
