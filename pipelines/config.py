@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from steps.annotation.settings import AnnotationSettings
 from steps.chunks.settings import ChunkSettings, SourceSettings, source_from_path
 from steps.curation.settings import FilterSettings
 from steps.errors import InputError
@@ -35,6 +36,7 @@ class Config(BaseModel):
     chunks: ChunkSettings = ChunkSettings()
     generation: GenerationSettings = GenerationSettings()
     filters: list[FilterSettings] = []
+    annotation: AnnotationSettings | None = None
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -43,6 +45,11 @@ class Config(BaseModel):
     def model_name(self) -> str:
         """The registry's name for models of these documents: one has a version in production at a time."""
         return self.name or _name_of(self.source)
+
+    @property
+    def reviewing(self) -> AnnotationSettings | None:
+        """The settings of annotation where it is switched on."""
+        return self.annotation if self.annotation is not None and self.annotation.enabled else None
 
     def as_yaml(self) -> str:
         """Returns the whole configuration, defaults included, as YAML."""

@@ -1,4 +1,4 @@
-"""finetune: split_queries -> train_model -> evaluate_model -> build_report -> promote, on queries that `generate` made."""
+"""finetune: [pull_annotations ->] split_queries -> train_model -> evaluate_model -> build_report -> promote."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from zenml import pipeline
 
+from pipelines.annotation import wire_pull
 from pipelines.config import Config, plain
-from pipelines.generate import Generated
+from pipelines.generated import Generated
 from pipelines.history import generated_queries
 from pipelines.live_inputs import LiveInputs
 from pipelines.origin import Origin
@@ -21,10 +22,24 @@ from steps.training.split_queries import split_queries
 from steps.training.train_model import train_model
 
 
-def wire_finetuning(config: Config, inputs: Inputs | LiveInputs, made: Generated, origin: Origin) -> tuple[Any, Any]:
-    """Returns the metrics and the decision on the model, after wiring the steps inside the pipeline that calls this."""
+def wire_finetuning(
+    config: Config, inputs: Inputs | LiveInputs, made: Generated, origin: Origin, pushed: bool = False
+) -> tuple[Any, Any]:
+    """Returns the metrics and the decision on the model, after wiring the steps inside the pipeline that calls this.
+
+    `pushed` says whether the same pipeline sends queries to people first.
+    """
     eval_sets, fingerprints = [plain(settings) for settings in config.evaluation.eval_sets], inputs.eval_sets
-    pairs, split_report = split_queries(made.queries, made.chunks, made.documents, plain(config.split), eval_sets, fingerprints)
+    reviewed = wire_pull(config, made, pushed)
+    pairs, split_report = split_queries(
+        made.queries,
+        made.chunks,
+        made.documents,
+        plain(config.split),
+        eval_sets,
+        fingerprints,
+        **(reviewed.split_arguments if reviewed else {}),
+    )
     model, training_record = train_model(pairs, made.chunks, plain(config.training), config.seed, inputs.base_model)
     scores, scores_per_query, details = evaluate_model(
         model,
@@ -52,6 +67,7 @@ def wire_finetuning(config: Config, inputs: Inputs | LiveInputs, made: Generated
         split_report=split_report,
         queries=made.queries,
         rejected_queries=made.rejected_queries,
+        annotation_report=reviewed.annotation_report if reviewed else None,
     )
     comparison = compare_with_production(
         model,

@@ -1,30 +1,19 @@
-"""generate: load_chunks -> generate_queries -> curate_queries."""
+"""generate: load_chunks -> generate_queries -> curate_queries [-> enrich_queries -> push_annotations]."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from zenml import pipeline
 
+from pipelines.annotation import wire_push
 from pipelines.config import Config, plain
+from pipelines.generated import Generated
 from pipelines.live_inputs import LiveInputs, look_later
 from pipelines.preflight import Inputs
 from steps.chunks.load_chunks import load_chunks
 from steps.curation.curate_queries import curate_queries
 from steps.generation.generate_queries import generate_queries
-
-
-class Generated(NamedTuple):
-    """The artifacts of generation, by the names under which ZenML keeps them."""
-
-    chunks: Any
-    documents: Any
-    duplicates: Any
-    corpus_report: Any
-    generation_report: Any
-    queries: Any
-    rejected_queries: Any
-    curation_report: Any
 
 
 def wire_generation(config: Config, inputs: Inputs | LiveInputs) -> Generated:
@@ -45,6 +34,10 @@ def generate(
     inputs: dict[str, Any] | None = None,
     origin: dict[str, Any] | None = None,  # noqa: ARG001 (recorded with the run)
 ) -> None:
-    """Writes queries for the documentation and keeps the good ones; without `inputs` they are looked at when it runs."""
+    """Writes queries for the documentation, keeps the good ones, and hands them to those who review them.
+
+    Without `inputs` they are looked at when it runs.
+    """
     settings = Config.model_validate(config)
-    wire_generation(settings, look_later("generate", settings) if inputs is None else Inputs.model_validate(inputs))
+    fingerprints = look_later("generate", settings) if inputs is None else Inputs.model_validate(inputs)
+    wire_push(settings, fingerprints, wire_generation(settings, fingerprints))

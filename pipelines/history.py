@@ -8,7 +8,7 @@ from zenml.client import Client
 from zenml.enums import ExecutionStatus
 from zenml.models import ArtifactVersionResponse, PipelineRunResponse, StepRunResponse
 
-from pipelines.generate import Generated
+from pipelines.generated import Generated
 from pipelines.preflight import Inputs, corpus_tag
 from steps.errors import InputError
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from zenml import pipeline
 
+from pipelines.annotation import wire_push
 from pipelines.config import Config
 from pipelines.finetune import wire_finetuning
 from pipelines.generate import wire_generation
@@ -22,10 +23,9 @@ def retrain(config: dict[str, Any], origin: dict[str, Any], inputs: dict[str, An
     Without `inputs` they are looked at when it runs, and people are told how it ended: nobody watches a scheduled run.
     """
     settings, run_origin = Config.model_validate(config), Origin.model_validate(origin)
-    if inputs is not None:
-        fingerprints = Inputs.model_validate(inputs)
-        wire_finetuning(settings, fingerprints, wire_generation(settings, fingerprints), run_origin)
-        return
-    live = look_later("retrain", settings)
-    metrics, decision = wire_finetuning(settings, live, wire_generation(settings, live), run_origin)
-    notify(metrics, decision)
+    fingerprints = look_later("retrain", settings) if inputs is None else Inputs.model_validate(inputs)
+    made = wire_generation(settings, fingerprints)
+    pushed = wire_push(settings, fingerprints, made)
+    metrics, decision = wire_finetuning(settings, fingerprints, made, run_origin, pushed)
+    if inputs is None:
+        notify(metrics, decision)

@@ -59,6 +59,51 @@ class Triplet:
     recipe: str
     generator: str
     """What wrote it: a provider's model, or the version of the rules."""
+    round_trip_rank: int | None = None
+    """Rank of its own chunk (1 is first) when it was searched for; None until, or unless, the round trip ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFacts:
+    """What a person who reviews a query, and the order in which they see it, rest on."""
+
+    id: str
+    """The triplet's."""
+    split: str
+    """The side it falls on: `train`, `dev` or `test`."""
+    chunk_similarity: float
+    """Cosine of query and chunk under the base model, -1..1."""
+    negative_chunk_similarity: float | None
+    """Cosine of negative query and chunk; None without one."""
+    negative_query_similarity: float | None
+    """Cosine of query and negative query; None without one."""
+    usefulness: float
+    """How much it needs a person, 0..1."""
+    reason: str
+    """Why, in a few words that many queries share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What people made of a query, reconciled; or a query of their own."""
+
+    id: str
+    """The triplet's; of a person's own query, a content hash of chunk and query."""
+    chunk_id: str
+    query: str
+    """As people left it."""
+    negative_query: str | None
+    generated_query: str
+    """As it was written; empty for a person's own."""
+    style: str
+    status: str
+    """`confirmed`, `edited`, `rejected`, `unfixed` (fixable, but nobody fixed it) or `human` (their own)."""
+    annotators: str
+    """Pseudonyms of those who answered, joined by spaces."""
+    agreement: float
+    """Share of them whose answer this is, 0..1."""
+    complete: bool
+    """As many answered as the dataset asks for."""
 
 
 @dataclass(frozen=True, slots=True)

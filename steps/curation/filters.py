@@ -8,7 +8,7 @@ import typing
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from steps.curation.settings import CopyFilter, DuplicateFilter, FilterSettings, LengthFilter, NameFilter, RoundTripFilter
@@ -96,7 +96,8 @@ def curate(
         }
         rejects.extend(dropped)
         kept = remaining
-    return CurationResult(kept, rejects, report, material.round_trip_ranks)
+    ranks = material.round_trip_ranks
+    return CurationResult([replace(t, round_trip_rank=ranks.get(t.id)) for t in kept], rejects, report, ranks)
 
 
 def _filter_function(name: str) -> Callable[[Sequence[Triplet], Material, Any], dict[str, str]]:

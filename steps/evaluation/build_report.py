@@ -34,6 +34,7 @@ def build_report(
     split_report: dict[str, Any] | None = None,
     queries: pa.Table | None = None,
     rejected_queries: pa.Table | None = None,
+    annotation_report: dict[str, Any] | None = None,
 ) -> tuple[Annotated[str, "report"], Annotated[dict[str, Any], "metrics"]]:
     """Returns the self-contained HTML report and the content of `metrics.json`."""
     metrics = {
@@ -41,6 +42,7 @@ def build_report(
         "training": training_record or {},
         "generation": {**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
         "corpus": corpus_report,
+        **({"annotation": annotation_report} if annotation_report is not None else {}),
     }
     details = {
         "changes": _changes(evaluation_details["examples"]),

@@ -157,7 +157,9 @@ def _funnel(passed: Sequence[tuple[str, Mapping[str, Any]]]) -> Markup:
 
 def split_view(split: Mapping[str, Any]) -> dict[str, Any] | None:
     """Returns how many of everything stand on each side."""
-    tables = {name: found for name, found in split.items() if isinstance(found, Mapping)}
+    tables = {
+        name: found for name, found in split.items() if isinstance(found, Mapping) and any(side in found for side in SPLIT_SIDES)
+    }
     if not tables and any(known(split.get(side)) for side in SPLIT_SIDES):
         tables = {"pairs": split}
     sides = [side for side in SPLIT_SIDES if any(side in found for found in tables.values())]

@@ -49,6 +49,7 @@ def split_pairs(
     groups: Mapping[str, str],
     human_eval: bool = False,
     held_out_queries: Iterable[str] = (),
+    provenance: Mapping[str, str] | None = None,
 ) -> SplitResult:
     """Returns the pairs of all triplets, split by document.
 
@@ -63,13 +64,15 @@ def split_pairs(
         groups: Document id -> key that near-duplicate documents share; a missing document stands for itself.
         human_eval: Whether people's questions judge the model: test's share is then trained on as well.
         held_out_queries: People's questions; no pair may ask one of them, however it is written.
+        provenance: Triplet id -> where its query comes from; `generated` for those that are missing.
     """
     doc_of = {chunk.id: chunk.doc_id for chunk in chunks}
     group_of = {chunk.id: groups.get(chunk.doc_id, chunk.doc_id) for chunk in chunks}
     held_out = {normalised_query(query) for query in held_out_queries}
     rows = [triplet for triplet in triplets if normalised_query(triplet.query) not in held_out]
     unit, side = _sides(sorted({row.chunk_id for row in rows}), group_of, settings)
-    pairs = [Pair(row.query, row.chunk_id, side[row.chunk_id], "generated", row.style) for row in rows]
+    origin = provenance or {}
+    pairs = [Pair(row.query, row.chunk_id, side[row.chunk_id], origin.get(row.id, "generated"), row.style) for row in rows]
     if human_eval:
         pairs = [replace(pair, split=TRAIN) if pair.split == TEST else pair for pair in pairs]
     pairs, n_moved = _one_side_per_query(pairs)
@@ -77,6 +80,7 @@ def split_pairs(
         "unit": unit,
         "human_eval": human_eval,
         "pairs": _per_side((pair.split, index) for index, pair in enumerate(pairs)),
+        **_by_provenance(pairs),
         "queries": _per_side((pair.split, normalised_query(pair.query)) for pair in pairs),
         "chunks": _per_side((pair.split, pair.chunk_id) for pair in pairs),
         "documents": _per_side((pair.split, doc_of[pair.chunk_id]) for pair in pairs),
@@ -112,6 +116,16 @@ def _one_side_per_query(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
     final = {query: next(side for side in (TEST, DEV, TRAIN) if side in found) for query, found in sides.items()}
     moved = [replace(pair, split=final[normalised_query(pair.query)]) for pair in pairs]
     return moved, sum(old.split != new.split for old, new in zip(pairs, moved, strict=True))
+
+
+def _by_provenance(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
+    """Returns `edited_pairs` and the like, where not all pairs are generated."""
+    found = sorted({pair.provenance for pair in pairs} - {"generated"})
+    names = ["generated", *found] if found else []
+    return {
+        f"{name}_pairs": _per_side((pair.split, index) for index, pair in enumerate(pairs) if pair.provenance == name)
+        for name in names
+    }
 
 
 def _per_side(rows: Iterable[tuple[str, object]]) -> dict[str, int]:

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import pyarrow as pa
 from zenml import step
 
+from steps.annotation.review import Use, review
 from steps.caching import cache_policy
 from steps.evaluation.eval_sets import read_dev_judgements, read_questions
 from steps.evaluation.settings import EvalSetSettings
 from steps.materializers import JsonMaterializer, TableMaterializer
 from steps.progress import say
-from steps.rows import Chunk, DocumentEntry, Pair, Triplet
+from steps.rows import Annotation, Chunk, DocumentEntry, Pair, Triplet
 from steps.tables import to_rows, to_table
 from steps.training.settings import SplitSettings
 from steps.training.split import split_pairs
@@ -29,22 +30,35 @@ def split_queries(
     settings: dict[str, Any],
     eval_sets: list[dict[str, Any]],
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
+    annotations: pa.Table | None = None,
+    use: Use = "all",
+    train_on_human_queries: bool = True,
 ) -> tuple[Annotated[pa.Table, "pairs"], Annotated[dict[str, Any], "split_report"]]:
-    """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks."""
+    """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks.
+
+    Where people reviewed the queries, their answers are applied first.
+    """
     human = [EvalSetSettings.model_validate(eval_set) for eval_set in eval_sets]
     rows = to_rows(chunks, Chunk)
     entries = to_rows(documents, DocumentEntry)
+    triplets, provenance, reviewed = to_rows(queries, Triplet), dict[str, str](), dict[str, Any]()
+    if annotations is not None:
+        chunk_ids = {chunk.id for chunk in rows}
+        found = review(triplets, to_rows(annotations, Annotation), chunk_ids, use, train_on_human_queries)
+        triplets, provenance, reviewed = found.triplets, found.provenance, {"review": found.counts}
     result = split_pairs(
-        to_rows(queries, Triplet),
+        triplets,
         rows,
         SplitSettings.model_validate(settings),
         groups={entry.doc_id: entry.group for entry in entries},
         human_eval=bool(human),
         held_out_queries={text for eval_set in human for text in read_questions(eval_set).values()},
+        provenance=provenance,
     )
     dev = human_dev_pairs(human, rows)
     say(", ".join(f"{count:,} {side}" for side, count in result.report["pairs"].items()) + " pairs")
-    return to_table([*result.pairs, *dev], Pair), {**result.report, "human_dev_questions": len({pair.query for pair in dev})}
+    report = {**result.report, **reviewed, "human_dev_questions": len({pair.query for pair in dev})}
+    return to_table([*result.pairs, *dev], Pair), report
 
 
 def human_dev_pairs(eval_sets: list[EvalSetSettings], chunks: list[Chunk]) -> list[Pair]:

@@ -17,9 +17,11 @@ def write(folder: Path, settings: object) -> Path:
     return path
 
 
-def test_the_default_configuration_spells_every_key_out() -> None:
-    written = yaml.safe_load(DEFAULT_CONFIG.read_text())
-    whole = load_config(DEFAULT_CONFIG).model_dump(mode="json")
+@pytest.mark.parametrize("name", ["default.yaml", "argilla.yaml"])
+def test_a_configuration_that_we_ship_spells_every_key_out(name: str) -> None:
+    path = DEFAULT_CONFIG.with_name(name)
+    written = yaml.safe_load(path.read_text())
+    whole = load_config(path).model_dump(mode="json")
 
     def missing(wanted: object, given: object, place: str) -> list[str]:
         if isinstance(wanted, dict):

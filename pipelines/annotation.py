@@ -1,0 +1,60 @@
+"""The part of the pipelines that people have: queries go to Argilla, and answers come back."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pipelines.config import Config, plain
+from pipelines.generated import Generated
+from pipelines.live_inputs import LiveInputs
+from pipelines.preflight import Inputs
+from steps.annotation.enrich_queries import enrich_queries
+from steps.annotation.pull_annotations import pull_annotations
+from steps.annotation.push_annotations import push_annotations
+from steps.annotation.settings import AnnotationSettings, dataset_name
+
+PUSH = "push_annotations"
+
+
+class Reviewed(NamedTuple):
+    """What a pull brought."""
+
+    annotations: Any
+    annotation_report: Any
+    settings: AnnotationSettings
+
+    @property
+    def split_arguments(self) -> dict[str, Any]:
+        """What the split has to know of the review."""
+        train = self.settings.human_queries == "train"
+        return {"annotations": self.annotations, "use": self.settings.use, "train_on_human_queries": train}
+
+
+def wire_push(config: Config, inputs: Inputs | LiveInputs, made: Generated) -> bool:
+    """Wires enrich_queries -> push_annotations inside the pipeline that calls this; returns whether there is a push."""
+    settings = config.reviewing
+    if settings is None:
+        return False
+    human_eval = bool(config.evaluation.eval_sets)
+    facts, query_vectors, chunk_vectors = enrich_queries(
+        made.queries,
+        made.chunks,
+        made.documents,
+        plain(config.split),
+        human_eval,
+        config.training.base_model,
+        inputs.base_model,
+    )
+    name = dataset_name(settings, plain(config.source))
+    push_annotations(made.queries, made.chunks, facts, query_vectors, chunk_vectors, plain(settings), name)
+    return True
+
+
+def wire_pull(config: Config, made: Generated, pushed: bool) -> Reviewed | None:
+    """Wires pull_annotations, after a push where there is one; returns None where nobody reviews."""
+    settings = config.reviewing
+    if settings is None:
+        return None
+    name = dataset_name(settings, plain(config.source))
+    annotations, report = pull_annotations(made.chunks, plain(settings), name, after=[PUSH] if pushed else None)
+    return Reviewed(annotations, report, settings)
