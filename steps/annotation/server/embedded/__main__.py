@@ -46,6 +46,9 @@ def serve(home: Path, port: int) -> None:
 
     # 2. The database: brought up to date, with its owner.
     try:
+        from . import hub
+
+        hub.defer()
         from . import accounts, database
 
         database.prepare(home / "argilla.db")

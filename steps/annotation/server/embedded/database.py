@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from argilla_server import database as argilla_database
+from pydantic_core import PydanticSerializationError, from_json, to_json
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -63,24 +64,25 @@ def _migrate(connection: sqlite3.Connection) -> None:
 def use_engine() -> None:
     """Makes every session of the server use an engine of ours.
 
-    NullPool, because requests and background jobs run in two event loops and a connection belongs to one; JSON that keeps its
-    letters, because SQLAlchemy writes non-ASCII ones as escapes, which a text search in the database would miss.
+    NullPool, because requests and background jobs run in two event loops and a connection belongs to one. JSON that keeps its
+    letters, because SQLAlchemy writes non-ASCII ones as escapes, which a text search in the database would miss; pydantic's,
+    because it writes and reads vectors ten times as fast.
     """
     engine = create_async_engine(
         argilla_database.settings.database_url,
         poolclass=NullPool,
         connect_args={"timeout": argilla_database.settings.database_sqlite_timeout},
-        json_serializer=_to_json,
+        json_serializer=to_text,
+        json_deserializer=from_json,
     )
     event.listen(engine.sync_engine, "connect", text.register)
     argilla_database.async_engine = engine
     argilla_database.AsyncSessionLocal.configure(bind=engine)
 
 
-def _to_json(value: Any) -> str:
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def to_text(value: Any) -> str:
+    """Returns a value as JSON."""
     try:
-        written.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair: JSON can hold it, SQLite's text cannot
+        return to_json(value).decode()
+    except PydanticSerializationError:  # half of a surrogate pair: JSON can hold it, SQLite's text cannot
         return json.dumps(value)
-    return written

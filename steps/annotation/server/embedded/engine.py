@@ -67,6 +67,7 @@ class DatabaseSearchEngine(SearchEngine):
 
     def __init__(self, session: Session = AsyncSessionLocal) -> None:
         self._session = session
+        self._expected: list[tuple[UUID, UUID, list[float]]] = []
 
     @classmethod
     async def new_instance(cls) -> DatabaseSearchEngine:
@@ -102,11 +103,18 @@ class DatabaseSearchEngine(SearchEngine):
     async def configure_metadata_property(self, dataset: Dataset, metadata_property: MetadataProperty) -> None:
         """Does nothing."""
 
+    def expect(self, vectors: Iterable[tuple[UUID, UUID, list[float]]]) -> None:
+        """Takes note of vectors that are being written: vector setting, record, value; `index_records` follows the commit."""
+        self._expected.extend(vectors)
+
     async def index_records(self, dataset: Dataset, records: Iterable[Record]) -> None:
         """Takes the vectors of new or changed records into the matrices that are in use."""
         fresh: dict[UUID, list[tuple[UUID, list[float]]]] = {}
+        for settings_id, record_id, value in self._expected:
+            fresh.setdefault(settings_id, []).append((record_id, value))
+        self._expected.clear()
         for record in records:
-            for vector in record.vectors:
+            for vector in record.vectors if record.is_relationship_loaded("vectors") else []:
                 fresh.setdefault(vector.vector_settings_id, []).append((record.id, vector.value))
         for settings_id, items in fresh.items():
             if matrix := self.matrices.get(settings_id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
 
@@ -27,5 +28,8 @@ class _Server(uvicorn.Server):
 
 def run(listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until SIGTERM or SIGINT; requests that are under way are finished."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again when it is done, which would end the process before it has cleaned up.
+        signal.signal(number, lambda *_: None)
     config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS)
     _Server(config, ready).run(sockets=[listener])
