@@ -21,7 +21,6 @@ from argilla_server import contexts
 from argilla_server.contexts import webhooks
 from argilla_server.jobs import queues
 from argilla_server.webhooks.v1 import datasets, records, responses
-from brotli_asgi import BrotliMiddleware
 from pydantic_core import from_json, to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -57,8 +56,8 @@ def _speed_up() -> None:
     argilla_models.TypeAdapter = functools.cache(argilla_models.TypeAdapter)
     for module, name in ((records, "build_record_event"), (responses, "build_response_event"), (datasets, "build_dataset_event")):
         _build_only_if_heard(module, name)
-    app = argilla_app.app
-    app.user_middleware = [layer for layer in app.user_middleware if layer.cls not in (BrotliMiddleware, BaseHTTPMiddleware)]
+    app, dropped = argilla_app.app, (argilla_app.BrotliMiddleware, BaseHTTPMiddleware)
+    app.user_middleware = [layer for layer in app.user_middleware if layer.cls not in dropped]
     Request.json = _read_json  # type: ignore[method-assign, assignment]
     JSONResponse.render = _write_json  # type: ignore[method-assign, assignment]
 
