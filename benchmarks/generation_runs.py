@@ -1,15 +1,25 @@
-"""What the generation benchmarks share: made-up chunks, the settings of a run, and a run in a process of its own."""
+"""What the generation benchmarks share: made-up chunks, the settings of a run, and a run in a process of its own.
+
+As a program it is that process: it reads a run from its first argument, JSON, and prints what came of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import random
+import subprocess
 import sys
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from steps.generation.settings import GenerationSettings  # noqa: E402
 from steps.rows import Chunk  # noqa: E402
 
 KEY_VARIABLE = "FINETRIEVE_BENCHMARK_KEY"
@@ -39,3 +49,56 @@ def _chunk(number: int) -> Chunk:
     text = " ".join(sentences)
     doc = f"pages/{number}.md"
     return Chunk(hashlib.sha256(f"{doc}\n{text}".encode()).hexdigest()[:20], doc, doc, title, "", text, len(text) // 5, 0)
+
+
+def llm_settings(base_url: str, answers: Path, **recipe: Any) -> GenerationSettings:
+    """Returns settings with the recipe `triplet` alone, asking a server; `recipe` replaces its defaults."""
+    asked = {"name": "triplet", "provider": "openai", "model": "gpt-4o-mini", "base_url": base_url, "api_key_env": KEY_VARIABLE}
+    return GenerationSettings.model_validate({"recipes": [{**asked, **recipe}], "answers": str(answers)})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in a process of its own."""
+
+    rows: int
+    settings: dict[str, Any]
+    """Generation settings, plain."""
+    cache: str
+    """A directory of its own for distilabel."""
+    out: str
+    """The file that gets the triplets and rejects; it is there only if the run ended well."""
+
+    def start(self, key: str) -> subprocess.Popen[str]:
+        """Returns the process, in a group of its own, so that it can be killed with all that it started."""
+        command = [sys.executable, str(Path(__file__).resolve()), json.dumps(asdict(self))]
+        environment = {**os.environ, KEY_VARIABLE: key}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+    def result(self) -> dict[str, Any]:
+        """Returns `triplets`, `rejects`, `report` and `seconds` of a run that ended."""
+        found: dict[str, Any] = json.loads(Path(self.out).read_text(encoding="utf-8"))
+        return found
+
+
+def main() -> None:
+    """Generates as the first argument says."""
+    from steps.generation.run import generate
+
+    run = Run(**json.loads(sys.argv[1]))
+    rows = chunks(run.rows)
+    settings = GenerationSettings.model_validate(run.settings)
+    started = time.perf_counter()
+    made = generate(rows, settings, 0, Path(run.cache))
+    seconds = time.perf_counter() - started
+    found = {
+        "triplets": [asdict(row) for row in made.triplets],
+        "rejects": [asdict(row) for row in made.rejects],
+        "report": made.report,
+        "seconds": seconds,
+    }
+    Path(run.out).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

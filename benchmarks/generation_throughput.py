@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def guide(server: LlmServer, rows: list[Chunk], scratch: Path) -> int:
 
 def ours(server: LlmServer, rows: list[Chunk], scratch: Path, concurrency: int) -> int:
     """Returns how many triplets the recipe `triplet` makes."""
-    settings = llm_settings(server, scratch / "answers", concurrency=concurrency)
+    settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency)
     return len(generate(rows, settings, 0, scratch / "cache").triplets)
 
 
@@ -93,11 +94,11 @@ def main() -> None:
     with LlmServer(latency=arguments.latency, answers="quick") as server:
         os.environ[KEY_VARIABLE] = server.key
         with tempfile.TemporaryDirectory(prefix="finetrieve-throughput-") as scratch:
-            baseline = timed(server, lambda: guide(server, chunks(arguments.guide_rows), Path(scratch) / "guide"))
+            baseline = timed(server, partial(guide, server, chunks(arguments.guide_rows), Path(scratch) / "guide"))
             _show(f"distilabel, batch {GUIDE_BATCH}", baseline, GUIDE_BATCH / arguments.latency, baseline)
             for concurrency in arguments.concurrency:
                 directory = Path(scratch) / str(concurrency)
-                found = timed(server, lambda c=concurrency, at=directory: ours(server, chunks(arguments.rows), at, c))
+                found = timed(server, partial(ours, server, chunks(arguments.rows), directory, concurrency))
                 _show(f"triplet, concurrency {concurrency}", found, concurrency / arguments.latency, baseline)
 
 

@@ -179,13 +179,16 @@ def guide(triplets: Sequence[Triplet], chunks: Sequence[Chunk], directory: Path,
 # 3. Scores.
 
 
-def scores(encoder: Any, questions: Questions) -> Scores:
-    """Returns the metrics per question `(n_questions, n_metrics)`; None as the encoder stands for BM25."""
+def scores(encoder: Any, questions: Questions, vectors: Any = None) -> Scores:
+    """Returns the metrics per question `(n_questions, n_metrics)`; an encoder of None stands for BM25.
+
+    `vectors` are the corpus's where they are known.
+    """
     texts = [embedded_text(chunk) for chunk in questions.corpus]
     if encoder is None:
         found = Bm25(texts).scores(questions.texts)
     else:
-        found = encode(encoder, questions.texts, role="query") @ encode(encoder, texts).T
+        found = encode(encoder, questions.texts, role="query") @ (encode(encoder, texts) if vectors is None else vectors).T
     units = [chunk.doc_id if questions.by_document else chunk.id for chunk in questions.corpus]
     names = sorted(set(units), reverse=True)
     column = {name: place for place, name in enumerate(names)}
@@ -278,8 +281,9 @@ def _scores_of(
         held_out = {normalised_query(text) for part in questions.values() for text in part.texts}
         kept = [one for one in row.triplets if fold_of[one.chunk_id] != fold and normalised_query(one.query) not in held_out]
         encoder = _encoder(row, kept, chunks, scratch, seed)
+        vectors = encode(encoder, [embedded_text(chunk) for chunk in chunks]) if encoder is not None else None
         for name, part in questions.items():
-            parts[name].append(scores(encoder, part))
+            parts[name].append(scores(encoder, part, vectors))
     whole = {name: np.concatenate(values) for name, values in parts.items()}
     if human is not None:
         whole["human"] = scores(_encoder(row, row.triplets, chunks, scratch, seed), human)

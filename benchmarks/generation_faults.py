@@ -1,0 +1,146 @@
+"""What faults and kills cost: rows that are lost or doubled, and requests that are paid twice.
+
+`python benchmarks/generation_faults.py [--rows 2000] [--share 0.05]` runs each kind of fault by itself and all together, and then
+the same again without faults. `python benchmarks/generation_faults.py --kills 50 [--rows 1000]` kills a run at random
+moments, starts it again each time, and compares what it made in the end with an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from generation_runs import Run, llm_settings
+
+from tests.servers.faults import FOREIGN, KINDS, ORDERS
+from tests.servers.llm import LlmServer
+
+ENDING = {"unauthorized", "forbidden", "not_found", "quota"}
+"""These stop a run by design; a share of them is no test."""
+ATTEMPTS = 2
+"""A fault meets the first attempts at a request only, so every row can be had."""
+
+
+# 1. Faults.
+
+
+def faults(rows: int, share: float, concurrency: int, kinds: list[str]) -> None:
+    """Prints a row per kind, and one for all of them together."""
+    names = ("requests", "faulty", "rows", "lost", "doubled", "spoiled", "paid twice", "s", "again: rows", "requests")
+    print(f"{rows} rows, {share:.0%} of the requests of each kind, concurrency {concurrency}")
+    print(f"{'':18}" + "".join(f"{name:>12}" for name in names))
+    with LlmServer(latency=0.05, answers="quick", hang_seconds=60, retry_after=0.2) as server:
+        for kind in [*kinds, "all"]:
+            wanted = kinds if kind == "all" else [kind]
+            with tempfile.TemporaryDirectory(prefix="finetrieve-faults-") as scratch:
+                _row(kind, server, dict.fromkeys(wanted, share), rows, concurrency, Path(scratch))
+
+
+def _row(kind: str, server: LlmServer, rates: dict[str, float], rows: int, concurrency: int, scratch: Path) -> None:
+    settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency, timeout=2.0).model_dump(mode="json")
+    server.configure(faults=rates, faulty_attempts=ATTEMPTS)
+    server.reset()
+    first, stats = _finished(Run(rows, settings, str(scratch / "cache"), str(scratch / "first.json")), server)
+    server.configure(faults={})
+    server.reset()
+    second, again = _finished(Run(rows, settings, str(scratch / "cache"), str(scratch / "second.json")), server)
+    made = first["triplets"]
+    asked_of = {row["chunk_id"] for row in made}
+    spoiled = sum(FOREIGN in row["query"] or ORDERS in row["query"] for row in made)
+    cells = (
+        stats["requests"],
+        stats["requests"] - stats["answered"],
+        len(made),
+        rows - len(asked_of),
+        len(made) - len(asked_of),
+        spoiled,
+        stats["duplicates"],
+        round(first["seconds"], 1),
+        len(second["triplets"]),
+        again["requests"],
+    )
+    print(f"{kind:18}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
+
+
+def _finished(run: Run, server: LlmServer) -> tuple[dict[str, Any], dict[str, Any]]:
+    process = run.start(server.key)
+    if process.wait(3600):
+        raise SystemExit(f"the run failed with code {process.returncode}")
+    return run.result(), server.stats()
+
+
+# 2. Kills.
+
+
+def kills(rows: int, count: int, concurrency: int, seed: int) -> None:
+    """Prints what `count` kills cost."""
+    draw = random.Random(seed)
+    with LlmServer(latency=0.1, answers="quick") as server, tempfile.TemporaryDirectory(prefix="finetrieve-kills-") as name:
+        scratch = Path(name)
+        undisturbed, _ = _finished(_run(server, rows, concurrency, scratch, "undisturbed"), server)
+        server.reset()
+        run = _run(server, rows, concurrency, scratch, "killed")
+        moments = [_killed(run, server, draw, 2 * rows // count) for _ in range(count)]
+        final, stats = _finished(run, server)
+        same = [final[part] == undisturbed[part] for part in ("triplets", "rejects")]
+        done = [answered for answered in moments if answered is not None]
+        print(f"{rows} rows, {count} kills, {len(done)} of them while it ran, after {done} answers; concurrency {concurrency}")
+        print(f"triplets equal to the undisturbed run's: {same[0]} ({len(final['triplets'])}); rejects: {same[1]}")
+        print(f"requests {stats['requests']}, allowed {rows + count * concurrency}; answered twice {stats['duplicates']}")
+
+
+def _run(server: LlmServer, rows: int, concurrency: int, scratch: Path, name: str) -> Run:
+    settings = llm_settings(server.openai, scratch / name / "answers", concurrency=concurrency)
+    return Run(rows, settings.model_dump(mode="json"), str(scratch / name / "cache"), str(scratch / f"{name}.json"))
+
+
+def _killed(run: Run, server: LlmServer, draw: random.Random, most: int) -> int | None:
+    """Kills a run once it had so many answers more, or while it starts; returns the answers so far, None if it ended before."""
+    wanted = server.stats()["answered"] + draw.randrange(most)
+    starting = time.monotonic() + draw.uniform(0, 5) if draw.random() < 0.1 else float("inf")
+    process = run.start(server.key)
+    while process.poll() is None:
+        if server.stats()["answered"] >= wanted or time.monotonic() > starting:
+            time.sleep(draw.uniform(0, 0.1))
+            break
+        time.sleep(0.01)
+    ended = process.poll() is not None
+    _kill(process)
+    return None if ended else server.stats()["answered"]
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Kills the process and all that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        process.wait(30)
+
+
+def main() -> None:
+    """Runs what the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, help="default 2000, with --kills 1000")
+    parser.add_argument("--share", type=float, default=0.05)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[kind for kind in KINDS if kind not in ENDING])
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.kills:
+        kills(arguments.rows or 1000, arguments.kills, arguments.concurrency, arguments.seed)
+    else:
+        faults(arguments.rows or 2000, arguments.share, arguments.concurrency, arguments.kinds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Memory and time of generation as the corpus grows, and what a second run over the same chunks costs.
+
+`python benchmarks/generation_memory.py [--rows 1000 10000 100000] [--recipes rules triplet]`
+
+Memory is the most that the run's process and all that it started had at one moment, pages that they share counted once (PSS,
+sampled). The second run asks nothing: every answer is in the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from generation_runs import Run, llm_settings
+
+from steps.generation.settings import GenerationSettings
+from tests.servers.llm import LlmServer
+
+_EVERY = 0.2
+"""Seconds between two looks at the memory."""
+
+
+def main() -> None:
+    """Prints a row per recipe and number of rows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--recipes", nargs="+", choices=["rules", "triplet"], default=["rules", "triplet"])
+    parser.add_argument("--concurrency", type=int, default=64)
+    arguments = parser.parse_args()
+    names = ("rows", "queries", "s", "peak MB", "requests", "again: s", "peak MB", "requests")
+    print(f"{'':10}" + "".join(f"{name:>12}" for name in names))
+    with LlmServer(answers="quick") as server:
+        for recipe in arguments.recipes:
+            for rows in arguments.rows:
+                with tempfile.TemporaryDirectory(prefix="finetrieve-memory-") as scratch:
+                    _row(recipe, rows, server, Path(scratch), arguments.concurrency)
+
+
+def _row(recipe: str, rows: int, server: LlmServer, scratch: Path, concurrency: int) -> None:
+    if recipe == "rules":
+        settings = GenerationSettings()
+    else:
+        settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency)
+    cells: list[str] = []
+    for attempt in ("first", "second"):
+        server.reset()
+        run = Run(rows, settings.model_dump(mode="json"), str(scratch / "cache"), str(scratch / f"{attempt}.json"))
+        megabytes = _peak(run.start(server.key))
+        made = run.result()
+        cells += [f"{len(made['triplets']):,}"] if attempt == "first" else []
+        cells += [f"{made['seconds']:.1f}", f"{megabytes:,.0f}", f"{server.stats()['requests']:,}"]
+    print(f"{recipe:10}{rows:>12,}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
+
+
+def _peak(process: subprocess.Popen[str]) -> float:
+    """Waits for a process; returns the most megabytes that it and its children had."""
+    most = 0.0
+    while process.poll() is None:
+        most = max(most, _megabytes(process.pid))
+        time.sleep(_EVERY)
+    if process.returncode:
+        raise SystemExit(f"the run failed with code {process.returncode}")
+    return most
+
+
+def _megabytes(session: int) -> float:
+    """Returns what all processes of a session have."""
+    kilobytes = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # After the name, which may hold anything: state, parent, group, session.
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                lines = (folder / "smaps_rollup").read_text().splitlines()
+                kilobytes += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        except (OSError, ProcessLookupError):  # It ended while we looked.
+            continue
+    return kilobytes / 1024
+
+
+if __name__ == "__main__":
+    main()
