@@ -8,16 +8,18 @@ moments, starts it again each time, and compares what it made in the end with an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generation_runs import Run, llm_settings
+from generation_runs import Run, llm_settings, session_processes
 
 from tests.servers.faults import FOREIGN, KINDS, ORDERS
 from tests.servers.llm import LlmServer
@@ -26,6 +28,9 @@ ENDING = {"unauthorized", "forbidden", "not_found", "quota"}
 """These stop a run by design; a share of them is no test."""
 ATTEMPTS = 2
 """A fault meets the first attempts at a request only, so every row can be had."""
+
+_GRACE = 5.0
+"""Seconds that a process may take to notice that its parent was killed."""
 
 
 # 1. Faults.
@@ -90,10 +95,13 @@ def kills(rows: int, count: int, concurrency: int, seed: int) -> None:
         moments = [_killed(run, server, draw, 2 * rows // count) for _ in range(count)]
         final, stats = _finished(run, server)
         same = [final[part] == undisturbed[part] for part in ("triplets", "rejects")]
-        done = [answered for answered in moments if answered is not None]
-        print(f"{rows} rows, {count} kills, {len(done)} of them while it ran, after {done} answers; concurrency {concurrency}")
+        done = [moment.answers for moment in moments if moment.killed]
+        print(f"{rows} rows, {len(done)} kills of a run of concurrency {concurrency}, after {done} answers")
+        print(f"processes that outlived their killed parent by {_GRACE:.0f} s: {sum(moment.orphans for moment in moments)}")
         print(f"triplets equal to the undisturbed run's: {same[0]} ({len(final['triplets'])}); rejects: {same[1]}")
-        print(f"requests {stats['requests']}, allowed {rows + count * concurrency}; answered twice {stats['duplicates']}")
+        allowed = rows + len(done) * concurrency
+        print(f"requests {stats['requests']}, allowed {allowed}; abandoned {stats['outcomes'].get('abandoned', 0)}; ", end="")
+        print(f"answered twice {stats['duplicates']}")
 
 
 def _run(server: LlmServer, rows: int, concurrency: int, scratch: Path, name: str) -> Run:
@@ -101,9 +109,20 @@ def _run(server: LlmServer, rows: int, concurrency: int, scratch: Path, name: st
     return Run(rows, settings.model_dump(mode="json"), str(scratch / name / "cache"), str(scratch / f"{name}.json"))
 
 
-def _killed(run: Run, server: LlmServer, draw: random.Random, most: int) -> int | None:
-    """Kills a run once it had so many answers more, or while it starts; returns the answers so far, None if it ended before."""
-    wanted = server.stats()["answered"] + draw.randrange(most)
+@dataclass(frozen=True)
+class Moment:
+    """A kill."""
+
+    killed: bool
+    """False: the run had ended before."""
+    answers: int
+    orphans: int
+    """Processes that were still there a while after their parent was killed by itself."""
+
+
+def _killed(run: Run, server: LlmServer, draw: random.Random, most: int) -> Moment:
+    """Kills a run once it had so many answers more, or while it starts: every second time the parent alone, as people do."""
+    wanted = server.stats()["answered"] + 1 + draw.randrange(most)
     starting = time.monotonic() + draw.uniform(0, 5) if draw.random() < 0.1 else float("inf")
     process = run.start(server.key)
     while process.poll() is None:
@@ -111,19 +130,29 @@ def _killed(run: Run, server: LlmServer, draw: random.Random, most: int) -> int 
             time.sleep(draw.uniform(0, 0.1))
             break
         time.sleep(0.01)
-    ended = process.poll() is not None
-    _kill(process)
-    return None if ended else server.stats()["answered"]
+    killed = process.poll() is None
+    orphans = 0
+    if killed and draw.random() < 0.5:
+        process.kill()
+        process.wait()
+        orphans = _outlived(process.pid)
+    _kill_all(process)
+    return Moment(killed, server.stats()["answered"], orphans)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _outlived(session: int) -> int:
+    """Returns how many processes of a session are left after a while."""
+    ends = time.monotonic() + _GRACE
+    while (left := len(session_processes(session))) and time.monotonic() < ends:
+        time.sleep(0.1)
+    return left
+
+
+def _kill_all(process: subprocess.Popen[str]) -> None:
     """Kills the process and all that it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    finally:
-        process.wait(30)
+    process.wait(30)
 
 
 def main() -> None:

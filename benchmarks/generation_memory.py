@@ -9,12 +9,13 @@ sampled). The second run asks nothing: every answer is in the cache.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from generation_runs import Run, llm_settings
+from generation_runs import Run, llm_settings, session_processes
 
 from steps.generation.settings import GenerationSettings
 from tests.servers.llm import LlmServer
@@ -69,14 +70,10 @@ def _peak(process: subprocess.Popen[str]) -> float:
 def _megabytes(session: int) -> float:
     """Returns what all processes of a session have."""
     kilobytes = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            # After the name, which may hold anything: state, parent, group, session.
-            if int((folder / "stat").read_text().rpartition(")")[2].split()[3]) == session:
-                lines = (folder / "smaps_rollup").read_text().splitlines()
-                kilobytes += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        except (OSError, ProcessLookupError):  # It ended while we looked.
-            continue
+    for folder in session_processes(session):
+        with contextlib.suppress(OSError):  # It may end while we look.
+            lines = (folder / "smaps_rollup").read_text().splitlines()
+            kilobytes += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
     return kilobytes / 1024
 
 

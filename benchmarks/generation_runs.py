@@ -5,6 +5,7 @@ As a program it is that process: it reads a run from its first argument, JSON, a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -79,6 +80,18 @@ class Run:
         """Returns `triplets`, `rejects`, `report` and `seconds` of a run that ended."""
         found: dict[str, Any] = json.loads(Path(self.out).read_text(encoding="utf-8"))
         return found
+
+
+def session_processes(session: int) -> list[Path]:
+    """Returns the `/proc` folders of the processes of a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # It may end while we look.
+            # After the name, which may hold anything: state, parent, group, session.
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(folder)
+    return found
 
 
 def main() -> None:
