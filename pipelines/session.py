@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out:
         lines.append(_results(artifacts, out))
     elif out is not None:
         lines.append(f"Nothing to write to {out}: '{name}' makes no model and no metrics.")
-    lines.append("Lineage and pictures: `zenml login --local` opens the dashboard.")
+    lines.append("Lineage and pictures: `python run.py dashboard`.")
     return "\n".join(lines)
 
 
@@ -69,11 +70,18 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     from zenml.enums import ExecutionMode
     from zenml.exceptions import RunInterruptedException, RunStoppedException
 
+    from pipelines.stale_runs import close_stale_runs, noted
+
+    run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
-    configured = pipeline.with_options(enable_cache=use_cache, tags=[corpus_tag(inputs)], execution_mode=ExecutionMode.FAIL_FAST)
+    configured = pipeline.with_options(
+        run_name=run_name, enable_cache=use_cache, tags=[corpus_tag(inputs)], execution_mode=ExecutionMode.FAIL_FAST
+    )
+    close_stale_runs()
     try:
-        response = configured(config=plain(config), inputs=plain(inputs), origin=plain(origin))
+        with noted(run_name):
+            response = configured(config=plain(config), inputs=plain(inputs), origin=plain(origin))
     except (RunInterruptedException, RunStoppedException):
         raise KeyboardInterrupt from None
     if response is None:
