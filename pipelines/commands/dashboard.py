@@ -39,7 +39,9 @@ def _open(port: int, browser: bool) -> None:
     address = get_server_dashboard_url()
     if address is None:
         address = _started(port)
-        click.echo("ZenML's dashboard runs on this machine; nothing leaves it. There is no password: it signs you in as 'default'.")
+        click.echo(
+            "ZenML's dashboard runs on this machine; nothing leaves it. There is no password: it signs you in as 'default'."
+        )
         click.echo("`python run.py dashboard --stop` stops it.")
     else:
         click.echo(f"ZenML is connected to the server {address}: sign in there as you do on `zenml login`.")
