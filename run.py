@@ -34,7 +34,7 @@ from steps.errors import InputError, unknown_name
     "eval_sets",
     multiple=True,
     metavar="PATH",
-    help="Human questions: a BEIR folder. Repeatable.",
+    help="Human questions: a BEIR folder, or argilla:DATASET. Repeatable.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
 @click.option("--promote-anyway", is_flag=True, help="Put the trained model into production whatever the rule says; recorded.")
@@ -89,10 +89,13 @@ def run(
     # 1. Everything that can be wrong, before anything slow is imported.
     if pipeline_name not in PIPELINES:
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
+    from pipelines.argilla_inputs import check_named_server, with_argilla_sets
     from pipelines.config import DEFAULT_CONFIG, load_config
     from pipelines.preflight import check
 
     config = load_config(config_path or DEFAULT_CONFIG, docs, eval_sets)
+    check_named_server(pipeline_name, config)
+    config = with_argilla_sets(pipeline_name, config)
     inputs = check(pipeline_name, config, out)
 
     # 2. The work.
@@ -117,12 +120,14 @@ def schedule(
         raise unknown_name("pipeline for a schedule", pipeline_name, SCHEDULABLE)
     if out is not None:
         raise InputError("--out and --schedule do not go together: a scheduled run keeps its results in ZenML's artifact store.")
+    from pipelines.argilla_inputs import refuse_argilla_sets
     from pipelines.config import DEFAULT_CONFIG, load_config
     from pipelines.cron import check_cron
 
     line = check_cron(cron)
     path = config_path or DEFAULT_CONFIG
     config = load_config(path, docs, eval_sets)
+    refuse_argilla_sets(config)
 
     from pipelines.session import quiet_zenml
 

@@ -9,9 +9,11 @@ from pipelines.generated import Generated
 from pipelines.live_inputs import LiveInputs
 from pipelines.preflight import Inputs
 from steps.annotation.enrich_queries import enrich_queries
+from steps.annotation.measure_review import measure_review
 from steps.annotation.pull_annotations import pull_annotations
 from steps.annotation.push_annotations import push_annotations
 from steps.annotation.settings import AnnotationSettings, dataset_name
+from steps.annotation.train_on_generated import train_on_generated
 
 PUSH = "push_annotations"
 
@@ -58,3 +60,33 @@ def wire_pull(config: Config, made: Generated, pushed: bool) -> Reviewed | None:
     name = dataset_name(settings, plain(config.source))
     annotations, report = pull_annotations(made.chunks, plain(settings), name, after=[PUSH] if pushed else None)
     return Reviewed(annotations, report, settings)
+
+
+def wire_comparison(config: Config, inputs: Inputs | LiveInputs, made: Generated, pairs: Any, scores_per_query: Any) -> Any:
+    """Wires train_on_generated -> measure_review where the configuration asks for it; returns the effect, or None."""
+    if config.reviewing is None or not config.reviewing.compare:
+        return None
+    eval_sets = [plain(settings) for settings in config.evaluation.eval_sets]
+    model = train_on_generated(
+        made.queries,
+        made.chunks,
+        made.documents,
+        plain(config.split),
+        plain(config.training),
+        eval_sets,
+        inputs.eval_sets,
+        inputs.base_model,
+        config.seed,
+    )
+    return measure_review(
+        model,
+        scores_per_query,
+        made.chunks,
+        made.documents,
+        made.duplicates,
+        pairs,
+        plain(config.evaluation),
+        plain(config.chunks),
+        inputs.eval_sets,
+        config.seed,
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from zenml import pipeline
 
-from pipelines.annotation import wire_pull
+from pipelines.annotation import wire_comparison, wire_pull
 from pipelines.config import Config, plain
 from pipelines.generated import Generated
 from pipelines.history import generated_queries
@@ -68,6 +68,7 @@ def wire_finetuning(
         queries=made.queries,
         rejected_queries=made.rejected_queries,
         annotation_report=reviewed.annotation_report if reviewed else None,
+        review_effect=wire_comparison(config, inputs, made, pairs, scores_per_query),
     )
     comparison = compare_with_production(
         model,

@@ -18,12 +18,12 @@ FINGERPRINT = "fingerprint"
 """Metadata of ours without a property: what was pushed, in short. A record without it is not ours."""
 
 GUIDELINES = """\
-# What this is for
+## What this is for
 
 A search engine learns from these pairs: a **query** that somebody might type, and the **text** that answers it. A program wrote
 the queries. You know better how people ask: correct them, and search gets better for everyone.
 
-# One record, half a minute
+## One record, half a minute
 
 1. Read the **text** on the left; above it stands where it comes from.
 2. Read the **query**. Would a person type this, in these words? Does the text answer it?
@@ -31,26 +31,27 @@ the queries. You know better how people ask: correct them, and search gets bette
    - **Good** (key 1): a person would ask this, and the text answers it.
    - **Fixable** (key 2): nearly. Correct the query in its box, so that it is good.
    - **Bad** (key 3): nobody would ask this, or the text does not answer it. It is left out.
-4. **Submit** (Ctrl + Enter).
+4. **Submit** (Enter). The next record comes by itself.
 
-Not sure, or not your subject? **Discard**: the query is then left out as well. **Save as draft** keeps your work to yourself
-until you submit it.
+Not sure, or not your subject? **Discard** (Backspace): the query is then left out as well. To skip a record and leave it to
+others, press the right arrow. **Save as draft** keeps your work to yourself until you submit it.
 
-# What a good query looks like
+## What a good query looks like
 
 - In people's own words: *my session ends too early* rather than *session timeout configuration parameter*.
 - Short is fine: key words, half a sentence, a question, a spelling mistake. As people type.
 - Its answer is in **this** text, not only in the document around it.
 
-# The other boxes
+## The other boxes
 
 - **Your own queries**: what *you* would have typed to find this text, one per line. These are worth most of all.
 - **Negative**: a query about something close by that this text does **not** answer. Most records have none: leave it empty.
 
-# The order
+## The order
 
-Sort by *Usefulness*, the highest first: those records need a person most, and *Why it is here* says why. *Find similar* shows
-the records whose text or query is close to this one: correct a whole family at once.
+Sort by *Usefulness*, the highest first (the link that was sent to you does): those records need a person most, and the filter
+*Why it is here* says why. *Find similar* shows the records whose text or query is close to this one: correct a whole family
+at once.
 """
 
 

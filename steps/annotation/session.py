@@ -22,5 +22,5 @@ def open_server(settings: AnnotationSettings) -> Server:
 
 
 def dataset_url(server: Server, dataset: dict[str, Any]) -> str:
-    """Returns the page where people review a dataset."""
-    return f"{server.url}/dataset/{dataset['id']}/annotation-mode"
+    """Returns the page where people review a dataset, what needs them most first: by itself Argilla shuffles for each of them."""
+    return f"{server.url}/dataset/{dataset['id']}/annotation-mode?page=1&status=pending&sort=metadata.usefulness.desc"

@@ -35,6 +35,7 @@ def build_report(
     queries: pa.Table | None = None,
     rejected_queries: pa.Table | None = None,
     annotation_report: dict[str, Any] | None = None,
+    review_effect: dict[str, Any] | None = None,
 ) -> tuple[Annotated[str, "report"], Annotated[dict[str, Any], "metrics"]]:
     """Returns the self-contained HTML report and the content of `metrics.json`."""
     metrics = {
@@ -42,7 +43,7 @@ def build_report(
         "training": training_record or {},
         "generation": {**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
         "corpus": corpus_report,
-        **({"annotation": annotation_report} if annotation_report is not None else {}),
+        **_review(annotation_report, split_report, review_effect),
     }
     details = {
         "changes": _changes(evaluation_details["examples"]),
@@ -53,6 +54,14 @@ def build_report(
         "config_yaml": configuration,
     }
     return render_report(metrics, details), metrics
+
+
+def _review(report: dict[str, Any] | None, split_report: dict[str, Any] | None, effect: dict[str, Any] | None) -> dict[str, Any]:
+    """Returns `annotation` of the metrics, where people reviewed."""
+    if report is None:
+        return {}
+    used = (split_report or {}).get("review") or {}
+    return {"annotation": {**report, "used": used, **({"effect": effect} if effect else {})}}
 
 
 def _changes(examples: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from steps.evaluation.figures import ordered_sets
 from steps.evaluation.markup import clean, one_line
 from steps.evaluation.report_making import corpus_view, filters_view, generation_view, split_view, training_view
 from steps.evaluation.report_queries import changes_view, similarities_view
+from steps.evaluation.report_review import review_view
 from steps.evaluation.report_scores import set_view, verdict_view
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str
     not grow with the number of queries.
 
     Args:
-        metrics: The content of `metrics.json`: `eval_sets`, `verdict`, `training`, `generation` (with `filters` and `split`) and
-            `corpus`.
+        metrics: The content of `metrics.json`: `eval_sets`, `verdict`, `training`, `generation` (with `filters` and `split`),
+            `corpus` and `annotation`.
         details: What stands behind the numbers, each part optional:
             `changes`: queries as `eval_set`, `query`, `before` and `after` (nDCG@10 of the base and of the fine-tuned model),
             `expected` (the chunks that answer, as `title`, `section`, `text`), and what the models found, `base` and `finetuned`:
@@ -56,6 +57,7 @@ def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str
         corpus=corpus_view(metrics.get("corpus") or {}),
         generation=generation_view(generation, details.get("samples") or []),
         filters=filters_view(generation.get("filters") or {}, details.get("rejects") or []),
+        review=review_view(metrics.get("annotation") or {}),
         split=split_view(generation.get("split") or {}),
         similarities=similarities_view(details.get("similarities") or {}, names),
         training=training_view(metrics.get("training") or {}),
