@@ -19,13 +19,18 @@ def catalogue() -> str:
     from steps.chunks.sources import SOURCES
     from steps.curation.filters import FILTERS
     from steps.evaluation.arms import ARMS
+    from steps.generation.providers.registry import PROVIDERS
     from steps.generation.recipes import RECIPES
+    from steps.generation.voices import PERSONAS, STYLES
     from steps.training.losses import LOSSES
 
     parts = {
         "pipelines": PIPELINES,
         "sources": _descriptions(SOURCES),
         "recipes": _descriptions(RECIPES),
+        "providers": {name: provider.description for name, provider in PROVIDERS.items()},
+        "styles": STYLES,
+        "personas": PERSONAS,
         "filters": _descriptions(FILTERS),
         "losses": _descriptions(LOSSES),
         "arms": _descriptions(ARMS),

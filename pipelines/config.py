@@ -145,6 +145,9 @@ def _with_paths_found(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     for name, key in (("source", "path"), ("training", "base_model"), ("evaluation", "model")):
         if name in result:
             result[name] = found(result[name], key)
+    generation = result.get("generation")
+    if isinstance(generation, dict) and isinstance(generation.get("recipes"), list):
+        result["generation"] = {**generation, "recipes": [found(item, "template") for item in generation["recipes"]]}
     evaluation = result.get("evaluation")
     if isinstance(evaluation, dict) and isinstance(evaluation.get("eval_sets"), list):
         result["evaluation"] = {**evaluation, "eval_sets": [found(item, "path") for item in evaluation["eval_sets"]]}

@@ -19,6 +19,7 @@ class LiveInputs(NamedTuple):
     documents: Any
     base_model: Any
     eval_sets: Any
+    failed_generations: Any
 
 
 @step(enable_cache=False)
@@ -28,8 +29,10 @@ def fingerprint_inputs(
     Annotated[str, "documents_fingerprint"],
     Annotated[str, "base_model_fingerprint"],
     Annotated[list[str], "eval_set_fingerprints"],
+    Annotated[int, "failed_generations"],
 ]:
-    """Returns the fingerprints of the documents, the base model and the evaluation sets as they are now.
+    """Returns the fingerprints of the documents, the base model and the evaluation sets as they are now, and how many
+    generations ended with failed requests.
 
     It always runs. What follows is taken from the cache as long as the fingerprints stay the same.
 
@@ -41,7 +44,7 @@ def fingerprint_inputs(
     known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
     add_tags(tags=[tag], run=run.id)
     say(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
-    return inputs.documents, inputs.base_model, list(inputs.eval_sets)
+    return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.failed_generations
 
 
 def look_later(pipeline: str, config: Config) -> LiveInputs:

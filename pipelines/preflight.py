@@ -12,6 +12,9 @@ from steps.chunks.sources import check_source, fingerprint
 from steps.errors import InputError
 from steps.evaluation.eval_sets import check_eval_set
 from steps.evaluation.eval_sets import fingerprint as eval_set_fingerprint
+from steps.generation.answers import failed_generations
+from steps.generation.providers.registry import check_provider
+from steps.generation.settings import TripletRecipe
 from steps.retrieval.encoder import check_base_model, model_fingerprint
 
 LATEST = "latest"
@@ -28,6 +31,8 @@ class Inputs(BaseModel):
     eval_sets: list[str]
     evaluated_model: str = ""
     """Only of `evaluate`, when the configuration names a model."""
+    failed_generations: int = 0
+    """How many runs of these recipes ended with failed requests: a run after one of them asks for those again."""
 
 
 def corpus_tag(inputs: Inputs) -> str:
@@ -47,6 +52,8 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
     if evaluates_named_model:
         check_base_model(config.evaluation.model)
+    if pipeline in ("generate", "retrain"):
+        _check_recipes(config)
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:
         check_eval_set(settings, document_ids)
@@ -55,7 +62,19 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         base_model=model_fingerprint(config.training.base_model),
         eval_sets=[eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
+        failed_generations=failed_generations(config.generation),
     )
+
+
+def _check_recipes(config: Config) -> None:
+    """Raises an InputError for a recipe that could not run: no client library, no key, no usable template."""
+    for recipe in config.generation.recipes:
+        if isinstance(recipe, TripletRecipe):
+            check_provider(recipe.provider, recipe.api_key_env, recipe.api_key_secret is not None, recipe.base_url is not None)
+            if recipe.template is not None:
+                from steps.generation.prompts import UserTemplate
+
+                UserTemplate(Path(recipe.template))
 
 
 def _check_writable(out: Path) -> None:

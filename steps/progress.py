@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from typing import Protocol
 
-Progress = Callable[[int, int], None]
-"""Told how many are done, and of how many."""
+
+class Progress(Protocol):
+    """Told how many are done, of how many, and what else there is to say."""
+
+    def __call__(self, done: int, total: int, details: str = "") -> None:
+        """Shows it."""
+
 
 _TERMINAL_SECONDS = 0.2
 _LOG_SECONDS = 15.0
@@ -19,12 +24,12 @@ def say(text: str) -> None:
 
 
 def reporter(label: str) -> Progress:
-    """Returns a callback that shows `label  done/total  rate  time left`; the clock starts with its first call."""
+    """Returns a callback that shows `label: done/total (rate, time left, details)`; the clock starts with its first call."""
     terminal = sys.stdout.isatty()
     started: float | None = None
     first, last = 0, 0.0
 
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int, details: str = "") -> None:
         nonlocal started, first, last
         now = time.monotonic()
         if started is None:
@@ -37,7 +42,8 @@ def reporter(label: str) -> Progress:
         elapsed = now - started
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
-        line = f"  {label}: {done:,}/{total:,} ({rate:,.1f}/s{left})"
+        more = f", {details}" if details else ""
+        line = f"  {label}: {done:,}/{total:,} ({rate:,.1f}/s{left}{more})"
         print(f"\r\x1b[K{line}" if terminal else line, end="\n" if finished or not terminal else "", flush=True)
 
     return report

@@ -59,6 +59,10 @@ class Triplet:
     recipe: str
     generator: str
     """What wrote it: a provider's model, or the version of the rules."""
+    persona: str = ""
+    """Who asks, as the LLM was told; empty where nobody was."""
+    chunk_shortened: bool = False
+    """The LLM read only the beginning of the chunk, which did not fit its window."""
     round_trip_rank: int | None = None
     """Rank of its own chunk (1 is first) when it was searched for; None until, or unless, the round trip ran."""
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
 from zenml import step
+from zenml.client import Client
 
 from steps.caching import cache_policy
+from steps.errors import InputError
 from steps.generation.run import generate
-from steps.generation.settings import GenerationSettings
+from steps.generation.settings import GenerationSettings, TripletRecipe
 from steps.materializers import JsonMaterializer, TableMaterializer
 from steps.progress import reporter, say
 from steps.rows import Chunk, Reject, Triplet
@@ -27,7 +32,10 @@ from steps.tables import to_rows, to_table
     },
 )
 def generate_queries(
-    chunks: pa.Table, settings: dict[str, Any], seed: int
+    chunks: pa.Table,
+    settings: dict[str, Any],
+    seed: int,
+    failed_generations: int = 0,  # noqa: ARG001  # after a run with failed requests it differs, and so does the cache key
 ) -> tuple[
     Annotated[pa.Table, "generated_queries"],
     Annotated[pa.Table, "unreadable_queries"],
@@ -35,7 +43,51 @@ def generate_queries(
 ]:
     """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
     recipes = GenerationSettings.model_validate(settings)
-    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir:
-        result = generate(to_rows(chunks, Chunk), recipes, seed, Path(cache_dir), reporter("Chunks asked about"))
+    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, _keys_in_environment(recipes) as key_envs:
+        result = generate(
+            to_rows(chunks, Chunk), recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs
+        )
     say(f"{len(result.triplets):,} queries for {chunks.num_rows:,} chunks")
+    if failures := result.report["failures"]:
+        why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
+        say(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
     return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report
+
+
+@contextmanager
+def _keys_in_environment(settings: GenerationSettings) -> Iterator[dict[str, str]]:
+    """Puts the keys that ZenML secrets hold into variables that live as long as the block; yields recipe label -> variable.
+
+    Raises:
+        InputError: A secret or its key is not there.
+    """
+    variables: dict[str, str] = {}
+    try:
+        for recipe in settings.recipes:
+            if isinstance(recipe, TripletRecipe) and recipe.api_key_secret is not None:
+                variable = f"FINETRIEVE_KEY_{recipe.label.upper().replace('-', '_')}"
+                os.environ[variable] = secret_value(recipe.api_key_secret)
+                variables[recipe.label] = variable
+        yield variables
+    finally:
+        for variable in variables.values():
+            os.environ.pop(variable, None)
+
+
+def secret_value(name: str) -> str:
+    """Returns the value of a ZenML secret, named as `secret.key`.
+
+    Raises:
+        InputError: It is not there.
+    """
+    secret, _, key = name.partition(".")
+    try:
+        values = Client().get_secret(secret).secret_values
+    except (KeyError, NotImplementedError) as error:
+        raise InputError(
+            f"There is no ZenML secret '{secret}' ({type(error).__name__}): "
+            f"create it with `zenml secret create {secret} --{key}=...`."
+        ) from None
+    if key not in values:
+        raise InputError(f"The ZenML secret '{secret}' has no key '{key}'; it has: {', '.join(sorted(values)) or 'none'}.")
+    return values[key]

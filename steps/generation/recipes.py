@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steps.errors import unknown_name
+from steps.generation.settings import Budget, Recipe
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -16,18 +18,27 @@ RECIPES: dict[str, tuple[str, str]] = {
         "queries written by rules from titles, sentences, labels and docstrings; no LLM",
         "steps.generation.rules_step:rules_step",
     ),
+    "triplet": (
+        "queries with negatives written by an LLM: distilabel's GenerateSentencePair in drawn styles and personas",
+        "steps.generation.triplet_step:triplet_step",
+    ),
 }
-"""Name -> (one-line description, `module:function` that returns the distilabel step for the recipe's settings and a seed)."""
+"""Name -> (one-line description, `module:function` that returns the distilabel step of a recipe for a seed and a workplace)."""
 
 
-def step_builder(name: str) -> Callable[..., Step]:
-    """Returns the function that builds the distilabel step of a recipe.
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What the steps of one generation share."""
 
-    Raises:
-        InputError: There is no recipe of that name.
-    """
-    if name not in RECIPES:
-        raise unknown_name("recipe", name, RECIPES)
-    module, _, function = RECIPES[name][1].partition(":")
-    builder: Callable[..., Step] = getattr(importlib.import_module(module), function)
-    return builder
+    ledger: Path
+    answers: Path
+    budget: Budget
+    key_envs: dict[str, str]
+    """Recipe label -> the environment variable in which its key was put, for keys from a ZenML secret."""
+
+
+def step_of(recipe: Recipe, seed: int, place: Workplace) -> Step:
+    """Returns the distilabel step of a recipe; call it inside a `with Pipeline()` block."""
+    module, _, function = RECIPES[recipe.name][1].partition(":")
+    builder: Callable[[Recipe, int, Workplace], Step] = getattr(importlib.import_module(module), function)
+    return builder(recipe, seed, place)

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from steps.errors import InputError
-from steps.generation.recipes import step_builder
 from steps.generation.run import generate
 from steps.generation.settings import GenerationSettings, RulesRecipe
 from steps.rows import Chunk
@@ -29,7 +27,7 @@ def chunk(number: int, text: str = TEXT, title: str = "Alarm") -> Chunk:
 def test_queries_are_the_same_for_a_seed_whatever_the_order_of_the_chunks(tmp_path: Path) -> None:
     chunks = [chunk(1, TEXT.replace("alarm", "timer")), chunk(2), chunk(3, "x = 1")]
     progress: list[tuple[int, int]] = []
-    result = generate(chunks, GenerationSettings(), 13, tmp_path, lambda done, total: progress.append((done, total)))
+    result = generate(chunks, GenerationSettings(), 13, tmp_path, lambda done, total, details="": progress.append((done, total)))
     turned = generate(chunks[::-1], GenerationSettings(), 13, tmp_path)
 
     assert [triplet.chunk_id for triplet in result.triplets] == sorted(triplet.chunk_id for triplet in result.triplets)
@@ -84,11 +82,6 @@ def test_outside_the_main_thread_it_refuses_rather_than_hangs(tmp_path: Path) ->
     thread.start()
     thread.join(30)
     assert "main thread" in str(errors[0])
-
-
-def test_an_unknown_recipe_is_answered_with_those_that_exist() -> None:
-    with pytest.raises(InputError, match=r"Unknown recipe 'rule'\. Did you mean 'rules'"):
-        step_builder("rule")
 
 
 HOST = """

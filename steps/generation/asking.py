@@ -1,0 +1,308 @@
+"""Asks an LLM many questions at once: a sliding window of requests, each with a fate of its own.
+
+What the cache holds costs nothing. A fault of the line is waited out and tried again; an answer that cannot be used is asked
+for again, once with the reason; what would fail every time (a wrong key, an unknown model, an empty account, a spent budget)
+stops the run with everything kept that was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tenacity
+from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
+
+from steps.generation.answers import Answer, AnswerCache
+from steps.generation.ledger import Ledger
+from steps.generation.limits import Pace
+from steps.generation.providers.answering import AnsweringLLM, Messages, Reply
+from steps.generation.providers.faults import FATAL, TRANSIENT, Fault
+from steps.generation.reading import UnusableAnswer
+from steps.generation.settings import Budget, TripletRecipe
+
+CHARACTERS_PER_TOKEN = 4.0
+EXPECTED_ANSWER_TOKENS = 60
+TRUNCATED_MAX_TOKENS = 2048
+"""Asked for after an answer that was cut off."""
+MAX_BACKOFF = 30.0
+"""Seconds between two tries, unless the server asks for more."""
+MAX_RETRY_AFTER = 300.0
+_HALVINGS = 4
+_UNREACHED = 3
+"""So many connections that never came about, before any answer, mean that there is no server."""
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One query to be asked for."""
+
+    key: bytes
+    """Of the answer cache."""
+    messages: Messages
+    read: Callable[[str], Any]
+    """Raises UnusableAnswer for an answer that cannot be used."""
+    shortened: Callable[[float], Messages]
+    """The messages with only that share of the chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a request: a text, or a failure, or neither when the run was stopped before."""
+
+    text: str | None = None
+    shortened: bool = False
+    failure: str = ""
+    """`refusal`, `unparsable`, `timeout`, ...; empty with a text."""
+    reason: str = ""
+    raw: str = ""
+    """What the model answered, when that was the failure."""
+
+
+STOPPED = Outcome()
+
+
+class Asker:
+    """Asks for the queries of one recipe; lives as long as the process that runs it."""
+
+    def __init__(
+        self,
+        llm: AnsweringLLM,
+        recipe: TripletRecipe,
+        schema: dict[str, Any] | None,
+        cache: AnswerCache,
+        ledger: Ledger,
+        budget: Budget,
+    ) -> None:
+        self._llm, self._recipe, self._schema = llm, recipe, schema
+        self._cache, self._ledger, self._budget = cache, ledger, budget
+        self._requests, self._tokens = Pace(recipe.requests_per_minute), Pace(recipe.tokens_per_minute)
+        self._opened = asyncio.Event()
+        self._not_before = 0.0
+        self._answered = False
+        self._unreached = 0
+        self._lost = 0
+        self._stopped = False
+        self._looked = 0.0
+
+    def ask(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Returns the outcomes, in the requests' order."""
+        cached = self._cache.get([request.key for request in requests])
+        outcomes: dict[bytes, Outcome] = {}
+        missing: dict[bytes, Request] = {}
+        for request in requests:
+            answer = cached.get(request.key)
+            if answer is not None and _can_be_used(request, answer.text):
+                outcomes[request.key] = Outcome(answer.text, answer.shortened)
+            else:
+                missing.setdefault(request.key, request)
+        hits = sum(request.key not in missing for request in requests)
+        if hits:
+            self._ledger.add(self._recipe.label, done=hits, hits=hits)
+        if missing:
+            outcomes |= self._llm.event_loop.run_until_complete(self._ask_all(missing))
+        return [outcomes.get(request.key, STOPPED) for request in requests]
+
+    async def _ask_all(self, missing: dict[bytes, Request]) -> dict[bytes, Outcome]:
+        waiting = iter(missing.values())
+        outcomes: dict[bytes, Outcome] = {}
+        workers = [
+            asyncio.create_task(self._work(waiting, outcomes, first=number == 0))
+            for number in range(min(self._recipe.concurrency, len(missing)))
+        ]
+        watcher = asyncio.create_task(self._watch(workers))
+        try:
+            await asyncio.gather(*workers, return_exceptions=False)
+        except asyncio.CancelledError:
+            await asyncio.gather(*workers, return_exceptions=True)
+        finally:
+            watcher.cancel()
+            for worker in workers:
+                worker.cancel()
+        return outcomes
+
+    async def _work(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome], first: bool) -> None:
+        # The first request goes alone: what is wrong with all of them is found at the price of one.
+        if not first:
+            await self._opened.wait()
+        for request in waiting:
+            if self._halted():
+                break
+            outcome = await self._had(request)
+            if outcome is STOPPED:
+                break
+            outcomes[request.key] = outcome
+            self._ledger.add(self._recipe.label, done=1, failed=int(outcome.text is None))
+        self._opened.set()
+
+    async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
+        """Cancels the workers on Ctrl-C, of which distilabel tells its processes by an environment variable."""
+        while os.environ.get(SIGINT_HANDLER_CALLED_ENV_NAME) is None:
+            await asyncio.sleep(_LOOK_SECONDS)
+        self._stop("interrupted", "interrupted")
+        for worker in workers:
+            worker.cancel()
+
+    def _halted(self) -> bool:
+        """Whether no further request may be started."""
+        if self._stopped:
+            return True
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._stopped = self._ledger.stopped() is not None
+        return self._stopped
+
+    def _stop(self, kind: str, reason: str) -> None:
+        self._ledger.stop(kind, reason)
+        self._stopped = True
+
+    async def _had(self, request: Request) -> Outcome:
+        """Returns the outcome of one request, asked for as often as it takes."""
+        messages, share, limit = request.messages, 1.0, None
+        asks, halvings = 0, 0
+        last = Outcome()
+        while asks < self._recipe.asks:
+            try:
+                reply = await self._replied(messages, limit)
+            except Fault as fault:
+                if fault.kind == "too_long" and halvings < _HALVINGS:
+                    halvings, share = halvings + 1, share / 2
+                    messages = request.shortened(share)
+                    continue
+                return self._given_up(fault)
+            except _Halted:
+                return STOPPED
+            asks += 1
+            try:
+                _check(reply, request)
+            except UnusableAnswer as error:
+                last = Outcome(failure=error.problem, reason=f"{error}, in {asks} tries", raw=reply.text)
+                base = request.messages if share == 1.0 else request.shortened(share)
+                limit = TRUNCATED_MAX_TOKENS if error.problem == "truncated" else limit
+                messages = _with_reason(base, reply, error) if asks % 2 and reply.text.strip() else base
+                continue
+            answer = Answer(reply.text, reply.input_tokens, reply.output_tokens, share < 1.0)
+            self._cache.put(request.key, answer, f"{self._recipe.provider}/{self._recipe.model}")
+            return Outcome(reply.text, share < 1.0)
+        return last
+
+    async def _replied(self, messages: Messages, limit: int | None) -> Reply:
+        """Returns a reply, after as many tries as faults of the line ask for.
+
+        Raises:
+            Fault: The last one.
+            _Halted: The run was stopped meanwhile.
+        """
+        tries = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(self._recipe.retries + 1),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Fault) and error.kind in TRANSIENT),
+            wait=_wait,
+            reraise=True,
+        )
+        async for attempt in tries:
+            with attempt:
+                return await self._once(messages, limit, attempt.retry_state.attempt_number)
+        raise AssertionError("tenacity either returns or raises")
+
+    async def _once(self, messages: Messages, limit: int | None, number: int) -> Reply:
+        estimate = sum(len(message["content"]) for message in messages) / CHARACTERS_PER_TOKEN + EXPECTED_ANSWER_TOKENS
+        await self._turn(estimate)
+        label = self._recipe.label
+        self._ledger.add(label, requests=1, retries=int(number > 1))
+        try:
+            reply = await asyncio.wait_for(self._llm.ask(messages, self._schema, limit), self._recipe.timeout)
+        except TimeoutError:
+            self._opened.set()
+            raise Fault("timeout", f"no answer in {self._recipe.timeout:g} s") from None
+        except Fault as fault:
+            self._judge(fault)
+            raise
+        self._answered, self._unreached, self._lost = True, 0, 0
+        self._opened.set()
+        self._tokens.correct(reply.input_tokens + reply.output_tokens - estimate)
+        self._ledger.add(label, self._money(reply), input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
+        return reply
+
+    async def _turn(self, tokens: float) -> None:
+        """Waits until limits, the server's wish and the budget let a request go.
+
+        Raises:
+            _Halted: The run was stopped meanwhile, or the budget is spent.
+        """
+        await self._requests.turn()
+        await self._tokens.turn(tokens)
+        while (pause := self._not_before - time.monotonic()) > 0 and not self._halted():
+            await asyncio.sleep(min(pause, 1.0))
+        if spent := self._ledger.over(self._budget):
+            self._stop("budget", spent)
+        if self._halted():
+            raise _Halted
+
+    def _judge(self, fault: Fault) -> None:
+        """Draws from a fault what concerns all requests."""
+        if fault.kind in FATAL:
+            self._stop(fault.kind, fault.text)
+            raise _Halted
+        if fault.never_reached and not self._answered:
+            self._unreached += 1
+            if self._unreached >= _UNREACHED:
+                self._stop("unreachable", fault.text)
+                raise _Halted
+            return  # the others wait until a server is there
+        if fault.kind == "rate_limit" and fault.retry_after is not None:
+            self._not_before = max(self._not_before, time.monotonic() + min(fault.retry_after, MAX_RETRY_AFTER))
+        self._opened.set()
+
+    def _given_up(self, fault: Fault) -> Outcome:
+        """Returns the outcome of a request whose tries are used up; after several in a row nobody is at the other end."""
+        if fault.kind in ("connection", "timeout"):
+            self._lost += 1
+            if self._lost >= max(_UNREACHED, self._recipe.concurrency):
+                self._stop("unreachable", fault.text)
+        reason = f"{fault}, in {self._recipe.retries + 1} tries" if fault.kind in TRANSIENT else str(fault)
+        return Outcome(failure=fault.kind, reason=reason)
+
+    def _money(self, reply: Reply) -> float:
+        price = self._recipe.price
+        return (reply.input_tokens * price.input + reply.output_tokens * price.output) / 1e6 if price else 0.0
+
+
+class _Halted(Exception):  # noqa: N818  # no error: the run was told to stop
+    """The run was stopped; nothing more is asked."""
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Returns the seconds to wait: what the server asked for, or a jittered and growing time."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, Fault) else None
+    if asked is not None:
+        return min(asked, MAX_RETRY_AFTER)
+    return float(tenacity.wait_random_exponential(multiplier=0.5, max=MAX_BACKOFF)(state))
+
+
+def _check(reply: Reply, request: Request) -> None:
+    if reply.finish == "refused":
+        raise UnusableAnswer("refusal", "the model refused")
+    if reply.finish == "length":
+        raise UnusableAnswer("truncated", f"the answer was cut off after {reply.output_tokens} tokens")
+    request.read(reply.text)
+
+
+def _with_reason(messages: Messages, reply: Reply, error: UnusableAnswer) -> Messages:
+    """Returns the conversation in which the model is told what was wrong with its answer."""
+    said = f"That answer cannot be used: {error}. Answer again, in the form that was asked for."
+    return [*messages, {"role": "assistant", "content": reply.text}, {"role": "user", "content": said}]
+
+
+def _can_be_used(request: Request, text: str) -> bool:
+    """Whether a cached answer passes today's validation."""
+    try:
+        request.read(text)
+    except UnusableAnswer:
+        return False
+    return True

@@ -1,0 +1,253 @@
+"""The LLM recipe: distilabel's GenerateSentencePair over chunks, with voices, the answer cache and a fate for every query."""
+
+# No `from __future__ import annotations`: distilabel reads the annotation of `process` as an object.
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from distilabel.steps import StepInput
+from distilabel.steps.tasks import GenerateSentencePair
+from pydantic import PrivateAttr
+
+from steps.errors import InputError
+from steps.generation.answers import AnswerCache, request_key
+from steps.generation.asking import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, STOPPED, Asker, Outcome, Request
+from steps.generation.ledger import Ledger
+from steps.generation.passages import Passage
+from steps.generation.prompts import Asked, UserTemplate, anchor, system_addition, voice_addition
+from steps.generation.providers.answering import Messages
+from steps.generation.providers.registry import PROVIDERS, provider_class
+from steps.generation.reading import answer_schema, written
+from steps.generation.recipes import Workplace
+from steps.generation.settings import Budget, TripletRecipe, Voice
+from steps.generation.voices import PERSONAS, STYLES, Weighted, drawn_voices
+from steps.generation.voices import Voice as DrawnVoice
+
+PROMPT_VERSION = 1
+"""Counted up when the wording of the prompts changes what is asked; part of what made a row."""
+_WINDOWS_PER_BATCH = 100
+"""A batch ends when its slowest request does: at so many windows of requests the wait weighs little."""
+_SMALLEST_BATCH = 4096
+
+
+class WriteTripletsByLLM(GenerateSentencePair):
+    """Asks an LLM for the queries of each passage: one request per query, each in a voice of its own."""
+
+    recipe: dict[str, Any]
+    seed: int
+    answers: str
+    """Directory of the answer cache."""
+    ledger: str
+    """File of the ledger."""
+    budget: dict[str, Any]
+
+    _settings: TripletRecipe = PrivateAttr()
+    _asker: Asker = PrivateAttr()
+    _writer: "PromptWriter" = PrivateAttr()
+    _ledger: Ledger = PrivateAttr()
+
+    @property
+    def inputs(self) -> list[str]:
+        """Returns the columns that are read."""
+        return ["passage"]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Returns the column that is written: JSON, since an empty list has no type that Parquet could keep."""
+        return ["answer"]
+
+    def load(self) -> None:
+        """Loads template, client, cache and ledger in the process that runs the step."""
+        super().load()
+        self._settings = TripletRecipe.model_validate(self.recipe)
+        self._writer = PromptWriter(self._settings, super().format_input)
+        self._ledger = Ledger(Path(self.ledger))
+        schema = answer_schema(self._settings.negative) if self._settings.structured else None
+        self._asker = Asker(
+            self.llm,
+            self._settings,
+            schema,
+            AnswerCache(Path(self.answers)),
+            self._ledger,
+            Budget.model_validate(self.budget),
+        )
+
+    def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
+        """Yields the rows with their answers; a query that fails has its failure there, and the others go on."""
+        drafts = [self._writer.drafts(Passage(**json.loads(row["passage"])), self.seed) for row in inputs]
+        outcomes = iter(self._outcomes([draft.request for row in drafts for draft in row]))
+        for row, asked in zip(inputs, drafts, strict=True):
+            row["answer"] = json.dumps(self._answer([(draft, next(outcomes)) for draft in asked]), ensure_ascii=False)
+        yield inputs
+
+    def _outcomes(self, requests: list[Request]) -> list[Outcome]:
+        try:
+            return self._asker.ask(requests)
+        except Exception as error:
+            # distilabel would make the batch blank and go on: the run stops instead, and says why.
+            self._ledger.stop("input" if isinstance(error, InputError) else "error", f"{error}" or type(error).__name__)
+            return [STOPPED] * len(requests)
+
+    def _answer(self, asked: list[tuple["Draft", Outcome]]) -> dict[str, Any]:
+        queries, failures, unasked = [], [], 0
+        for draft, outcome in asked:
+            if outcome.text is not None:
+                row = self._writer.written(draft, outcome.text)
+                queries.append(
+                    {
+                        "query": row.query,
+                        "negative": row.negative,
+                        "style": draft.voice.style,
+                        "persona": draft.voice.persona,
+                        "shortened": outcome.shortened or draft.shortened,
+                    }
+                )
+            elif outcome is STOPPED or not outcome.failure:
+                unasked += 1
+            else:
+                failures.append([outcome.raw, outcome.failure, outcome.reason])
+        return {"queries": queries, "failures": failures, "unasked": unasked}
+
+
+class Draft:
+    """One query to be asked for, with the voice it was drawn and the passage it is about."""
+
+    def __init__(self, request: Request, voice: DrawnVoice, passage: Passage, shortened: bool) -> None:
+        self.request, self.voice, self.passage, self.shortened = request, voice, passage, shortened
+
+
+class PromptWriter:
+    """Writes the requests of a recipe; the same for the same passage and seed, whatever else is in the corpus."""
+
+    def __init__(self, recipe: TripletRecipe, format_input: Any) -> None:
+        self._recipe, self._format = recipe, format_input
+        self._template = UserTemplate(Path(recipe.template)) if recipe.template else None
+        self._styles = _weighted(recipe.styles, STYLES)
+        self._personas = _weighted(recipe.personas, PERSONAS)
+
+    def drafts(self, passage: Passage, seed: int) -> list[Draft]:
+        """Returns the drafts of a passage, one per query."""
+        count = self._recipe.queries_per_chunk
+        voices = drawn_voices(self._styles, self._personas, count, seed, f"{self._recipe.label}\x1f{passage.id}")
+        seen: dict[tuple[str, str], int] = {}
+        drafts = []
+        for voice in voices:
+            again = seen[voice.style, voice.persona] = seen.get((voice.style, voice.persona), -1) + 1
+            drafts.append(self._draft(passage, voice, again))
+        return drafts
+
+    def _draft(self, passage: Passage, voice: DrawnVoice, again: int) -> Draft:
+        share = self._share_that_fits(passage, voice)
+        messages = self._messages(passage, voice, share)
+        recipe = self._recipe
+        key = request_key(
+            {
+                "provider": recipe.provider,
+                "base_url": recipe.base_url,
+                "model": recipe.model,
+                "sampling": recipe.sampling.model_dump(exclude_none=True),
+                "schema": answer_schema(recipe.negative) if recipe.structured else None,
+                "messages": messages,
+                "again": again,
+            }
+        )
+        request = Request(
+            key,
+            messages,
+            lambda text: written(text, recipe.negative, passage.text),
+            lambda part: self._messages(passage, voice, share * part),
+        )
+        return Draft(request, voice, passage, share < 1.0)
+
+    def written(self, draft: Draft, text: str) -> Any:
+        """Returns the query and negative of a usable answer."""
+        return written(text, self._recipe.negative, draft.passage.text)
+
+    def _share_that_fits(self, passage: Passage, voice: DrawnVoice) -> float:
+        """Returns how much of the chunk the model's window takes, when the configuration names a window."""
+        if self._recipe.context_window is None:
+            return 1.0
+        whole = sum(len(message["content"]) for message in self._messages(passage, voice, 1.0))
+        answer = self._recipe.sampling.max_tokens or 2 * EXPECTED_ANSWER_TOKENS
+        room = (self._recipe.context_window - answer) * CHARACTERS_PER_TOKEN
+        excess = whole - room
+        return 1.0 if excess <= 0 else max(0.05, 1.0 - excess / max(len(passage.text), 1))
+
+    def _messages(self, passage: Passage, voice: DrawnVoice, share: float) -> Messages:
+        text = passage.text if share >= 1.0 else passage.text[: max(1, int(len(passage.text) * share))]
+        asked = Asked(text, passage.title, passage.section)
+        system, user = self._format({"anchor": anchor(asked)})
+        system_text = f"{system['content']} {system_addition(self._recipe.negative, self._recipe.structured)}"
+        if self._template is not None:
+            said = self._template.render(asked, self._recipe.context, voice)
+        else:
+            said = f"{user['content'].strip()}\n\n{voice_addition(voice)}"
+        return [{"role": "system", "content": system_text}, {"role": "user", "content": said}]
+
+
+def _weighted(chosen: Mapping[str, Voice], known: Mapping[str, str]) -> Weighted:
+    return {name: (voice.weight, voice.says or known[name]) for name, voice in sorted(chosen.items())}
+
+
+def prompt_writer(recipe: TripletRecipe) -> PromptWriter:
+    """Returns the writer of a recipe's requests, without a client: for a dry run."""
+    task = GenerateSentencePair.model_construct(
+        triplet=recipe.negative, action="query", hard_negative=recipe.hard_negative, context=recipe.context
+    )
+    from distilabel.steps.tasks import sentence_transformers
+    from jinja2 import Template
+
+    template = Path(sentence_transformers.__file__).parent / "templates" / "generate-sentence-pair.jinja2"
+    task._template = Template(template.read_text(encoding="utf-8"))
+    return PromptWriter(recipe, task.format_input)
+
+
+def llm_of(recipe: TripletRecipe, key_env: str | None) -> Any:
+    """Returns the distilabel LLM of a recipe.
+
+    Args:
+        recipe: Its settings.
+        key_env: The environment variable that holds the key, when it is not the provider's usual one.
+    """
+    place = {
+        "openai": "base_url",
+        "azure": "base_url",
+        "ollama": "host",
+        "huggingface": "base_url",
+        "anthropic": "base_url",
+        "mistral": "endpoint",
+        "litellm": "base_url",
+    }.get(recipe.provider)
+    arguments: dict[str, Any] = {"model_id" if recipe.provider == "huggingface" else "model": recipe.model}
+    if place is not None and recipe.base_url is not None:
+        arguments[place] = recipe.base_url
+    return provider_class(recipe.provider)(
+        **arguments,
+        sampling=recipe.sampling.model_dump(),
+        key_env=key_env or recipe.api_key_env or PROVIDERS[recipe.provider].key_env,
+        request_seconds=recipe.timeout,
+    )
+
+
+def triplet_step(recipe: TripletRecipe, seed: int, place: Workplace) -> WriteTripletsByLLM:
+    """Returns the step for a recipe's settings; made inside a `with Pipeline()` block."""
+    batch = max(_SMALLEST_BATCH, _WINDOWS_PER_BATCH * recipe.concurrency) // recipe.queries_per_chunk
+    return WriteTripletsByLLM(
+        name=recipe.label,
+        llm=llm_of(recipe, place.key_envs.get(recipe.label)),
+        triplet=recipe.negative,
+        action="query",
+        hard_negative=recipe.hard_negative,
+        context=recipe.context,
+        recipe=recipe.model_dump(mode="json"),
+        seed=seed,
+        answers=str(place.answers),
+        ledger=str(place.ledger),
+        budget=place.budget.model_dump(),
+        input_batch_size=max(1, batch),
+        use_cache=False,
+        add_raw_output=False,
+        add_raw_input=False,
+    )
