@@ -81,7 +81,7 @@ def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...]
     Raises:
         InputError: With one line per mistake.
     """
-    raw = _read_yaml(path)
+    raw = read_yaml(path)
     if docs is not None:
         raw["source"] = source_from_path(docs).model_dump(mode="json")
     if docs is not None or eval_sets:
@@ -109,15 +109,20 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, example: str = DEFAULT_CONFIG.name) -> dict[str, Any]:
+    """Returns the mapping in a YAML file.
+
+    Raises:
+        InputError: It cannot be read, is no valid YAML, or holds no mapping; `example` is the file to start from.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"Cannot read the configuration '{path}': {error.strerror}. Give --config an existing YAML file."
+            f"Cannot read the configuration '{path}': {error.strerror}. Give an existing YAML file, such as {example}."
         ) from None
     except UnicodeDecodeError:
-        raise InputError(f"The configuration '{path}' is not UTF-8 text. Give --config a YAML file.") from None
+        raise InputError(f"The configuration '{path}' is not UTF-8 text. Give a YAML file.") from None
     try:
         raw = yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
@@ -128,7 +133,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(raw, dict):
         found = "an empty file" if raw is None else f"a {type(raw).__name__}"
-        raise InputError(f"{path}: expected a mapping of settings, found {found}. Start from {DEFAULT_CONFIG.name}.")
+        raise InputError(f"{path}: expected a mapping of settings, found {found}. Start from {example}.")
     return raw
 
 

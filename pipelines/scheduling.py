@@ -21,6 +21,7 @@ from pipelines.cron import next_time
 from pipelines.live_inputs import shipped
 from pipelines.notifications import tell_of_failure
 from pipelines.origin import Origin, code_commit
+from pipelines.stacks import run_options
 from steps.chunks.sources import place
 from steps.errors import InputError, unknown_name
 
@@ -146,8 +147,17 @@ def _create(name: str, config: Config, schedule_name: str, cron: str) -> None:
         schedule=Schedule(name=schedule_name, cron_expression=cron),
         on_failure=tell_of_failure,
         enable_cache=True,
+        **_options(schedule_name),
     )
     configured(config=plain(config), origin=plain(Origin(commit=code_commit())))
+
+
+def _options(schedule_name: str) -> dict[str, Any]:
+    """Returns the stack's options; Airflow's DAG gets the schedule's name, or each call would leave another DAG running."""
+    options = run_options()
+    if Client().active_stack.orchestrator.flavor == _AIRFLOW:
+        options["settings"] = {**options.get("settings", {}), "orchestrator": {"dag_id": schedule_name}}
+    return options
 
 
 def _all() -> list[ScheduleResponse]:

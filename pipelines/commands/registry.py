@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "pipelines.commands.dashboard:command"),
     "models": ("Trained models: list, compare, promote, roll back, export.", "pipelines.commands.models:command"),
     "schedules": ("What runs on a schedule: list, pause, resume, delete.", "pipelines.commands.schedules:command"),
+    "stack": ("Where pipelines run: list, register from a YAML file, use.", "pipelines.commands.stack:command"),
 }
 """Name -> (one-line description, `module:function` of the click command)."""
 
