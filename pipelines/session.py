@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     from zenml.client import Client
     from zenml.exceptions import RunInterruptedException, RunStoppedException
 
-    from pipelines.stacks import run_options
+    from pipelines.stacks import run_options, runs_here
     from pipelines.stale_runs import close_stale_runs, noted
 
     run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
@@ -77,7 +78,7 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     configured = pipeline.with_options(run_name=run_name, enable_cache=use_cache, tags=[corpus_tag(inputs)], **run_options())
     close_stale_runs()
     try:
-        with noted(run_name):
+        with noted(run_name) if runs_here() else nullcontext():
             response = configured(config=plain(config), inputs=plain(inputs), origin=plain(origin))
     except (RunInterruptedException, RunStoppedException):
         raise KeyboardInterrupt from None

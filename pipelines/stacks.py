@@ -99,6 +99,11 @@ def run_options() -> dict[str, Any]:
     return options
 
 
+def runs_here() -> bool:
+    """Returns whether a run lives in this process; elsewhere it goes on when this process dies."""
+    return Client().active_stack.orchestrator.flavor == "local"
+
+
 def _check(path: Path, kind: str, component: Component) -> None:
     """Raises an InputError unless ZenML knows the flavor, has what it needs, and takes the configuration."""
     try:
