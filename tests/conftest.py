@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from steps.annotation.server.environment import environment_path  # noqa: E402
+
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -25,6 +27,8 @@ def own_home(tmp_path: Path) -> dict[str, str]:
         **os.environ,
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / ".cache"),
+        "XDG_DATA_HOME": str(home / ".local" / "share"),
+        "FINETRIEVE_ARGILLA_ENV": str(environment_path()),  # a minute's install, shared by all tests
         "ZENML_CONFIG_PATH": str(home / "zenml"),
         "ZENML_LOCAL_STORES_PATH": str(home / "zenml-stores"),
     }

@@ -6,6 +6,7 @@ own database: the stand-in takes the writes down, and the engine brings them int
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from argilla_server.models import Field, Record, Response
 from embedded import text
 from embedded.engine import DatabaseSearchEngine
+from opensearchpy.serializer import JSONSerializer
 from sqlalchemy import delete, event, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,11 +35,17 @@ class Indices:
     def delete(self, **_: Any) -> None: ...
 
 
+class Transport:
+    """Where `opensearchpy.helpers.bulk` looks for a serializer."""
+
+    serializer = JSONSerializer()
+
+
 class Documents:
     """The part of the OpenSearch client that writes documents."""
 
     def __init__(self) -> None:
-        self.indices = Indices()
+        self.indices, self.transport = Indices(), Transport()
         self.documents: dict[str, dict[str, Any]] = {}
         self.changed: list[str] = []
 
@@ -49,8 +57,6 @@ class Documents:
         self.changed.append(str(id))
 
     def bulk(self, body: Any, **_: Any) -> dict[str, Any]:
-        import json
-
         lines = [json.loads(line) for line in body.splitlines() if line]
         for action, document in zip(lines[::2], lines[1::2], strict=True):
             self.update("", action["index"]["_id"], {"doc": document})

@@ -22,19 +22,23 @@ class StartError(Exception):
     """Why the server cannot start, in one line."""
 
 
-def main() -> int:
-    """Returns the exit code: 0 after a clean shutdown, 2 when the server could not start, with a line that says why."""
+def main(speed: bool = True) -> int:
+    """Returns the exit code: 0 after a clean shutdown, 2 when the server could not start, with a line that says why.
+
+    Args:
+        speed: False leaves out what only makes Argilla faster; a benchmark compares.
+    """
     home, port = Path(sys.argv[1]), int(sys.argv[2])
     try:
         with _lock(home):
-            serve(home, port)
+            serve(home, port, speed)
     except StartError as error:
         print(f"FATAL: {error}", file=sys.stderr, flush=True)
         return 2
     return 0
 
 
-def serve(home: Path, port: int) -> None:
+def serve(home: Path, port: int, speed: bool) -> None:
     """Runs the server until it is told to stop.
 
     Raises:
@@ -59,7 +63,7 @@ def serve(home: Path, port: int) -> None:
     # 3. The server.
     from . import seams, service
 
-    seams.install()
+    seams.install(speed)
     service.run(listener, lambda: _tell(home, port))
     (home / "running.json").unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
@@ -64,6 +64,7 @@ class DatabaseSearchEngine(SearchEngine):
     """
 
     matrices: dict[UUID, Matrix] = {}  # noqa: RUF012  # shared on purpose
+    _catching_up: dict[UUID, asyncio.Lock] = {}  # noqa: RUF012
 
     def __init__(self, session: Session = AsyncSessionLocal) -> None:
         self._session = session
@@ -241,19 +242,19 @@ class DatabaseSearchEngine(SearchEngine):
         )
 
     async def matrix(self, db: AsyncSession, settings: VectorSettings) -> Matrix:
-        """Returns the unit vectors of a vector setting, read from the database on first use or when a count differs."""
-        stored = select(func.count()).select_from(Vector).where(Vector.vector_settings_id == settings.id)
-        count = (await db.execute(stored)).scalar_one()
-        matrix = self.matrices.get(settings.id)
-        if matrix is None or len(matrix) != count:
-            matrix = self.matrices[settings.id] = await self._loaded(db, settings)
+        """Returns the unit vectors of a vector setting, brought in line with the database where their number differs."""
+        matrix = self.matrices.setdefault(settings.id, Matrix(settings.dimensions))
+        if await _count(db, settings.id) != len(matrix):
+            async with self._catching_up.setdefault(settings.id, asyncio.Lock()):
+                await _catch_up(db, settings.id, matrix)
         return matrix
 
-    async def _loaded(self, db: AsyncSession, settings: VectorSettings) -> Matrix:
-        matrix = Matrix(settings.dimensions)
-        async for items in _stored_vectors(db, settings.id):
-            await asyncio.to_thread(matrix.put, items)
-        return matrix
+    async def warm(self) -> None:
+        """Reads the vectors of all datasets, those that people worked on last first, so that nobody waits for it later."""
+        latest = select(VectorSettings).join(Dataset).order_by(Dataset.last_activity_at.desc())
+        async with self._session() as db:
+            for settings in (await db.execute(latest)).scalars().all():
+                await self.matrix(db, settings)
 
     async def _counts(self, query: Any) -> dict[str, int]:
         async with self._session() as db:
@@ -287,26 +288,37 @@ class DatabaseSearchEngine(SearchEngine):
         raise ValueError(f"Field {name} not found in dataset {dataset.id}")
 
     async def _queue_order(self, db: AsyncSession, dataset: Dataset) -> list[Any]:
-        """Returns the order by usefulness for datasets that have it."""
+        """Returns the order by usefulness, in tenths, for datasets that have it."""
         found = select(MetadataProperty.id).where(
             MetadataProperty.dataset_id == dataset.id, MetadataProperty.name == QUEUE_PROPERTY
         )
         if (await db.execute(found)).first() is None:
             return []
-        return [func.json_extract(RECORDS.c.metadata, member(QUEUE_PROPERTY)).desc().nulls_last()]
+        return [func.round(func.json_extract(RECORDS.c.metadata, member(QUEUE_PROPERTY)), 1).desc().nulls_last()]
 
 
-async def _stored_vectors(db: AsyncSession, settings_id: UUID) -> AsyncIterator[list[tuple[UUID, list[float]]]]:
-    """Yields the vectors of a setting, some thousand at a time, so that they never lie in memory as text all at once."""
-    stored = select(Vector.record_id, type_coerce(Vector.__table__.c.value, String)).where(
-        Vector.vector_settings_id == settings_id
-    )
-    async for rows in (await db.stream(stored)).partitions(_LOAD_ROWS):
-        yield await asyncio.to_thread(_parsed, rows)
+async def _count(db: AsyncSession, settings_id: UUID) -> int:
+    stored = select(func.count()).select_from(Vector).where(Vector.vector_settings_id == settings_id)
+    return int((await db.execute(stored)).scalar_one())
 
 
-def _parsed(rows: Sequence[Any]) -> list[tuple[UUID, list[float]]]:
-    return [(record_id, from_json(value)) for record_id, value in rows]
+async def _catch_up(db: AsyncSession, settings_id: UUID, matrix: Matrix) -> None:
+    """Reads the vectors that a matrix has not, and forgets those that the database has not."""
+    stored = set((await db.execute(select(Vector.record_id).where(Vector.vector_settings_id == settings_id))).scalars())
+    known = matrix.ids()
+    matrix.remove(known - stored)
+    missing = list(stored - known)
+    for start in range(0, len(missing), _LOAD_ROWS):
+        # As text, a thousand at a time: all at once they would take more memory than the matrix.
+        rows = select(Vector.record_id, type_coerce(Vector.__table__.c.value, String)).where(
+            Vector.vector_settings_id == settings_id, Vector.record_id.in_(missing[start : start + _LOAD_ROWS])
+        )
+        await asyncio.to_thread(_take, matrix, (await db.execute(rows)).all())
+
+
+def _take(matrix: Matrix, rows: Sequence[Any]) -> None:
+    # What was written meanwhile is newer.
+    matrix.put(((record_id, from_json(value)) for record_id, value in rows), replace=False)
 
 
 def _shuffled(user_id: UUID | str) -> Any:

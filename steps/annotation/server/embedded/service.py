@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from collections.abc import Callable
 import uvicorn
 from argilla_server import app
 
+from .engine import DatabaseSearchEngine
+
 _GRACE_SECONDS = 5
+_WARM_SECONDS = 5
 
 
 class _Server(uvicorn.Server):
@@ -20,8 +24,10 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts to listen, then says so."""
+        """Starts to listen, reads the vectors for some seconds at most, then says so."""
         await super().startup(sockets=sockets)
+        self._warming = asyncio.create_task(DatabaseSearchEngine().warm())
+        await asyncio.wait({self._warming}, timeout=_WARM_SECONDS)
         if self.started:
             self._ready()
 

@@ -18,21 +18,44 @@ _WORDS = re.compile(r"[^\W_]+")
 # Scripts that are written without spaces between words: a part of a run is a word there.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _SATURATION = 1.2
+_ENOUGH = 20
 
 
 @dataclass(frozen=True)
 class Term:
-    """Words that stand next to each other."""
+    """Words that stand next to each other, or a sign such as an emoji.
 
-    literal: str
-    pattern: re.Pattern[str]
+    Attributes:
+        first: The first of them.
+        rest: The words that follow it, with what may stand between; None for a single one.
+        open_start: Whether it may follow a letter: it is a sign, or its script has no spaces.
+        open_end: Whether a letter may follow.
+    """
+
+    first: str
+    rest: re.Pattern[str] | None
+    open_start: bool
+    open_end: bool
 
     def score(self, text: str) -> float:
         """Returns how well the text has it, 0..1; 0 is not at all. More often is better, with diminishing returns."""
-        if self.literal not in text:
-            return 0.0
-        found = sum(1 for _ in self.pattern.finditer(text))
+        found, start = 0, text.find(self.first)
+        while start >= 0 and found < _ENOUGH:
+            found += self._stands_at(text, start)
+            start = text.find(self.first, start + 1)
         return found / (found + _SATURATION)
+
+    def _stands_at(self, text: str, start: int) -> bool:
+        # A regular expression with a look-behind cannot jump to the next occurrence: this is ten times as fast.
+        if not self.open_start and start and text[start - 1].isalnum():
+            return False
+        end = start + len(self.first)
+        if self.rest is not None:
+            match = self.rest.match(text, end)
+            if match is None:
+                return False
+            end = match.end()
+        return self.open_end or end == len(text) or not text[end].isalnum()
 
 
 @dataclass(frozen=True)
@@ -129,7 +152,7 @@ def _flat(value: Any) -> str:
 def _may_match(node: Node, raw: str) -> bool:
     """Returns False when the raw JSON shows that the fields cannot match: cheap, and true for most records."""
     if isinstance(node, Term):
-        return bool(re.search(r"[^\w]", node.literal)) or node.literal in raw
+        return not node.first.isalnum() or node.first in raw
     if isinstance(node, Not):
         return True
     check: Callable[[list[bool]], bool] = all if isinstance(node, All) else any
@@ -216,21 +239,17 @@ def _term(word: str, phrase: bool = False) -> Node | None:
 
     A term without letters or digits, such as an emoji, is searched as it is.
     """
-    plain = re.sub(r"\\(.)", r"\1", word) if not phrase else word
+    plain = word if phrase else re.sub(r"\\(.)", r"\1", word)
     prefix = plain.endswith("*") and not phrase
     plain = plain if phrase else re.sub(r"~\d*$", "", plain.rstrip("*"))
     words = _WORDS.findall(plain)
     if not words:
-        return Term(plain.strip(), re.compile(re.escape(plain.strip()))) if plain.strip() else None
+        return Term(plain.strip(), None, open_start=True, open_end=True) if plain.strip() else None
     if phrase:
-        return Term(words[0], re.compile(r"[\W_]+".join(_bounded(part) for part in words)))
-    parts: list[Node] = [Term(part, re.compile(_bounded(part))) for part in words]
-    if prefix:
-        parts[-1] = Term(words[-1], re.compile(_bounded(words[-1], prefix=True)))
-    return _join(All, parts)
+        return _phrase(words, prefix=False)
+    return _join(All, [_phrase([part], prefix and number == len(words)) for number, part in enumerate(words, start=1)])
 
 
-def _bounded(word: str, prefix: bool = False) -> str:
-    start = "" if _UNSPACED.match(word[0]) else r"(?<![^\W_])"
-    end = "" if prefix or _UNSPACED.match(word[-1]) else r"(?![^\W_])"
-    return f"{start}{re.escape(word)}{end}"
+def _phrase(words: list[str], prefix: bool) -> Term:
+    rest = re.compile("".join(rf"[\W_]+{re.escape(word)}" for word in words[1:])) if words[1:] else None
+    return Term(words[0], rest, bool(_UNSPACED.match(words[0][0])), open_end=prefix or bool(_UNSPACED.match(words[-1][-1])))

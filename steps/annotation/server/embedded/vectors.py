@@ -31,11 +31,23 @@ class Matrix:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def put(self, items: Iterable[tuple[UUID, Sequence[float]]]) -> None:
-        """Adds vectors or replaces those of the same records."""
+    def ids(self) -> set[UUID]:
+        """Returns the records that have a vector here."""
+        with self._lock:
+            return set(self._ids)
+
+    def put(self, items: Iterable[tuple[UUID, Sequence[float]]], replace: bool = True) -> None:
+        """Adds vectors.
+
+        Args:
+            items: Records and their vectors.
+            replace: Whether they take the place of those that the records have here.
+        """
         with self._lock:
             for record_id, value in items:
                 row = self._row_of.get(record_id)
+                if row is not None and not replace:
+                    continue
                 if row is None:
                     row = self._append(record_id)
                 self._rows[row] = unit(value)
