@@ -17,6 +17,7 @@ from pipelines.preflight import Inputs, corpus_tag
 from steps.errors import InputError
 
 if TYPE_CHECKING:
+    from zenml import Tag
     from zenml.models import PipelineRunResponse
 
 _ENVIRONMENT = {
@@ -76,6 +77,10 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     configured = pipeline.with_options(run_name=run_name, enable_cache=use_cache, tags=[corpus_tag(inputs)], **run_options())
+    # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
+    configured = pipeline.with_options(
+        run_name=run_name, enable_cache=use_cache, tags=run_tags(name, inputs), execution_mode=ExecutionMode.FAIL_FAST
+    )
     close_stale_runs()
     try:
         with noted(run_name) if runs_here() else nullcontext():
@@ -86,6 +91,13 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
         raise RuntimeError("ZenML returned no run")
     run: PipelineRunResponse = Client().get_pipeline_run(response.id)
     return run
+
+
+def run_tags(name: str, inputs: Inputs) -> list[str | Tag]:
+    """Returns the tags of a run, which its new artifacts carry as well: the documents, and what it was for."""
+    from zenml import Tag
+
+    return [Tag(name=corpus_tag(inputs), cascade=True), Tag(name=f"purpose-{name}", cascade=True)]
 
 
 def _steps_line(run: PipelineRunResponse) -> str:

@@ -17,6 +17,8 @@ from zenml.config.cache_policy import CachePolicy
 
 ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("steps", "pipelines")
+_LEFT_OUT = (Path(__file__).resolve(), ROOT / "steps" / "previews.py")
+"""This module, and the pictures of artifacts, which no result depends on."""
 _REGISTERED = re.compile(r"^((?:steps|pipelines)(?:\.\w+)+):\w+$")
 _LIBRARIES = (
     "bm25s",
@@ -48,12 +50,12 @@ def library_versions() -> str:
 
 
 def reached_files(start: Path) -> list[Path]:
-    """Returns the project files that `start` reaches, sorted; itself included, this module and ZenML's wiring left out."""
+    """Returns the project files that `start` reaches, sorted; itself included, what decides no result left out."""
     seen: set[Path] = set()
     waiting = [start]
     while waiting:
         path = waiting.pop()
-        if path in seen or path == Path(__file__).resolve():
+        if path in seen or path in _LEFT_OUT:
             continue
         seen.add(path)
         if path.suffix == ".py":

@@ -10,7 +10,6 @@ import html
 import json
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +20,10 @@ from zenml.enums import ArtifactType, VisualizationType
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.metadata.metadata_types import MetadataType
 
-_BATCH_ROWS = 65_536
-_SAMPLE_ROWS = 25
-_SHOWN_COUNTS = 12
-_CLIP = 400
-_METADATA_LENGTH = 250
+from steps.previews import record_page, table_page
 
-_STYLE = (
-    "<style>:root{color-scheme:light dark}body{font:14px/1.45 system-ui,sans-serif;margin:1rem}"
-    "table{border-collapse:collapse;margin:.6rem 0}td,th{border:1px solid #8886;padding:.25rem .5rem;text-align:left;"
-    "vertical-align:top;max-width:36rem;overflow-wrap:anywhere;white-space:pre-wrap}th{background:#8882}"
-    "td.n{text-align:right;font-variant-numeric:tabular-nums}h2{font-size:1rem;margin:1rem 0 .2rem}</style>"
-)
+_BATCH_ROWS = 65_536
+_METADATA_LENGTH = 250
 
 
 @dataclass(frozen=True)
@@ -83,8 +74,11 @@ class TableMaterializer(BaseMaterializer):
 
 
 def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
-    """Yields batches whose serialized bytes depend on the rows alone: one chunk first, since a table may come in many."""
-    yield from table.combine_chunks().to_batches(max_chunksize=_BATCH_ROWS)
+    """Yields batches, one in memory at a time, whose serialized bytes depend on the rows alone, however the table is chunked."""
+    for start in range(0, table.num_rows, _BATCH_ROWS):
+        window = table.slice(start, _BATCH_ROWS)
+        # Taking every row copies them: a slice would carry bits and bytes of the rows beside it.
+        yield from window.take(pa.array(range(window.num_rows), pa.int64())).combine_chunks().to_batches()
 
 
 class JsonMaterializer(BaseMaterializer):
@@ -107,17 +101,24 @@ class JsonMaterializer(BaseMaterializer):
 
     def save_visualizations(self, data: dict[str, Any]) -> dict[str, VisualizationType]:
         """Writes a page of nested tables, every word escaped."""
-        return _write_page(self, f"{_STYLE}{_nested(data)}")
+        return _write_page(self, record_page(data))
 
     def extract_metadata(self, data: dict[str, Any]) -> dict[str, MetadataType]:
         """Returns the top-level plain values, which ZenML can filter by."""
-        return {
-            key: value for key, value in data.items() if isinstance(value, bool | int | float | str) and len(str(value)) < 250
-        }
+        return _plain_values(data)
 
     def compute_content_hash(self, data: dict[str, Any]) -> str:
         """Returns the sha256 of the canonical JSON."""
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _plain_values(record: dict[str, Any]) -> dict[str, MetadataType]:
+    """Returns the numbers and short texts of a record."""
+    return {
+        key: value
+        for key, value in record.items()
+        if isinstance(value, bool | int | float | str) and len(str(value)) < _METADATA_LENGTH
+    }
 
 
 class HtmlMaterializer(BaseMaterializer):
@@ -190,6 +191,12 @@ class ModelMaterializer(BaseMaterializer):
             file.write(html.escape(card.read_text(encoding="utf-8"), quote=False).encode())
         return {uri: VisualizationType.MARKDOWN}
 
+    def extract_metadata(self, data: ModelDirectory) -> dict[str, MetadataType]:
+        """Returns the model's size in bytes and, of one that was trained here, the plain values of its training record."""
+        facts: dict[str, MetadataType] = {"bytes": sum(path.stat().st_size for path in _files(data.path))}
+        record = data.path / "training_record.json"
+        return facts | (_plain_values(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else {})
+
     def compute_content_hash(self, data: ModelDirectory) -> str:
         """Returns the sha256 over the files' names and contents."""
         digest = hashlib.sha256()
@@ -208,49 +215,3 @@ def _write_page(materializer: BaseMaterializer, page: str) -> dict[str, Visualiz
     with materializer.artifact_store.open(uri, "wb") as file:
         file.write(page.encode("utf-8", "replace"))
     return {uri: VisualizationType.HTML}
-
-
-def table_page(table: pa.Table) -> str:
-    """Returns an HTML page: the row count, counts of the columns with few values, and a sample spread over the table."""
-    counts = "".join(_column_counts(table, name) for name in table.column_names)
-    step = max(1, table.num_rows // _SAMPLE_ROWS)
-    rows_shown = pa.array(range(0, table.num_rows, step), pa.int64())[:_SAMPLE_ROWS]
-    sample = table.take(rows_shown).to_pylist()
-    head = "".join(f"<th>{_text(name)}</th>" for name in table.column_names)
-    body = "".join("<tr>" + "".join(_cell(row[name]) for name in table.column_names) + "</tr>" for row in sample)
-    title = f"<h2>{table.num_rows:,} rows; {len(sample)} of them, spread over the table</h2>"
-    return f"{_STYLE}{counts}{title}<table><tr>{head}</tr>{body}</table>"
-
-
-def _column_counts(table: pa.Table, name: str) -> str:
-    """Returns the counts of a text column that repeats its values (a style, a filter, a side), else nothing."""
-    if table.schema.field(name).type != pa.string() or not table.num_rows:
-        return ""
-    found = Counter(table.column(name).to_pylist())
-    if len(found) > min(_SHOWN_COUNTS, table.num_rows // 2):
-        return ""
-    rows = "".join(f"<tr>{_cell(value)}{_cell(count)}</tr>" for value, count in found.most_common())
-    return f"<h2>{_text(name)}</h2><table>{rows}</table>"
-
-
-def _nested(value: Any) -> str:
-    if isinstance(value, dict):
-        return (
-            "<table>"
-            + "".join(f"<tr><th>{_text(key)}</th><td>{_nested(item)}</td></tr>" for key, item in value.items())
-            + "</table>"
-        )
-    if isinstance(value, list):
-        return "<br>".join(_nested(item) for item in value[:_SAMPLE_ROWS]) + (" …" if len(value) > _SAMPLE_ROWS else "")
-    return _text(value)
-
-
-def _cell(value: object) -> str:
-    return f'<td class="n">{value:,}</td>' if isinstance(value, int) else f"<td>{_text(value)}</td>"
-
-
-def _text(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    text = "" if value is None else str(value)
-    return html.escape(text if len(text) <= _CLIP else f"{text[:_CLIP]}…")
