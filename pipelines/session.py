@@ -76,11 +76,7 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
 
     run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
-    configured = pipeline.with_options(run_name=run_name, enable_cache=use_cache, tags=[corpus_tag(inputs)], **run_options())
-    # Failing fast hands on a step's own exception, where ZenML would only say that one failed.
-    configured = pipeline.with_options(
-        run_name=run_name, enable_cache=use_cache, tags=run_tags(name, inputs), execution_mode=ExecutionMode.FAIL_FAST
-    )
+    configured = pipeline.with_options(run_name=run_name, enable_cache=use_cache, tags=run_tags(name, inputs), **run_options())
     close_stale_runs()
     try:
         with noted(run_name) if runs_here() else nullcontext():
