@@ -29,6 +29,8 @@ ENDING = {"unauthorized", "forbidden", "not_found", "quota"}
 ATTEMPTS = 2
 """A fault meets the first attempts at a request only, so every row can be had."""
 
+_TIMEOUT = 5.0
+"""Seconds that a request may take; a busy machine needs some for an answer that is there."""
 _GRACE = 5.0
 """Seconds that a process may take to notice that its parent was killed."""
 
@@ -49,7 +51,7 @@ def faults(rows: int, share: float, concurrency: int, kinds: list[str]) -> None:
 
 
 def _row(kind: str, server: LlmServer, rates: dict[str, float], rows: int, concurrency: int, scratch: Path) -> None:
-    settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency, timeout=2.0).model_dump(mode="json")
+    settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency, timeout=_TIMEOUT).model_dump(mode="json")
     server.configure(faults=rates, faulty_attempts=ATTEMPTS)
     server.reset()
     first, stats = _finished(Run(rows, settings, str(scratch / "cache"), str(scratch / "first.json")), server)

@@ -65,8 +65,8 @@ def said(ask: Ask, source: Source, seed: int, choice: int = 0) -> Said:
 def _quick(chunk: str, order: tuple[object, ...]) -> Said:
     """A query of the chunk's own words: costs microseconds, so that a benchmark measures the client."""
     words = _WORD.findall(chunk[:2000]) or ["this"]
-    start = int(draw("quick", *order) * max(1, len(words) - 6))
-    query = f"How do I work with {' '.join(words[start : start + 7])}?"
+    start = int(draw("quick", *order) * max(1, len(words) - 5))
+    query = f"How do I work with {' '.join(words[start : start + 5])} in {' '.join(words[:3])}?"
     return Said((query,), (_negative(query, order),))
 
 

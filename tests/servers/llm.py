@@ -154,6 +154,8 @@ class _Server:
             entry: dict[str, Any] = {"wire": wire.name, "outcome": "abandoned", "started": time.time()}
             try:
                 return await self._answered(wire, request, entry)
+            except ConnectionError:  # the client left
+                return web.Response(status=499)
             finally:
                 self.journal.left(entry)
 
