@@ -14,6 +14,7 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "argilla": ("The embedded annotation server: up, down, status, url.", "pipelines.commands.argilla:command"),
+    "ask": ("Ask the model in production and its base model, side by side.", "pipelines.commands.ask:command"),
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "pipelines.commands.dashboard:command"),
     "models": ("Trained models: list, compare, promote, roll back, export.", "pipelines.commands.models:command"),
     "schedules": ("What runs on a schedule: list, pause, resume, delete.", "pipelines.commands.schedules:command"),

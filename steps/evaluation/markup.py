@@ -33,7 +33,7 @@ def one_line(text: object, limit: int) -> str:
     return clean(" ".join(str(text)[: 4 * limit].split()), limit)
 
 
-def element(name: str, *children: object, **attributes: object) -> Markup:
+def element(name: str, /, *children: object, **attributes: object) -> Markup:
     """Returns an element; children and attribute values are escaped unless they are markup.
 
     Attribute names are written as Python can: `class_` for `class`, `stroke_width` for `stroke-width`.

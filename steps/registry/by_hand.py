@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from steps.errors import InputError
-from steps.registry.versions import Version, attach, model_artifact, set_stage, version_in, versions
+from steps.registry.versions import Version, artifact_of, attach, set_stage, version_in, versions
 
 
 def promote_by_hand(version: Version, why: str) -> str:
@@ -16,7 +16,7 @@ def promote_by_hand(version: Version, why: str) -> str:
     """
     if version.stage == "production":
         raise InputError(f"{version.label} is in production already. `python run.py models` lists the others.")
-    model_artifact(version)
+    artifact_of(version, "model")
     before = version_in("production", version.model)
     _into_production(version, "Promoted by hand", why)
     return f"{version.label} is in production now{f'; {before.label} is archived' if before else ''}."
@@ -34,7 +34,7 @@ def roll_back(model: str, why: str) -> str:
     before = _served_before(current)
     if before is None:
         raise InputError(f"{current.label} is the first version of '{model}' in production: there is none to go back to.")
-    model_artifact(before)
+    artifact_of(before, "model")
     attach(current, {"rolled_back": _now(), "by_hand": _sentence("Rolled back by hand", why)})
     _into_production(before, f"Brought back by hand, in place of {current.number}", why)
     return f"{before.label} is in production again; {current.label} is archived, and no run promotes it again by itself."

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from zenml import step
 
 from steps.materializers import JsonMaterializer
-from steps.registry.versions import model_artifact, version_in
+from steps.registry.versions import artifact_of, version_in
 
 
 @step(enable_cache=False, output_materializers={"production_model": JsonMaterializer})
@@ -19,7 +19,7 @@ def find_production(model_name: str) -> Annotated[dict[str, Any], "production_mo
     version = version_in("production", model_name)
     if version is None:
         return {}
-    artifact = model_artifact(version)
+    artifact = artifact_of(version, "model")
     return {
         "version": version.number,
         "label": version.label,

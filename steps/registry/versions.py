@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from zenml.client import Client
@@ -26,8 +26,6 @@ from steps.registry.promotion import Stage
 TAG = "finetrieve"
 """On every model of ours, since others may share the server."""
 _AT_ONCE = 200
-_CHUNKS = "chunks"
-_MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -135,22 +133,17 @@ def set_stage(version: Version, stage: Stage) -> None:
         Client().update_model_version(version.model, version.id, stage=ModelStages(stage), force=True)
 
 
-def model_artifact(version: Version) -> ArtifactVersionResponse:
-    """Returns the model's artifact.
+def artifact_of(version: Version, name: Literal["model", "chunks", "metrics"]) -> ArtifactVersionResponse:
+    """Returns an artifact that is kept with a version: the model, the chunks it was trained for, or what it scored.
 
     Raises:
         InputError: It was deleted.
     """
-    return _artifact(version, _MODEL)
-
-
-def chunks_artifact(version: Version) -> ArtifactVersionResponse:
-    """Returns the chunks that the model was trained for.
-
-    Raises:
-        InputError: They were deleted.
-    """
-    return _artifact(version, _CHUNKS)
+    found = version.record.get(f"{name}_artifact")
+    try:
+        return Client().get_artifact_version(str(found))
+    except KeyError:
+        raise InputError(f"The {name} of {version.label} were deleted from ZenML's store. Choose another version.") from None
 
 
 def load_model(version: Version) -> ModelDirectory:
@@ -159,20 +152,12 @@ def load_model(version: Version) -> ModelDirectory:
     Raises:
         InputError: Its files are gone.
     """
-    artifact = model_artifact(version)
+    artifact = artifact_of(version, "model")
     try:
         directory: ModelDirectory = artifact.load()
     except (OSError, KeyError, DoesNotExistException) as error:
         raise InputError(f"The files of {version.label} cannot be read ({error}). Choose another version.") from None
     return directory
-
-
-def _artifact(version: Version, name: str) -> ArtifactVersionResponse:
-    found = version.record.get(f"{name}_artifact")
-    try:
-        return Client().get_artifact_version(str(found))
-    except KeyError:
-        raise InputError(f"The {name} of {version.label} were deleted from ZenML's store. Choose another version.") from None
 
 
 def _version(found: ModelVersionResponse) -> Version:
