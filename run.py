@@ -40,6 +40,7 @@ from steps.errors import InputError, unknown_name
 @click.option("--promote-anyway", is_flag=True, help="Put the trained model into production whatever the rule says; recorded.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
 @click.option("--schedule", "cron", metavar="CRON", help='Run it on the active ZenML stack at these times (UTC): "0 3 * * 1".')
+@click.option("--dry-run", is_flag=True, help="Show sample prompts, counts, tokens and cost of the generation; ask nothing.")
 @click.option("--list", "list_names", is_flag=True, help="Print every name that exists.")
 @click.pass_context
 def main(
@@ -52,6 +53,7 @@ def main(
     promote_anyway: bool,
     no_cache: bool,
     cron: str | None,
+    dry_run: bool,
     list_names: bool,
 ) -> None:
     """Turn documentation into a better retrieval model, and prove it.
@@ -67,6 +69,8 @@ def main(
         return
     if pipeline_name is None:
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
+    if dry_run:
+        sys.exit(guarded(lambda: show_dry_run(pipeline_name, config_path, docs)))
     if cron is not None:
         sys.exit(guarded(lambda: schedule(pipeline_name, config_path, docs, eval_sets, out, cron)))
     sys.exit(guarded(lambda: run(pipeline_name, config_path, docs, eval_sets, out, promote_anyway, no_cache)))
@@ -104,6 +108,20 @@ def run(
 
     origin = Origin(commit=code_commit(), promote_anyway=promote_anyway)
     click.echo(run_pipeline(pipeline_name, config, inputs, origin, out, use_cache=not no_cache))
+
+
+def show_dry_run(pipeline_name: str, config_path: Path | None, docs: Path | None) -> None:
+    """Prints what a run would ask an LLM, and asks nothing.
+
+    Raises:
+        InputError: A user's mistake.
+    """
+    if pipeline_name not in PIPELINES:
+        raise unknown_name("pipeline", pipeline_name, PIPELINES)
+    from pipelines.config import DEFAULT_CONFIG, load_config
+    from pipelines.dry_run import dry_run_text
+
+    click.echo(dry_run_text(pipeline_name, load_config(config_path or DEFAULT_CONFIG, docs)))
 
 
 def schedule(

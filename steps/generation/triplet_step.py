@@ -2,13 +2,16 @@
 
 # No `from __future__ import annotations`: distilabel reads the annotation of `process` as an object.
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from distilabel.steps import StepInput
-from distilabel.steps.tasks import GenerateSentencePair
+from distilabel.steps.tasks import GenerateSentencePair, sentence_transformers
+from jinja2 import Template
 from pydantic import PrivateAttr
 
 from steps.errors import InputError
@@ -192,16 +195,16 @@ def _weighted(chosen: Mapping[str, Voice], known: Mapping[str, str]) -> Weighted
 
 
 def prompt_writer(recipe: TripletRecipe) -> PromptWriter:
-    """Returns the writer of a recipe's requests, without a client: for a dry run."""
-    task = GenerateSentencePair.model_construct(
-        triplet=recipe.negative, action="query", hard_negative=recipe.hard_negative, context=recipe.context
-    )
-    from distilabel.steps.tasks import sentence_transformers
-    from jinja2 import Template
-
+    """Returns the writer of a recipe's requests without a client: for a dry run."""
     template = Path(sentence_transformers.__file__).parent / "templates" / "generate-sentence-pair.jinja2"
-    task._template = Template(template.read_text(encoding="utf-8"))
-    return PromptWriter(recipe, task.format_input)
+    task = SimpleNamespace(
+        triplet=recipe.negative,
+        action="query",
+        hard_negative=recipe.hard_negative,
+        context=recipe.context,
+        _template=Template(template.read_text(encoding="utf-8")),
+    )
+    return PromptWriter(recipe, functools.partial(GenerateSentencePair.format_input, task))
 
 
 def llm_of(recipe: TripletRecipe, key_env: str | None) -> Any:
