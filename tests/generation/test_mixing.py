@@ -153,6 +153,6 @@ def test_a_recipe_that_cannot_go_on_stops_the_others(asked: LlmServer, tmp_path:
     plain = at(asked, settings(tmp_path / "answers", cloud=None, desk=None)).model_dump()
     plain["recipes"][0]["model"] = "gpt-17"
     plain["recipes"][1]["concurrency"] = 1
-    with pytest.raises(InputError, match="Generation stopped: .*gpt-17.*Check model and base_url"):
+    with pytest.raises(InputError, match=r"Generation stopped: .*gpt-17.*Check model and base_url"):
         generate(chunks(30), GenerationSettings.model_validate(plain), 13, tmp_path)
     assert asked.stats()["requests"] < 20
