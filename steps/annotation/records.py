@@ -94,7 +94,7 @@ def _metadata(triplet: Triplet, chunk: Chunk, facts: QueryFacts) -> Json:
         "chunk_id": chunk.id,
         "doc_id": chunk.doc_id,
     }
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: clean(value) if isinstance(value, str) else value for name, value in values.items() if value is not None}
 
 
 def _rounded(vector: Vector) -> Vector:
