@@ -101,7 +101,9 @@ def test_own_queries_are_one_per_line(text: str, queries: tuple[str, ...]) -> No
 
 
 def test_own_queries_count_once_per_chunk_with_everyone_who_wrote_them() -> None:
-    found = reconcile(answered(good("a", "1", own_queries="Pump stuck?\nother"), good("b", "2", own_queries="pump stuck"))).own_queries
+    found = reconcile(
+        answered(good("a", "1", own_queries="Pump stuck?\nother"), good("b", "2", own_queries="pump stuck"))
+    ).own_queries
     merged = {item.query: item for item in distinct_own_queries(found)}
     assert set(merged) == {"Pump stuck?", "other"}
     assert len(merged["Pump stuck?"].annotators.split()) == 2
