@@ -137,7 +137,9 @@ def answers(client: Client, dataset: Json) -> dict[str, float]:
     return seconds
 
 
-def annotate(owner: Client, connection: Connection, dataset: Json, names: str) -> tuple[Counter[int], float]:
+def annotate(
+    owner: Client, connection: Connection, dataset: Json, names: str, submissions: int = SUBMISSIONS
+) -> tuple[Counter[int], float]:
     """Returns the status codes of six annotators who submit at once while others push and search, and the seconds it took."""
     members = [make_annotator(owner, connection, dataset, f"{names}{number}") for number in range(ANNOTATORS)]
     done, codes = threading.Event(), Counter[int]()
@@ -152,7 +154,7 @@ def annotate(owner: Client, connection: Connection, dataset: Json, names: str) -
     with ThreadPoolExecutor(ANNOTATORS + 2) as pool:
         pusher, searcher = (Client(connection.url, connection.api_key) for _ in range(2))
         others = [pool.submit(disturb, work) for work in (pushing(pusher, dataset), searching(searcher, dataset))]
-        for result in [pool.submit(submit_many, member, dataset) for member in members]:
+        for result in [pool.submit(submit_many, member, dataset, submissions) for member in members]:
             codes.update(result.result())
         done.set()
         for other in others:
@@ -168,14 +170,14 @@ def make_annotator(owner: Client, connection: Connection, dataset: Json, name: s
     return Client(connection.url, user["api_key"])
 
 
-def submit_many(member: Client, dataset: Json) -> list[int]:
+def submit_many(member: Client, dataset: Json, submissions: int) -> list[int]:
     """Returns the status codes of one annotator's session: look at the queue, submit, again."""
     at = f"/me/datasets/{dataset['id']}/records/search"
     codes: list[int] = []
     pending = {"type": "terms", "scope": {"entity": "response", "property": "status"}, "values": ["pending"]}
-    while len(codes) < SUBMISSIONS:
+    while len(codes) < submissions:
         page = member.http.post(at, json={"filters": {"and": [pending]}}, params={"limit": 10})
-        for item in page.json()["items"][: SUBMISSIONS - len(codes)]:
+        for item in page.json()["items"][: submissions - len(codes)]:
             codes.append(submit(member, item["record"]["id"]).status_code)
     return codes
 

@@ -16,6 +16,8 @@ from steps.errors import InputError
 
 OWNER = "finetrieve"
 WORKSPACE = "finetrieve"
+_UNUSABLE = "%?#"
+"""Signs with a meaning of their own in the address of a database."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,12 @@ class Home:
 
     @property
     def running_file(self) -> Path:
-        """Returns the file that a server which answers has written: pid and port."""
+        """Returns the file that a server writes when it answers: its port."""
         return self.path / "running.json"
 
     @property
     def lock_file(self) -> Path:
-        """Returns the file that a running server holds a lock on."""
+        """Returns the file that a running server holds a lock on, with its process number."""
         return self.path / "server.lock"
 
     @property
@@ -63,13 +65,32 @@ class Home:
         """Returns the server's log."""
         return self.path / "server.log"
 
-    def read_running(self) -> dict[str, Any] | None:
-        """Returns what the running server wrote, or None when there is none or it is half written."""
+    @property
+    def port_file(self) -> Path:
+        """Returns the file with the port of the last start."""
+        return self.path / "port"
+
+    def read_port(self) -> int | None:
+        """Returns the port of the server that says it runs, or None when there is none or the file is damaged."""
         try:
-            found = json.loads(self.running_file.read_text(encoding="utf-8"))
+            return int(json.loads(self.running_file.read_text(encoding="utf-8"))["port"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def last_port(self) -> int | None:
+        """Returns the port of the last start, or None."""
+        try:
+            port = int(self.port_file.read_text(encoding="ascii"))
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) and {"pid", "port"} <= found.keys() else None
+        return port if 0 < port < 65536 else None
+
+    def holder(self) -> int | None:
+        """Returns the process of the server that is alive on this folder, or None."""
+        try:
+            return int(self.lock_file.read_text(encoding="ascii")) if self.held() else None
+        except (OSError, ValueError):
+            return None
 
     def held(self) -> bool:
         """Returns whether a server process is alive on this folder, ready or not."""
@@ -102,9 +123,11 @@ def open_home(path: Path | None) -> Home:
     """Returns the home, made with mode 0700 if it is not there.
 
     Raises:
-        InputError: The folder cannot be made or written.
+        InputError: The folder cannot be made or written, or its name cannot stand in a database address.
     """
     home = Home((path or default_home()).expanduser().resolve())
+    if set(_UNUSABLE) & set(str(home.path)):
+        raise InputError(f"Cannot use {home.path} for the Argilla server: its database cannot lie in a path with {_UNUSABLE}.")
     try:
         home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         with private(home.path / "start.lock", "ab"):

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import signal
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 from steps.annotation.connection import Connection
 from steps.annotation.server.environment import ensure_environment
 from steps.annotation.server.home import Home, Secrets, open_home, private, read_secrets
+from steps.annotation.server.probe import HOST, argilla_version, free_port, is_free, resident_bytes, wait_until
 from steps.errors import InputError
 from steps.progress import say
 
-HOST = "127.0.0.1"
 FIRST_PORT = 6900
 _START_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 _FATAL = "FATAL: "
+_ROOM_BYTES = 20_000_000
+"""Less than this and not even the web UI has room, nor perhaps the line that would say so in the log."""
+_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+"""All that the server gets of our environment: it lives long, and has no use for anybody's tokens."""
 
 
 @dataclass(frozen=True)
@@ -64,32 +64,31 @@ def ensure_server(home: Path | None = None, port: int | None = None) -> Connecti
     if found is None:
         with place.starting():
             found = _running_url(place) or _start(place, port)
-    account = read_secrets(place)
-    return Connection(url=found, api_key=account.api_key, workspace=account.workspace, embedded=True)
+    signed = read_secrets(place)
+    return Connection(url=found, api_key=signed.api_key, workspace=signed.workspace, embedded=True)
 
 
 def stop_server(home: Path | None = None) -> bool:
     """Returns whether a server was running; it is stopped, its data kept."""
     place = open_home(home)
     with place.starting():
-        running = place.read_running()
-        if not place.held() or running is None:
+        pid = place.holder()
+        if pid is None:
             return False
-        os.kill(int(running["pid"]), signal.SIGTERM)
-        if not _wait_until(lambda: not place.held(), _STOP_SECONDS):
-            os.kill(int(running["pid"]), signal.SIGKILL)
-            _wait_until(lambda: not place.held(), _STOP_SECONDS)
+        os.kill(pid, signal.SIGTERM)
+        if not wait_until(lambda: not place.held(), _STOP_SECONDS):
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: not place.held(), _STOP_SECONDS)
     return True
 
 
 def server_status(home: Path | None = None) -> ServerStatus:
     """Returns whether the embedded server of a home answers, and where."""
     place = open_home(home)
-    url, running = _running_url(place), place.read_running()
-    if url is None or running is None:
+    url, pid = _running_url(place), place.holder()
+    if url is None or pid is None:
         return ServerStatus(place.path, running=False)
-    pid = int(running["pid"])
-    return ServerStatus(place.path, True, url, pid, _version(url), _resident(pid))
+    return ServerStatus(place.path, True, url, pid, argilla_version(url), resident_bytes(pid))
 
 
 def account(home: Path | None = None) -> Secrets:
@@ -98,83 +97,69 @@ def account(home: Path | None = None) -> Secrets:
 
 
 def _running_url(home: Home) -> str | None:
-    running = home.read_running()
-    if running is None or not home.held():
+    port = home.read_port()
+    if port is None or not home.held():
         return None
-    url = f"http://{HOST}:{running['port']}"
-    return url if _version(url) else None
+    url = f"http://{HOST}:{port}"
+    return url if argilla_version(url) else None
 
 
 def _start(home: Home, port: int | None) -> str:
     interpreter = ensure_environment()
     read_secrets(home)
+    if home.held():
+        return _wait_for_the_other(home)
     home.running_file.unlink(missing_ok=True)
     chosen = _port(home, port)
     say(f"Starting the Argilla server on http://{HOST}:{chosen}")
-    command = [str(interpreter), "-s", "-m", "embedded", str(home.path), str(chosen)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONUNBUFFERED": "1"}
-    with private(home.log_file, "wb") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home.path, env=environment, start_new_session=True
-        )
-    ready = _wait_until(lambda: _running_url(home) is not None or process.poll() is not None, _START_SECONDS)
+    process = _spawn(interpreter, home, chosen)
+    ended = wait_until(lambda: _running_url(home) is not None or process.poll() is not None, _START_SECONDS)
     url = _running_url(home)
     if url is None:
-        if process.poll() is None:
-            process.kill()
-        raise InputError(_why(home, ready))
+        process.kill()
+        raise InputError(_why(home, ended))
+    return url
+
+
+def _spawn(interpreter: Path, home: Home, port: int) -> subprocess.Popen[bytes]:
+    """Returns the server's process, which outlives ours."""
+    command = [str(interpreter), "-s", "-m", "embedded", str(home.path), str(port)]
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with private(home.log_file, "wb") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home.path, env=environment, start_new_session=True
+        )
+
+
+def _wait_for_the_other(home: Home) -> str:
+    """Returns the address of a server that is alive and did not answer at once: it is starting, or busy.
+
+    Raises:
+        InputError: It does not answer.
+    """
+    wait_until(lambda: _running_url(home) is not None or not home.held(), _START_SECONDS)
+    url = _running_url(home)
+    if url is None:
+        raise InputError(
+            f"The Argilla server on {home.path} (process {home.holder()}) does not answer. Stop it, then try again: "
+            "python run.py argilla down"
+        )
     return url
 
 
 def _port(home: Home, asked: int | None) -> int:
-    """Returns the port to listen on.
+    """Returns the port to listen on, which is noted for the next time.
 
     Raises:
         InputError: The one that was asked for is taken.
     """
-    if asked is not None:
-        if not _free(asked):
-            raise InputError(f"Port {asked} is taken by another program. Choose another with --port, or leave it out.")
-        return asked
-    last = home.path / "port"
-    wanted = int(last.read_text()) if last.exists() and last.read_text().isdigit() else FIRST_PORT
-    chosen = wanted if _free(wanted) else _any_free()
-    last.write_text(str(chosen))
+    if asked is not None and not is_free(asked):
+        raise InputError(f"Port {asked} is taken by another program. Choose another with --port, or leave it out.")
+    wanted = asked or home.last_port() or FIRST_PORT
+    chosen = wanted if is_free(wanted) else free_port()
+    home.port_file.write_text(str(chosen), encoding="ascii")
     return chosen
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _any_free() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _version(url: str) -> str | None:
-    """Returns the version that a server on this machine says it has, or None when none answers."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"{url}/api/v1/version", timeout=5) as answer:
-            return str(json.load(answer)["version"])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _resident(pid: int) -> int | None:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _why(home: Home, ended: bool) -> str:
@@ -183,15 +168,7 @@ def _why(home: Home, ended: bool) -> str:
     fatal = [line.removeprefix(_FATAL) for line in lines if line.startswith(_FATAL)]
     if fatal:
         return f"The Argilla server did not start: {fatal[-1]}"
+    if shutil.disk_usage(home.path).free < _ROOM_BYTES:
+        return f"The Argilla server did not start: the disk with {home.path} is full. Free some space and try again."
     what = "ended" if ended else f"did not answer within {_START_SECONDS:.0f} s"
     return f"The Argilla server {what} while it was starting. Its log says why: {home.log_file}"
-
-
-def _wait_until(true: object, seconds: float) -> bool:
-    assert callable(true)
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True

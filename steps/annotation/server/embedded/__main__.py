@@ -7,19 +7,19 @@ import json
 import os
 import shutil
 import socket
-import sqlite3
 import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from . import integrity
+from .failures import StartError, explained
+
 HOST = "127.0.0.1"
 _LOCK_SECONDS = 2.0
-
-
-class StartError(Exception):
-    """Why the server cannot start, in one line."""
 
 
 def main(speed: bool = True) -> int:
@@ -33,6 +33,7 @@ def main(speed: bool = True) -> int:
         with _lock(home):
             serve(home, port, speed)
     except StartError as error:
+        traceback.print_exc()
         print(f"FATAL: {error}", file=sys.stderr, flush=True)
         return 2
     return 0
@@ -46,34 +47,40 @@ def serve(home: Path, port: int, speed: bool) -> None:
     """
     # 1. What can be wrong with the machine, before anything slow is imported.
     listener = _listen(port)
-    _configure(home)
-
-    # 2. The database: brought up to date, with its owner.
     try:
-        from . import hub
-
-        hub.defer()
-        from . import accounts, database
-
-        database.prepare(home / "argilla.db")
-        accounts.ensure_owner(json.loads((home / "account.json").read_text(encoding="utf-8")))
-    except sqlite3.DatabaseError as error:
-        raise StartError(_database_line(home, error)) from error
-
-    # 3. The server.
-    from . import seams, service
-
-    seams.install(speed)
-    service.run(listener, lambda: _tell(home, port))
+        account = json.loads((home / "account.json").read_text(encoding="utf-8"))
+        _configure(home, account["auth_secret"])
+        integrity.check(home / "argilla.db")
+        # 2. The database: brought up to date, with its owner. 3. The server.
+        run = _prepared(home, account, speed)
+    except Exception as error:
+        if line := explained(error, home / "argilla.db"):
+            raise line from error
+        raise
+    run(listener, lambda: _tell(home, port))
     (home / "running.json").unlink(missing_ok=True)
 
 
-def _configure(home: Path) -> None:
+def _prepared(home: Path, account: dict[str, str], speed: bool) -> Callable[[socket.socket, Callable[[], None]], None]:
+    """Returns what serves. Argilla reads its settings while it is imported, so nothing of it is imported earlier."""
+    from . import hub
+
+    hub.defer()
+    from . import accounts, database
+
+    database.prepare(home / "argilla.db")
+    accounts.ensure_owner(account)
+    from . import seams, service
+
+    seams.install(speed)
+    return service.run
+
+
+def _configure(home: Path, auth_secret: str) -> None:
     """Sets what Argilla reads from the environment, and keeps its temporary files in the home.
 
     Argilla copies its web UI to a temporary folder at each start and never removes it.
     """
-    account = json.loads((home / "account.json").read_text(encoding="utf-8"))
     scratch = home / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
@@ -85,7 +92,7 @@ def _configure(home: Path) -> None:
         ARGILLA_DATABASE_URL=f"sqlite+aiosqlite:///{home / 'argilla.db'}?check_same_thread=False",
         ARGILLA_DATABASE_SQLITE_TIMEOUT="30",
         ARGILLA_SEARCH_ENGINE="database",
-        ARGILLA_AUTH_SECRET_KEY=account["auth_secret"],
+        ARGILLA_AUTH_SECRET_KEY=auth_secret,
         ARGILLA_CORS_ORIGINS="[]",
         ARGILLA_ENABLE_SHARE_YOUR_PROGRESS="false",
         ARGILLA_SHOW_HUGGINGFACE_SPACE_PERSISTENT_STORAGE_WARNING="false",
@@ -106,6 +113,8 @@ def _lock(home: Path) -> IO[str]:
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            handle.truncate(0)
+            print(os.getpid(), file=handle, flush=True)
             return handle
         except BlockingIOError:
             if time.monotonic() > end:
@@ -126,15 +135,8 @@ def _listen(port: int) -> socket.socket:
 def _tell(home: Path, port: int) -> None:
     """Writes that the server answers: the file is there whole or not at all."""
     draft = home / "running.json.new"
-    draft.write_text(json.dumps({"pid": os.getpid(), "port": port}), encoding="utf-8")
+    draft.write_text(json.dumps({"port": port}), encoding="utf-8")
     draft.replace(home / "running.json")
-
-
-def _database_line(home: Path, error: Exception) -> str:
-    return (
-        f"the database {home / 'argilla.db'} cannot be used: {error}. If it is damaged, move it away and start again "
-        "(an empty one is made), or put a copy of it back."
-    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,34 +32,43 @@ UPDATE records SET status = wanted.status FROM (
 
 
 def prepare(path: Path) -> None:
-    """Leaves the database at `path` ready for the server: WAL, newest schema, statuses that fit the responses.
+    """Leaves the database at `path` ready for the server: the newest schema, WAL, statuses that fit the responses.
 
     A process that is killed between storing a response and updating its record's status leaves them apart; here they meet.
 
     Raises:
         sqlite3.DatabaseError: The file is damaged or is not a database.
     """
-    connection = sqlite3.connect(path, timeout=30)
-    try:
+    _migrate(path)
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        _migrate(connection)
         connection.execute(_RECONCILE)
         connection.commit()
-    finally:
-        connection.close()
     path.chmod(0o600)
     use_engine()
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(path: Path) -> None:
+    """Brings the schema up to date, on a copy that takes the file's place: a migration that is killed has not happened."""
     config = Config(argilla_database.ALEMBIC_CONFIG_FILE)
-    heads = set(ScriptDirectory.from_config(config).get_heads())
-    with sqlalchemy.create_engine(
-        "sqlite://", creator=lambda: connection, poolclass=sqlalchemy.pool.StaticPool
-    ).connect() as opened:
-        current = set(MigrationContext.configure(opened).get_current_heads())
-    if current != heads:
-        command.upgrade(config, "head")
+    if _revisions(path) == set(ScriptDirectory.from_config(config).get_heads()):
+        return
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(draft)) as new:
+        old.execute("PRAGMA journal_mode = DELETE")  # nothing may be left in a log beside the file that is replaced
+        old.backup(new)
+    settings = argilla_database.settings
+    url, settings.database_url = settings.database_url, settings.database_url.replace(str(path), str(draft))
+    command.upgrade(config, "head")
+    settings.database_url = url
+    draft.replace(path)
+
+
+def _revisions(path: Path) -> set[str]:
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as opened:
+        return set(MigrationContext.configure(opened).get_current_heads())
 
 
 def use_engine() -> None:

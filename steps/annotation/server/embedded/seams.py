@@ -1,6 +1,7 @@
 """The places where Argilla's server is changed while it is loaded. Imports only argilla_server and what it brings.
 
 - Search: `engine` registers itself under the name that the settings give.
+- Errors: a full disk and a database that stays locked are said in one line with a status of their own, not as a fault of ours.
 - Jobs: both queues, the ping at start-up and the look-up of a job go to a thread of this process.
 - Speed: the pydantic adapters that parse question and metadata settings are built once instead of for every value; the
   webhook event of a record is not put together when no webhook is there to hear it; answers are not compressed on their way
@@ -18,10 +19,12 @@ import argilla_server._app as argilla_app
 import argilla_server.api.handlers.v1.jobs as argilla_jobs
 import argilla_server.models.database as argilla_models
 from argilla_server import contexts
+from argilla_server.api.routes import api_v1
 from argilla_server.contexts import webhooks
 from argilla_server.jobs import queues
 from argilla_server.webhooks.v1 import datasets, records, responses
 from pydantic_core import from_json, to_json
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
@@ -47,8 +50,23 @@ def install(speed: bool = True) -> None:
         speed: Also do what only makes it faster; a benchmark leaves it out.
     """
     _run_jobs_here()
+    api_v1.add_exception_handler(OperationalError, _database_failure)
     if speed:
         _speed_up()
+
+
+async def _database_failure(_request: Request, error: Exception) -> JSONResponse:
+    """Returns the answer to a request that the database could not carry out; nothing of it is stored.
+
+    Raises:
+        Exception: What is neither a full disk nor a lock.
+    """
+    words = str(error)
+    if "disk is full" in words:
+        return JSONResponse({"detail": "The disk of the Argilla server is full. Free some space and try again."}, 507)
+    if "database is locked" in words:
+        return JSONResponse({"detail": "The Argilla server is busy. Try again."}, 503, {"Retry-After": "1"})
+    raise error
 
 
 def _speed_up() -> None:
