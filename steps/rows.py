@@ -134,6 +134,8 @@ class Pair:
     provenance: str
     """`generated`, `edited`, `confirmed` or `human`."""
     style: str
+    negative_query: str | None = None
+    """A query that the chunk does not answer, where one was written."""
 
 
 def embedded_text(chunk: Chunk) -> str:

@@ -34,7 +34,7 @@ def training_fingerprint(
 
     digest = hashlib.sha256()
     for pair in pairs:
-        digest.update(json.dumps([pair.query, pair.chunk_id, pair.split]).encode())
+        digest.update(json.dumps([pair.query, pair.chunk_id, pair.split, pair.negative_query]).encode())
     for chunk in chunks:
         digest.update(json.dumps([chunk.id, chunk.doc_id, embedded_text(chunk)]).encode())
     code = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(Path(__file__).parent.glob("*.py"))}

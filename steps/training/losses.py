@@ -52,6 +52,11 @@ def encodes_chunks_once(name: str) -> bool:
     return LOSSES[name][1].startswith("steps.training.ranking:")
 
 
+def uses_negatives(name: str) -> bool:
+    """Returns whether the loss also tells a chunk's query from the query that was written as its negative."""
+    return encodes_chunks_once(name)
+
+
 def cached_gist(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
     """Returns the loss in which the base model strikes out likely false negatives (https://arxiv.org/abs/2402.16829)."""
     from sentence_transformers.sentence_transformer.losses import CachedGISTEmbedLoss

@@ -39,10 +39,10 @@ class RankingLoss(nn.Module):
         self.mini_batch_size = mini_batch_size
         self.symmetric = symmetric
 
-    def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Returns the mean loss over the queries; the rows of the two features belong together."""
-        queries, chunks, targets = distinct_chunks(*sentence_features)
-        return self.calculate_loss([self._embed(queries), self._embed(chunks)], targets)
+    def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:
+        """Returns the mean loss over the queries; the rows of the features (queries, chunks, negatives) belong together."""
+        features, labels = arranged(*sentence_features)
+        return self.calculate_loss([self._embed(part) for part in features], labels)
 
     def _embed(self, features: Features) -> list[Tensor]:
         """Returns the vectors in mini-batches, each padded only to its own longest text."""
@@ -51,14 +51,22 @@ class RankingLoss(nn.Module):
         return [self.model(rows_of(features, start, start + self.mini_batch_size))["sentence_embedding"] for start in starts]
 
     def calculate_loss(self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False) -> Tensor:
-        """Returns the loss for embedded mini-batches of queries and chunks; `labels` holds each query's row among the chunks."""
+        """Returns the loss for embedded mini-batches of queries, chunks and, if there are any, each query's negative.
+
+        `labels` is `(2, n_queries)`: each query's row among the chunks, and whether it has a negative.
+        """
         assert labels is not None
+        labels, has_negative = labels[0], labels[1].bool()
         queries = functional.normalize(torch.cat(reps[0]).float(), dim=-1)  # (n_queries, dim)
         chunks = functional.normalize(torch.cat(reps[1]).float(), dim=-1)  # (n_chunks, dim)
         scores = queries @ chunks.T * self.scale  # (n_queries, n_chunks)
         loss = functional.cross_entropy(scores, labels)
-        if self.symmetric:
-            loss = (loss + _chunk_to_query(scores, labels)) / 2
+        against = None
+        if len(reps) > 2:
+            negatives = functional.normalize(torch.cat(reps[2]).float(), dim=-1)  # (n_queries, dim)
+            against = ((negatives * chunks[labels]).sum(dim=1) * self.scale).masked_fill(~has_negative, -torch.inf)
+        if self.symmetric or against is not None:
+            loss = (loss + _chunk_to_query(scores, labels, against, self.symmetric)) / 2
         if with_backward:
             loss.backward()  # type: ignore[no-untyped-call]
             loss = loss.detach()
@@ -77,26 +85,57 @@ class CachedRankingLoss(CachedLossMixin, RankingLoss):
 
     calculate_loss = RankingLoss.calculate_loss
 
-    def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Returns the mean loss over the queries; the rows of the two features belong together."""
-        queries, chunks, targets = distinct_chunks(*sentence_features)
-        return self.forward_cached([queries, chunks], targets)
+    def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:
+        """Returns the mean loss over the queries; the rows of the features (queries, chunks, negatives) belong together."""
+        features, labels = arranged(*sentence_features)
+        return self.forward_cached(features, labels)
 
 
-def _chunk_to_query(scores: Tensor, targets: Tensor) -> Tensor:
-    """Returns the mean loss of finding each query from its chunk; the other queries of the same chunk are no negatives of it."""
-    own = scores.gather(1, targets[:, None]).squeeze(1)  # (n_queries,)
-    columns = scores.T[targets]  # (n_queries, n_queries): row i scores query i's chunk against every query
-    siblings = targets[:, None] == targets[None, :]
-    siblings.fill_diagonal_(False)
-    return (columns.masked_fill(siblings, -torch.inf).logsumexp(dim=1) - own).mean()
+def _chunk_to_query(scores: Tensor, targets: Tensor, against: Tensor | None, among_all: bool) -> Tensor:
+    """Returns the mean loss of finding each query from its chunk.
 
-
-def distinct_chunks(queries: Features, chunks: Features) -> tuple[Features, Features, Tensor]:
-    """Returns both features sorted from long to short, each chunk once, and every query's row among the chunks.
-
-    Sorted, so that a mini-batch holds texts of like length and little of it is padding.
+    Args:
+        scores: Of queries and chunks, `(n_queries, n_chunks)`.
+        targets: Each query's row among the chunks.
+        against: The score of each query's chunk and its negative, -inf where there is none; only a chunk's own negative counts,
+            since another chunk's may well be a query that this one answers.
+        among_all: Also against the other queries of the batch, but for those of the same chunk.
     """
+    own = scores.gather(1, targets[:, None]).squeeze(1)  # (n_queries,)
+    wrong = [] if against is None else [against[:, None]]
+    if among_all:
+        columns = scores.T[targets]  # (n_queries, n_queries): row i scores query i's chunk against every query
+        wrong.append(columns.masked_fill(targets[:, None] == targets[None, :], -torch.inf))
+    return (torch.cat([own[:, None], *wrong], dim=1).logsumexp(dim=1) - own).mean()
+
+
+def arranged(queries: Features, chunks: Features, negatives: Features | None = None) -> tuple[list[Features], Tensor]:
+    """Returns the features as they are embedded, and `(2, n_queries)`: each query's row among the chunks, and whether it has
+    a negative.
+
+    Each chunk is there once. Queries and chunks are sorted from long to short, so that a mini-batch holds texts of like length
+    and little of it is padding; negatives follow their queries. A negative that is the query itself is none.
+    """
+    queries, chunks, targets, order = distinct_chunks(queries, chunks)
+    if negatives is None:
+        return [queries, chunks], torch.stack([targets, torch.zeros_like(targets)])
+    negatives = _take(negatives, order)
+    return [queries, chunks, negatives], torch.stack([targets, _differ(queries, negatives).to(targets)])
+
+
+def _differ(texts: Features, others: Features) -> Tensor:
+    """Returns `(n_texts,)`: whether the texts of a row are different ones."""
+    width = max(texts["input_ids"].shape[1], others["input_ids"].shape[1])
+    padded = [
+        functional.pad(part["input_ids"] * part["attention_mask"], (0, width - part["input_ids"].shape[1]))
+        for part in (texts, others)
+    ]
+    return (padded[0] != padded[1]).any(dim=1)
+
+
+def distinct_chunks(queries: Features, chunks: Features) -> tuple[Features, Features, Tensor, Tensor]:
+    """Returns both features sorted from long to short, each chunk once, every query's row among the chunks, and the queries'
+    order."""
     rows, place = torch.unique(chunks["input_ids"] * chunks["attention_mask"], dim=0, return_inverse=True)
     first = torch.full((len(rows),), len(place), device=place.device, dtype=place.dtype)
     first = first.scatter_reduce(0, place, torch.arange(len(place), device=place.device), "amin")  # (n_chunks,)
@@ -104,7 +143,7 @@ def distinct_chunks(queries: Features, chunks: Features) -> tuple[Features, Feat
     row_of = torch.empty_like(first)
     row_of[place[chunk_order]] = torch.arange(len(first), device=place.device)
     query_order = _longest_first(queries, torch.arange(len(place), device=place.device))
-    return _take(queries, query_order), _take(chunks, chunk_order), row_of[place[query_order]]
+    return _take(queries, query_order), _take(chunks, chunk_order), row_of[place[query_order]], query_order
 
 
 def _longest_first(features: Features, rows: Tensor) -> Tensor:

@@ -72,7 +72,10 @@ def split_pairs(
     rows = [triplet for triplet in triplets if normalised_query(triplet.query) not in held_out]
     unit, side = _sides(sorted({row.chunk_id for row in rows}), group_of, settings)
     origin = provenance or {}
-    pairs = [Pair(row.query, row.chunk_id, side[row.chunk_id], origin.get(row.id, "generated"), row.style) for row in rows]
+    pairs = [
+        Pair(row.query, row.chunk_id, side[row.chunk_id], origin.get(row.id, "generated"), row.style, row.negative_query)
+        for row in rows
+    ]
     if human_eval:
         pairs = [replace(pair, split=TRAIN) if pair.split == TEST else pair for pair in pairs]
     pairs, n_moved = _one_side_per_query(pairs)

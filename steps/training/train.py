@@ -36,7 +36,7 @@ from steps.training.checkpoints import (
     write_atomically,
 )
 from steps.training.dev import DevSet, dev_set, largest_within
-from steps.training.losses import LossPlan, build_loss, encodes_chunks_once
+from steps.training.losses import LossPlan, build_loss, encodes_chunks_once, uses_negatives
 from steps.training.resources import choose_mini_batch, choose_precision, set_dropout
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def train_model(
             "loss_name": settings.loss,
             "n_pairs": len(train_pairs),
             "n_chunks": len({pair.chunk_id for pair in train_pairs}),
+            "n_negatives": sum(bool(pair.negative_query) for pair in train_pairs) if uses_negatives(settings.loss) else 0,
             "n_dev_queries": len(run.dev.queries) if run.dev else 0,
             **asdict(plan),
             "loss": loss_curve,
@@ -279,6 +280,9 @@ def _fit(
     """Trains the model in place, from the last checkpoint if there is one, and returns the loss per step."""
     texts = {chunk.id: embedded_text(chunk) for chunk in chunks}
     rows = {"query": [pair.query for pair in pairs], "chunk": [texts[pair.chunk_id] for pair in pairs]}
+    if any(pair.negative_query for pair in pairs) and uses_negatives(settings.loss):
+        # A row without a negative has its own query in the place, which the loss knows for none.
+        rows["negative_query"] = [pair.negative_query or pair.query for pair in pairs]
     trainer = _Trainer(
         model=model,
         args=_arguments(model, pairs, chunks, settings, seed, run),
@@ -303,7 +307,8 @@ def _arguments(
     seed: int,
     run: _Run,
 ) -> SentenceTransformerTrainingArguments:
-    prompts = {"query": model.prompts.get("query") or "", "chunk": model.prompts.get("document") or ""}
+    query_prompt = model.prompts.get("query") or ""
+    prompts = {"query": query_prompt, "chunk": model.prompts.get("document") or "", "negative_query": query_prompt}
     return SentenceTransformerTrainingArguments(
         output_dir=str(run.folder),
         max_steps=run.plan.steps,

@@ -40,9 +40,38 @@ def gradients(model: SentenceTransformer, loss: torch.Tensor) -> list[torch.Tens
 def test_the_loss_is_the_softmax_worked_out_by_hand(model: SentenceTransformer) -> None:
     # Cosines of query 0 with the two chunks: 1 and 0; of query 1: 0.6 and 0.8; its own chunk is the second.
     queries, chunks = torch.tensor([[1.0, 0.0], [0.6, 0.8]]), torch.tensor([[2.0, 0.0], [0.0, 1.0]])
-    value = RankingLoss(model, scale=2.0, mini_batch_size=8).calculate_loss([[queries], [chunks]], torch.tensor([0, 1]))
+    value = RankingLoss(model, scale=2.0, mini_batch_size=8).calculate_loss([[queries], [chunks]], torch.tensor([[0, 1], [0, 0]]))
     by_hand = (math.log(math.exp(2) + 1) - 2 + math.log(math.exp(1.2) + math.exp(1.6)) - 1.6) / 2
     assert float(value) == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_a_chunk_is_told_from_its_own_negative_and_from_no_other(model: SentenceTransformer) -> None:
+    # As above; query 0 has a negative whose cosine with its chunk is 0.6, query 1 has none.
+    queries, chunks = torch.tensor([[1.0, 0.0], [0.6, 0.8]]), torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    negatives = torch.tensor([[0.6, 0.8], [0.6, 0.8]])
+    labels = torch.tensor([[0, 1], [1, 0]])
+    to_chunk = (math.log(math.exp(2) + 1) - 2 + math.log(math.exp(1.2) + math.exp(1.6)) - 1.6) / 2
+    to_query = (math.log(math.exp(2) + math.exp(1.2)) - 2 + 0) / 2
+    value = RankingLoss(model, 2.0, 8).calculate_loss([[queries], [chunks], [negatives]], labels)
+    assert float(value) == pytest.approx((to_chunk + to_query) / 2, abs=1e-6)
+
+    # In both directions the other queries of the batch count as well.
+    to_query = math.log(math.exp(2) + math.exp(1.2) + math.exp(1.2)) - 2 + math.log(math.exp(1.6) + math.exp(0)) - 1.6
+    value = RankingLoss(model, 2.0, 8, symmetric=True).calculate_loss([[queries], [chunks], [negatives]], labels)
+    assert float(value) == pytest.approx((to_chunk + to_query / 2) / 2, abs=1e-6)
+
+
+def test_a_row_without_a_negative_has_its_own_query_in_the_place(model: SentenceTransformer) -> None:
+    batch, again = features(model, [0, 1]), features(model, [0, 1])
+    own = model.preprocess([QUERIES[0], QUERIES[1]])
+    assert RankingLoss(model, 20.0, 8)([*batch, own]).item() == pytest.approx(_halved(model, again), abs=1e-5)
+    other = model.preprocess(["a longer text that has nothing to do with keys", QUERIES[1]])
+    assert RankingLoss(model, 20.0, 8)([*features(model, [0, 1]), other]).item() > _halved(model, features(model, [0, 1]))
+
+
+def _halved(model: SentenceTransformer, batch: list[dict[str, torch.Tensor]]) -> float:
+    """The other direction has half the weight, and nothing to lose without negatives."""
+    return RankingLoss(model, 20.0, 8)(batch).item() / 2
 
 
 def test_without_repeated_chunks_it_is_sentence_transformers_loss(model: SentenceTransformer) -> None:
@@ -61,7 +90,8 @@ def test_a_repeated_chunk_is_no_negative_of_its_own_query(model: SentenceTransfo
 
 
 def test_every_query_keeps_its_chunk_when_rows_are_sorted_and_merged(model: SentenceTransformer) -> None:
-    queries, chunks, targets = distinct_chunks(*features(model, [3, 2, 1, 0]))
+    queries, chunks, targets, order = distinct_chunks(*features(model, [3, 2, 1, 0]))
+    assert sorted(order.tolist()) == [0, 1, 2, 3]
     decode = model.tokenizer.batch_decode
     asked = decode(queries["input_ids"], skip_special_tokens=True)
     found = decode(chunks["input_ids"][targets], skip_special_tokens=True)
@@ -76,6 +106,15 @@ def test_cached_gradients_are_those_of_the_whole_batch(model: SentenceTransforme
     plain = gradients(model, RankingLoss(model, 20.0, 8, symmetric)(features(model, [0, 1, 2, 3])))
     cached = gradients(model, CachedRankingLoss(model, 20.0, mini_batch_size, symmetric)(features(model, [0, 1, 2, 3])))
     for left, right in zip(plain, cached, strict=True):
+        torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-3)
+
+
+def test_cached_gradients_with_negatives_are_those_of_the_whole_batch(model: SentenceTransformer) -> None:
+    model.eval()
+    others = ["where are keys sold", QUERIES[1], "who invited me", "what is a key signature in music"]
+    batches = [[*features(model, [0, 1, 2, 3]), model.preprocess(others)] for _ in range(2)]
+    plain = gradients(model, RankingLoss(model, 20.0, 8)(batches[0]))
+    for left, right in zip(plain, gradients(model, CachedRankingLoss(model, 20.0, 3)(batches[1])), strict=True):
         torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-3)
 
 
