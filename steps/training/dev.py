@@ -32,6 +32,8 @@ class DevSet:
     texts: list[str]
     n_corpus: int
     """Chunks of the whole corpus, of which `texts` may be a sample."""
+    by_people: bool = False
+    """The queries are people's questions."""
 
     def ndcg(self, encoder: SentenceTransformer) -> float:
         """Returns the mean nDCG@10 of the queries under the model, which is left in the mode in which it came."""
@@ -52,7 +54,8 @@ def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, see
     """
     answers = defaultdict[str, set[str]](set)
     wording = dict[str, str]()
-    for pair in _choosing(pairs):
+    choosing, by_people = _choosing(pairs)
+    for pair in choosing:
         key = normalised_query(pair.query)
         wording.setdefault(key, pair.query)
         answers[key].add(pair.chunk_id)
@@ -62,14 +65,18 @@ def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, see
     corpus = _searched(chunks, {chunk_id for key in keys for chunk_id in answers[key]}, max_chunks, seed)
     row_of = {chunk.id: row for row, chunk in enumerate(corpus)}
     relevant = [sorted(row_of[chunk_id] for chunk_id in answers[key]) for key in keys]
-    return DevSet([wording[key] for key in keys], relevant, [embedded_text(chunk) for chunk in corpus], len(chunks))
+    texts = [embedded_text(chunk) for chunk in corpus]
+    return DevSet([wording[key] for key in keys], relevant, texts, len(chunks), by_people)
 
 
-def _choosing(pairs: Sequence[Pair]) -> list[Pair]:
-    """Returns the dev pairs that choose: people's where there are enough: generated ones overrate the training."""
+def _choosing(pairs: Sequence[Pair]) -> tuple[list[Pair], bool]:
+    """Returns the dev pairs that choose, and whether they are people's: these alone where there are enough of them, since
+    generated ones overrate the training.
+    """
     dev = [pair for pair in pairs if pair.split == "dev"]
     human = [pair for pair in dev if pair.provenance == "human"]
-    return human if len({pair.query for pair in human}) >= HUMAN_QUERIES else dev
+    by_people = len({pair.query for pair in human}) >= HUMAN_QUERIES
+    return (human, True) if by_people else (dev, False)
 
 
 def _sample(names: list[str], most: int, seed: int) -> list[str]:
@@ -94,7 +101,8 @@ def mean_ndcg(scores: npt.NDArray[np.float32], relevant: Sequence[Sequence[int]]
     return total / len(relevant)
 
 
-def largest_within(scores: Mapping[float, float], tolerance: float) -> float:
-    """Returns the largest key whose score is within `tolerance` of the best score."""
+def nearest_within(scores: Mapping[float, float], tolerance: float, wanted: float) -> float:
+    """Returns the key nearest to `wanted` whose score is within `tolerance` of the best score; of two as near, the larger."""
     best = max(scores.values())
-    return max(key for key, score in scores.items() if score >= best - tolerance)
+    alike = (key for key, score in scores.items() if score >= best - tolerance)
+    return min(alike, key=lambda key: (abs(key - wanted), -key))

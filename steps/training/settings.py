@@ -61,7 +61,8 @@ class TrainingSettings(BaseModel):
     average: list[float] = [0.0, 0.3, 0.5, 0.7, 0.9]
     """Shares of the base model's weights to try in the final model; dev chooses."""
     average_tolerance: float = Field(default=0.02, ge=0)
-    """Of the shares whose dev nDCG@10 is within this of the best, the largest is taken."""
+    """Of the shares whose dev nDCG@10 is within this of the best, the one nearest to 0.3 is taken; the largest where people's
+    questions choose."""
     evaluations: int = Field(default=3, ge=1)
     """How often dev is looked at during training, the end included."""
     dev_chunks: int = Field(default=1000, ge=10)

@@ -35,7 +35,7 @@ from steps.training.checkpoints import (
     training_fingerprint,
     write_atomically,
 )
-from steps.training.dev import DevSet, dev_set, largest_within
+from steps.training.dev import DevSet, dev_set, nearest_within
 from steps.training.losses import LossPlan, build_loss, encodes_chunks_once, uses_negatives
 from steps.training.resources import choose_mini_batch, choose_precision, set_dropout
 
@@ -45,8 +45,10 @@ if TYPE_CHECKING:
 
     from steps.training.settings import TrainingSettings
 
-UNCHOSEN_SHARE = 0.3
-"""The base model's share where no dev query can choose one."""
+USUAL_SHARE = 0.3
+"""The base model's share where dev queries cannot tell."""
+CAREFUL_SHARE = 1.0
+"""The share to lean towards where people's questions choose: what they do not ask for is not worth moving away for."""
 
 Weights = dict[str, torch.Tensor]
 Progress = Callable[[int, int], None]
@@ -368,10 +370,11 @@ def _choose_share(
 ) -> tuple[list[dict[str, float]], float]:
     """Leaves the chosen average in the model; returns the dev score of each share tried, and the share taken.
 
-    Dev queries are made like the training's, so dev overrates the tuned weights: of shares that score alike, the largest wins.
+    Generated dev queries are made like the training's and overrate the tuned weights, few human ones are noisy: of shares that
+    score alike, the one nearest to where experience lies is taken.
     """
     if run.dev is None:
-        share = min(settings.average, key=lambda tried: abs(tried - UNCHOSEN_SHARE))
+        share = min(settings.average, key=lambda tried: abs(tried - USUAL_SHARE))
         model.load_state_dict(_average(base, tuned, share))
         return [], share
     scores = dict[float, float]()
@@ -379,7 +382,8 @@ def _choose_share(
         model.load_state_dict(_average(base, tuned, tried))
         # Nothing averaged is the best checkpoint, whose score is known.
         scores[tried] = run.best_score() if tried == 0 else run.dev.ndcg(model)
-    share = largest_within(scores, settings.average_tolerance)
+    leaning = CAREFUL_SHARE if run.dev.by_people else USUAL_SHARE
+    share = nearest_within(scores, settings.average_tolerance, leaning)
     model.load_state_dict(_average(base, tuned, share))
     return [{"base_share": tried, "ndcg@10": score} for tried, score in scores.items()], share
 

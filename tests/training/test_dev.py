@@ -7,7 +7,7 @@ import pytest
 import pytrec_eval
 
 from steps.rows import Chunk, Pair
-from steps.training.dev import dev_set, largest_within, mean_ndcg
+from steps.training.dev import dev_set, mean_ndcg, nearest_within
 
 
 def test_ndcg_agrees_with_pytrec_eval() -> None:
@@ -22,16 +22,19 @@ def test_ndcg_agrees_with_pytrec_eval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "tolerance", "chosen"),
+    ("scores", "tolerance", "wanted", "chosen"),
     [
-        ({0.0: 0.80, 0.3: 0.798, 0.5: 0.796, 0.7: 0.70}, 0.005, 0.5),
-        ({0.0: 0.80, 0.3: 0.798, 0.5: 0.796, 0.7: 0.70}, 0.0, 0.0),
-        ({0.0: 0.60, 0.5: 0.70}, 0.005, 0.5),
-        ({0.3: 0.5}, 0.0, 0.3),
+        ({0.0: 0.80, 0.3: 0.798, 0.5: 0.796, 0.7: 0.70}, 0.005, 1.0, 0.5),
+        ({0.0: 0.80, 0.3: 0.798, 0.5: 0.796, 0.7: 0.796}, 0.005, 0.5, 0.5),
+        ({0.0: 0.80, 0.3: 0.798, 0.5: 0.796, 0.7: 0.70}, 0.0, 0.5, 0.0),
+        ({0.3: 0.70, 0.5: 0.60, 0.7: 0.70}, 0.005, 0.5, 0.7),
+        ({0.3: 0.5}, 0.0, 1.0, 0.3),
     ],
 )
-def test_of_shares_that_score_alike_the_largest_wins(scores: dict[float, float], tolerance: float, chosen: float) -> None:
-    assert largest_within(scores, tolerance) == chosen
+def test_of_shares_that_score_alike_the_one_nearest_to_the_wanted_wins(
+    scores: dict[float, float], tolerance: float, wanted: float, chosen: float
+) -> None:
+    assert nearest_within(scores, tolerance, wanted) == chosen
 
 
 def test_dev_queries_are_searched_among_their_answers_and_a_sample() -> None:
