@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from steps.annotation.api import RefusedError, Server, read_records
+from steps.annotation.api import Server, read_records, untouched
 from steps.annotation.records import NEGATIVE_SIMILARITY, Record, as_json
 from steps.annotation.schema import FINGERPRINT, NEGATIVE, question_ids
 from steps.progress import Progress
@@ -218,18 +218,10 @@ def _withdraw(server: Server, dataset: Json, gone: Sequence[Existing], on_progre
     for start in range(0, len(gone), DELETED_AT_ONCE):
         part = [item.server_id for item in gone[start : start + DELETED_AT_ONCE]]
         # Asked again right before: somebody may have answered since the records were compared.
-        untouched = [server_id for server_id in part if not _is_touched(server, server_id)]
-        if untouched:
-            server.request("DELETE", f"/datasets/{dataset['id']}/records", params={"ids": ",".join(untouched)})
-        withdrawn += len(untouched)
+        free = untouched(server, dataset["id"], part)
+        if free:
+            server.request("DELETE", f"/datasets/{dataset['id']}/records", params={"ids": ",".join(free)})
+        withdrawn += len(free)
         on_progress(start + len(part), len(gone))
     return withdrawn, len(gone) - withdrawn
 
-
-def _is_touched(server: Server, server_id: str) -> bool:
-    try:
-        return _existing(server.get(f"/records/{server_id}")).touched
-    except RefusedError as error:
-        if error.status != 404:
-            raise
-        return True
