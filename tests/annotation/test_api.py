@@ -146,16 +146,17 @@ def test_a_refusal_is_not_tried_again() -> None:
         asked.append(path)
         return (422, {"detail": "no such field"}) if path.endswith("/bulk") else argilla(path)
 
-    with serving(answers) as url, Server(connection(url)) as server:
-        with pytest.raises(RefusedError, match="no such field"):
-            server.request("PUT", "/bulk", {})
+    with serving(answers) as url, Server(connection(url)) as server, pytest.raises(RefusedError, match="no such field"):
+        server.request("PUT", "/bulk", {})
     assert sum(path.endswith("/bulk") for path in asked) == 1
 
 
 def test_a_fault_that_no_waiting_mends_is_not_waited_for() -> None:
-    with serving(lambda _method, path: (500, "fault") if path.endswith("/things") else argilla(path)) as url:
-        with Server(connection(url)) as server, pytest.raises(RefusedError, match="500"):
-            server.get("/things")
+    def answers(_method: str, path: str) -> tuple[int, Any]:
+        return (500, "fault") if path.endswith("/things") else argilla(path)
+
+    with serving(answers) as url, Server(connection(url)) as server, pytest.raises(RefusedError, match="500"):
+        server.get("/things")
 
 
 def test_records_that_move_while_they_are_read_are_read_once_and_all() -> None:
