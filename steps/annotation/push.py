@@ -224,4 +224,3 @@ def _withdraw(server: Server, dataset: Json, gone: Sequence[Existing], on_progre
         withdrawn += len(free)
         on_progress(start + len(part), len(gone))
     return withdrawn, len(gone) - withdrawn
-

@@ -30,7 +30,9 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, block: dict[str, obje
 
 def test_a_key_that_was_put_where_its_variables_name_belongs_is_not_echoed(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump({"source": {"name": "folder", "path": "docs"}, "annotation": {"api_key_env": "argilla.s3cr3t"}}))
+    path.write_text(
+        yaml.safe_dump({"source": {"name": "folder", "path": "docs"}, "annotation": {"api_key_env": "argilla.s3cr3t"}})
+    )
     with pytest.raises(InputError) as caught:
         load_config(path)
     assert "s3cr3t" not in str(caught.value) and "annotation.api_key_env" in str(caught.value)

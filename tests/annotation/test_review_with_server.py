@@ -144,7 +144,9 @@ def test_any_text_arrives(bench: Bench, text: str) -> None:
 
 def test_own_queries_of_any_script_come_back(bench: Bench) -> None:
     bench.push(records([1]))
-    bench.answer("t1", query="how do I reach part 1", verdict="good", own_queries="- ポンプが動かない\n- مضخة 🎉\n\n" + "y" * 2_000)
+    bench.answer(
+        "t1", query="how do I reach part 1", verdict="good", own_queries="- ポンプが動かない\n- مضخة 🎉\n\n" + "y" * 2_000
+    )
     own = [row.query for row in bench.pull("c1").values() if row.status == "human"]
     assert sorted(own) == sorted(["ポンプが動かない", "مضخة 🎉", "y" * 2_000])
 
@@ -157,7 +159,12 @@ def test_a_dataset_with_another_schema_is_left_alone_and_the_difference_named(be
     )
     place = f"/datasets/{other['id']}"
     field = {"name": "anchor", "title": "Anchor", "required": True, "settings": {"type": "text"}}
-    question = {"name": "query", "title": "Q", "required": True, "settings": {"type": "rating", "options": [{"value": 1}, {"value": 2}]}}
+    question = {
+        "name": "query",
+        "title": "Q",
+        "required": True,
+        "settings": {"type": "rating", "options": [{"value": 1}, {"value": 2}]},
+    }
     bench.server.request("POST", f"{place}/fields", field)
     bench.server.request("POST", f"{place}/questions", question)
     bench.server.request("PUT", f"{place}/publish")
