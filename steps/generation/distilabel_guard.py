@@ -5,19 +5,23 @@ What distilabel 1.5 does to the process that runs it, and why each piece of the 
 - Its pool workers are forked and inherit the host's signal handlers. ZenML's SIGTERM handler raises; `Pool.terminate()` sends
   SIGTERM, the worker swallows the exception and the parent joins for ever. So SIGTERM has its default action meanwhile.
 - It replaces the SIGINT handler, clears the root logger's handlers, sets levels, and leaves a QueueHandler on a closed queue.
+- Killed by SIGKILL, it leaves its workers behind, which go on asking an LLM, and paying, for a run that nobody waits for.
 - It reads its answers through `datasets`, which prints progress bars and copies them into the user's Hugging Face cache.
 """
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
+import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 _QUIET = {
@@ -49,6 +53,7 @@ def guarded_run(cache_dir: Path) -> Iterator[Path]:
         stack.enter_context(_restored_logging())
         stack.enter_context(_default_signals())
         stack.enter_context(_private_datasets_cache(directory / "datasets"))
+        stack.enter_context(_children_die_with_us())
         yield directory
 
 
@@ -63,6 +68,38 @@ def _default_signals() -> Iterator[None]:
             # None: the handler was installed from C and cannot be named, so it cannot be put back either.
             if handler is not None:
                 signal.signal(number, handler)
+
+
+_PR_SET_PDEATHSIG = 1
+_parent: int | None = None
+"""The process whose children are to die with it, while it runs a pipeline."""
+
+
+@contextmanager
+def _children_die_with_us() -> Iterator[None]:
+    global _parent
+    _watch_forks()
+    _parent = os.getpid()
+    try:
+        yield
+    finally:
+        _parent = None
+
+
+@cache
+def _watch_forks() -> None:
+    os.register_at_fork(after_in_child=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """Runs in a forked child: asks the kernel for SIGKILL at the parent's death. Linux alone can do that."""
+    global _parent
+    parent, _parent = _parent, None
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # It died before we asked.
+        os._exit(1)
 
 
 @contextmanager
