@@ -177,10 +177,17 @@ class AnswerCache:
 
     def put(self, key: bytes, answer: Answer, model: str) -> None:
         """Keeps an answer; it survives whatever happens to this process afterwards."""
+        self.put_all({key: answer}, model)
+
+    def put_all(self, answers: dict[bytes, Answer], model: str) -> None:
+        """Keeps answers, all of them or none."""
         now = time.time()
-        row = (key, answer.text, answer.input_tokens, answer.output_tokens, int(answer.shortened), model, now, now)
-        with _said_plainly(self.directory):
-            self._connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        rows = (
+            (key, answer.text, answer.input_tokens, answer.output_tokens, int(answer.shortened), model, now, now)
+            for key, answer in answers.items()
+        )
+        with _said_plainly(self.directory), self._transaction():
+            self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def failed_runs(self, scope: str) -> int:
         """Returns how many runs of a scope ended with failed requests: a run after one of them must ask again."""

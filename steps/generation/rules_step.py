@@ -2,21 +2,29 @@
 
 # No `from __future__ import annotations`: distilabel reads the annotation of `process` as an object.
 
+import contextlib
+import functools
+import hashlib
 import json
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from distilabel.steps import Step, StepInput
+from pydantic import PrivateAttr
 
+from steps.errors import InputError
+from steps.generation import rules
+from steps.generation.answers import Answer, AnswerCache, request_key
 from steps.generation.ledger import Ledger
 from steps.generation.passages import Passage
 from steps.generation.read_passages import BATCH_SIZE
 from steps.generation.recipes import Workplace
-from steps.generation.rules import written_queries
+from steps.generation.rules import VERSION, written_queries
 from steps.generation.settings import RulesRecipe
 
-_COUNTED_AT_ONCE = 16
+_COUNTED_AT_ONCE = 64
 
 
 class WriteQueriesByRules(Step):
@@ -37,16 +45,43 @@ class WriteQueriesByRules(Step):
         """Returns the column that is written: JSON, since an empty list has no type that Parquet could keep."""
         return ["answer"]
 
+    answers: str
+    """Directory of the answer cache: what was written for a passage is not written again while passage and rules are the same."""
+
+    _cache: AnswerCache | None = PrivateAttr(default=None)
+
+    def load(self) -> None:
+        """Opens the cache; rules need none, so one that cannot be used is done without."""
+        super().load()
+        with contextlib.suppress(InputError):
+            self._cache = AnswerCache(Path(self.answers))
+
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """Yields the rows with their answers; a passage that fails gets the error as its answer, and its batch goes on."""
         ledger = Ledger(Path(self.ledger))
         for start in range(0, len(inputs), _COUNTED_AT_ONCE):
             part = inputs[start : start + _COUNTED_AT_ONCE]
-            for row in part:
-                row["answer"] = json.dumps(self._answer(row["passage"]), ensure_ascii=False)
-            ledger.add(str(self.name), done=len(part))
+            keys = [self._key(row["passage"]) for row in part]
+            known = self._known(keys)
+            for row, key in zip(part, keys, strict=True):
+                row["answer"] = known[key].text if key in known else json.dumps(self._answer(row["passage"]), ensure_ascii=False)
+            self._keep({key: row["answer"] for row, key in zip(part, keys, strict=True) if key not in known})
+            ledger.add(str(self.name), done=len(part), hits=len(known))
         ledger.close()
         yield inputs
+
+    def _key(self, passage: str) -> bytes:
+        settings = {"rules": code_version(), "seed": self.seed, "queries": self.queries_per_chunk}
+        return request_key({**settings, "passage": json.loads(passage)})
+
+    def _known(self, keys: list[bytes]) -> dict[bytes, Answer]:
+        return self._cache.get(keys) if self._cache else {}
+
+    def _keep(self, texts: dict[bytes, str]) -> None:
+        answers = {key: Answer(text, 0, 0, False) for key, text in texts.items() if '"failures"' not in text}
+        if self._cache and answers:
+            with contextlib.suppress(InputError):
+                self._cache.put_all(answers, f"rules {VERSION}")
 
     def _answer(self, passage: str) -> dict[str, Any]:
         try:
@@ -56,6 +91,15 @@ class WriteQueriesByRules(Step):
         return {"queries": [{"query": query, "style": style} for query, style in made.queries], "rejects": made.rejects}
 
 
+@functools.cache
+def code_version() -> str:
+    """Returns a hash of the rules' code and dictionary: what an edit of them must ask again."""
+    digest = hashlib.sha256(metadata.version("lemminflect").encode())
+    for path in sorted(Path(rules.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def rules_step(recipe: RulesRecipe, seed: int, place: Workplace) -> Step:
     """Returns the step for a recipe's settings; made inside a `with Pipeline()` block."""
     return WriteQueriesByRules(
@@ -63,6 +107,7 @@ def rules_step(recipe: RulesRecipe, seed: int, place: Workplace) -> Step:
         queries_per_chunk=recipe.queries_per_chunk,
         seed=seed,
         ledger=str(place.ledger),
+        answers=str(place.answers),
         input_batch_size=BATCH_SIZE,
         use_cache=False,
     )

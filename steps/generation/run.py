@@ -314,7 +314,9 @@ def _tell(tally: Tally, total: int, on_progress: Progress) -> None:
     parts = []
     if tally.requests or tally.hits:
         share = tally.hits / tally.done if tally.done else 0.0
-        parts = [f"{share:.0%} from the cache", f"{tally.input_tokens + tally.output_tokens:,} tokens"]
+        parts = [f"{share:.0%} from the cache"]
+    if tally.requests:
+        parts.append(f"{tally.input_tokens + tally.output_tokens:,} tokens")
     if tally.money:
         left = tally.money / max(tally.done - tally.hits, 1) * (total - tally.done)
         parts.append(f"cost {tally.money:.4f}, about {left:.4f} to come")

@@ -108,3 +108,20 @@ def test_it_ends_in_a_process_whose_signal_handlers_raise_as_zenmls_do() -> None
     run = subprocess.run([sys.executable, "-c", HOST], cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
     assert run.returncode == 0, run.stderr
     assert "queries" in run.stdout
+
+
+def test_rules_write_again_only_for_the_chunks_that_changed(tmp_path: Path, own_answer_cache: Path) -> None:
+    chunks = [chunk(number, TEXT.replace("alarm", f"alarm {number}")) for number in range(4)]
+    first = generate(chunks, GenerationSettings(), 13, tmp_path)
+    edited = [replace(chunks[0], id="new", text=TEXT.replace("alarm", "timer")), *chunks[1:]]
+    second = generate(edited, GenerationSettings(), 13, tmp_path)
+    assert [result.report["asked"]["rules"]["hits"] for result in (first, second)] == [0, 3]
+    assert [row for row in first.triplets if row.chunk_id != "c0"] == [row for row in second.triplets if row.chunk_id != "new"]
+    assert any("timer" in row.query for row in second.triplets)
+    assert generate(chunks, GenerationSettings(), 14, tmp_path).report["asked"]["rules"]["hits"] == 0
+
+
+def test_rules_go_without_a_cache_that_cannot_be_used(tmp_path: Path, own_answer_cache: Path) -> None:
+    own_answer_cache.parent.mkdir(parents=True)
+    own_answer_cache.write_text("a file, not a directory")
+    assert generate([chunk(1)], GenerationSettings(), 13, tmp_path).triplets
