@@ -2,6 +2,7 @@
 
 - Search: `engine` registers itself under the name that the settings give.
 - Errors: a full disk and a database that stays locked are said in one line with a status of their own, not as a fault of ours.
+- Pages: they load nothing from elsewhere.
 - Jobs: both queues, the ping at start-up and the look-up of a job go to a thread of this process.
 - Speed: the pydantic adapters that parse question and metadata settings are built once instead of for every value; the
   webhook event of a record is not put together when no webhook is there to hear it; answers are not compressed on their way
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import json
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +34,7 @@ from starlette.responses import JSONResponse
 
 from . import bulk
 from . import engine as engine  # registers the search engine
+from .headers import ProtectPages
 from .jobs import JobRunner
 
 
@@ -50,6 +53,8 @@ def install(speed: bool = True) -> None:
         speed: Also do what only makes it faster; a benchmark leaves it out.
     """
     _run_jobs_here()
+    [static] = [route.app for route in argilla_app.app.routes if route.name == "static"]
+    argilla_app.app.add_middleware(ProtectPages, pages=Path(static.directory))
     api_v1.add_exception_handler(OperationalError, _database_failure)
     if speed:
         _speed_up()
