@@ -7,6 +7,7 @@ validation are kept, under the request as it was first made, however often it to
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from steps.generation.settings import GenerationSettings, TripletRecipe
 
 FORMAT = 1
 _FILE = "answers.sqlite"
+_LOCK = "making.lock"
 _BUSY_SECONDS = 60.0
 _KEYS_AT_ONCE = 500
 _TABLES = """
@@ -116,21 +118,33 @@ class AnswerCache:
             self._prepare()
 
     def _prepare(self) -> None:
-        [found] = self._connection.execute("PRAGMA user_version").fetchone()
+        # In WAL mode a commit is safe from whatever happens to this process; only a power cut may cost the last ones.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        if self._format() == FORMAT:
+            return
+        # Several processes may get here at once: who is second waits, and finds everything made. SQLite's own lock does not
+        # wait while the journal mode is changed.
+        with (self.directory / _LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            with self._transaction():
+                self._make_tables()
+
+    def _format(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _make_tables(self) -> None:
+        found = self._format()
         if found == FORMAT:
             return
-        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables:
+        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise InputError(
                 f"The answer cache in '{self.directory}' has format {found}; this version reads format {FORMAT}. "
                 "Give another directory with generation.answers, or delete this one: its answers are then asked for again."
             )
-        # Several processes may get here at once: whoever is second finds everything made.
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        with self._transaction():
-            for statement in _TABLES.strip().split(";\n"):
-                self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+        for statement in _TABLES.strip().split(";\n"):
+            self._connection.execute(statement)
+        self._connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -245,10 +259,12 @@ def _said_plainly(directory: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         text = str(error).lower()
-        if "full" in text or "no space" in text:
-            what = "its disk is full; free some space"
+        if "full" in text or "no space" in text or "disk i/o" in text:
+            what = "its disk is full or broken; free some space"
         elif "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
             what = "it cannot be written; check its owner and mode"
+        elif "locked" in text:
+            what = f"another process held it for more than {_BUSY_SECONDS:.0f} s; try again"
         elif "malformed" in text or "not a database" in text:
             what = "its file is no SQLite database or is damaged; delete it"
         elif "exists" in text or "not a directory" in text:

@@ -17,19 +17,43 @@ MAX_WORDS = 64
 """A longer answer is a paragraph, not a query."""
 _LANGUAGE_WORDS = 3
 _LANGUAGE_CERTAINTY = 0.8
-"""At this certainty 2 of 12,244 human questions about five corpora were taken for another language, both quoting German."""
+_NO_LANGUAGE = frozenset({"zxx", "la"})
+"""Code, tables and identifiers are "no language" to the identifier, terms of law and physics are Latin."""
 
-_REFUSAL = re.compile(
-    r"^\W*(i['’]?m sorry|i am sorry|sorry,|i can(['’]t|not)|i (am|'m|’m) (unable|not able)|i won['’]t|unfortunately, i|"
+_REFUSED_ANSWER = re.compile(
+    r"\W*(i['’]?m sorry|i am sorry|sorry\b|i apologi[sz]e|i can(['’]t|not)|i (am|'m|’m) (unable|not able)|i won['’]t|unfortunately, i|"
     r"as an ai\b|as a (large )?language model)",
     re.IGNORECASE,
 )
-_INSTRUCTIONS = re.compile(
-    r"\b(ignore|disregard|forget|override)\b[^.?!]{0,30}\b(previous|prior|above|earlier|preceding|all|your)\b[^.?!]{0,20}"
-    r"\b(instructions?|prompts?|rules|directions)\b|\bsystem prompt\b|\bas an ai\b|\blanguage model\b[^.?!]{0,20}\byou\b|"
-    r"<\|?(im_start|im_end|system|assistant|chunk|/chunk)\|?>|\[/?INST\]|^(system|assistant|user)\s*:",
+"""An answer that is not in the form that was asked for and begins so is a refusal."""
+_REFUSED_LINE = re.compile(
+    r"\W*(?:(?:(?:i['’]m|i am) (?:very |so |really )?sorry|sorry|i apologi[sz]e|unfortunately)\W+(?:but )?)?"
+    r"(?:(?:i|we) (?:can(?:['’]t|not| not)|won['’]t|will not|must decline to)|(?:i['’]m|i am|we['’]re|we are) (?:unable|not able) to)"
+    r"(?: be able to)? (?:(?:assist|help|comply)(?: you)?(?: with| on)?(?: (?:that|this|it|your|the)\b.{0,30})?\W*$|"
+    r"(?:fulfil+|complete|process|answer|comply with|do)(?: (?:that|this|your|the|such))+ (?:request|instruction|task)|"
+    r"(?:provide|generate|write|create|produce)\b.{0,40}\b(?:quer(?:y|ies)|questions?|content|sentences?) "
+    r"(?:for|about|from|based|that|to) )|\W*as an ai\b|\W*as a (?:large )?language model\b",
     re.IGNORECASE,
 )
+"""A query begins so only where the model speaks of its task: "I can't log in" is how people ask."""
+_ORDER = re.compile(
+    r"(?P<verb>ignore|disregard|forget|override)\b[^.?!]{0,30}\b(previous|prior|above|earlier|preceding|all|your|these)\b"
+    r"[^.?!]{0,20}\b(?P<noun>instruction|prompt|rule|direction|guideline)s?\b",
+    re.IGNORECASE,
+)
+_OWN_ORDER = re.compile(r"\b(previous|prior|above|earlier|preceding|your)\b", re.IGNORECASE)
+_TO_MODELS = re.compile(
+    r"\byour (?:system prompt|(?:initial )?instructions)\b|\bas an ai\b|<\|(?:im_start|im_end|system|assistant|user)\b|"
+    r"<[/\s]*chunk\b[^>]*>|\[/?INST\]|"
+    r"^(?:system|assistant|user)\s*:",
+    re.IGNORECASE,
+)
+_DICTATION = re.compile(
+    r"\b(?:reply|answer|respond|say|output|write|print|return)\b(?:[^.?!\n]{0,40}?\b(?:with|only|is)\b)?\W*$", re.IGNORECASE
+)
+_DICTATION_CHARACTERS = 80
+_THOUGHT = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+"""What models that think aloud put in front of their answer, where the server leaves it there."""
 _FENCE = re.compile(r"^\s*```\w*\s*\n?(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
@@ -76,9 +100,7 @@ def written(text: str, negative: bool, chunk_text: str) -> Written:
     """
     if not text.strip():
         raise UnusableAnswer("empty", "the answer is empty")
-    if _REFUSAL.match(text):
-        raise UnusableAnswer("refusal", "the model refused")
-    fields = _fields(text, negative)
+    fields = _fields(_THOUGHT.sub("", text), negative)
     query, other = _tidy(fields["positive"]), _tidy(fields["negative"]) if negative else None
     _check(query, "positive", chunk_text)
     if other is not None:
@@ -101,7 +123,9 @@ def _fields(text: str, negative: bool) -> dict[str, str]:
             details = error.errors()[0]
             raise UnusableAnswer("unparsable", f"the JSON's '{details['loc'][0]}': {details['msg'].lower()}") from None
     sections = POSITIVE_NEGATIVE_PAIR_REGEX.search(body)
-    if sections is None or not body[: sections.start()].strip() == "":
+    if sections is None:
+        if _REFUSED_ANSWER.match(body):
+            raise UnusableAnswer("refusal", "the model refused")
         raise UnusableAnswer("unparsable", "it is neither the JSON object nor the sections that were asked for")
     if negative and not sections.group(2):
         raise UnusableAnswer("unparsable", "the section `## Negative` is missing")
@@ -109,16 +133,21 @@ def _fields(text: str, negative: bool) -> dict[str, str]:
 
 
 def _json_object(text: str) -> dict[str, Any] | None:
+    """Returns the object with the query in it, whatever the model says around it."""
+    objects: list[dict[str, Any]] = []
     start = text.find("{")
-    if start < 0:
-        return None
-    try:
-        found, _ = json.JSONDecoder(strict=False).raw_decode(text[start:])
-    except json.JSONDecodeError as error:
-        if text.lstrip().startswith("{"):
-            raise UnusableAnswer("unparsable", f"the JSON is not complete: {error.msg}") from None
-        return None
-    return found if isinstance(found, dict) else None
+    while start >= 0:
+        try:
+            found, end = json.JSONDecoder(strict=False).raw_decode(text, start)
+        except (json.JSONDecodeError, RecursionError) as error:
+            if start == len(text) - len(text.lstrip()):
+                why = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+                raise UnusableAnswer("unparsable", f"the JSON is not complete: {why}") from None
+            end = start + 1
+        else:
+            objects.append(found)
+        start = text.find("{", end)
+    return next((found for found in objects if "positive" in found), objects[0] if objects else None)
 
 
 def _tidy(text: str) -> str:
@@ -126,7 +155,8 @@ def _tidy(text: str) -> str:
     line = " ".join(text.split())
     line = re.sub(r"^(?:[-*•]|\d+[.)])\s+", "", line)
     line = re.sub(r"^(?:query|question|positive|negative|q)\s*:\s*", "", line, flags=re.IGNORECASE)
-    for opening, closing in ("**", '""', "''", "“”", "«»", "``"):
+    line = re.sub(r"^\*\*(.+)\*\*$", r"\1", line)
+    for opening, closing in ("**", "__", '""', "''", "“”", "«»", "``"):
         if len(line) > 2 and line.startswith(opening) and line.endswith(closing) and line.count(opening) <= 2:
             line = line[1:-1].strip()
     return line
@@ -137,12 +167,38 @@ def _check(line: str, name: str, chunk_text: str) -> None:
         raise UnusableAnswer("invalid", f"the {name} has no words: {line[:60]!r}")
     if len(line.split()) > MAX_WORDS or len(line) > MAX_WORDS * 12:
         raise UnusableAnswer("invalid", f"the {name} has {len(line.split())} words; a query has at most {MAX_WORDS}")
-    if _REFUSAL.match(line):
+    if _REFUSED_LINE.match(line):
         raise UnusableAnswer("refusal", "the model refused")
-    if _INSTRUCTIONS.search(line):
+    if _speaks_to_models(line, chunk_text) or _was_dictated(line, chunk_text):
         raise UnusableAnswer("instructions", f"the {name} reads like instructions to a model, not like a query: {line[:80]!r}")
     if name == "positive" and (other := _other_language(line, chunk_text)) is not None:
         raise UnusableAnswer("language", f"the {name} is in another language ({other[0]}) than the text ({other[1]})")
+
+
+def _speaks_to_models(line: str, chunk_text: str) -> bool:
+    """Whether a line gives a model orders or speaks as one; of what the chunk itself is about, people may ask."""
+    known = chunk_text.casefold()
+    if any(match.group().casefold() not in known for match in _TO_MODELS.finditer(line)):
+        return True
+    order = _ORDER.search(line)
+    if order is None:
+        return False
+    # "Ignore all rules in a file" is asked of a linter; "ignore all previous instructions" at the start is an order.
+    if _OWN_ORDER.search(order.group()) and not re.search(
+        r"\w", re.sub(r"\b(?:please|now|and)\b", "", line[: order.start()], flags=re.I)
+    ):
+        return True
+    return any(order.group(part).casefold() not in known for part in ("verb", "noun"))
+
+
+def _was_dictated(line: str, chunk_text: str) -> bool:
+    """Whether a line stands in the chunk right after an order to say it, where the chunk orders models about."""
+    order = _ORDER.search(chunk_text)
+    if order is None or not _OWN_ORDER.search(order.group()):
+        return False
+    text, said = chunk_text.casefold(), line.casefold().strip(" .!?\"'`")
+    place = text.find(said) if said else -1
+    return place >= 0 and _DICTATION.search(text[max(0, place - _DICTATION_CHARACTERS) : place]) is not None
 
 
 def _other_language(query: str, chunk_text: str) -> tuple[str, str] | None:
@@ -150,10 +206,11 @@ def _other_language(query: str, chunk_text: str) -> tuple[str, str] | None:
     if len(query.split()) < _LANGUAGE_WORDS and query.isascii():
         return None
     language, certainty = _identifier().classify(query)
-    if certainty < _LANGUAGE_CERTAINTY:
+    if certainty < _LANGUAGE_CERTAINTY or language in _NO_LANGUAGE:
         return None
     expected, sure = _language_of(chunk_text)
-    return (language, expected) if language != expected and sure >= _LANGUAGE_CERTAINTY else None
+    differ = language != expected and sure >= _LANGUAGE_CERTAINTY and expected not in _NO_LANGUAGE
+    return (language, expected) if differ else None
 
 
 @functools.lru_cache(maxsize=4096)
