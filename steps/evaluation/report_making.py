@@ -85,6 +85,7 @@ def generation_view(generation: Mapping[str, Any], samples: Sequence[Mapping[str
     facts = [
         _fact("Queries written", generation.get("queries"), f"{per_chunk:.1f} per chunk" if known(per_chunk) else ""),
         _fact("Chunks with none", generation.get("chunks_without_query")),
+        *_asked_facts(generation),
     ]
     facts = [fact for fact in facts if fact]
     styles = _numbers(generation.get("styles"))[:STYLES]
@@ -100,6 +101,26 @@ def generation_view(generation: Mapping[str, Any], samples: Sequence[Mapping[str
     if not (facts or styles or shown):
         return None
     return {"facts": facts, "picture": _styles_picture(styles), "samples": shown}
+
+
+def _asked_facts(generation: Mapping[str, Any]) -> list[Fact]:
+    """Returns what asking an LLM took in the run that generated: an answer from the cache took nothing."""
+    asked = generation.get("asked")
+    tallies = [tally for tally in asked.values() if isinstance(tally, Mapping)] if isinstance(asked, Mapping) else []
+    requests, tokens = (
+        sum(int(tally.get(name) or 0) for tally in tallies for name in names)
+        for names in (("requests",), ("input_tokens", "output_tokens"))
+    )
+    writers = [name for name, _ in _numbers(generation.get("generators")) if not name.startswith("rules ")]
+    if not writers:
+        return []
+    cost = generation.get("cost")
+    detail = f"{count(tokens)} tokens" + (f", cost {cost:.2f}" if known(cost) and cost else "")
+    failed = sum(number for _, number in _numbers(generation.get("failures")))
+    return [
+        _fact("Requests to an LLM", requests, f"{', '.join(one_line(name, 60) for name in writers)}; {detail}"),
+        *([_fact("Failed requests", failed)] if failed else []),
+    ]
 
 
 def _place(found: Mapping[str, Any]) -> str:

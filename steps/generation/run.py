@@ -43,6 +43,8 @@ class GenerationResult:
     triplets: list[Triplet]
     rejects: list[Reject]
     report: dict[str, Any]
+    tallies: dict[str, Tally]
+    """Recipe label -> what it did."""
 
 
 def generate(
@@ -69,7 +71,7 @@ def generate(
         RuntimeError: The pipeline failed, or was called outside the main thread.
     """
     if not chunks:
-        return GenerationResult([], [], _report([], [], [], Counter(), {}))
+        return GenerationResult([], [], _report([], [], [], Counter(), {}), {})
     answers, tallies = _pipeline_answers(passages(chunks), settings, seed, cache_dir, on_progress, dict(key_envs or {}))
     _check_failures(answers, settings)
     triplets: list[Triplet] = []
@@ -82,7 +84,9 @@ def generate(
         rejects += _first_per_chunk(dropped, REJECTS_PER_CHUNK)
     triplets, thinned = mixed(triplets, settings)
     reasons.update(reject.filter for reject in thinned)
-    return GenerationResult(triplets, rejects + thinned, _report(chunks, triplets, rejects, reasons, tallies))
+    # What rules found in the cache is left out of the report: the same queries give the same report.
+    asked = {recipe.label: tallies[recipe.label] for recipe in settings.recipes if isinstance(recipe, TripletRecipe)}
+    return GenerationResult(triplets, rejects + thinned, _report(chunks, triplets, rejects, reasons, asked), tallies)
 
 
 def _pipeline_answers(
@@ -280,6 +284,7 @@ def _report(
         "dropped": dict(reasons.most_common()),
         "dropped_examples": [f"{reject.query!r}: {reject.reason}" for reject in rejects[:10]],
         "failures": dict(failures.most_common()),
+        "cost": sum(tally.money for tally in tallies.values()),
         "asked": {label: asdict(tally) for label, tally in sorted(tallies.items())},
         "examples": dict(examples),
     }

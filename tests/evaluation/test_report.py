@@ -14,7 +14,7 @@ from steps.evaluation.figures import duration, kilobytes, p_value, percent, poin
 from steps.evaluation.markup import clean, element, one_line
 from steps.evaluation.pictures import BarRow, Series, axis_of, bars, histograms, lines
 from steps.evaluation.report import render_report
-from steps.evaluation.report_making import CURVE_POINTS
+from steps.evaluation.report_making import CURVE_POINTS, generation_view
 from steps.evaluation.summary import summary_table
 
 HOSTILE = [
@@ -464,3 +464,16 @@ def test_the_summary_is_never_wider_than_a_terminal() -> None:
 
 def test_the_summary_of_nothing_is_empty() -> None:
     assert summary_table({}) == ""
+
+
+def test_the_report_says_what_asking_an_llm_took() -> None:
+    tally = {"requests": 120, "input_tokens": 4000, "output_tokens": 500}
+    made = {"queries": 100, "generators": {"rules 1": 50, "openai/<b>gpt</b>": 50}, "asked": {"triplet": tally, "rules": {}}}
+    view = generation_view({**made, "cost": 1.5, "failures": {"timeout": 2}}, [])
+    assert view is not None
+    facts = {fact["label"]: (fact["value"], fact["detail"]) for fact in view["facts"]}
+    assert facts["Requests to an LLM"] == ("120", "openai/<b>gpt</b>; 4,500 tokens, cost 1.50")
+    assert facts["Failed requests"] == ("2", "")
+    rules_only = generation_view({"queries": 100, "generators": {"rules 1": 100}, "asked": {"rules": {}}}, [])
+    assert rules_only is not None
+    assert [fact["label"] for fact in rules_only["facts"]] == ["Queries written"]

@@ -115,10 +115,10 @@ def test_rules_write_again_only_for_the_chunks_that_changed(tmp_path: Path, own_
     first = generate(chunks, GenerationSettings(), 13, tmp_path)
     edited = [replace(chunks[0], id="new", text=TEXT.replace("alarm", "timer")), *chunks[1:]]
     second = generate(edited, GenerationSettings(), 13, tmp_path)
-    assert [result.report["asked"]["rules"]["hits"] for result in (first, second)] == [0, 3]
+    assert [result.tallies["rules"].hits for result in (first, second)] == [0, 3]
     assert [row for row in first.triplets if row.chunk_id != "c0"] == [row for row in second.triplets if row.chunk_id != "new"]
     assert any("timer" in row.query for row in second.triplets)
-    assert generate(chunks, GenerationSettings(), 14, tmp_path).report["asked"]["rules"]["hits"] == 0
+    assert generate(chunks, GenerationSettings(), 14, tmp_path).tallies["rules"].hits == 0
 
 
 def test_rules_go_without_a_cache_that_cannot_be_used(tmp_path: Path, own_answer_cache: Path) -> None:
