@@ -7,6 +7,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from zenml import get_step_context, step
@@ -41,7 +42,7 @@ def success_message(run: str, ran: list[str], metrics: dict[str, Any], decision:
     if not ran:
         return f"{name}: neither documents nor annotations changed, so nothing was generated, trained or evaluated."
     sentence = metrics.get("verdict", {}).get("sentence", "")
-    return f"{name}: {', '.join(ran)} ran; the rest came from the cache. {sentence} {_fate(decision)}".strip()
+    return f"{name}: ran {', '.join(ran)}. {sentence} {_fate(decision)}".strip()
 
 
 def _fate(decision: dict[str, Any]) -> str:
@@ -79,16 +80,19 @@ def without_secrets(text: str) -> str:
 
 
 def _post(url: str, text: str) -> None:
-    # The URL is a secret itself. urllib, unlike httpx, does not log it, and its errors do not repeat it.
-    parts = urllib.parse.urlsplit(url)
+    # The URL is a secret itself. urllib, unlike httpx, does not log it; its errors may repeat it, so they are not shown.
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        parts = urllib.parse.urlsplit("")
     if parts.scheme not in ("http", "https"):
         say(f"{WEBHOOK} is no http or https URL; nobody was told")
         return
     body = json.dumps({"text": text}).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         urllib.request.urlopen(request, timeout=_SECONDS).close()
     except urllib.error.HTTPError as error:
         say(f"the webhook at {parts.hostname} answered {error.code}; nobody was told")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         say(f"the webhook at {parts.hostname} cannot be reached ({type(error).__name__}); nobody was told")

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "argilla": ("The embedded annotation server: up, down, status, url.", "pipelines.commands.argilla:command"),
     "ask": ("Ask the model in production and its base model, side by side.", "pipelines.commands.ask:command"),
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "pipelines.commands.dashboard:command"),
+    "doctor": ("What this machine lacks to run a configuration, with the fix.", "pipelines.commands.doctor:command"),
     "models": ("Trained models: list, compare, promote, roll back, export.", "pipelines.commands.models:command"),
     "schedules": ("What runs on a schedule: list, pause, resume, delete.", "pipelines.commands.schedules:command"),
     "stack": ("Where pipelines run: list, register from a YAML file, use.", "pipelines.commands.stack:command"),

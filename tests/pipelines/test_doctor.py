@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.config import Config
+from pipelines.doctor import Finding, findings
+from tests.conftest import RunCommand
+
+KEY = "sk-planted-0123456789"
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("# Page\n\nText.")
+    return tmp_path / "docs"
+
+
+def found(part: str, docs: Path, **settings: object) -> Finding:
+    config = Config.model_validate({"source": {"name": "folder", "path": str(docs)}, **settings})
+    return next(finding for finding in findings(config) if finding.part == part)
+
+
+def test_packages_are_held_against_what_the_project_asks_for(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found("packages", docs).state == "ok"
+    monkeypatch.setattr("pipelines.doctor.metadata.version", lambda name: "0.1" if name == "zenml" else "99")
+    finding = found("packages", docs)
+    assert finding.state == "FAIL" and "zenml 0.1 is not ==0.98.0" in finding.text and "constraints.txt" in finding.fix
+
+
+def test_documents_and_model_that_are_not_there_are_named(docs: Path) -> None:
+    assert found("documents", docs).text == f"1 in '{docs}'"
+    missing = found("documents", docs / "none")
+    assert missing.state == "FAIL" and str(docs / "none") in missing.text
+    assert found("base model", docs, training={"base_model": str(docs)}).state == "FAIL"
+
+
+def test_a_provider_without_its_key_is_named_and_no_key_is_shown(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = {"name": "triplet", "provider": "openai", "model": "gpt-x"}
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    without = found("providers", docs, generation={"recipes": [recipe]})
+    assert without.state == "FAIL" and "OPENAI_API_KEY" in without.text
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    ready = found("providers", docs, generation={"recipes": [recipe]})
+    assert ready.state == "ok" and "openai ready" in ready.text and "OPENAI_API_KEY" in ready.text
+    assert KEY not in ready.line(10)
+
+
+def test_a_full_disk_and_one_that_cannot_be_written_fail(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.doctor.shutil.disk_usage", lambda path: type("Usage", (), {"free": 10**8})())
+    assert found("disk", docs).state == "FAIL" and found("disk", docs).text.startswith("0.1 GB free")
+
+
+def test_a_clock_behind_the_files_of_this_disk_fails(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found("clock", docs).state == "ok"
+    monkeypatch.setattr("pipelines.doctor.time.time", lambda: 0.0)
+    assert found("clock", docs).state == "FAIL"
+
+
+def test_an_argilla_that_does_not_answer_is_named_by_its_host(docs: Path) -> None:
+    assert found("argilla", docs).text == "not used by this configuration"
+    finding = found("argilla", docs, annotation={"enabled": True, "url": "http://127.0.0.1:9"})
+    assert finding.state == "FAIL" and "127.0.0.1 does not answer" in finding.text
+
+
+@pytest.mark.slow
+def test_the_command_prints_a_line_each_and_says_by_its_exit_code_whether_all_is_there(
+    command: RunCommand, docs: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "config.yaml"
+    settings.write_text(yaml.safe_dump({"source": {"name": "folder", "path": str(docs)}}))
+    healthy = command("doctor", "--config", settings, OPENAI_API_KEY=KEY)
+    assert healthy.returncode == 0, healthy.stdout
+    assert len(healthy.stdout.splitlines()) == 10
+    assert "zenml       stack 'default', store on this disk" in healthy.stdout
+    assert KEY not in healthy.stdout + healthy.stderr
+
+    settings.write_text(yaml.safe_dump({"source": {"name": "folder", "path": "gone"}}))
+    ill = command("doctor", "--config", settings, ZENML_STORE_URL="http://127.0.0.1:9", ZENML_STORE_API_KEY=KEY)
+    assert ill.returncode == 1
+    failed = [line for line in ill.stdout.splitlines() if line.startswith("FAIL")]
+    assert ["documents" in line or "zenml" in line for line in failed] == [True, True]
+    assert KEY not in ill.stdout + ill.stderr and "Traceback" not in ill.stderr
