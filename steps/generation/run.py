@@ -85,7 +85,7 @@ def generate(
     triplets, thinned = mixed(triplets, settings)
     reasons.update(reject.filter for reject in thinned)
     # What rules found in the cache is left out of the report: the same queries give the same report.
-    asked = {recipe.label: tallies[recipe.label] for recipe in settings.recipes if isinstance(recipe, TripletRecipe)}
+    asked = {recipe.label: tallies.get(recipe.label, Tally()) for recipe in settings.recipes if isinstance(recipe, TripletRecipe)}
     return GenerationResult(triplets, rejects + thinned, _report(chunks, triplets, rejects, reasons, asked), tallies)
 
 
