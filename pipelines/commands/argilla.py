@@ -61,6 +61,8 @@ def _up(home: Path | None, port: int | None) -> None:
     from steps.annotation.server import ensure_server, server_status
     from steps.errors import InputError
 
+    if home is None and (named := _named()):
+        raise InputError(f"{named} Nothing is started. Unset it, or give --home, to use the embedded server.")
     before = server_status(home)
     if before.running and port is not None and before.url and not before.url.endswith(f":{port}"):
         raise InputError(f"The server already runs at {before.url}. Stop it first: python run.py argilla down")
@@ -79,6 +81,8 @@ def _down(home: Path | None) -> None:
 def _status(home: Path | None) -> None:
     from steps.annotation.server import server_status
 
+    if home is None and (named := _named()):
+        click.echo(named)
     found = server_status(home)
     if not found.running:
         click.echo(f"No Argilla server runs on {found.home}. Start it: python run.py argilla up")
@@ -91,9 +95,20 @@ def _url(home: Path | None) -> None:
     from steps.annotation.server import account, server_status
     from steps.errors import InputError
 
+    if home is None and (named := _named()):
+        click.echo(named)
+        return
     found = server_status(home)
     if not found.running:
         raise InputError(f"No Argilla server runs on {found.home}. Start it: python run.py argilla up")
     signed = account(home)
     click.echo(f"Argilla: {found.url}\n  user name: {signed.username}\n  password:  {signed.password}")
     click.echo(f"  API key:   in {found.home / 'account.json'}, which only you can read")
+
+
+def _named() -> str | None:
+    """Returns the line for a server that the environment names, or None."""
+    from steps.annotation.connection import url_of_environment
+
+    url = url_of_environment()
+    return f"ARGILLA_API_URL or ARGILLA_URL names {url}, and the pipelines use that server." if url else None

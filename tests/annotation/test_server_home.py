@@ -13,6 +13,7 @@ from steps.annotation.server import environment
 from steps.annotation.server.home import default_home, open_home, read_secrets
 from steps.annotation.settings import AnnotationSettings
 from steps.errors import InputError
+from tests.conftest import RunCommand
 
 
 def test_every_home_has_an_account_of_its_own_that_stays_and_that_only_the_user_can_read(tmp_path: Path) -> None:
@@ -88,6 +89,13 @@ def nothing_named(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in [name for name in os.environ if name.startswith("ARGILLA_")]:
         monkeypatch.delenv(name)
     return monkeypatch
+
+
+def test_the_command_starts_nothing_when_the_environment_names_a_server(command: RunCommand, tmp_path: Path) -> None:
+    for name in ("up", "url", "status"):
+        done = command("argilla", name, ARGILLA_URL="https://argilla.example.com")
+        assert "https://argilla.example.com, and the pipelines use that server" in done.stdout + done.stderr
+        assert done.returncode == (2 if name == "up" else 0)
 
 
 @pytest.mark.parametrize("variable", ["ARGILLA_API_URL", "ARGILLA_URL"])

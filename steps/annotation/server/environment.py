@@ -42,16 +42,21 @@ def ensure_environment() -> Path:
             "Run Finetrieve with one of them, or name a server with ARGILLA_API_URL and ARGILLA_API_KEY."
         )
     path = environment_path()
-    interpreter, ready = path / "bin" / "python", path / ".ready"
-    if ready.exists():
+    interpreter, mark = path / "bin" / "python", path / ".ready"
+    if _is_ready(interpreter, mark):
         return interpreter
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists():
+        if not _is_ready(interpreter, mark):
             _install(path, interpreter)
-            ready.touch()
+            mark.touch()
     return interpreter
+
+
+def _is_ready(interpreter: Path, mark: Path) -> bool:
+    # The interpreter is a link to one outside, which may be gone.
+    return mark.exists() and interpreter.exists()
 
 
 def _install(path: Path, interpreter: Path) -> None:
@@ -75,7 +80,11 @@ def _pip(interpreter: Path, log: Path) -> int:
     report, fetched = reporter("packages fetched"), 0
     command = [str(interpreter), "-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "--only-binary", ":all:", "--requirement", str(CONSTRAINTS)]
-    with log.open("ab") as handle, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    with (
+        log.open("ab") as handle,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip,
+    ):
         assert pip.stdout is not None
         try:
             for line in pip.stdout:

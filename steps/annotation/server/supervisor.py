@@ -123,7 +123,7 @@ def _start(home: Home, port: int | None) -> str:
 
 def _spawn(interpreter: Path, home: Home, port: int) -> subprocess.Popen[bytes]:
     """Returns the server's process, which outlives ours."""
-    command = [str(interpreter), "-s", "-m", "embedded", str(home.path), str(port)]
+    command = [str(interpreter), "-sP", "-m", "embedded", str(home.path), str(port)]
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
     with private(home.log_file, "wb") as log:
