@@ -22,13 +22,15 @@ from sqlalchemy.pool import NullPool
 from . import text
 
 _RECONCILE = """
-UPDATE records SET status = wanted.status FROM (
-    SELECT records.id AS id, CASE
-        WHEN (SELECT count(*) FROM responses WHERE record_id = records.id AND responses.status = 'submitted')
-             >= json_extract(datasets.distribution, '$.min_submitted') THEN 'completed' ELSE 'pending' END AS status
-    FROM records JOIN datasets ON datasets.id = records.dataset_id
-) AS wanted WHERE wanted.id = records.id AND wanted.status <> records.status
+UPDATE records SET status = CASE status WHEN 'completed' THEN 'pending' ELSE 'completed' END WHERE id IN (
+    SELECT records.id FROM records JOIN datasets ON datasets.id = records.dataset_id LEFT JOIN (
+        SELECT record_id, count(*) AS number FROM responses WHERE status = 'submitted' GROUP BY record_id
+    ) AS submitted ON submitted.record_id = records.id
+    WHERE (coalesce(submitted.number, 0) >= json_extract(datasets.distribution, '$.min_submitted')) <> (records.status = 'completed')
+)
 """
+_INDEX = "CREATE INDEX IF NOT EXISTS finetrieve_records_by_age ON records (dataset_id, inserted_at)"
+"""Without it each page of a list of records sorts all of them, texts included."""
 
 
 def prepare(path: Path) -> None:
@@ -42,6 +44,7 @@ def prepare(path: Path) -> None:
     _migrate(path)
     with closing(sqlite3.connect(path, timeout=30)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(_INDEX)
         connection.execute(_RECONCILE)
         connection.commit()
     path.chmod(0o600)
