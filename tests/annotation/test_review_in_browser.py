@@ -55,11 +55,7 @@ def answering(page: Any) -> Any:
     return page.expect_response(lambda answer: "/responses" in answer.url and answer.request.method in ("POST", "PUT"))
 
 
-
-
-def test_what_a_person_does_in_the_browser_is_what_the_pull_sees(
-    page: Any, server: Connection, server_home: Path
-) -> None:
+def test_what_a_person_does_in_the_browser_is_what_the_pull_sees(page: Any, server: Connection, server_home: Path) -> None:
     # 1. Four records, the hostile one last: the link shows the most useful first.
     with Server(server) as found:
         workspace = find_workspace(found)
