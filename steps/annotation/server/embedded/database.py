@@ -26,7 +26,8 @@ UPDATE records SET status = CASE status WHEN 'completed' THEN 'pending' ELSE 'co
     SELECT records.id FROM records JOIN datasets ON datasets.id = records.dataset_id LEFT JOIN (
         SELECT record_id, count(*) AS number FROM responses WHERE status = 'submitted' GROUP BY record_id
     ) AS submitted ON submitted.record_id = records.id
-    WHERE (coalesce(submitted.number, 0) >= json_extract(datasets.distribution, '$.min_submitted')) <> (records.status = 'completed')
+    WHERE (coalesce(submitted.number, 0) >= json_extract(datasets.distribution, '$.min_submitted'))
+       <> (records.status = 'completed')
 )
 """
 _INDEX = "CREATE INDEX IF NOT EXISTS finetrieve_records_by_age ON records (dataset_id, inserted_at)"
