@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -148,8 +149,9 @@ def test_a_database_that_cannot_be_used_is_one_line(stopped_home: Path, home: Pa
     elif damage == "truncated":
         database.write_bytes(database.read_bytes()[: database.stat().st_size // 2])
     else:
-        with sqlite3.connect(database) as opened:
+        with closing(sqlite3.connect(database)) as opened:
             opened.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+            opened.commit()
     up = command("argilla", "up", "--home", home)
     assert up.returncode == 2, up.stdout + up.stderr
     [line] = up.stderr.strip().splitlines()

@@ -24,6 +24,8 @@ def explained(error: BaseException, database: Path) -> StartError | None:
             return StartError(f"the disk with {database.parent} is full. Free some space and start again; nothing is lost.")
         if isinstance(cause, PermissionError) or "readonly database" in words or "unable to open database" in words:
             return StartError(f"{database.parent} cannot be written. Check the owner and the mode of the folder and its files.")
+        if "database is locked" in words:
+            return StartError(f"{database} is in use by another program. Close it and start again.")
         if "Can't locate revision" in words:
             return StartError(f"{database} was made by another version of Argilla. Use that one, or name another folder.")
         if isinstance(cause, sqlite3.DatabaseError):
