@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from markdown_it import MarkdownIt
@@ -20,7 +21,10 @@ def inert_markdown(text: str) -> str:
     Angle brackets outside code become entities; in code, renderers escape them themselves. Control characters and
     bidirectional overrides go.
     """
-    raw = clean(text).split("\n")
+    shown = clean(text)
+    if "<" not in shown and "![" not in shown:
+        return shown
+    raw = shown.split("\n")
     # The structure is that of the escaped text: without its HTML, a line that was code may be prose.
     escaped = [line.replace("<", _LESS) for line in raw]
     code = _code_lines("\n".join(escaped))
@@ -30,14 +34,19 @@ def inert_markdown(text: str) -> str:
 
 def _is_inert(text: str) -> bool:
     """Returns whether a parser finds neither HTML nor an image in the text."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    tokens = _parser().parse(text)
     found = {token.type for block in tokens for token in (block, *(block.children or ()))}
     return not found & {"html_block", "html_inline", "image"}
 
 
+@functools.cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table")
+
+
 def _code_lines(text: str) -> set[int]:
     """Returns the 0-based lines of fenced and indented code blocks, fences included."""
-    tokens = MarkdownIt("commonmark").parse(text)
+    tokens = _parser().parse(text)
     ranges = [token.map for token in tokens if token.type in ("fence", "code_block") and token.map]
     return {line for start, end in ranges for line in range(start, end)}
 

@@ -10,7 +10,7 @@ from zenml import step
 from steps.annotation.api import find_workspace
 from steps.annotation.enrichment import vectors_by_id
 from steps.annotation.push import push
-from steps.annotation.records import make_record
+from steps.annotation.records import make_records
 from steps.annotation.schema import ensure_dataset
 from steps.annotation.session import dataset_url, open_server
 from steps.annotation.settings import AnnotationSettings
@@ -35,13 +35,8 @@ def push_annotations(
     annotation = AnnotationSettings.model_validate(settings)
     of_chunk = {chunk.id: chunk for chunk in to_rows(chunks, Chunk)}
     of_query = {triplet.id: triplet for triplet in to_rows(queries, Triplet)}
-    of_vector, of_chunk_vector = vectors_by_id(query_vectors), vectors_by_id(chunk_vectors)
     wanted = to_rows(query_facts, QueryFacts)[: annotation.max_records]
-    records = [
-        make_record(triplet, of_chunk[triplet.chunk_id], facts, of_chunk_vector[triplet.chunk_id], of_vector[triplet.id])
-        for facts in wanted
-        if (triplet := of_query.get(facts.id))
-    ]
+    records = make_records(wanted, of_query, of_chunk, vectors_by_id(chunk_vectors), vectors_by_id(query_vectors))
     with open_server(annotation) as server:
         workspace = find_workspace(server)
         dimensions = chunk_vectors.column("vector").type.list_size

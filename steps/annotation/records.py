@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +45,42 @@ class Record:
         return str(self.metadata[FINGERPRINT])
 
 
-def make_record(triplet: Triplet, chunk: Chunk, facts: QueryFacts, chunk_vector: Vector, query_vector: Vector) -> Record:
-    """Returns the record of a query: shown inert, with everything that filtering and sorting want, and its fingerprint."""
-    fields = {PLACE: shown_place(chunk), CHUNK: inert_markdown(chunk.text) or " "}
+def make_records(
+    facts: Iterable[QueryFacts],
+    triplets: Mapping[str, Triplet],
+    chunks: Mapping[str, Chunk],
+    chunk_vectors: Mapping[str, Vector],
+    query_vectors: Mapping[str, Vector],
+) -> list[Record]:
+    """Returns the records of queries, in the order of the facts; what a chunk shows is written once for all of its queries.
+
+    Args:
+        facts: Of the queries that are wanted.
+        triplets: Id -> query.
+        chunks: Id -> chunk.
+        chunk_vectors: Chunk id -> vector.
+        query_vectors: Triplet id -> vector.
+    """
+    shown: dict[str, dict[str, str]] = {}
+    records = []
+    for fact in facts:
+        triplet = triplets[fact.id]
+        chunk = chunks[triplet.chunk_id]
+        if chunk.id not in shown:
+            shown[chunk.id] = shown_chunk(chunk)
+        records.append(make_record(triplet, chunk, fact, chunk_vectors[chunk.id], query_vectors[fact.id], shown[chunk.id]))
+    return records
+
+
+def shown_chunk(chunk: Chunk) -> dict[str, str]:
+    """Returns the fields that show a chunk and its place, inert."""
+    return {PLACE: shown_place(chunk), CHUNK: inert_markdown(chunk.text) or " "}
+
+
+def make_record(
+    triplet: Triplet, chunk: Chunk, facts: QueryFacts, chunk_vector: Vector, query_vector: Vector, fields: dict[str, str]
+) -> Record:
+    """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint."""
     suggestions = [_suggestion(QUERY, triplet.query, triplet, facts.chunk_similarity)]
     if triplet.negative_query:
         suggestions.append(_suggestion(NEGATIVE, triplet.negative_query, triplet, None))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from steps.annotation.push import BATCH_BYTES, BATCH_RECORDS, Existing, batches, make_plan
-from steps.annotation.records import Record, as_json, make_record
+from steps.annotation.records import Record, as_json, make_record, shown_chunk
 from steps.rows import Chunk, QueryFacts, Triplet
 from tests.annotation.rows import QUESTION_IDS, chunk, triplet
 
@@ -16,7 +16,7 @@ VECTOR = np.array([0.6, 0.8], np.float32)
 
 
 def record(row: Triplet | None = None, of: Chunk | None = None, facts: QueryFacts = FACTS) -> Record:
-    return make_record(row or triplet("t1"), of or chunk(), facts, VECTOR, VECTOR)
+    return make_record(row or triplet("t1"), of or chunk(), facts, VECTOR, VECTOR, shown_chunk(of or chunk()))
 
 
 def existing(found: Record, touched: bool = False, **changes: object) -> Existing:
@@ -72,7 +72,7 @@ def test_whatever_a_person_would_see_changes_the_fingerprint(row: Triplet | None
 
 
 def test_another_vector_changes_the_fingerprint() -> None:
-    assert make_record(triplet("t1"), chunk(), FACTS, VECTOR, -VECTOR).fingerprint != record().fingerprint
+    assert make_record(triplet("t1"), chunk(), FACTS, VECTOR, -VECTOR, shown_chunk(chunk())).fingerprint != record().fingerprint
 
 
 @pytest.mark.parametrize("text", ["<script>x</script>", "\ud800 lone", "日本語 🎉 مرحبا \u202e", "", "x" * 1_000_000, "a\x00b"])

@@ -17,7 +17,7 @@ from steps.annotation.api import Server, find_dataset, find_workspace, read_reco
 from steps.annotation.connection import Connection
 from steps.annotation.pull import pull
 from steps.annotation.push import PushReport, push
-from steps.annotation.records import Record, make_record
+from steps.annotation.records import Record, make_record, shown_chunk
 from steps.annotation.schema import ensure_dataset, question_ids
 from steps.annotation.server import ensure_server, server_status
 from steps.errors import InputError
@@ -39,7 +39,7 @@ def records(numbers: Sequence[int], text: str = "Open cover {} to reach it.", **
         negative = 0.4 if rest.get("negative_query") else None
         facts = QueryFacts(f"t{number}", "train", 0.5, negative, negative, round(1 - number / 10_000, 4), "spot check")
         vectors = generator.normal(size=(2, DIMENSIONS)).astype(np.float32)
-        made.append(make_record(triplet(f"t{number}", f"how do I reach part {number}", of.id, **rest), of, facts, *vectors))
+        made.append(make_record(triplet(f"t{number}", f"how do I reach part {number}", of.id, **rest), of, facts, *vectors, shown_chunk(of)))
     return made
 
 
