@@ -1,9 +1,9 @@
-"""Our push to Argilla beside the usual one, same rows, same run: `python benchmarks/annotation_push.py [--rows 2000] [--docs FOLDER]`.
+"""Our push to Argilla beside the usual one: `python benchmarks/annotation_push.py [--rows 2000] [--docs FOLDER]`.
 
 The usual one is that of ZenML's guide to fine-tuning embeddings: the chunk is encoded twice, query and negative once per row,
 cosines are taken pair by pair, records are numbered, and the SDK sends them to an unmodified server. Ours encodes each distinct
 text once, takes all cosines at once, names records after their content and compares before it sends. Both run on this machine,
-on servers of their own in a folder that is removed.
+in the same run, with the same rows, on servers of their own in a folder that is removed.
 """
 
 from __future__ import annotations
