@@ -39,7 +39,11 @@ def records(numbers: Sequence[int], text: str = "Open cover {} to reach it.", **
         negative = 0.4 if rest.get("negative_query") else None
         facts = QueryFacts(f"t{number}", "train", 0.5, negative, negative, round(1 - number / 10_000, 4), "spot check")
         vectors = generator.normal(size=(2, DIMENSIONS)).astype(np.float32)
-        made.append(make_record(triplet(f"t{number}", f"how do I reach part {number}", of.id, **rest), of, facts, *vectors, shown_chunk(of)))
+        made.append(
+            make_record(
+                triplet(f"t{number}", f"how do I reach part {number}", of.id, **rest), of, facts, *vectors, shown_chunk(of)
+            )
+        )
     return made
 
 
