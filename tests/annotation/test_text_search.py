@@ -70,7 +70,29 @@ def test_queries(query: str, expected: bool, ascii_only: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "   ", "|", "+", "-", "(", ")", "((", '"', '""', "*", "~2", "\\", "a)(b", "| |", "- -", "((()", ")("]
+    "query",
+    [
+        "",
+        "   ",
+        "|",
+        "+",
+        "-",
+        "(",
+        ")",
+        "((",
+        '"',
+        '""',
+        "*",
+        "~2",
+        "\\",
+        "a)(b",
+        "| |",
+        "- -",
+        "((()",
+        ")(",
+        "(" * 5000,
+        "-(" * 5000,
+    ],
 )
 def test_what_makes_no_sense_is_no_error(query: str) -> None:
     assert matches(query) in (True, False)

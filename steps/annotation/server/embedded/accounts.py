@@ -25,8 +25,9 @@ async def _ensure_owner(account: dict[str, Any]) -> None:
         owner = found.scalar_one_or_none()
         if owner is None:
             owner = User(first_name="Finetrieve", username=account["username"], role=UserRole.owner, password_hash="")
-            owner.workspaces = [workspace]
             db.add(owner)
+        if workspace not in owner.workspaces:  # new, or somebody deleted it
+            owner.workspaces.append(workspace)
         if owner.api_key != account["api_key"]:
             owner.api_key = account["api_key"]
             owner.password_hash = accounts.hash_password(account["password"])

@@ -19,6 +19,7 @@ _WORDS = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _SATURATION = 1.2
 _ENOUGH = 20
+_DEEPEST = 30
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class _Parser:
 
     def __init__(self, query: str) -> None:
         self.tokens = [(match.lastgroup, match) for match in _TOKENS.finditer(query) if match.lastgroup]
-        self.position = 0
+        self.position = self.depth = 0
 
     def parse(self) -> Node | None:
         """Returns the whole query."""
@@ -214,7 +215,11 @@ class _Parser:
         return self.tokens[self.position][1].start() == match.end()
 
     def _group(self) -> Node | None:
+        if self.depth == _DEEPEST:
+            return None
+        self.depth += 1
         node = self._alternatives()
+        self.depth -= 1
         self._operator(")")
         return node
 
