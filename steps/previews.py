@@ -19,7 +19,7 @@ SAMPLE_ROWS = 25
 SHOWN_COUNTS = 12
 CLIP = 400
 """Characters of a cell."""
-_LOOKED_AT = 2_000
+_LOOKED_AT = 500
 """Rows that tell whether a column repeats its values."""
 _MOST_DISTINCT = 0.6
 """Share of distinct values among them up to which counts say something."""
@@ -58,7 +58,9 @@ def table_page(table: pa.Table) -> str:
 def spread(table: pa.Table, n_rows: int) -> pa.Table:
     """Returns at most so many rows, at equal distances."""
     step = max(1, table.num_rows // n_rows)
-    return table.take(pa.array(range(0, table.num_rows, step), pa.int64())[:n_rows])
+    # Not `take`: on a table in many pieces it copies all of them first.
+    rows = [table.slice(row, 1) for row in range(0, table.num_rows, step)[:n_rows]]
+    return pa.concat_tables(rows).combine_chunks() if rows else table
 
 
 def _repeating(table: pa.Table) -> Iterator[str]:

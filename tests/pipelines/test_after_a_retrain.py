@@ -1,0 +1,268 @@
+"""What a person does once a retrain has run: reads its lineage in a browser, promotes, asks; and what must be found nowhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.pipelines.test_retrain import write_config, write_docs
+from tests.servers.llm import LlmServer
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = Path("/usr/bin/chromium")
+KEY = "sk-planted-4f9c2d7e81b6a350"
+SECRET_KEY = "sk-planted-secret-90ab12cd34ef"
+FILE_KEY = "sk-planted-dotenv-77aa66bb55cc"
+PLANTED = (KEY, SECRET_KEY, FILE_KEY)
+
+
+class Trained(NamedTuple):
+    """A retrain that has run in a home of its own, with keys planted wherever a person keeps them."""
+
+    home: Path
+    folder: Path
+    environment: dict[str, str]
+    output: str
+    metrics: dict[str, Any]
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "run.py"), *arguments]
+        return subprocess.run(
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=300, check=False
+        )
+
+
+def llm_recipe(label: str, server: LlmServer, **keys: str) -> dict[str, Any]:
+    return {"name": "triplet", "label": label, "provider": "openai", "model": "gpt-4o-mini", "base_url": server.openai, **keys}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    folder = tmp_path_factory.mktemp("retrain")
+    home = folder / "home"
+    home.mkdir()
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "ZENML_CONFIG_PATH": str(home / "zenml"),
+        "ZENML_LOCAL_STORES_PATH": str(home / "zenml-stores"),
+        "OPENAI_API_KEY": KEY,
+    }
+    (folder / ".env").write_text(f"OPENAI_API_KEY={FILE_KEY}\n")
+    zenml = [str(Path(sys.executable).parent / "zenml"), "secret", "create", "planted", f"--key={SECRET_KEY}"]
+    subprocess.run(zenml, env=environment, cwd=folder, capture_output=True, timeout=120, check=True)
+    write_docs(folder / "docs")
+    config = write_config(folder / "config.yaml")
+    with LlmServer(key="") as server:
+        settings = yaml.safe_load(config.read_text())
+        recipes = [{"name": "rules"}, llm_recipe("one", server), llm_recipe("two", server, api_key_secret="planted.key")]
+        config.write_text(yaml.safe_dump({**settings, "generation": {"recipes": recipes}}))
+        start = Trained(home, folder, environment, "", {})
+        done = start.command("--pipeline", "retrain", "--config", str(config), "--docs", str(folder / "docs"), "--out", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    metrics = json.loads((folder / "out" / "metrics.json").read_text())
+    yield Trained(home, folder, environment, done.stdout + done.stderr, metrics)
+
+
+# 1. The registry.
+
+
+def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained) -> None:
+    listed = trained.command("models").stdout
+    assert re.search(r"^1 +\d{4}-\d\d-\d\d", listed, re.M) and "12 documents" in listed
+    value = trained.metrics["eval_sets"]["generated"]["arms"]["finetuned"]["ndcg@10"]["value"]
+    assert f"{value:.3f} [" in listed
+
+    if not re.search(r"^1 .* production$", listed, re.M):
+        promoted = trained.command("models", "promote", "1", "--why", "it is the first")
+        assert promoted.returncode == 0, promoted.stderr
+        assert "by hand" in trained.command("models").stdout
+    assert trained.command("models", "promote", "1").returncode == 2
+    refused = trained.command("models", "rollback")
+    assert refused.returncode == 2 and "first version" in refused.stderr
+
+    exported = trained.command("models", "export", "--to", "exported")
+    assert exported.returncode == 0, exported.stderr
+    assert (trained.folder / "exported" / "model.safetensors").is_file()
+    again = trained.command("models", "export", "--to", "exported")
+    assert again.returncode == 2 and "empty folder" in again.stderr
+    unknown = trained.command("models", "compare", "1", "7")
+    assert unknown.returncode == 2 and "no version '7'" in unknown.stderr
+
+
+# 2. Questions.
+
+
+def test_a_question_is_answered_by_both_models(trained: Trained) -> None:
+    done = trained.command("ask", "how do I replace the pump?", "-k", "2")
+    assert done.returncode == 0, done.stderr
+    assert "base model (embedded)" in done.stdout and "The pump" in done.stdout and "cosine" in done.stdout
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip("no Chromium")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=options)
+        yield chromium.new_page(viewport={"width": 1600, "height": 1100})
+        chromium.close()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_the_page_answers_in_a_browser_and_runs_no_script(trained: Trained, browser: Any) -> None:
+    port = free_port()
+    command = [sys.executable, str(ROOT / "run.py"), "ask", "--serve", "--port", str(port)]
+    server = subprocess.Popen(command, env=trained.environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None and any("Ask at" in line for line in server.stdout)
+        browser.goto(f"http://127.0.0.1:{port}/")
+        browser.get_by_placeholder("how do I ...?").fill("how do I clean the <b>door</b>?")
+        browser.get_by_role("button", name="Ask").click()
+        for side in ("trained", "base"):
+            found = browser.locator(f"#{side} li")
+            found.first.wait_for(timeout=20_000)
+            assert "door" in found.first.inner_text() and "cosine" in found.first.inner_text()
+        assert browser.locator("b").count() == 0
+        assert browser.get_by_placeholder("how do I ...?").input_value() == "how do I clean the <b>door</b>?"
+        browser.screenshot(path=trained.folder / "ask.png")
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+# 3. Lineage.
+
+
+@pytest.fixture(scope="module")
+def dashboard(trained: Trained) -> Iterator[str]:
+    """The address of the last run's page on a dashboard of its own."""
+    done = trained.command("dashboard", "--no-browser", "--port", str(free_port()))
+    assert done.returncode == 0, done.stderr
+    assert "no password" in done.stdout
+    yield re.findall(r"http://127\.0\.0\.1:\S+/runs/\S+", done.stdout)[-1]
+    stopped = trained.command("dashboard", "--stop")
+    assert stopped.returncode == 0, stopped.stderr
+
+
+def shown(browser: Any, dashboard: str, artifact: str) -> Any:
+    """Opens an artifact of the run as a person does, and returns its picture's frame."""
+    browser.goto(dashboard)
+    browser.get_by_text("load_chunks", exact=True).first.wait_for(timeout=60_000)
+    browser.get_by_label("Fit view").click()
+    browser.wait_for_timeout(1_000)
+    browser.locator(".react-flow__node button").filter(has=browser.get_by_text(artifact, exact=True)).first.click()
+    browser.get_by_role("tab", name="Visualization").last.click()
+    browser.get_by_text("Load Preview").click()
+    return browser.frame_locator("iframe").locator("body")
+
+
+def test_the_dashboard_shows_steps_samples_curves_and_the_report(trained: Trained, dashboard: str, browser: Any) -> None:
+    outside: list[str] = []
+    browser.on("request", lambda request: outside.append(request.url) if "127.0.0.1" not in request.url else None)
+    chunks = shown(browser, dashboard, "chunks")
+    chunks.get_by_text("By section").wait_for(timeout=30_000)
+    browser.screenshot(path=trained.folder / "chunks.png")
+    nodes = " ".join(browser.locator(".react-flow__node").all_inner_texts())
+    assert {"load_chunks", "train_model", "promote", "report", "model_history"} <= set(nodes.split())
+    for artifact, words in (
+        ("queries", "By style"),
+        ("rejected_queries", "rows"),
+        ("training_record", "n pairs"),
+        ("metrics", "ndcg@10"),
+        ("report", "Finetrieve report"),
+        ("model_history", "Versions of"),
+    ):
+        shown(browser, dashboard, artifact).get_by_text(words).first.wait_for(timeout=30_000)
+        browser.screenshot(path=trained.folder / f"{artifact}.png")
+
+
+def api(dashboard: str) -> Callable[[str], str]:
+    """Returns a reader of the dashboard's data, signed in as the dashboard itself signs in."""
+    base = re.match(r"http://[^/]+", dashboard)
+    assert base is not None
+    form = urllib.request.Request(f"{base.group()}/api/v1/login", data=b"username=default&password=")
+    token = json.loads(urllib.request.urlopen(form, timeout=30).read())["access_token"]
+
+    def read(path: str) -> str:
+        request = urllib.request.Request(f"{base.group()}/api/v1/{path}", headers={"Authorization": f"Bearer {token}"})
+        return str(urllib.request.urlopen(request, timeout=60).read().decode())
+
+    return read
+
+
+def test_runs_and_artifacts_carry_what_one_filters_by(trained: Trained, dashboard: str) -> None:
+    read = api(dashboard)
+    run = json.loads(read(f"runs/{dashboard.rsplit('/', 1)[1]}"))
+    facts = run["metadata"]["run_metadata"]
+    expected = {
+        "corpus",
+        "documents",
+        "chunks",
+        "queries",
+        "generator",
+        "base_model",
+        "ndcg_at_10",
+        "verdict",
+        "packages",
+        "stage",
+    }
+    assert expected <= set(facts)
+    tags = {tag["name"] for tag in run["resources"]["tags"]}
+    assert "purpose-retrain" in tags and any(tag.startswith("corpus-") for tag in tags)
+    tagged = json.loads(read("artifact_versions?tag=purpose-retrain&size=100"))
+    assert tagged["total"] >= 15
+
+
+# 4. Keys.
+
+
+def test_planted_keys_are_found_nowhere(trained: Trained, dashboard: str) -> None:
+    # They were really used: two recipes wrote with them.
+    assert {"one", "two"} <= set(trained.metrics["generation"]["recipes"])
+    written = [
+        path
+        for path in (*trained.home.rglob("*"), *(trained.folder / "out").rglob("*"))
+        if path.is_file() and holds_a_key(path.read_bytes())
+    ]
+    assert written == []
+    assert not holds_a_key(trained.output.encode())
+    read = api(dashboard)
+    run = dashboard.rsplit("/", 1)[1]
+    pages = [f"runs/{run}?hydrate=true", f"steps?pipeline_run_id={run}&hydrate=true&size=100", f"runs/{run}/logs?source=step"]
+    pages += ["artifact_versions?hydrate=true&size=100", "model_versions?hydrate=true", f"runs/{run}/dag", "secrets"]
+    for page in pages:
+        try:
+            text = read(page)
+        except urllib.error.HTTPError:
+            continue
+        assert not holds_a_key(text.encode()), page
+
+
+def holds_a_key(content: bytes) -> bool:
+    """Whether a planted key is there, as it is or in base64."""
+    forms = [form for key in PLANTED for form in (key.encode(), base64.b64encode(key.encode())[:-4])]
+    return any(form in content for form in forms)
