@@ -16,7 +16,8 @@ from markupsafe import Markup
 from steps.evaluation.markup import clean, element
 
 SAMPLE_ROWS = 25
-SHOWN_COUNTS = 12
+SHOWN_COUNTS = 6
+"""Few, so that the sample begins where the dashboard cuts the page."""
 CLIP = 400
 """Characters of a cell."""
 _LOOKED_AT = 500
@@ -69,7 +70,7 @@ def _repeating(table: pa.Table) -> Iterator[str]:
     for name in table.column_names:
         if table.schema.field(name).type == pa.string() and looked_at.num_rows:
             distinct = pc.count_distinct(looked_at.column(name), mode="all").as_py()
-            if distinct <= max(1, _MOST_DISTINCT * looked_at.num_rows) and not name.endswith("_id"):
+            if distinct <= max(1, _MOST_DISTINCT * looked_at.num_rows) and not name.endswith(("_id", "query")):
                 yield name
 
 
@@ -108,11 +109,11 @@ def _value(value: Any) -> Markup:
         return _grid({str(key): row for key, row in value.items()})
     if isinstance(value, Mapping):
         return _sections(value)
-    if isinstance(value, list) and _is_curve(value):
+    if _is_curve(value):
         return element("div", *_curves(value), class_="parts")
     if isinstance(value, list) and _is_grid(value):
         return Markup("").join([_grid({str(place): row for place, row in enumerate(value[:SAMPLE_ROWS], 1)}), _more(value)])
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         lines = [element("div", _value(item)) for item in value[:SAMPLE_ROWS]]
         return Markup("").join([*lines, _more(value)])
     return element("span", _text(value))
@@ -129,7 +130,9 @@ def _sections(record: Mapping[str, Any]) -> Markup:
     long = [
         element("section", element("h2", _words(key)), element("div", _value(record[key]), class_="inside")) for key in others
     ]
-    return Markup("").join([element("table", *rows) if rows else Markup(""), *long])
+    curves = [part for key, part in zip(others, long, strict=True) if _is_curve(record[key])]
+    rest = [part for key, part in zip(others, long, strict=True) if not _is_curve(record[key])]
+    return Markup("").join([*curves, element("table", *rows) if rows else Markup(""), *rest])
 
 
 def _is_flat(value: Any) -> bool:
@@ -158,7 +161,7 @@ def _is_grid(rows: Sequence[Any]) -> bool:
 
 
 def _fits(cell: Any) -> bool:
-    return (isinstance(cell, Mapping) and _is_interval(cell)) or not isinstance(cell, Mapping | list)
+    return (isinstance(cell, Mapping) and _is_interval(cell)) or not isinstance(cell, Mapping | list | tuple)
 
 
 def _grid(rows: Mapping[str, Mapping[str, Any]]) -> Markup:
@@ -172,9 +175,13 @@ def _grid_cell(value: Any) -> Markup:
     return element("td", _interval(value), class_="n") if isinstance(value, Mapping) else _cell(value)
 
 
-def _is_curve(rows: Sequence[Any]) -> bool:
-    """Whether the rows are numbers by step, enough of them to draw."""
-    if len(rows) < _LEAST_POINTS or not all(isinstance(row, Mapping) and "step" in row for row in rows):
+def _is_curve(rows: Any) -> bool:
+    """Whether these are rows of numbers by step, enough of them to draw."""
+    if (
+        not isinstance(rows, list)
+        or len(rows) < _LEAST_POINTS
+        or not all(isinstance(row, Mapping) and "step" in row for row in rows)
+    ):
         return False
     return all(isinstance(item, int | float) and math.isfinite(item) for row in rows for item in row.values())
 

@@ -25,7 +25,7 @@ def test_a_repeating_column_is_counted_largest_first_and_the_rest_is_summed_up()
     [counts] = re.findall(r"By section</h2>(.*?)</table>", page)
     assert re.findall(r"<td>(\w)</td><td class=\"n\">(\d)", counts) == [("a", "5"), ("b", "3")]
     assert "By text" not in page
-    assert "28 others" in table_page(a_table(400))
+    assert "34 others" in table_page(a_table(400))
 
 
 def test_words_of_others_are_escaped_wherever_they_stand() -> None:

