@@ -5,11 +5,22 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from steps.errors import InputError
+from steps.retrieval.encoder import load_encoder
 
-ONNX_MODULES = ("optimum", "onnx", "onnxruntime")
+ONNX_MODULES = ("onnx", "onnxruntime")
+_TOLERANCE = 1e-3
+"""Between the token vectors of both, which are of the order of 1."""
+_TEXTS = ("How do I start?", "A second text, longer than the first, so that one of the two is padded when both are read at once.")
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+_OUTPUT = "last_hidden_state"
 
 
 def check_target(target: Path, onnx: bool) -> None:
@@ -46,7 +57,39 @@ def export_model(source: Path, target: Path, onnx: bool) -> None:
 
 
 def _add_onnx(directory: Path) -> None:
-    from sentence_transformers import SentenceTransformer
+    """Writes `onnx/model.onnx`: token vectors before pooling, as sentence-transformers' ONNX backend reads them.
 
-    model = SentenceTransformer(str(directory), backend="onnx", model_kwargs={"export": True})
-    model.save_pretrained(str(directory), create_model_card=False)
+    Raises:
+        RuntimeError: The two models do not agree.
+    """
+    # torch's own exporter: optimum's would bring back an older transformers.
+    import torch
+
+    from steps.registry.token_vectors import TokenVectors
+
+    encoder = load_encoder(directory, device="cpu")
+    read = encoder.tokenize(list(_TEXTS))
+    names = [name for name in _INPUTS if name in read]
+    transformer = encoder[0].auto_model
+    assert isinstance(transformer, torch.nn.Module)
+    network = TokenVectors(transformer, names).eval()
+    target = directory / "onnx" / "model.onnx"
+    target.parent.mkdir()
+    axes = {name: {0: "batch", 1: "tokens"} for name in (*names, _OUTPUT)}
+    inputs = tuple(read[name] for name in names)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network, inputs, str(target), input_names=names, output_names=[_OUTPUT], dynamic_axes=axes, dynamo=False
+        )
+        expected = network(*inputs).numpy()
+    _check_agreement(target, {name: read[name].numpy() for name in names}, expected)
+
+
+def _check_agreement(path: Path, inputs: dict[str, Any], expected: npt.NDArray[np.float32]) -> None:
+    import onnxruntime
+
+    [found] = onnxruntime.InferenceSession(str(path)).run([_OUTPUT], inputs)
+    apart = float(np.abs(found - expected)[inputs["attention_mask"].astype(bool)].max())
+    if not apart < _TOLERANCE:
+        raise RuntimeError(f"the ONNX model differs from the model by {apart:.2g}; nothing was written")

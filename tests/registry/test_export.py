@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steps.errors import InputError
+from steps.registry import export
+from steps.registry.export import check_target, export_model
+from steps.retrieval.encoder import load_encoder, resolve_base_model
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="empty folder"):
+        check_target(tmp_path / "full", onnx=False)
+    check_target(tmp_path / "new", onnx=False)
+
+
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "ONNX_MODULES", ("no_such_package_for_onnx",))
+    with pytest.raises(InputError, match=r"finetrieve\[onnx\]"):
+        check_target(tmp_path / "new", onnx=True)
+
+
+@pytest.mark.slow
+def test_the_onnx_model_gives_the_models_vectors(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export_model(Path(resolve_base_model("embedded")), tmp_path / "model", onnx=True)
+    encoder = load_encoder(tmp_path / "model", device="cpu")
+    read = encoder.tokenize(["how do I clean the pump?"])
+    session = onnxruntime.InferenceSession(str(tmp_path / "model" / "onnx" / "model.onnx"))
+    [tokens] = session.run(None, {item.name: read[item.name].numpy() for item in session.get_inputs()})
+    mean = tokens[0].mean(axis=0)
+    assert np.allclose(mean / np.linalg.norm(mean), encoder.encode(["how do I clean the pump?"])[0], atol=1e-4)
