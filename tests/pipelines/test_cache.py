@@ -94,7 +94,8 @@ def make_place(folder: Path) -> Place:
         "split": {"dev": 0.2, "test": 0.2},
         "training": {
             "base_model": str(base),
-            "epochs": 1,
+            "epochs": 2,
+            "warmup": 0.0,
             "batch_size": 16,
             "max_tokens": 64,
             "evaluations": 1,
@@ -118,28 +119,21 @@ def damp(model: Path) -> None:
 TRAINED = {"train_model", "evaluate_model", "build_report", "compare_with_production"}
 FROM_QUERIES = {"curate_queries", "split_queries"} | TRAINED
 
+# What makes a change, and the steps that then run beside those that always do.
 CHANGES: list[tuple[str, Callable[[Place], object], set[str]]] = [
     ("nothing", lambda place: None, set()),
     ("a document touched", lambda place: (place.docs / "pump.md").touch(), set()),
-    (
-        "a document edited",
-        lambda place: (place.docs / "pump.md").open("a").write("\nThe pump needs oil every week, or it will stop.\n"),
-        STEPS,
-    ),
+    ("a document edited", lambda place: edit(place.docs / "pump.md"), STEPS),
     (
         "a document added",
         lambda place: (place.docs / "hose.md").write_text("# The hose\n\nTo use the hose, open the tap.\n"),
         STEPS,
     ),
-    ("a document removed", lambda place: (place.docs / "hose.md").unlink(), STEPS),
+    ("a document removed", lambda place: (place.docs / "lamp.md").unlink(), STEPS),
     ("a document renamed", lambda place: (place.docs / "fan.md").rename(place.docs / "blower.md"), STEPS),
-    # Chunks and documents are the same: only the count of what was skipped differs.
-    (
-        "a file that nothing reads",
-        lambda place: (place.docs / "logo.png").write_bytes(b"\x89PNG"),
-        {"load_chunks", "build_report"},
-    ),
-    # The same chunks again; what cuts them also cuts an evaluation set's own corpus.
+    ("a change taken back", lambda place: (place.docs / "blower.md").rename(place.docs / "fan.md"), set()),
+    ("a file that nothing reads", lambda place: (place.docs / "logo.png").write_bytes(b"\x89PNG"), set()),
+    # The same chunks come out; but what cuts them also cuts an evaluation set's own corpus.
     (
         "a setting of the chunks",
         lambda place: place.set("chunks", near_duplicate_threshold=0.95),
@@ -147,10 +141,10 @@ CHANGES: list[tuple[str, Callable[[Place], object], set[str]]] = [
     ),
     (
         "a setting of the generation",
-        lambda place: place.set("generation", recipes=[{"name": "rules", "queries_per_chunk": 3}]),
+        lambda place: place.set("generation", recipes=[{"name": "rules", "queries_per_chunk": 1}]),
         {"generate_queries"} | FROM_QUERIES,
     ),
-    # The filter lets the same queries pass.
+    # The filter lets the same queries pass, so what follows it has nothing to do; the report quotes the settings.
     (
         "a setting of a filter",
         lambda place: place.set(None, filters=[{"name": "duplicates"}, {"name": "round_trip", "top_k": 11}]),
@@ -163,12 +157,12 @@ CHANGES: list[tuple[str, Callable[[Place], object], set[str]]] = [
         lambda place: place.set("evaluation", bootstrap_samples=300),
         {"evaluate_model", "compare_with_production", "build_report"},
     ),
-    # The rules write the same queries whatever the seed.
-    ("a new seed", lambda place: place.set(None, seed=14), {"generate_queries"} | TRAINED),
+    ("a new seed", lambda place: place.set(None, seed=14), {"generate_queries"} | FROM_QUERIES),
     ("the base model replaced", lambda place: damp(place.base), {"load_chunks", "curate_queries"} | TRAINED),
     ("the model's name", lambda place: place.set(None, name="machine"), {"build_report"}),
 ]
 
+# An edit that changes no result: the step runs, and everything after it finds its inputs as they were.
 EDITS: list[tuple[str, Callable[[Place], object], set[str]]] = [
     ("a helper of the training", lambda place: place.append("steps/training/batches.py", "\n# edited\n"), {"train_model"}),
     (
@@ -179,6 +173,11 @@ EDITS: list[tuple[str, Callable[[Place], object], set[str]]] = [
     ("a template", lambda place: place.append("steps/evaluation/report.html.j2", "<!-- edited -->\n"), {"build_report"}),
     ("the command line", lambda place: place.append("pipelines/session.py", "\n# edited\n"), set()),
 ]
+
+
+def edit(document: Path) -> None:
+    """Adds a sentence that says something new."""
+    document.write_text(document.read_text() + "\nThe pump needs oil every week, or it will stop.\n")
 
 
 @pytest.fixture
