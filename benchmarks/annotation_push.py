@@ -25,7 +25,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.annotation_server import plain_server  # noqa: E402
+from annotation_server import plain_server  # noqa: E402
 from steps.annotation.api import Server, find_workspace  # noqa: E402
 from steps.annotation.connection import Connection  # noqa: E402
 from steps.annotation.enrichment import Enriched, enrich, vectors_by_id  # noqa: E402
