@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from annotation_server import plain_server  # noqa: E402
+
 from steps.annotation.api import Server, find_workspace  # noqa: E402
 from steps.annotation.connection import Connection  # noqa: E402
 from steps.annotation.enrichment import Enriched, enrich, vectors_by_id  # noqa: E402
@@ -33,6 +34,7 @@ from steps.annotation.push import PushReport, push  # noqa: E402
 from steps.annotation.records import make_records  # noqa: E402
 from steps.annotation.schema import ensure_dataset  # noqa: E402
 from steps.annotation.server import ensure_server, stop_server  # noqa: E402
+from steps.progress import Progress  # noqa: E402
 from steps.rows import Chunk, Triplet, embedded_text  # noqa: E402
 
 Result = TypeVar("Result")
@@ -216,7 +218,16 @@ def push_once(server: Server, rows: Rows, enriched: Enriched) -> PushReport:
     records = make_records(enriched.facts, of_query, of_id, chunk_vectors, query_vectors)
     dimensions = enriched.chunk_vectors.column("vector").type.list_size
     dataset = ensure_dataset(server, find_workspace(server), NAME, dimensions, 1)
-    return push(server, dataset, records, of_query.keys(), of_id.keys(), lambda _label: lambda _done, _total: None)
+    return push(server, dataset, records, of_query.keys(), of_id.keys(), unheard)
+
+
+def unheard(_label: str) -> Progress:
+    """Returns a progress that is shown to nobody."""
+
+    def report(done: int, total: int, details: str = "") -> None:
+        """Takes what it is told."""
+
+    return report
 
 
 if __name__ == "__main__":
