@@ -53,6 +53,14 @@ def url(home: Path | None) -> None:
     _run(lambda: _url(home))
 
 
+@command.command("annotator", help="Make an account for another person, or give one that is there a new password.")
+@click.argument("name")
+@_HOME
+def annotator(name: str, home: Path | None) -> None:
+    """Makes an account."""
+    _run(lambda: _annotator(name, home))
+
+
 def _run(work: Callable[[], None]) -> None:
     sys.exit(guarded(work))
 
@@ -104,6 +112,16 @@ def _url(home: Path | None) -> None:
     signed = account(home)
     click.echo(f"Argilla: {found.url}\n  user name: {signed.username}\n  password:  {signed.password}")
     click.echo(f"  API key:   in {found.home / 'account.json'}, which only you can read")
+
+
+def _annotator(name: str, home: Path | None) -> None:
+    from steps.annotation.server.people import give_account
+
+    url, password = give_account(name, home)
+    click.echo(f"Argilla: {url}\n  user name: {name}\n  password:  {password}")
+    click.echo(
+        f"From another machine, through this one: ssh -L {url.rpartition(':')[2]}:{url.removeprefix('http://')} THIS-MACHINE"
+    )
 
 
 def _named() -> str | None:

@@ -14,7 +14,7 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "answers": ("The answer cache of LLM generation: show, prune.", "pipelines.commands.answers:command"),
-    "argilla": ("The embedded annotation server: up, down, status, url.", "pipelines.commands.argilla:command"),
+    "argilla": ("The embedded annotation server: up, down, status, url, annotator.", "pipelines.commands.argilla:command"),
     "ask": ("Ask the model in production and its base model, side by side.", "pipelines.commands.ask:command"),
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "pipelines.commands.dashboard:command"),
     "doctor": ("What this machine lacks to run a configuration, with the fix.", "pipelines.commands.doctor:command"),

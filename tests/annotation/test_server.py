@@ -103,6 +103,27 @@ def test_it_answers_on_this_machine_only_and_to_no_default_account(server: Conne
         assert answer.status_code == 401
 
 
+def test_another_person_gets_an_account_and_a_new_password_when_it_is_lost(
+    command: RunCommand, server: Connection, server_home: Path
+) -> None:
+    def signs_in(password: str) -> bool:
+        form = {"username": "ada", "password": password}
+        return httpx.post(f"{server.url}/api/v1/token", data=form, trust_env=False).status_code == 201
+
+    passwords = []
+    for _ in range(2):
+        printed = command("argilla", "annotator", "ada", "--home", server_home)
+        assert printed.returncode == 0, printed.stderr
+        passwords.append(printed.stdout.split("password:")[1].split()[0])
+    assert [signs_in(password) for password in passwords] == [False, True]
+    [ada] = [user for user in Client(server.url, server.api_key).call("GET", "/users")["items"] if user["username"] == "ada"]
+    assert ada["role"] == "annotator"
+    spaces = Client(server.url, ada["api_key"]).call("GET", "/me/workspaces")["items"]
+    assert [space["name"] for space in spaces] == [server.workspace]
+    for name in ("finetrieve", "a b", ""):
+        assert command("argilla", "annotator", name, "--home", server_home).returncode == 2
+
+
 def test_a_second_server_on_the_same_home_is_refused(server: Connection, server_home: Path, server_environment: Path) -> None:
     second = start_directly(server_environment, server_home, free_port())
     assert second.returncode == 2
@@ -273,4 +294,4 @@ def test_a_full_disk_is_said_and_leaves_what_was_acknowledged(server_environment
 
 def test_the_help_of_the_command_says_what_there_is(command: RunCommand) -> None:
     shown = command("argilla", "--help").stdout
-    assert all(name in shown for name in ("up", "down", "status", "url"))
+    assert all(name in shown for name in ("up", "down", "status", "url", "annotator"))
