@@ -31,6 +31,8 @@ class Journal:
         self.models: Counter[str] = Counter()
         self.requests = self.in_flight = self.most_in_flight = 0
         self.prompt_tokens = self.completion_tokens = 0
+        self.waited = 0.0
+        """Seconds from the arrival of requests to their good answers, summed."""
         self.first: float | None = None
         self.last: float | None = None
 
@@ -58,6 +60,7 @@ class Journal:
         identity = entry.get("identity", "")
         if entry["outcome"] == "ok":
             self.answered[identity] += 1
+            self.waited += entry["seconds"]
         if entry.get("completion_tokens"):
             self.paid[identity] += 1
             self.prompt_tokens += entry["prompt_tokens"]
@@ -83,5 +86,6 @@ class Journal:
             "completion_tokens": self.completion_tokens,
             "wires": dict(self.wires),
             "models": dict(self.models),
+            "mean_latency": self.waited / max(self.answered.total(), 1),
             "seconds": (self.last - self.first) if self.first and self.last else 0.0,
         }
