@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from steps.evaluation.eval_sets import check_eval_set
 from steps.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from steps.generation.answers import failed_generations
 from steps.generation.providers.registry import check_provider
-from steps.generation.settings import TripletRecipe
+from steps.generation.settings import GenerationSettings, TripletRecipe
 from steps.retrieval.encoder import check_base_model, model_fingerprint
 
 LATEST = "latest"
@@ -53,6 +54,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     if evaluates_named_model:
         check_base_model(config.evaluation.model)
     if pipeline in ("generate", "retrain"):
+        check_engine(config.generation)
         _check_recipes(config)
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:
@@ -64,6 +66,14 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         failed_generations=failed_generations(config.generation),
     )
+
+
+def check_engine(settings: GenerationSettings) -> None:
+    """Raises an InputError for an engine that is not installed."""
+    if settings.engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise InputError(
+            "generation.engine 'ray' needs the package 'ray', which is not installed: pip install 'finetrieve[ray]'."
+        )
 
 
 def _check_recipes(config: Config) -> None:

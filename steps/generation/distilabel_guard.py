@@ -24,10 +24,11 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
-_QUIET = {
+QUIET = {
     "DISTILABEL_LOG_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",  # a tokenizer used before the fork warns about it otherwise
 }
+"""Environment variables of every process of a pipeline."""
 
 
 @contextmanager
@@ -123,7 +124,7 @@ def _restored_logging() -> Iterator[None]:
 @contextmanager
 def _restored_environment() -> Iterator[None]:
     before = dict(os.environ)
-    os.environ.update(_QUIET)
+    os.environ.update(QUIET)
     try:
         yield
     finally:

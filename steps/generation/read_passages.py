@@ -5,10 +5,11 @@
 import itertools
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from distilabel.steps import GeneratorStep
+
+from steps.generation.places import lines_at
 
 BATCH_SIZE = 256
 """Chunks per batch: what a batch costs in the queues is what counts."""
@@ -27,10 +28,9 @@ class ReadPassages(GeneratorStep):
 
     def process(self, offset: int = 0) -> Iterator[tuple[list[dict[str, Any]], bool]]:
         """Yields batches of rows, and with the last one True."""
-        with Path(self.path).open(encoding="utf-8") as file:
-            lines = itertools.islice(file, offset, None)
-            batch = list(itertools.islice(lines, self.batch_size))
-            while batch:
-                following = list(itertools.islice(lines, self.batch_size))
-                yield [{"chunk_id": json.loads(line)["id"], "passage": line} for line in batch], not following
-                batch = following
+        lines = lines_at(self.path, offset)
+        batch = list(itertools.islice(lines, self.batch_size))
+        while batch:
+            following = list(itertools.islice(lines, self.batch_size))
+            yield [{"chunk_id": json.loads(line)["id"], "passage": line} for line in batch], not following
+            batch = following

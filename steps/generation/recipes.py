@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steps.generation.settings import Budget, Recipe
@@ -30,8 +29,9 @@ RECIPES: dict[str, tuple[str, str]] = {
 class Workplace:
     """What the steps of one generation share."""
 
-    ledger: Path
-    answers: Path
+    ledger: str
+    """As `steps.generation.places` finds it; the answer cache likewise."""
+    answers: str
     budget: Budget
     key_envs: dict[str, str]
     """Recipe label -> the environment variable in which its key was put, for keys from a ZenML secret."""

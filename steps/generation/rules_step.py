@@ -17,8 +17,8 @@ from pydantic import PrivateAttr
 from steps.errors import InputError
 from steps.generation import rules
 from steps.generation.answers import Answer, AnswerCache, request_key
-from steps.generation.ledger import Ledger
 from steps.generation.passages import Passage
+from steps.generation.places import answers_at, ledger_at
 from steps.generation.read_passages import BATCH_SIZE
 from steps.generation.recipes import Workplace
 from steps.generation.rules import VERSION, written_queries
@@ -33,7 +33,7 @@ class WriteQueriesByRules(Step):
     queries_per_chunk: int
     seed: int
     ledger: str
-    """File of the ledger."""
+    """Where the ledger is."""
 
     @property
     def inputs(self) -> list[str]:
@@ -46,7 +46,7 @@ class WriteQueriesByRules(Step):
         return ["answer"]
 
     answers: str
-    """Directory of the answer cache: what was written for a passage is not written again while passage and rules are the same."""
+    """Where the answer cache is: what was written for a passage is not written again while passage and rules are the same."""
 
     _cache: AnswerCache | None = PrivateAttr(default=None)
 
@@ -54,11 +54,11 @@ class WriteQueriesByRules(Step):
         """Opens the cache; rules need none, so one that cannot be used is done without."""
         super().load()
         with contextlib.suppress(InputError):
-            self._cache = AnswerCache(Path(self.answers))
+            self._cache = answers_at(self.answers)
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """Yields the rows with their answers; a passage that fails gets the error as its answer, and its batch goes on."""
-        ledger = Ledger(Path(self.ledger))
+        ledger = ledger_at(self.ledger)
         for start in range(0, len(inputs), _COUNTED_AT_ONCE):
             part = inputs[start : start + _COUNTED_AT_ONCE]
             keys = [self._key(row["passage"]) for row in part]
@@ -106,8 +106,8 @@ def rules_step(recipe: RulesRecipe, seed: int, place: Workplace) -> Step:
         name=recipe.name,
         queries_per_chunk=recipe.queries_per_chunk,
         seed=seed,
-        ledger=str(place.ledger),
-        answers=str(place.answers),
+        ledger=place.ledger,
+        answers=place.answers,
         input_batch_size=BATCH_SIZE,
         use_cache=False,
     )

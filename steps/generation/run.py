@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from steps.generation.distilabel_guard import guarded_run
 from steps.generation.ledger import Ledger, Tally
 from steps.generation.mixing import mixed
 from steps.generation.passages import Passage, passages
+from steps.generation.places import AT_OFFICE
 from steps.generation.recipes import Workplace, step_of
 from steps.generation.settings import GenerationSettings, RulesRecipe, TripletRecipe, label_of
 from steps.progress import Progress
@@ -99,30 +101,72 @@ def _pipeline_answers(
 ) -> tuple[dict[str, dict[str, Answer]], dict[str, Tally]]:
     """Returns recipe label -> chunk id -> answer, and the counts of each recipe."""
     with guarded_run(cache_dir) as directory:
-        from distilabel.pipeline import Pipeline
-
-        from steps.generation.read_passages import ReadPassages
-
         if any(isinstance(recipe, TripletRecipe) for recipe in settings.recipes):
             AnswerCache(answers_directory(settings)).close()  # whatever is wrong with it is said before anything is asked
-        place = Workplace(directory / "ledger.sqlite", answers_directory(settings), settings.budget, key_envs)
-        ledger = Ledger.create(place.ledger)
+        ledger = Ledger.create(directory / "ledger.sqlite")
         source = directory / "passages.jsonl"
         with source.open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
-        with Pipeline(name="finetrieve-generation", cache_dir=directory / "pipeline") as pipeline:
-            read = ReadPassages(name="passages", path=str(source), use_cache=False)
-            for recipe in settings.recipes:
-                read.connect(step_of(recipe, seed, place))
         total = sum(len(rows) * _asked_per_passage(recipe) for recipe in settings.recipes)
-        with _watched(ledger, total, on_progress):
-            distiset = pipeline.run(use_cache=False)
+        with _pipeline(directory, ledger.path, source, len(rows), settings, seed, key_envs) as pipeline:
+            try:
+                with _watched(ledger, total, on_progress):
+                    distiset = pipeline.run(use_cache=False)
+            except Exception:
+                _check_stopped(ledger, settings, total)  # what a step said of it says more
+                raise
         tallies = ledger.by_recipe()
         _check_stopped(ledger, settings, total)
         ledger.close()
         labels = [label_of(recipe) for recipe in settings.recipes]
         tables = {label: distiset["default" if len(labels) == 1 else label]["train"].to_dict() for label in labels}
     return {label: _answers(table["chunk_id"], table["answer"], rows) for label, table in tables.items()}, tallies
+
+
+@contextmanager
+def _pipeline(
+    directory: Path,
+    ledger: Path,
+    source: Path,
+    passages: int,
+    settings: GenerationSettings,
+    seed: int,
+    key_envs: dict[str, str],
+) -> Iterator[Any]:
+    """Yields the distilabel pipeline with its steps, on this machine or on a Ray cluster."""
+    from steps.generation.read_passages import ReadPassages
+
+    answers = answers_directory(settings)
+    with ExitStack() as stack:
+        if settings.engine == "ray":
+            from steps.generation.on_ray import ray_generation, replicas
+
+            keys = _keys(settings, key_envs)
+            pipeline = stack.enter_context(ray_generation(settings.ray_address, directory, ledger, answers, source, keys))
+            place, path = Workplace(AT_OFFICE, AT_OFFICE, settings.budget, key_envs), AT_OFFICE
+            shared = replicas(passages)
+        else:
+            from distilabel.pipeline import Pipeline
+
+            pipeline = Pipeline(name="finetrieve-generation", cache_dir=directory / "pipeline")
+            place, path = Workplace(str(ledger), str(answers), settings.budget, key_envs), str(source)
+            shared = 1
+        with pipeline:
+            read = ReadPassages(name="passages", path=path, use_cache=False)
+            for recipe in settings.recipes:
+                step = step_of(recipe, seed, place)
+                step.resources.replicas = shared if isinstance(recipe, RulesRecipe) else 1
+                read.connect(step)
+        yield pipeline
+
+
+def _keys(settings: GenerationSettings, key_envs: dict[str, str]) -> dict[str, str]:
+    """Returns environment variable -> key, for the recipes that ask a provider."""
+    from steps.generation.triplet_step import key_variable
+
+    asking = [recipe for recipe in settings.recipes if isinstance(recipe, TripletRecipe)]
+    variables = {key_variable(recipe, key_envs.get(recipe.label)) for recipe in asking}
+    return {name: os.environ[name] for name in variables if name is not None and name in os.environ}
 
 
 def _asked_per_passage(recipe: RulesRecipe | TripletRecipe) -> int:

@@ -190,7 +190,8 @@ class GenerationSettings(BaseModel):
     budget: Budget = Budget()
     engine: Literal["local", "ray"] = "local"
     ray_address: str | None = None
-    """Of the Ray cluster for engine `ray`; null: the one this machine belongs to, or a new one here."""
+    """Of the Ray cluster for engine `ray`: `host:port`, or `auto` for the one that runs here; null: RAY_ADDRESS's, or else a new
+    one on this machine."""
 
     @model_validator(mode="after")
     def _told_apart(self) -> GenerationSettings:

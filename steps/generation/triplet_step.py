@@ -15,10 +15,11 @@ from jinja2 import Template
 from pydantic import PrivateAttr
 
 from steps.errors import InputError
-from steps.generation.answers import AnswerCache, request_key
+from steps.generation.answers import request_key
 from steps.generation.asking import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, STOPPED, Asker, Outcome, Request
 from steps.generation.ledger import Ledger
 from steps.generation.passages import Passage
+from steps.generation.places import answers_at, ledger_at
 from steps.generation.prompts import Asked, UserTemplate, anchor, system_addition, voice_addition
 from steps.generation.providers.answering import Messages
 from steps.generation.providers.registry import PROVIDERS, provider_class
@@ -41,9 +42,9 @@ class WriteTripletsByLLM(GenerateSentencePair):
     recipe: dict[str, Any]
     seed: int
     answers: str
-    """Directory of the answer cache."""
+    """Where the answer cache is."""
     ledger: str
-    """File of the ledger."""
+    """Where the ledger is."""
     budget: dict[str, Any]
 
     _settings: TripletRecipe = PrivateAttr()
@@ -63,16 +64,24 @@ class WriteTripletsByLLM(GenerateSentencePair):
 
     def load(self) -> None:
         """Loads template, client, cache and ledger in the process that runs the step."""
+        self._ledger = ledger_at(self.ledger)
+        try:
+            self._load()
+        except Exception as error:
+            # distilabel would only say that some step could not be loaded.
+            self._stop(error)
+            raise
+
+    def _load(self) -> None:
         super().load()
         self._settings = TripletRecipe.model_validate(self.recipe)
         self._writer = PromptWriter(self._settings, super().format_input)
-        self._ledger = Ledger(Path(self.ledger))
         schema = answer_schema(self._settings.negative) if self._settings.structured else None
         self._asker = Asker(
             self.llm,
             self._settings,
             schema,
-            AnswerCache(Path(self.answers)),
+            answers_at(self.answers),
             self._ledger,
             Budget.model_validate(self.budget),
         )
@@ -90,8 +99,11 @@ class WriteTripletsByLLM(GenerateSentencePair):
             return self._asker.ask(requests)
         except Exception as error:
             # distilabel would make the batch blank and go on: the run stops instead, and says why.
-            self._ledger.stop("input" if isinstance(error, InputError) else "error", f"{error}" or type(error).__name__)
+            self._stop(error)
             return [STOPPED] * len(requests)
+
+    def _stop(self, error: Exception) -> None:
+        self._ledger.stop("input" if isinstance(error, InputError) else "error", f"{error}" or type(error).__name__)
 
     def _answer(self, asked: list[tuple["Draft", Outcome]]) -> dict[str, Any]:
         queries, failures, unasked = [], [], 0
@@ -226,12 +238,26 @@ def llm_of(recipe: TripletRecipe, key_env: str | None) -> Any:
     arguments: dict[str, Any] = {"model_id" if recipe.provider == "huggingface" else "model": recipe.model}
     if place is not None and recipe.base_url is not None:
         arguments[place] = recipe.base_url
-    return provider_class(recipe.provider)(
+    llm = provider_class(recipe.provider)(
         **arguments,
         sampling=recipe.sampling.model_dump(),
-        key_env=key_env or recipe.api_key_env or PROVIDERS[recipe.provider].key_env,
+        key_env=key_variable(recipe, key_env),
         request_seconds=recipe.timeout,
     )
+    # distilabel's own classes read keys into fields when they are made; ours read them where they ask, and a field is pickled.
+    for field in {"api_key", "token"} & set(type(llm).model_fields):
+        setattr(llm, field, None)
+    return llm
+
+
+def key_variable(recipe: TripletRecipe, key_env: str | None) -> str | None:
+    """Returns the environment variable that holds a recipe's key, if it has one.
+
+    Args:
+        recipe: Its settings.
+        key_env: The variable in which its key was put, when it came from a ZenML secret.
+    """
+    return key_env or recipe.api_key_env or PROVIDERS[recipe.provider].key_env
 
 
 def triplet_step(recipe: TripletRecipe, seed: int, place: Workplace) -> WriteTripletsByLLM:
@@ -246,8 +272,8 @@ def triplet_step(recipe: TripletRecipe, seed: int, place: Workplace) -> WriteTri
         context=recipe.context,
         recipe=recipe.model_dump(mode="json"),
         seed=seed,
-        answers=str(place.answers),
-        ledger=str(place.ledger),
+        answers=place.answers,
+        ledger=place.ledger,
         budget=place.budget.model_dump(),
         input_batch_size=max(1, batch),
         use_cache=False,

@@ -1,0 +1,161 @@
+"""Engine `ray`: the same YAML on a Ray cluster gives the same rows, and what goes wrong there is said as plainly as here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.preflight import check_engine
+from steps.errors import InputError
+from steps.generation.answers import AnswerCache
+from steps.generation.rules import VERSION
+from steps.generation.run import generate
+from steps.generation.settings import GenerationSettings
+from steps.rows import Chunk
+from tests.servers.llm import LlmServer
+
+pytest.importorskip("ray")
+from ray._raylet import Config
+
+KEY = "FINETRIEVE_TEST_RAY_KEY"
+
+
+def chunks(count: int) -> list[Chunk]:
+    deeds = ["rename", "delete", "export", "share", "archive"]
+    made = []
+    for number in range(count):
+        deed = deeds[number % len(deeds)]
+        text = f"To {deed} the folder {number}, open the menu and choose {deed.capitalize()}. You can lock the folder {number}."
+        made.append(Chunk(f"c{number}", f"d{number}", "manual.md", f"Folder {number}", "", text, 30, 0))
+    return made
+
+
+def settings(answers: Path, server: LlmServer | None = None, **more: Any) -> GenerationSettings:
+    """The rules, and where there is a server the recipe `triplet` as well."""
+    asked = {"name": "triplet", "provider": "openai", "model": "gpt-4o-mini", "api_key_env": KEY}
+    recipes = [{"name": "rules"}, *([{**asked, "base_url": server.openai}] if server else [])]
+    return GenerationSettings.model_validate({"recipes": recipes, "answers": str(answers), **more})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LlmServer]:
+    pytest.importorskip("openai")
+    with LlmServer(answers="quick", latency=0.02) as started:
+        yield started
+
+
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+node = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args=node)
+cluster.add_node(**node)
+cluster.wait_for_nodes()
+print(cluster.address, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Where the cluster keeps its logs; short, since Ray puts sockets below it."""
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def cluster(folder: Path) -> Iterator[str]:
+    """The address of a cluster of two nodes that lets in who has its token."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_AUTH_MODE", "token")
+        environment.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
+        Config.initialize("")  # Ray reads the mode only when it is imported
+        own = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(folder)}
+        (folder / "ray").mkdir()
+        command = [sys.executable, "-c", CLUSTER]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env=own, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as started:
+            assert started.stdin is not None
+            assert started.stdout is not None
+            yield started.stdout.readline().strip()
+            started.stdin.close()
+            started.wait(60)
+    Config.initialize("")
+
+
+@pytest.mark.slow
+def test_two_nodes_give_the_rows_of_one_machine_and_use_its_answer_cache(
+    cluster: str, server: LlmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(KEY, server.key)
+    server.reset()
+    corpus = chunks(300)  # two batches: each node has one
+    progress: list[int] = []
+    told = lambda done, total, details="": progress.append(done)  # noqa: E731
+    away = generate(corpus, settings(tmp_path / "away", server, engine="ray", ray_address=cluster), 13, tmp_path, told)
+    assert server.stats()["requests"] == 300
+    here = generate(corpus, settings(tmp_path / "here", server), 13, tmp_path)
+    assert away.triplets == here.triplets
+    assert away.rejects == here.rejects
+    assert away.report["asked"] == here.report["asked"]
+    assert away.report["asked"]["triplet"]["requests"] == away.report["asked"]["triplet"]["done"] == 300
+    assert progress[-1] == 600
+    assert len(set(progress)) > 3
+
+    # The answers of the cluster are on this machine: the same run asks nothing, wherever it is made.
+    cache = AnswerCache(tmp_path / "away")
+    assert cache.statistics().models == {"openai/gpt-4o-mini": 300, f"rules {VERSION}": 300}
+    cache.close()
+    server.reset()
+    for engine in ("ray", "local"):
+        again = generate(corpus, settings(tmp_path / "away", server, engine=engine, ray_address=cluster), 13, tmp_path)
+        assert again.triplets == here.triplets
+    assert server.stats()["requests"] == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("away", "here")] == []
+    output = capfd.readouterr()
+    assert output.out + output.err == ""
+
+
+@pytest.mark.slow
+def test_a_wrong_key_stops_the_run_as_it_does_here_and_no_key_is_in_the_clusters_files(
+    cluster: str, folder: Path, server: LlmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = f"wrong-{uuid.uuid4().hex}"
+    monkeypatch.setenv(KEY, secret)
+    monkeypatch.setenv("OPENAI_API_KEY", f"{secret}-too")  # distilabel's own classes would read it into a field
+    wanted = settings(tmp_path / "answers", server, engine="ray", ray_address=cluster)
+    with pytest.raises(InputError, match=r"Generation stopped: .*Check the key: the provider refused it\.") as stopped:
+        generate(chunks(3), wanted, 13, tmp_path)
+    assert secret not in str(stopped.value)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
+
+
+def test_an_address_where_no_cluster_is_fails_in_one_line_at_once(tmp_path: Path) -> None:
+    for address, said in {
+        "127.0.0.1:1": r"No Ray cluster answers at '127.0.0.1:1' \(Connection refused\)\. Check generation\.ray_address",
+        "somewhere": "'somewhere' is no address; expected host:port",
+        "ray://127.0.0.1:10001": "has to start on a machine of the cluster",
+    }.items():
+        started = time.monotonic()
+        with pytest.raises(InputError, match=said):
+            generate(chunks(1), settings(tmp_path / "answers", engine="ray", ray_address=address), 13, tmp_path)
+        assert time.monotonic() - started < 20
+
+
+def test_the_engine_ray_without_ray_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs the package 'ray', which is not installed: pip install 'finetrieve\[ray\]'"):
+        check_engine(settings(tmp_path, engine="ray"))
+    check_engine(settings(tmp_path))
