@@ -18,9 +18,11 @@ from zenml.stack import Stack
 
 from pipelines.config import Config, plain
 from pipelines.cron import next_time
+from pipelines.frozen_code import with_frozen_code
 from pipelines.live_inputs import shipped
 from pipelines.notifications import tell_of_failure
 from pipelines.origin import Origin, code_commit
+from pipelines.session import purpose_tag
 from pipelines.stacks import run_options
 from steps.chunks.sources import place
 from steps.errors import InputError, unknown_name
@@ -143,13 +145,10 @@ def _renamed(schedule: ScheduleResponse, name: str) -> ScheduleResponse:
 
 def _create(name: str, config: Config, schedule_name: str, cron: str) -> None:
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
-    configured = pipeline.with_options(
-        schedule=Schedule(name=schedule_name, cron_expression=cron),
-        on_failure=tell_of_failure,
-        enable_cache=True,
-        **_options(schedule_name),
-    )
-    configured(config=plain(config), origin=plain(Origin(commit=code_commit())))
+    arguments = {"config": plain(config), "origin": plain(Origin(commit=code_commit()))}
+    schedule = Schedule(name=schedule_name, cron_expression=cron)
+    options = {**_options(schedule_name), "schedule": schedule, "on_failure": tell_of_failure, "tags": [purpose_tag(name)]}
+    with_frozen_code(pipeline, options, arguments)(**arguments)
 
 
 def _options(schedule_name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.catalogue import SCHEDULABLE
 from pipelines.config import ROOT, Config, plain
 from pipelines.origin import Origin
 from pipelines.preflight import Inputs, corpus_tag
@@ -71,16 +72,27 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     from zenml.client import Client
     from zenml.exceptions import RunInterruptedException, RunStoppedException
 
+    from pipelines.frozen_code import with_frozen_code
+    from pipelines.live_inputs import shipped
     from pipelines.stacks import run_options, runs_here
     from pipelines.stale_runs import close_stale_runs, noted
 
     run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
-    configured = pipeline.with_options(run_name=run_name, enable_cache=use_cache, tags=run_tags(name, inputs), **run_options())
+    options = {**run_options(), "run_name": run_name, "enable_cache": use_cache, "tags": run_tags(name, inputs)}
+    arguments = {"config": plain(config), "inputs": plain(inputs), "origin": plain(origin)}
+    if runs_here():
+        configured = pipeline.with_options(**options)
+    else:
+        arguments["config"] = plain(shipped(config))
+        if name in SCHEDULABLE:  # the steps look at the inputs that they will read, and tag the run by them
+            del arguments["inputs"]
+            options["tags"] = [purpose_tag(name)]
+        configured = with_frozen_code(pipeline, options, arguments)
     close_stale_runs()
     try:
         with noted(run_name) if runs_here() else nullcontext():
-            response = configured(config=plain(config), inputs=plain(inputs), origin=plain(origin))
+            response = configured(**arguments)
     except (RunInterruptedException, RunStoppedException):
         raise KeyboardInterrupt from None
     if response is None:
@@ -93,7 +105,14 @@ def run_tags(name: str, inputs: Inputs) -> list[str | Tag]:
     """Returns the tags of a run, which its new artifacts carry as well: the documents, and what it was for."""
     from zenml import Tag
 
-    return [Tag(name=corpus_tag(inputs), cascade=True), Tag(name=f"purpose-{name}", cascade=True)]
+    return [Tag(name=corpus_tag(inputs), cascade=True), purpose_tag(name)]
+
+
+def purpose_tag(name: str) -> Tag:
+    """Returns the tag that says what a run was for."""
+    from zenml import Tag
+
+    return Tag(name=f"purpose-{name}", cascade=True)
 
 
 def _steps_line(run: PipelineRunResponse) -> str:
@@ -107,10 +126,10 @@ def _results(artifacts: dict[str, Any], out: Path | None) -> str:
     from steps.evaluation.summary import summary_table
 
     metrics, report = artifacts["metrics"].load(), artifacts["report"].load()
-    model = artifacts["model"].load().path if "model" in artifacts else None
-    places = {"Report": f"{artifacts['report'].uri}/report.html", "Model": str(model)}
+    model = artifacts.get("model")
+    places = {"Report": f"{artifacts['report'].uri}/report.html", "Model": f"{model.uri}/model" if model else ""}
     if out is not None:
-        write_results(out, metrics, report, model)
+        write_results(out, metrics, report, model.load().path if model else None)
         places = {"Report": str(out / "report.html"), "Model": str(out / "model"), "Metrics": str(out / "metrics.json")}
     if model is None:
         places.pop("Model", None)
