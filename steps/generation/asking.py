@@ -8,6 +8,7 @@ stops the run with everything kept that was answered.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,10 @@ MAX_RETRY_AFTER = 300.0
 _HALVINGS = 4
 _UNREACHED = 3
 """So many connections that never came about, before any answer, mean that there is no server."""
+_REFUSED = 3
+"""So many requests that were refused as they are, before any answer, mean that the settings are."""
+_ALONE_SECONDS = 5.0
+"""What is wrong with all requests mostly shows sooner; an answer may take longer."""
 _LOOK_SECONDS = 0.1
 
 
@@ -86,6 +91,7 @@ class Asker:
         self._not_before = 0.0
         self._answered = False
         self._unreached = 0
+        self._refused = 0
         self._lost = 0
         self._stopped = False
         self._looked = 0.0
@@ -95,17 +101,21 @@ class Asker:
         cached = self._cache.get([request.key for request in requests])
         outcomes: dict[bytes, Outcome] = {}
         missing: dict[bytes, Request] = {}
+        again = 0
         for request in requests:
             answer = cached.get(request.key)
             if answer is not None and _can_be_used(request, answer.text):
                 outcomes[request.key] = Outcome(answer.text, answer.shortened)
             else:
+                again += request.key in missing
                 missing.setdefault(request.key, request)
         hits = sum(request.key not in missing for request in requests)
         if hits:
             self._ledger.add(self._recipe.label, done=hits, hits=hits)
         if missing:
             outcomes |= self._llm.event_loop.run_until_complete(self._ask_all(missing))
+        if again:  # texts that are there twice share an answer
+            self._ledger.add(self._recipe.label, done=again, hits=again)
         return [outcomes.get(request.key, STOPPED) for request in requests]
 
     async def _ask_all(self, missing: dict[bytes, Request]) -> dict[bytes, Outcome]:
@@ -117,19 +127,20 @@ class Asker:
         ]
         watcher = asyncio.create_task(self._watch(workers))
         try:
-            await asyncio.gather(*workers, return_exceptions=False)
+            await asyncio.gather(*workers)
         except asyncio.CancelledError:
-            await asyncio.gather(*workers, return_exceptions=True)
+            pass  # the watcher did it
         finally:
-            watcher.cancel()
-            for worker in workers:
-                worker.cancel()
+            for task in (watcher, *workers):
+                task.cancel()
+            await asyncio.gather(watcher, *workers, return_exceptions=True)
         return outcomes
 
     async def _work(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome], first: bool) -> None:
         # The first request goes alone: what is wrong with all of them is found at the price of one.
         if not first:
-            await self._opened.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._opened.wait(), _ALONE_SECONDS)
         for request in waiting:
             if self._halted():
                 break
@@ -183,7 +194,8 @@ class Asker:
             except UnusableAnswer as error:
                 last = Outcome(failure=error.problem, reason=f"{error}, in {asks} tries", raw=reply.text)
                 base = request.messages if share == 1.0 else request.shortened(share)
-                limit = TRUNCATED_MAX_TOKENS if error.problem == "truncated" else limit
+                if error.problem == "truncated":
+                    limit = max(TRUNCATED_MAX_TOKENS, 2 * (limit or self._recipe.sampling.max_tokens or 0))
                 messages = _with_reason(base, reply, error) if asks % 2 and reply.text.strip() else base
                 continue
             answer = Answer(reply.text, reply.input_tokens, reply.output_tokens, share < 1.0)
@@ -199,7 +211,8 @@ class Asker:
             _Halted: The run was stopped meanwhile.
         """
         tries = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(self._recipe.retries + 1),
+            stop=self._tries_are_used_up,
+            sleep=self._sleep,
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, Fault) and error.kind in TRANSIENT),
             wait=_wait,
             reraise=True,
@@ -209,11 +222,31 @@ class Asker:
                 return await self._once(messages, limit, attempt.retry_state.attempt_number)
         raise AssertionError("tenacity either returns or raises")
 
+    def _tries_are_used_up(self, state: tenacity.RetryCallState) -> bool:
+        """A limit that counts per minute outlasts a few tries: what hits one is tried for longer."""
+        fault = state.outcome.exception() if state.outcome else None
+        if isinstance(fault, Fault):
+            fault.tries = state.attempt_number
+            if fault.kind == "rate_limit" and self._recipe.retries and (state.seconds_since_start or 0.0) < MAX_RETRY_AFTER:
+                return False
+        return state.attempt_number > self._recipe.retries
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleeps, but not on while the run is stopped.
+
+        Raises:
+            _Halted: The run was stopped meanwhile.
+        """
+        ends = time.monotonic() + seconds
+        while not self._halted() and (left := ends - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 2 * _LOOK_SECONDS))
+        if self._halted():
+            raise _Halted
+
     async def _once(self, messages: Messages, limit: int | None, number: int) -> Reply:
         estimate = sum(len(message["content"]) for message in messages) / CHARACTERS_PER_TOKEN + EXPECTED_ANSWER_TOKENS
-        await self._turn(estimate)
+        await self._turn(estimate, retry=number > 1)
         label = self._recipe.label
-        self._ledger.add(label, requests=1, retries=int(number > 1))
         try:
             reply = await asyncio.wait_for(self._llm.ask(messages, self._schema, limit), self._recipe.timeout)
         except TimeoutError:
@@ -222,25 +255,25 @@ class Asker:
         except Fault as fault:
             self._judge(fault)
             raise
-        self._answered, self._unreached, self._lost = True, 0, 0
+        self._answered, self._unreached, self._refused, self._lost = True, 0, 0, 0
         self._opened.set()
         self._tokens.correct(reply.input_tokens + reply.output_tokens - estimate)
         self._ledger.add(label, self._money(reply), input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
         return reply
 
-    async def _turn(self, tokens: float) -> None:
-        """Waits until limits, the server's wish and the budget let a request go.
+    async def _turn(self, tokens: float, retry: bool) -> None:
+        """Waits until limits, the server's wish and the budget let a request go, and counts it.
 
         Raises:
             _Halted: The run was stopped meanwhile, or the budget is spent.
         """
-        await self._requests.turn()
-        await self._tokens.turn(tokens)
-        while (pause := self._not_before - time.monotonic()) > 0 and not self._halted():
-            await asyncio.sleep(min(pause, 1.0))
-        if spent := self._ledger.over(self._budget):
-            self._stop("budget", spent)
+        moment = max(self._requests.reserve(), self._tokens.reserve(tokens))
+        while (pause := max(moment, self._not_before) - time.monotonic()) > 0:
+            await self._sleep(pause)
         if self._halted():
+            raise _Halted
+        if spent := self._ledger.take(self._recipe.label, self._budget, retry):
+            self._stop("budget", spent)
             raise _Halted
 
     def _judge(self, fault: Fault) -> None:
@@ -248,23 +281,29 @@ class Asker:
         if fault.kind in FATAL:
             self._stop(fault.kind, fault.text)
             raise _Halted
-        if fault.never_reached and not self._answered:
+        if not self._answered and fault.never_reached:
             self._unreached += 1
             if self._unreached >= _UNREACHED:
                 self._stop("unreachable", fault.text)
                 raise _Halted
             return  # the others wait until a server is there
+        if not self._answered and fault.kind in ("request", "unsupported"):
+            self._refused += 1
+            if self._refused >= _REFUSED:
+                self._stop("request", fault.text)
+                raise _Halted
+            return  # the others wait until the settings are known to be good
         if fault.kind == "rate_limit" and fault.retry_after is not None:
             self._not_before = max(self._not_before, time.monotonic() + min(fault.retry_after, MAX_RETRY_AFTER))
         self._opened.set()
 
     def _given_up(self, fault: Fault) -> Outcome:
-        """Returns the outcome of a request whose tries are used up; after several in a row nobody is at the other end."""
-        if fault.kind in ("connection", "timeout"):
+        """Returns the outcome of a request whose tries are used up; after several in a row there is nobody who answers."""
+        if fault.kind in TRANSIENT:
             self._lost += 1
             if self._lost >= max(_UNREACHED, self._recipe.concurrency):
-                self._stop("unreachable", fault.text)
-        reason = f"{fault}, in {self._recipe.retries + 1} tries" if fault.kind in TRANSIENT else str(fault)
+                self._stop("unreachable" if fault.kind in ("connection", "timeout") else fault.kind, fault.text)
+        reason = f"{fault}, in {fault.tries} {'try' if fault.tries == 1 else 'tries'}" if fault.kind in TRANSIENT else str(fault)
         return Outcome(failure=fault.kind, reason=reason)
 
     def _money(self, reply: Reply) -> float:

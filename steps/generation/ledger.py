@@ -15,7 +15,7 @@ _COLUMNS = ("done", "hits", "requests", "retries", "input_tokens", "output_token
 _TABLES = f"""
 CREATE TABLE tally (recipe TEXT PRIMARY KEY, {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _COLUMNS)},
                     money REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE TABLE orders (kind TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID
+CREATE TABLE orders (number INTEGER PRIMARY KEY, kind TEXT UNIQUE NOT NULL, reason TEXT NOT NULL)
 """
 
 
@@ -76,13 +76,34 @@ class Ledger:
         return {row[0]: Tally(*row[1:]) for row in rows}
 
     def stop(self, kind: str, reason: str) -> None:
-        """Orders every recipe to start no further request; the first reason stays."""
-        self._connection.execute("INSERT OR IGNORE INTO orders VALUES (?, ?)", (kind, reason))
+        """Orders every recipe to start no further request; the first reason of a kind stays."""
+        self._connection.execute("INSERT OR IGNORE INTO orders (kind, reason) VALUES (?, ?)", (kind, reason))
 
     def stopped(self) -> tuple[str, str] | None:
-        """Returns (kind, reason) of the order to stop, or None."""
-        row = self._connection.execute("SELECT kind, reason FROM orders LIMIT 1").fetchone()
+        """Returns (kind, reason) of the order to stop, or None.
+
+        A person's order comes before the others, and a spent budget, with which a run may go on, after them.
+        """
+        row = self._connection.execute(
+            "SELECT kind, reason FROM orders ORDER BY kind = 'interrupted' DESC, kind = 'budget', number LIMIT 1"
+        ).fetchone()
         return (row[0], row[1]) if row else None
+
+    def take(self, recipe: str, budget: Budget, retry: bool) -> str | None:
+        """Counts a request that is about to be made, unless the budget is used up: then returns of what.
+
+        Looking and counting are one step, so that the processes of several recipes share a budget to the last request.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            spent = self.over(budget)
+            if spent is None:
+                self.add(recipe, requests=1, retries=int(retry))
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        return spent
 
     def over(self, budget: Budget) -> str | None:
         """Returns what the budget is used up of, or None."""

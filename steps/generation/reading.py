@@ -21,15 +21,16 @@ _NO_LANGUAGE = frozenset({"zxx", "la"})
 """Code, tables and identifiers are "no language" to the identifier, terms of law and physics are Latin."""
 
 _REFUSED_ANSWER = re.compile(
-    r"\W*(i['’]?m sorry|i am sorry|sorry\b|i apologi[sz]e|i can(['’]t|not)|i (am|'m|’m) (unable|not able)|i won['’]t|unfortunately, i|"
-    r"as an ai\b|as a (large )?language model)",
+    r"\W*(i['’]?m sorry|i am sorry|sorry\b|i apologi[sz]e|i can(['’]t|not)|i (am|'m|’m) (unable|not able)|i won['’]t|"
+    r"unfortunately, i|as an ai\b|as a (large )?language model)",
     re.IGNORECASE,
 )
 """An answer that is not in the form that was asked for and begins so is a refusal."""
 _REFUSED_LINE = re.compile(
     r"\W*(?:(?:(?:i['’]m|i am) (?:very |so |really )?sorry|sorry|i apologi[sz]e|unfortunately)\W+(?:but )?)?"
-    r"(?:(?:i|we) (?:can(?:['’]t|not| not)|won['’]t|will not|must decline to)|(?:i['’]m|i am|we['’]re|we are) (?:unable|not able) to)"
-    r"(?: be able to)? (?:(?:assist|help|comply)(?: you)?(?: with| on)?(?: (?:that|this|it|your|the)\b.{0,30})?\W*$|"
+    r"(?:(?:i|we) (?:can(?:['’]t|not| not)|won['’]t|will not|must decline to)|"
+    r"(?:i['’]m|i am|we['’]re|we are) (?:unable|not able) to)(?: be able to)? (?:(?:assist|help|comply)(?: you)?(?: with| on)?"
+    r"(?: (?:that|this|it|your|the)\b.{0,30})?\W*$|"
     r"(?:fulfil+|complete|process|answer|comply with|do)(?: (?:that|this|your|the|such))+ (?:request|instruction|task)|"
     r"(?:provide|generate|write|create|produce)\b.{0,40}\b(?:quer(?:y|ies)|questions?|content|sentences?) "
     r"(?:for|about|from|based|that|to) )|\W*as an ai\b|\W*as a (?:large )?language model\b",

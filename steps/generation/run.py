@@ -178,6 +178,9 @@ _WHAT_TO_DO = {
     "model": "Check model and base_url: the provider knows no such model.",
     "quota": "The account has no credit left, or its limit is reached: raise it at the provider.",
     "unreachable": "Check base_url, and that the server runs.",
+    "request": "The provider refuses every request as it is: check the recipe's model, base_url and sampling.",
+    "server": "The provider answers with errors only: try again later.",
+    "rate_limit": "Lower the recipe's concurrency, or set requests_per_minute and tokens_per_minute to the account's limits.",
     "budget": "Raise generation.budget, or set its when_spent to go_on to train on what there is.",
 }
 

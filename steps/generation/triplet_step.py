@@ -235,7 +235,9 @@ def llm_of(recipe: TripletRecipe, key_env: str | None) -> Any:
         "mistral": "endpoint",
         "litellm": "base_url",
     }.get(recipe.provider)
-    arguments: dict[str, Any] = {"model_id" if recipe.provider == "huggingface" else "model": recipe.model}
+    arguments: dict[str, Any] = {"model": recipe.model}
+    if recipe.provider == "huggingface":
+        arguments = {"served_model": recipe.model, "model_id": None if recipe.base_url else recipe.model}
     if place is not None and recipe.base_url is not None:
         arguments[place] = recipe.base_url
     llm = provider_class(recipe.provider)(

@@ -4,7 +4,7 @@
 
 import os
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Optional
 
 from distilabel.models.llms.base import LLM, AsyncLLM
@@ -12,10 +12,14 @@ from distilabel.models.llms.utils import prepare_output
 from distilabel.typing import FormattedInput, GenerateOutput
 from pydantic import PrivateAttr
 
-from steps.generation.providers.faults import Fault, fault_of
+from steps.generation.providers.faults import Fault, fault_of, without_secrets
 
 NO_KEY = "none-needed"
 """Client libraries that refuse to start without a key get this one for servers that need none."""
+
+CONNECT_SECONDS = 10.0
+_CONSTRAINTS = ("json_schema", "response_format", "output_config", "tool_choice", "grammar", "format")
+_CAN_BE_LEFT_OUT = ("max_tokens", "temperature", "top_p", "seed", *_CONSTRAINTS)
 
 Messages = list[dict[str, str]]
 
@@ -50,6 +54,11 @@ class AnsweringLLM(AsyncLLM):
         LLM.load(self)
 
     @property
+    def connect_seconds(self) -> float:
+        """Returns how long a connection may take to come about: no server takes as long for that as for an answer."""
+        return min(CONNECT_SECONDS, self.request_seconds)
+
+    @property
     def key(self) -> str:
         """Returns the key, or an empty string."""
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
@@ -72,7 +81,10 @@ class AnsweringLLM(AsyncLLM):
         limit = max_tokens or self.sampling.get("max_tokens")
         while True:
             try:
-                return await self._reply([dict(message) for message in messages], schema, limit)
+                reply = await self._reply([dict(message) for message in messages], schema, limit)
+                return (
+                    replace(reply, text=without_secrets(reply.text, self.key)) if self.key and self.key in reply.text else reply
+                )
             except Exception as error:
                 fault = fault_of(error, self.key)
                 refused = self._refused(fault)
@@ -82,10 +94,10 @@ class AnsweringLLM(AsyncLLM):
 
     def _refused(self, fault: Fault) -> str | None:
         """Returns the parameter that a fault complains about and that can be left out or said otherwise."""
-        if fault.kind not in ("unsupported", "request"):
+        if not fault.answered or fault.kind not in ("unsupported", "request"):
             return None
         text = fault.text.lower()
-        for name in ("max_tokens", "temperature", "top_p", "seed", "json_schema", "response_format", "format"):
+        for name in _CAN_BE_LEFT_OUT:
             if name in text and name not in self._unsupported:
                 return name
         return None
@@ -97,7 +109,7 @@ class AnsweringLLM(AsyncLLM):
     @property
     def constrains(self) -> bool:
         """Whether the provider is still asked to constrain the answer to the schema."""
-        return not self._unsupported & {"json_schema", "response_format", "format"}
+        return not self._unsupported.intersection(_CONSTRAINTS)
 
     async def agenerate(self, input: FormattedInput, num_generations: int = 1) -> GenerateOutput:
         """Returns distilabel's form of the replies, for tasks of distilabel's own."""

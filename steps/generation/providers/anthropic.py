@@ -22,28 +22,29 @@ class AnthropicAnswers(AnsweringLLM, AnthropicLLM):
 
     def load(self) -> None:
         """Makes the client."""
-        from anthropic import AsyncAnthropic
+        from anthropic import AsyncAnthropic, Timeout
 
         self.start_logging()
-        self._aclient = AsyncAnthropic(api_key=self.key, base_url=self.base_url, timeout=self.request_seconds, max_retries=0)
+        timeout = Timeout(self.request_seconds, connect=self.connect_seconds)
+        self._aclient = AsyncAnthropic(api_key=self.key, base_url=self.base_url, timeout=timeout, max_retries=0)
 
     async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
         client: Any = self._aclient
         system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
         tools = {}
-        if schema is not None:
+        if schema is not None and self.constrains:
             tool = {"name": _TOOL, "description": "Hands over the answer.", "input_schema": schema}
             tools = {"tools": [tool], "tool_choice": {"type": "tool", "name": _TOOL}}
         response = await client.messages.create(
             model=self.model,
             max_tokens=max_tokens or MAX_TOKENS,
             messages=[message for message in messages if message["role"] != "system"],
-            **present(
-                system=system or None,
-                temperature=self.sent("temperature"),
-                top_p=self.sent("top_p"),
-                extra_body=self.sampling.get("extra") or None,
-            ),
+            # In the body: newer client libraries have no arguments for them any more.
+            extra_body={
+                **present(temperature=self.sent("temperature"), top_p=self.sent("top_p")),
+                **self.sampling.get("extra", {}),
+            },
+            **present(system=system or None),
             **tools,
         )
         used = [block.input for block in response.content if block.type == "tool_use"]

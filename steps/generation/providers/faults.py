@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -17,8 +17,21 @@ TRANSIENT = frozenset({"rate_limit", "server", "timeout", "connection"})
 FATAL = frozenset({"key", "model", "quota"})
 """Every further request would fail in the same way."""
 
-_QUOTA = ("insufficient_quota", "exceeded your current quota", "billing", "credit balance", "payment required")
-_TOO_LONG = ("context_length_exceeded", "context length", "context window", "maximum context", "too long", "too many tokens")
+_QUOTA = ("insufficient_quota", "exceeded your current quota", "credit balance", "payment required")
+_BILLING = ("billing", "usage limit", "spending limit")
+_UNKNOWN_MODEL = ("invalid model", "invalid_model", "model_not_found", "unknown model", "no such model")
+_FLAGGED = ("moderation", "flagged", "content_filter", "content management policy")
+_TOO_LONG = (
+    "context_length_exceeded",
+    "context length",
+    "context window",
+    "context size",
+    "maximum context",
+    "too long",
+    "too many tokens",
+    "input token count",
+    "`inputs` tokens",
+)
 _UNSUPPORTED = (
     "unsupported_parameter",
     "unsupported_value",
@@ -26,7 +39,10 @@ _UNSUPPORTED = (
     "unsupported value",
     "not supported",
     "does not support",
+    "unrecognized request argument",
+    "extra inputs are not permitted",
 )
+_TRY_AGAIN = re.compile(r"\b(?:re)?try(?: again)? in (\d+(?:\.\d+)?)\s?(ms|s|m)\b")
 _CONNECTION = (
     "connect",
     "disconnect",
@@ -46,7 +62,14 @@ _NEVER_REACHED = (
     "all connection attempts failed",
     "cannot connect",
     "failed to connect",
+    "connect call failed",
+    "connecttimeout",
+    "connectiontimeout",
 )
+_KEY_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+_SHORTEST_KEY = 8
+_LIKE_A_KEY = re.compile(r"(?i)\b(?:sk|gsk|hf|key)[-_](?=\S*\d)[\w*.-]{8,}|(?<=bearer )(?=\S*\d)[\w.-]{16,}")
+_LONGEST = 300
 
 
 @dataclass(eq=False)
@@ -60,47 +83,69 @@ class Fault(Exception):  # noqa: N818  # it is the field's word, and becomes a r
     """Seconds that the server asks to wait."""
     never_reached: bool = False
     """The server could not even be connected to."""
+    answered: bool = False
+    """The server refused it; otherwise there was no word from it."""
+    tries: int = 1
+    """After which it was given up."""
 
     def __str__(self) -> str:
         return self.text
 
 
 def fault_of(error: BaseException, secret: str = "") -> Fault:
-    """Returns what an exception of any client library means; `secret` is cut out of what it says."""
+    """Returns what an exception of any client library means; `secret` and all keys of the environment are cut out of it."""
     status = next((status for cause in _causes(error) if (status := _status(cause)) is not None), None)
-    text = _one_line(error)
-    text = text.replace(secret, "…") if secret else text
-    if status is not None:
-        return Fault(_kind_of_status(status, text.lower()), text, _retry_after(error))
+    text = _one_line(error, secret)
     names = " ".join(type(cause).__name__.lower() for cause in _causes(error))
-    if isinstance(error, (asyncio.TimeoutError, TimeoutError)) or "timeout" in names:
-        return Fault("timeout", text or "no answer in time")
-    if isinstance(error, OSError) or any(name in names for name in _CONNECTION):
-        return Fault("connection", text, never_reached=_never_reached(names, text.lower()))
+    never_reached = any(words in names or words in text.lower() for words in _NEVER_REACHED)
+    # First what the line did: LiteLLM gives a status to connections that never were.
+    if isinstance(error, TimeoutError) or "timeout" in names:
+        return Fault("timeout", "no answer in time", never_reached=never_reached)
+    if _any(_CONNECTION, names) or (status is None and (never_reached or isinstance(error, OSError))):
+        return Fault("connection", text, never_reached=never_reached)
+    if status is not None:
+        wait = _retry_after(error, text.lower())
+        return Fault(_kind_of_status(status, text.lower(), wait is not None), text, wait, answered=True)
     if isinstance(error, ValueError):
         # A body that is cut off or no JSON: the client reads it as a value error.
         return Fault("server", f"unreadable response: {text}")
     return Fault("request", text)
 
 
-def _kind_of_status(status: int, text: str) -> Kind:
-    if status == 402 or (status in (400, 403, 429) and any(words in text for words in _QUOTA)):
+def without_secrets(text: str, secret: str = "") -> str:
+    """Returns the text without a secret, the keys that the environment holds, and what looks like a key."""
+    known = {value.strip() for name, value in os.environ.items() if _KEY_NAME.search(name)}
+    for key in sorted({secret, *known}, key=len, reverse=True):
+        if len(key) >= _SHORTEST_KEY:
+            text = text.replace(key, "…")
+    return _LIKE_A_KEY.sub("…", text)
+
+
+def _kind_of_status(status: int, text: str, says_when: bool) -> Kind:
+    # Some providers word a limit per minute as a quota: it ends when they say.
+    if status == 402 or "insufficient_quota" in text or (status in (400, 403, 429) and not says_when and _any(_QUOTA, text)):
         return "quota"
+    if status in (400, 403) and _any(_BILLING, text):
+        return "quota"
+    if status in (400, 403) and _any(_FLAGGED, text):
+        return "request"
     if status in (401, 403):
         return "key"
-    if status == 404:
+    if status == 404 or (status == 400 and _any(_UNKNOWN_MODEL, text)):
         return "model"
     if status == 429:
         return "rate_limit"
     if status in (408, 504):
         return "timeout"
-    if status >= 500 or status in (409, 425):
-        return "server"
-    if any(words in text for words in _TOO_LONG):
+    if _any(_TOO_LONG, text):
         return "too_long"
-    if any(words in text for words in _UNSUPPORTED):
+    if _any(_UNSUPPORTED, text):
         return "unsupported"
-    return "request"
+    return "server" if status >= 500 or status in (409, 425) else "request"
+
+
+def _any(words: tuple[str, ...], text: str) -> bool:
+    return any(word in text for word in words)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -121,13 +166,15 @@ def _status(error: BaseException) -> int | None:
     return None
 
 
-def _retry_after(error: BaseException) -> float | None:
+def _retry_after(error: BaseException, text: str) -> float | None:
+    """Returns the seconds that the headers, or else the words of an error ask to wait."""
     headers = next((found for cause in _causes(error) if (found := _headers(cause)) is not None), {})
     if (milliseconds := headers.get("retry-after-ms")) is not None and _is_number(milliseconds):
         return max(0.0, float(milliseconds) / 1000)
     value = headers.get("retry-after")
     if value is None:
-        return None
+        said = _TRY_AGAIN.search(text)
+        return float(said[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[said[2]] if said else None
     if _is_number(value):
         return max(0.0, float(value))
     try:
@@ -138,7 +185,7 @@ def _retry_after(error: BaseException) -> float | None:
 
 def _headers(error: BaseException) -> Mapping[str, str] | None:
     for holder in (getattr(error, "response", None), getattr(error, "raw_response", None), error):
-        headers: Any = getattr(holder, "headers", None)
+        headers: Any = getattr(error, "litellm_response_headers", None) or getattr(holder, "headers", None)
         if headers is not None and hasattr(headers, "get"):
             return {str(name).lower(): str(value) for name, value in dict(headers).items()}
     return None
@@ -148,15 +195,12 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"\s*\d+(\.\d+)?\s*", text) is not None
 
 
-def _never_reached(names: str, text: str) -> bool:
-    return any(words in names or words in text for words in _NEVER_REACHED)
-
-
-def _one_line(error: BaseException) -> str:
+def _one_line(error: BaseException, secret: str) -> str:
     """Returns the message and its innermost cause, on one line; a key that a server echoes is left out."""
     causes = list(_causes(error))
     parts = [" ".join(str(cause).split()) for cause in (causes[0], causes[-1])]
-    text = parts[0] if len(causes) == 1 or parts[1] in parts[0] or not parts[1] else f"{parts[0]} ({parts[1]})"
-    text = re.sub(r"(?i)\b(sk|hf|key|bearer)[-_ ][\w*.-]{8,}", r"\1-…", text)
-    text = text or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:297]}..."
+    # httpx says no more of a status than the status.
+    adds = parts[1] and parts[1] not in parts[0] and "For more information check" not in parts[1]
+    text = " ".join(part for part in (parts[0], f"({parts[1]})" if adds else "") if part)
+    text = without_secrets(re.sub(r"\s*For more information check: \S+", "", text), secret) or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

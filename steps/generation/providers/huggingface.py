@@ -13,6 +13,9 @@ from steps.generation.providers.openai_protocol import reply_of
 class HuggingFaceAnswers(AnsweringLLM, InferenceEndpointsLLM):
     """An endpoint by its base_url, or a model that Hugging Face serves; distilabel's own hides why a request failed."""
 
+    served_model: str
+    """Told to the endpoint, where there is a base_url: distilabel takes either that or a `model_id`."""
+
     def load(self) -> None:
         """Makes the client."""
         from huggingface_hub import AsyncInferenceClient
@@ -29,7 +32,7 @@ class HuggingFaceAnswers(AnsweringLLM, InferenceEndpointsLLM):
         completion = await client.chat_completion(
             messages=messages,
             **present(
-                model=self.model_id if self.base_url else None,
+                model=self.served_model if self.base_url else None,
                 temperature=self.sent("temperature"),
                 top_p=self.sent("top_p"),
                 seed=self.sent("seed"),

@@ -15,11 +15,17 @@ class MistralAnswers(AnsweringLLM, MistralLLM):
 
     def load(self) -> None:
         """Makes the client."""
+        import httpx
         from mistralai.client import Mistral
 
         self.start_logging()
+        # httpx alone would let no more than 100 requests go at once.
+        client: Any = httpx.AsyncClient(follow_redirects=True, limits=httpx.Limits(max_connections=None))
         self._aclient = Mistral(
-            api_key=self.key, timeout_ms=int(self.request_seconds * 1000), **present(server_url=self.endpoint)
+            api_key=self.key,
+            timeout_ms=int(self.request_seconds * 1000),
+            async_client=client,
+            **present(server_url=self.endpoint),
         )
 
     async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:

@@ -14,11 +14,15 @@ class OllamaAnswers(AnsweringLLM, OllamaLLM):
 
     def load(self) -> None:
         """Makes the client."""
+        import httpx
         from ollama import AsyncClient
 
         self.start_logging()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        self._aclient = AsyncClient(host=self.host, timeout=self.request_seconds, headers=headers)
+        timeout = httpx.Timeout(self.request_seconds, connect=self.connect_seconds)
+        # How many requests run at once is the recipe's business: httpx alone would let no more than 100 of them go.
+        limits = httpx.Limits(max_connections=None)
+        self._aclient = AsyncClient(host=self.host, timeout=timeout, headers=headers, limits=limits)
 
     async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
         client: Any = self._aclient

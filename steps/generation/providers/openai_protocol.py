@@ -17,11 +17,14 @@ class OpenAIAnswers(AnsweringLLM, OpenAILLM):
 
     def load(self) -> None:
         """Makes the client."""
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, Timeout
 
         self.start_logging()
         self._aclient = AsyncOpenAI(
-            api_key=self.key or NO_KEY, base_url=self.base_url, timeout=self.request_seconds, max_retries=0
+            api_key=self.key or NO_KEY,
+            base_url=self.base_url,
+            timeout=Timeout(self.request_seconds, connect=self.connect_seconds),
+            max_retries=0,
         )
 
     async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
@@ -52,7 +55,7 @@ class AzureAnswers(OpenAIAnswers):
 
     def load(self) -> None:
         """Makes the client."""
-        from openai import AsyncAzureOpenAI
+        from openai import AsyncAzureOpenAI, Timeout
 
         super().load()
         self._aclient = AsyncAzureOpenAI(
@@ -60,7 +63,7 @@ class AzureAnswers(OpenAIAnswers):
             azure_endpoint=str(self.base_url),
             azure_deployment=self.model,
             api_version=os.environ.get("OPENAI_API_VERSION", AZURE_API_VERSION),
-            timeout=self.request_seconds,
+            timeout=Timeout(self.request_seconds, connect=self.connect_seconds),
             max_retries=0,
         )
 
@@ -74,10 +77,13 @@ def reply_of(completion: Any) -> Reply:
     if not getattr(completion, "choices", None):
         raise ValueError("the response has no choices")
     choice = completion.choices[0]
-    refused = bool(getattr(choice.message, "refusal", None)) or choice.finish_reason == "content_filter"
+    # LiteLLM keeps what is not common to all providers apart.
+    apart = getattr(choice.message, "provider_specific_fields", None) or {}
+    refusal = getattr(choice.message, "refusal", None) or apart.get("refusal") or ""
+    refused = bool(refusal) or choice.finish_reason == "content_filter"
     usage = getattr(completion, "usage", None)
     return Reply(
-        text=choice.message.content or "",
+        text=choice.message.content or refusal,
         finish="refused" if refused else "length" if choice.finish_reason == "length" else "stop",
         input_tokens=int(getattr(usage, "prompt_tokens", None) or 0),
         output_tokens=int(getattr(usage, "completion_tokens", None) or 0),
