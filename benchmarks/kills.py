@@ -2,8 +2,8 @@
 
     python benchmarks/kills.py [--kills 20] [--seed 1]
 
-Every kill has documents of its own, so that there is something to do; an undisturbed run on the same documents, in a home of its
-own, says what the metrics must be. At the end no run may be "running", and no worker of a killed run may be left.
+Every kill meets a retrain in a home of its own, and the one that follows goes on there; an undisturbed retrain says what the
+metrics must be. No run may still be called "running" afterwards, and no worker of the killed process may be left.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ from pipelines.session import quiet_zenml
 quiet_zenml()
 from zenml.client import Client
 runs = Client().list_pipeline_runs(size=500).items
-print(len(runs), sum(str(run.status) in ("running", "initializing") for run in runs))
+print(sum(str(run.status) in ("running", "initializing") for run in runs))
 """
 KEPT = ("eval_sets", "verdict")
 _KILLED: set[int] = set()
@@ -58,38 +59,39 @@ def main() -> None:
     dice = random.Random(given.seed)
     with tempfile.TemporaryDirectory(prefix="finetrieve-kills-") as folder:
         place = Path(folder)
-        write_docs(place, 0)
+        write_docs(place)
         started = time.perf_counter()
-        retrained(place, "calm")
+        calm = retrained(place, "calm")
         whole = time.perf_counter() - started
-        print(f"an undisturbed retrain takes {whole:.1f} s")
-        same = left = 0
+        print(f"an undisturbed retrain takes {whole:.1f} s", flush=True)
+        same = left = running = 0
         for kill in range(1, given.kills + 1):
-            write_docs(place, kill)
-            moment = dice.uniform(0.1, 0.95) * whole
-            where = killed(place, moment)
-            again, calm = retrained(place, "killed"), retrained(place, "calm")
-            agree = again == calm
-            same += agree
+            home, moment = f"killed-{kill}", dice.uniform(0.1, 0.95) * whole
+            where = killed(place, home, moment)
             left += workers_left()
-            print(f"kill {kill:2} after {moment:5.1f} s, {where:32} {'same metrics' if agree else 'OTHER METRICS'}", flush=True)
-        runs, running = subprocess.run(
-            [sys.executable, "-c", STATUSES],
-            cwd=ROOT,
-            env=environment(place, "killed"),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()[-2:]
-        print(f"{same} of {given.kills} the same; {running} of {runs} runs are still called running; {left} workers were left")
+            started = time.perf_counter()
+            agree = retrained(place, home) == calm
+            seconds = time.perf_counter() - started
+            same += agree
+            running += still_running(place, home)
+            verdict = "same metrics" if agree else "OTHER METRICS"
+            print(f"kill {kill:2} after {moment:5.1f} s, {where:32} {verdict} after {seconds:5.1f} s more", flush=True)
+            shutil.rmtree(place / home)
+        print(f"{same} of {given.kills} the same; {running} runs are still called running; {left} workers were left")
 
 
-def write_docs(place: Path, number: int) -> None:
-    """Writes the corpus, with something new in every page."""
-    (place / "docs").mkdir(exist_ok=True)
-    for place_in_list, thing in enumerate(THINGS):
-        text = TEXT.format(thing=thing, number=100 * number + place_in_list)
-        (place / "docs" / f"{thing}.md").write_text(text)
+def still_running(place: Path, home: str) -> int:
+    """Returns how many runs ZenML still calls running."""
+    asked = [sys.executable, "-c", STATUSES]
+    done = subprocess.run(asked, cwd=ROOT, env=environment(place, home), capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+def write_docs(place: Path) -> None:
+    """Writes the corpus and the configuration."""
+    (place / "docs").mkdir()
+    for number, thing in enumerate(THINGS):
+        (place / "docs" / f"{thing}.md").write_text(TEXT.format(thing=thing, number=number))
     (place / "config.yaml").write_text(CONFIG)
 
 
@@ -105,12 +107,12 @@ def command(place: Path, *more: str) -> list[str]:
     return [sys.executable, "run.py", "--pipeline", "retrain", "--config", str(place / "config.yaml"), *more]
 
 
-def killed(place: Path, moment: float) -> str:
+def killed(place: Path, home: str, moment: float) -> str:
     """Kills a retrain after so many seconds, not what it started, and returns what it had said last."""
     log = place / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            command(place), cwd=ROOT, env=environment(place, "killed"), stdout=out, stderr=out, start_new_session=True
+            command(place), cwd=ROOT, env=environment(place, home), stdout=out, stderr=out, start_new_session=True
         )
         time.sleep(moment)
         finished = process.poll() is not None

@@ -48,6 +48,8 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out:
     from pipelines.history import artifacts_of
 
     artifacts = artifacts_of(run)
+    if "promotion_decision" not in artifacts:
+        _describe(run, artifacts, origin)
     lines = [_steps_line(run)]
     if "metrics" in artifacts:
         lines.append(_results(artifacts, out))
@@ -99,6 +101,20 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
         raise RuntimeError("ZenML returned no run")
     run: PipelineRunResponse = Client().get_pipeline_run(response.id)
     return run
+
+
+def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], origin: Origin) -> None:
+    """Logs with a run what one filters by; where a model is decided about, the step that decides has done so."""
+    from zenml import log_metadata
+
+    from steps.caching import library_versions
+    from steps.registry.record import facts_of
+
+    parts = {"corpus": "corpus_report", "generation": "generation_report"}
+    made = {part: artifacts[name].load() for part, name in parts.items() if name in artifacts}
+    metrics = artifacts["metrics"].load() if "metrics" in artifacts else made
+    facts = {**facts_of(metrics), "commit": origin.commit, "packages": library_versions()}
+    log_metadata(metadata=facts, run_id_name_or_prefix=run.id)
 
 
 def run_tags(name: str, inputs: Inputs) -> list[str | Tag]:

@@ -31,16 +31,14 @@ def facts_of(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _generator(generation: Mapping[str, Any]) -> str | None:
-    """Returns the recipes that wrote queries, with how many each."""
-    recipes = generation.get("recipes")
-    return ", ".join(f"{name} {count}" for name, count in recipes.items()) if isinstance(recipes, Mapping) else None
+    """Returns what wrote the queries, with how many each."""
+    writers = generation.get("generators")
+    return ", ".join(f"{name} ({count:,})" for name, count in writers.items()) if isinstance(writers, Mapping) else None
 
 
 def _cost(generation: Mapping[str, Any]) -> float | None:
-    """Returns what generation cost, where the report says so as a number or as numbers by recipe or model."""
+    """Returns what generation cost, in the currency of the prices that the configuration gives."""
     cost = generation.get("cost")
-    if isinstance(cost, Mapping):
-        cost = sum(value for value in cost.values() if isinstance(value, int | float))
     return float(cost) if isinstance(cost, int | float) else None
 
 

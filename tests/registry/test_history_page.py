@@ -48,7 +48,7 @@ def test_facts_are_flat_and_leave_out_what_is_not_known() -> None:
         "verdict": {"eval_set": "human", "better": None},
         "eval_sets": {"human": {"n_queries": 7, "arms": {"finetuned": {"ndcg@10": {"value": 0.5, "low": 0.4, "high": 0.6}}}}},
         "corpus": {"fingerprint": "0123456789abcdef", "documents": 3, "chunks": 5},
-        "generation": {"queries": 11, "recipes": {"rules": 11}},
+        "generation": {"queries": 11, "generators": {"rules 3": 11}, "cost": 0.5},
         "training": {"base_model": "embedded"},
     }
     assert facts_of(metrics) == {
@@ -56,7 +56,8 @@ def test_facts_are_flat_and_leave_out_what_is_not_known() -> None:
         "documents": 3,
         "chunks": 5,
         "queries": 11,
-        "generator": "rules 11",
+        "generator": "rules 3 (11)",
+        "cost": 0.5,
         "base_model": "embedded",
         "verdict": "no clear difference",
         "eval_set": "human",
