@@ -57,7 +57,8 @@ def serve(home: Path, port: int, speed: bool) -> None:
         if line := explained(error, home / "argilla.db"):
             raise line from error
         raise
-    run(listener, lambda: _tell(home, port))
+    with integrity.held_open(home / "argilla.db"):
+        run(listener, lambda: _tell(home, port))
     (home / "running.json").unlink(missing_ok=True)
 
 
