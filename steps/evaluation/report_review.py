@@ -94,7 +94,7 @@ def _agreement(found: Mapping[str, Any], disagreements: int) -> str:
 
 def _edit(row: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "place": one_line(row.get("place", ""), 120),
+        "place": one_line(str(row.get("place", "")).split("\n")[0], 120),
         "before": one_line(row.get("before", ""), QUERY_LENGTH),
         "after": one_line(row.get("after", ""), QUERY_LENGTH),
     }
