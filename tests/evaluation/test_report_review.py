@@ -13,7 +13,9 @@ REVIEW: dict[str, Any] = {
     "reviewed": 50,
     "outcomes": {"confirmed": 30, "edited": 15, "rejected": 5},
     "human_queries": 7,
-    "annotators": [{"name": "annotator-3f9a01", "answers": 50, "outcomes": {"confirmed": 30, "edited": 15, "rejected": 5, "human": 7}}],
+    "annotators": [
+        {"name": "annotator-3f9a01", "answers": 50, "outcomes": {"confirmed": 30, "edited": 15, "rejected": 5, "human": 7}}
+    ],
     "agreement": {"records": 4, "pairwise": 0.75, "alpha": 0.5333},
     "edits": [{"place": "The pump\npump.md", "before": "how do I reach the pump", "after": HOSTILE}] * 40,
     "rejected": [],
@@ -49,7 +51,11 @@ def test_what_people_wrote_is_shown_and_never_run_and_the_page_stays_small() -> 
 
 def test_the_effect_names_both_models_and_colours_only_what_is_clear() -> None:
     row = {"eval_set": "questions", "arm": "finetuned", "metric": "ndcg@10", "value": 0.6, "value_against": 0.5, "delta": 0.1}
-    rows = [{**row, "low": 0.02, "high": 0.18}, {**row, "low": -0.02, "high": 0.22}, {**row, "metric": "mrr@10", "low": 0, "high": 1}]
+    rows = [
+        {**row, "low": 0.02, "high": 0.18},
+        {**row, "low": -0.02, "high": 0.22},
+        {**row, "metric": "mrr@10", "low": 0, "high": 1},
+    ]
     view = review_view({**REVIEW, "effect": {"rows": rows}})
     assert view is not None
     assert [(found["without"], found["with"], found["delta"], found["class"]) for found in view["effect"]] == [
