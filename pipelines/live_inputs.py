@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from zenml import Tag, add_tags, get_step_context, step
+from zenml import add_tags, get_step_context, step
 from zenml.client import Client
 
 from pipelines.config import ROOT, Config, plain
@@ -42,7 +42,7 @@ def fingerprint_inputs(
     inputs = check(pipeline, Config.model_validate(config), None)
     tag, run = corpus_tag(inputs), get_step_context().pipeline_run
     known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
-    add_tags(tags=[Tag(name=tag, cascade=True)], run=run.id)
+    add_tags(tags=[tag], run=run.id)
     say(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
     return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.failed_generations
 
