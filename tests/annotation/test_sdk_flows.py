@@ -142,6 +142,13 @@ def test_similarity(rg: Any, dataset: Any) -> None:
     dataset.records.log([rg.Record(id="r29", fields={"text": text_of(29)}, vectors={"place": [1.0, 29 / COUNT, 0.0]})])
 
 
+def test_a_vector_of_another_length_is_refused(rg: Any, dataset: Any, server: Connection) -> None:
+    owner = Client(server.url, server.api_key)
+    body = {"query": {"vector": {"name": "place", "value": [1.0, 2.0]}}}
+    answer = owner.http.post(f"/datasets/{dataset.id}/records/search", json=body)
+    assert (answer.status_code, "vector of 3 numbers, found 2" in answer.text) == (422, True)
+
+
 def test_updates_suggestions_and_export(rg: Any, dataset: Any) -> None:
     [record] = [record for record in dataset.records if record.id == "r2"]
     record.metadata["style"] = "changed"

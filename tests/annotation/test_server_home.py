@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -76,6 +77,27 @@ def test_the_environment_is_named_after_what_is_in_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr(environment, "CONSTRAINTS", changed)
     assert before.parent == environment.environment_path().parent == tmp_path / "finetrieve"
     assert before != environment.environment_path()
+
+
+@pytest.mark.parametrize(
+    ("complaint", "said"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "is full. It needs about"),
+        (
+            "ERROR: Could not find a version that satisfies the requirement aiofiles==24.1.0",
+            "requirement aiofiles.*check the network",
+        ),
+        ("", "pip failed.*check the network"),
+    ],
+)
+def test_a_failed_install_says_why_in_one_line(tmp_path: Path, complaint: str, said: str) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text(
+        f"Collecting aiofiles\n{complaint}\nERROR: something that follows from it\n" if complaint else "Collecting x\n"
+    )
+    line = environment.failure(tmp_path / "env", log)
+    assert re.search(said, line)
+    assert "\n" not in line
 
 
 def test_every_pin_is_exact_and_argilla_is_the_one_we_know() -> None:

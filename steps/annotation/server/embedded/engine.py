@@ -17,6 +17,7 @@ from uuid import UUID
 import numpy as np
 from argilla_server.database import AsyncSessionLocal
 from argilla_server.enums import MetadataPropertyType, SimilarityOrder
+from argilla_server.errors.future import UnprocessableEntityError
 from argilla_server.models import (
     Dataset,
     Field,
@@ -109,7 +110,7 @@ class DatabaseSearchEngine(SearchEngine):
         self._expected.extend(vectors)
 
     async def index_records(self, dataset: Dataset, records: Iterable[Record]) -> None:
-        """Takes the vectors of new or changed records into the matrices that are in use."""
+        """Takes the vectors of new or changed records into the matrices."""
         fresh: dict[UUID, list[tuple[UUID, list[float]]]] = {}
         for settings_id, record_id, value in self._expected:
             fresh.setdefault(settings_id, []).append((record_id, value))
@@ -118,8 +119,8 @@ class DatabaseSearchEngine(SearchEngine):
             for vector in record.vectors if record.is_relationship_loaded("vectors") else []:
                 fresh.setdefault(vector.vector_settings_id, []).append((record.id, vector.value))
         for settings_id, items in fresh.items():
-            if matrix := self.matrices.get(settings_id):
-                await asyncio.to_thread(matrix.put, items)
+            matrix = self.matrices.setdefault(settings_id, Matrix(len(items[0][1])))
+            await asyncio.to_thread(matrix.put, items)
 
     async def partial_record_update(self, record: Record, **update: Any) -> None:
         """Does nothing."""
@@ -200,12 +201,15 @@ class DatabaseSearchEngine(SearchEngine):
 
         Raises:
             ValueError: Neither a vector nor a record is given, or both.
+            UnprocessableEntityError: The vector has another length than those that are stored.
         """
         if bool(value) == bool(record):
             raise ValueError("Must provide either vector value or record to compute the similarity search")
         target = value or (record.vector_value_by_vector_settings(vector_settings) if record else None)
         if not target:
             raise ValueError("Cannot find a vector value to apply with provided info")
+        if len(target) != vector_settings.dimensions:
+            raise UnprocessableEntityError(f"Expected a vector of {vector_settings.dimensions} numbers, found {len(target)}.")
         if order == SimilarityOrder.least_similar:
             target = [-part for part in target]
         async with self._session() as db:
