@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+import jinja2.meta
 import jinja2.sandbox
 
 from steps.errors import InputError
@@ -21,6 +22,9 @@ DATA_NOTE = (
     "search for who does not have the passage before them: natural, one line, answered by the passage, not a copy of its "
     "sentences, and without words such as 'the passage' or 'the text'."
 )
+_DELIMITER = re.compile(r"[<＜﹤](?=[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff/\\]*chunk)", re.IGNORECASE)
+"""What a model may take for the end of the chunk, also with what cannot be seen in between."""
+_UNWRITABLE = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 JSON_NOTE = "Instead of sections, answer with one JSON object and nothing else: {shape}"
 
 
@@ -41,7 +45,7 @@ def anchor(asked: Asked) -> str:
 
 
 def _harmless(text: str) -> str:
-    return re.sub(r"<(\s*/?\s*chunk\b)", r"‹\1", text, flags=re.IGNORECASE)
+    return _DELIMITER.sub("‹", text)
 
 
 def system_addition(negative: bool, structured: bool) -> str:
@@ -71,18 +75,19 @@ class UserTemplate:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise InputError(f"The template '{path}' cannot be read: {why}. Give template a UTF-8 Jinja file.") from None
-        environment = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+        self._path = path
         try:
+            unknown = jinja2.meta.find_undeclared_variables(environment.parse(source)) - set(VARIABLES) - set(environment.globals)
             self._template = environment.from_string(source)
-            self._path = path
-            sample = self.render(
-                Asked("A text.", "A title", "A section"), "A context.", Voice("how_to", "a style", "novice", "one")
-            )
-
         except jinja2.TemplateSyntaxError as error:
-            raise InputError(f"The template '{path}', line {error.lineno}: {error.message}.") from None
-        if "<chunk>" not in sample or "A text." not in sample:
-            raise InputError(f"The template '{path}' does not show the chunk: use {{{{ text }}}} in it.")
+            raise InputError(f"The template '{path}', line {error.lineno}: {error.message}") from None
+        if unknown:
+            raise self._unusable(f"'{sorted(unknown)[0]}' is undefined")
+        for persona in ("novice", ""):
+            sample = self.render(Asked("A text.", "A title", "A section"), "", Voice("how_to", "a style", persona, persona))
+            if "<chunk>\nA text.\n</chunk>" not in sample:
+                raise InputError(f"The template '{path}' does not show the chunk as it is: use {{{{ text }}}} in it.")
 
     def render(self, asked: Asked, context: str, voice: Voice) -> str:
         """Returns the user message; `text` stands in it as delimited data."""
@@ -97,5 +102,8 @@ class UserTemplate:
                 persona=voice.persona,
                 persona_says=voice.persona_says,
             )
-        except (jinja2.UndefinedError, jinja2.exceptions.SecurityError) as error:
-            raise InputError(f"The template '{self._path}': {error}. It can use: {', '.join(VARIABLES)}.") from None
+        except _UNWRITABLE as error:
+            raise self._unusable(f"{error}".rstrip(".")) from None
+
+    def _unusable(self, why: str) -> InputError:
+        return InputError(f"The template '{self._path}': {why}. It can use: {', '.join(VARIABLES)}.")

@@ -28,7 +28,7 @@ from steps.rows import Chunk, Reject, Triplet
 SHARED_BY_MOST = 3
 """A query that more chunks than this would answer is boilerplate ("How do I get started?") and trains nothing."""
 REJECTS_PER_CHUNK = 5
-"""Kept for reading; the report counts all of them."""
+"""Kept for reading, beside the failures, of which all are kept; the report counts all of them."""
 RAW_CHARACTERS = 2000
 """Kept of an answer that could not be used."""
 _POLL_SECONDS = 0.3
@@ -249,8 +249,10 @@ def _collect(
     triplets, rejects = [], []
     for chunk in chunks:
         answer = answers[chunk.id]
-        for raw, kind, reason in answer.get("failures", []):
-            rejects.append(_reject(chunk, label, raw[:RAW_CHARACTERS], "failure", f"{kind}: {reason}"))
+        for number, (raw, kind, reason) in enumerate(answer.get("failures", [])):
+            raw = raw[:RAW_CHARACTERS]
+            row_id = _row_id(chunk, label, f"{number}\x1f{raw}")
+            rejects.append(Reject(row_id, chunk.id, raw, "failure", f"{kind}: {reason}"))
         for query, reason in answer.get("rejects", []):
             rejects.append(_reject(chunk, label, query, "quality", reason))
         had: set[str] = set()
@@ -301,8 +303,8 @@ def _first_per_chunk(rejects: list[Reject], limit: int) -> list[Reject]:
     seen: Counter[str] = Counter()
     kept = []
     for reject in rejects:
-        seen[reject.chunk_id] += 1
-        if seen[reject.chunk_id] <= limit:
+        seen[reject.chunk_id] += reject.filter != "failure"
+        if reject.filter == "failure" or seen[reject.chunk_id] <= limit:
             kept.append(reject)
     return kept
 

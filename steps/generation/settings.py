@@ -11,6 +11,8 @@ from steps.errors import unknown_name
 from steps.generation.providers.registry import PROVIDERS
 from steps.generation.voices import PERSONAS, STYLES
 
+OLLAMA_WINDOW = 4096
+"""Tokens that Ollama reads when it is told no number."""
 Weight = Annotated[float, Field(gt=0)]
 
 
@@ -47,6 +49,14 @@ class Sampling(BaseModel):
     seed: int | None = None
     extra: dict[str, str | int | float | bool] = {}
     """Further fields of the provider's own, such as `reasoning_effort` (OpenAI) or `num_ctx` (Ollama)."""
+
+    @field_validator("extra")
+    @classmethod
+    def _no_keys(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        for name in extra:
+            if re.search(r"(?i)(^|_)(api_?key|token|secret|password|authorization)$", name):
+                raise ValueError(f"'{name}' would be written down; keys come from the environment: see api_key_env.")
+        return extra
 
 
 class Price(BaseModel):
@@ -91,7 +101,11 @@ class TripletRecipe(BaseModel):
     """Constrain the answer to JSON where the provider can; every answer is validated either way."""
     sampling: Sampling = Sampling()
     context_window: int | None = Field(default=None, ge=256)
-    """Tokens that the model reads, about four characters each; a chunk that does not fit is shortened, and its rows say so."""
+    """Tokens that the model reads, about four characters each; a chunk that does not fit is shortened, and its rows say so.
+
+    Null: what the provider says when a request is too long. Ollama says nothing and cuts: there it is sampling's
+    `num_ctx`, or 4,096, and a number given here is sent as `num_ctx`.
+    """
     concurrency: int = Field(default=16, ge=1, le=1024)
     timeout: float = Field(default=120.0, gt=0)
     """Seconds that one request may take."""
@@ -103,6 +117,13 @@ class TripletRecipe(BaseModel):
     tokens_per_minute: float | None = Field(default=None, gt=0)
     price: Price | None = None
     weight: Weight | None = None
+
+    @property
+    def window(self) -> int | None:
+        """Returns the tokens that a request may have, when that is known before it is made."""
+        if self.context_window is not None or self.provider != "ollama":
+            return self.context_window
+        return int(self.sampling.extra.get("num_ctx", OLLAMA_WINDOW))
 
     @field_validator("provider")
     @classmethod
@@ -122,6 +143,8 @@ class TripletRecipe(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _address(cls, url: str | None) -> str | None:
+        if url is not None and re.match(r"https?://[^/]*@", url):
+            raise ValueError("it holds a user or a key, which would be written down; keys come from the environment.")
         if url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", url):
             raise ValueError(f"'{url}' is no address; expected one like http://127.0.0.1:8000/v1.")
         return url

@@ -34,6 +34,8 @@ PROMPT_VERSION = 1
 _WINDOWS_PER_BATCH = 100
 """A batch ends when its slowest request does: at so many windows of requests the wait weighs little."""
 _SMALLEST_BATCH = 4096
+SHORTEST_CHUNK = 200
+"""Characters: of less no query can be written that the whole chunk answers."""
 
 
 class WriteTripletsByLLM(GenerateSentencePair):
@@ -88,19 +90,20 @@ class WriteTripletsByLLM(GenerateSentencePair):
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """Yields the rows with their answers; a query that fails has its failure there, and the others go on."""
-        drafts = [self._writer.drafts(Passage(**json.loads(row["passage"])), self.seed) for row in inputs]
-        outcomes = iter(self._outcomes([draft.request for row in drafts for draft in row]))
-        for row, asked in zip(inputs, drafts, strict=True):
-            row["answer"] = json.dumps(self._answer([(draft, next(outcomes)) for draft in asked]), ensure_ascii=False)
+        for row, asked in zip(inputs, self._asked(inputs), strict=True):
+            row["answer"] = json.dumps(self._answer(asked), ensure_ascii=False)
         yield inputs
 
-    def _outcomes(self, requests: list[Request]) -> list[Outcome]:
+    def _asked(self, rows: list[dict[str, Any]]) -> list[list[tuple["Draft", Outcome]]]:
+        """Returns the drafts of each row with their outcomes."""
         try:
-            return self._asker.ask(requests)
+            drafts = [self._writer.drafts(Passage(**json.loads(row["passage"])), self.seed) for row in rows]
+            outcomes = iter(self._asker.ask([draft.request for row in drafts for draft in row]))
+            return [[(draft, next(outcomes)) for draft in row] for row in drafts]
         except Exception as error:
             # distilabel would make the batch blank and go on: the run stops instead, and says why.
             self._stop(error)
-            return [STOPPED] * len(requests)
+            return [[] for _ in rows]
 
     def _stop(self, error: Exception) -> None:
         self._ledger.stop("input" if isinstance(error, InputError) else "error", f"{error}" or type(error).__name__)
@@ -182,16 +185,23 @@ class PromptWriter:
 
     def _share_that_fits(self, passage: Passage, voice: DrawnVoice) -> float:
         """Returns how much of the chunk the model's window takes, when the configuration names a window."""
-        if self._recipe.context_window is None:
+        window = self._recipe.window
+        if window is None:
             return 1.0
         whole = sum(len(message["content"]) for message in self._messages(passage, voice, 1.0))
         answer = self._recipe.sampling.max_tokens or 2 * EXPECTED_ANSWER_TOKENS
-        room = (self._recipe.context_window - answer) * CHARACTERS_PER_TOKEN
-        excess = whole - room
-        return 1.0 if excess <= 0 else max(0.05, 1.0 - excess / max(len(passage.text), 1))
+        excess = whole - (window - answer) * CHARACTERS_PER_TOKEN
+        share = 1.0 - excess / max(len(passage.text), 1)
+        if excess > 0 and share * len(passage.text) < min(SHORTEST_CHUNK, len(passage.text) / 2):
+            needed = (whole - len(passage.text) + SHORTEST_CHUNK) / CHARACTERS_PER_TOKEN + answer
+            raise InputError(
+                f"Recipe '{self._recipe.label}': a window of {window:,} tokens leaves no room for the chunk; what is said around "
+                f"it and the answer need about {needed:,.0f}. Raise context_window, or lower sampling.max_tokens."
+            )
+        return min(1.0, share)
 
     def _messages(self, passage: Passage, voice: DrawnVoice, share: float) -> Messages:
-        text = passage.text if share >= 1.0 else passage.text[: max(1, int(len(passage.text) * share))]
+        text = passage.text if share >= 1.0 else _start_of(passage.text, int(len(passage.text) * share))
         asked = Asked(text, passage.title, passage.section)
         system, user = self._format({"anchor": anchor(asked)})
         system_text = f"{system['content']} {system_addition(self._recipe.negative, self._recipe.structured)}"
@@ -200,6 +210,12 @@ class PromptWriter:
         else:
             said = f"{user['content'].strip()}\n\n{voice_addition(voice)}"
         return [{"role": "system", "content": system_text}, {"role": "user", "content": said}]
+
+
+def _start_of(text: str, characters: int) -> str:
+    """Returns the start of a text, up to the end of a word."""
+    start = text[: max(1, characters)]
+    return start.rsplit(None, 1)[0] if len(start.split()) > 1 and not text[len(start) : len(start) + 1].isspace() else start
 
 
 def _weighted(chosen: Mapping[str, Voice], known: Mapping[str, str]) -> Weighted:
@@ -226,6 +242,9 @@ def llm_of(recipe: TripletRecipe, key_env: str | None) -> Any:
         recipe: Its settings.
         key_env: The environment variable that holds the key, when it is not the provider's usual one.
     """
+    extra = dict(recipe.sampling.extra)
+    if recipe.provider == "ollama" and recipe.context_window is not None:
+        extra.setdefault("num_ctx", recipe.context_window)
     place = {
         "openai": "base_url",
         "azure": "base_url",
@@ -242,7 +261,7 @@ def llm_of(recipe: TripletRecipe, key_env: str | None) -> Any:
         arguments[place] = recipe.base_url
     llm = provider_class(recipe.provider)(
         **arguments,
-        sampling=recipe.sampling.model_dump(),
+        sampling={**recipe.sampling.model_dump(), "extra": extra},
         key_env=key_variable(recipe, key_env),
         request_seconds=recipe.timeout,
     )
