@@ -14,7 +14,7 @@ from steps.errors import InputError
 from steps.evaluation.eval_sets import check_eval_set
 from steps.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from steps.generation.answers import failed_generations
-from steps.generation.providers.registry import check_provider
+from steps.generation.providers.registry import check_model_files, check_provider
 from steps.generation.settings import GenerationSettings, TripletRecipe
 from steps.retrieval.encoder import check_base_model, model_fingerprint
 
@@ -81,6 +81,8 @@ def _check_recipes(config: Config) -> None:
     for recipe in config.generation.recipes:
         if isinstance(recipe, TripletRecipe):
             check_provider(recipe.provider, recipe.api_key_env, recipe.api_key_secret is not None, recipe.base_url is not None)
+            if config.generation.engine == "local":  # the nodes of a cluster may have what this machine has not
+                check_model_files(recipe.provider, recipe.model)
             if recipe.template is not None:
                 from steps.generation.prompts import UserTemplate
 

@@ -248,7 +248,9 @@ class Asker:
         await self._turn(estimate, retry=number > 1)
         label = self._recipe.label
         try:
-            reply = await asyncio.wait_for(self._llm.ask(messages, self._schema, limit), self._recipe.timeout)
+            reply = await asyncio.wait_for(
+                self._llm.ask(messages, self._schema, limit), self._recipe.timeout if self._llm.answers_in_time else None
+            )
         except TimeoutError:
             self._opened.set()
             raise Fault("timeout", f"no answer in {self._recipe.timeout:g} s") from None

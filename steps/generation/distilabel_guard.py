@@ -112,6 +112,7 @@ def _restored_logging() -> Iterator[None]:
     try:
         yield
     finally:
+        _end_log_listener()
         root.handlers[:] = handlers
         root.setLevel(root_level)
         for name, logger in list(logging.Logger.manager.loggerDict.items()):
@@ -119,6 +120,13 @@ def _restored_logging() -> Iterator[None]:
                 level, disabled = before.get(name, (logging.NOTSET, False))
                 logger.setLevel(level)
                 logger.disabled = disabled
+
+
+def _end_log_listener() -> None:
+    """Ends the thread that distilabel leaves waiting for log records when a pipeline fails."""
+    from distilabel.utils.logging import stop_logging
+
+    stop_logging()
 
 
 @contextmanager

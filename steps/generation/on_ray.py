@@ -31,7 +31,7 @@ from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 from distilabel.pipeline.base import set_pipeline_running_env_variables
 from distilabel.pipeline.ray import RayPipeline
 from distilabel.pipeline.step_wrapper import _StepWrapper
-from distilabel.utils.logging import setup_logging
+from distilabel.utils.logging import setup_logging, stop_logging
 from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -39,6 +39,7 @@ from steps.errors import InputError
 from steps.generation.answers import Answer, AnswerCache
 from steps.generation.distilabel_guard import QUIET
 from steps.generation.ledger import Ledger, Tally
+from steps.generation.providers.registry import RUN_HERE
 from steps.generation.read_passages import BATCH_SIZE
 from steps.generation.settings import Budget
 
@@ -47,8 +48,6 @@ _CONNECT_SECONDS = 3.0
 _LOOK_SECONDS = 0.3
 _END_SECONDS = 30.0
 _OBJECT_STORE_BYTES = 256 * 2**20
-_IN_THIS_PROCESS = frozenset({"transformers", "vllm"})
-"""Providers whose model runs where the step does."""
 
 _office: Any = None
 """The office, in a process that runs a step."""
@@ -230,6 +229,13 @@ class RayGeneration(RayPipeline):
 
         return queue
 
+    def run(self, **arguments: Any) -> Any:
+        """Returns what distilabel's own does; its log listener ends with it, while the queue it reads is still there."""
+        try:
+            return super().run(**arguments)
+        finally:
+            stop_logging()
+
     def _run_step(self, step: Any, input_queue: Any, replica: int) -> None:
         wrapper = _StepWrapper(step, replica, input_queue, self._output_queue, self._load_queue, self._dry_run, ray_pipeline=True)
         runner: Any = ray.remote(StepRunner).options(**_resources(step)).remote()
@@ -287,7 +293,7 @@ def _resources(step: Any) -> dict[str, Any]:
     """Returns where a step may run: anywhere, evenly; with a GPU of its own where its model runs in its process."""
     provider = getattr(step, "recipe", {}).get("provider")
     options: dict[str, Any] = {"scheduling_strategy": "SPREAD", "max_restarts": 0}
-    if provider in _IN_THIS_PROCESS and ray.cluster_resources().get("GPU", 0) >= 1:
+    if provider in RUN_HERE and ray.cluster_resources().get("GPU", 0) >= 1:
         options["num_gpus"] = 1
     elif provider == "vllm":
         raise InputError(f"Recipe '{step.name}': provider 'vllm' needs a GPU, and no node of the Ray cluster has one.")

@@ -211,10 +211,12 @@ def _check_failures(answers: dict[str, dict[str, Answer]], settings: GenerationS
     """Notes a run with failed requests, and raises when they are too many."""
     asked_recipes = [recipe for recipe in settings.recipes if isinstance(recipe, TripletRecipe)]
     kinds: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     asked = failed = unasked = 0
     for recipe in asked_recipes:
         for answer in answers[recipe.label].values():
             kinds.update(kind for _, kind, _ in answer["failures"])
+            reasons.update(reason for _, _, reason in answer["failures"])
             unasked += answer["unasked"]
             failed += len(answer["failures"])
             asked += len(answer["failures"]) + len(answer["queries"])
@@ -226,7 +228,8 @@ def _check_failures(answers: dict[str, dict[str, Answer]], settings: GenerationS
         why = ", ".join(f"{kind} {number:,}" for kind, number in kinds.most_common())
         raise InputError(
             f"{failed:,} of {asked:,} requests failed ({why}), more than generation.max_failed_share "
-            f"{settings.max_failed_share:g}. The others are kept: the same command asks only for these."
+            f"{settings.max_failed_share:g}. The others are kept: the same command asks only for these. "
+            f"Most often: {reasons.most_common(1)[0][0]}."
         )
 
 

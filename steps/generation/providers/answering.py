@@ -5,7 +5,7 @@
 import os
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Optional
+from typing import Any, ClassVar, Literal, Optional
 
 from distilabel.models.llms.base import LLM, AsyncLLM
 from distilabel.models.llms.utils import prepare_output
@@ -39,6 +39,9 @@ class AnsweringLLM(AsyncLLM):
 
     Retries, limits and the answer cache are not here: the client libraries are told not to retry.
     """
+
+    answers_in_time: ClassVar[bool] = True
+    """Whether a request that takes longer than the configured time is given up."""
 
     sampling: dict[str, Any] = {}  # noqa: RUF012  # pydantic copies it
     """`temperature`, `top_p`, `max_tokens`, `seed`, `extra`: what is None is not sent."""

@@ -94,6 +94,8 @@ class Fault(Exception):  # noqa: N818  # it is the field's word, and becomes a r
 
 def fault_of(error: BaseException, secret: str = "") -> Fault:
     """Returns what an exception of any client library means; `secret` and all keys of the environment are cut out of it."""
+    if isinstance(error, Fault):
+        return error
     status = next((status for cause in _causes(error) if (status := _status(cause)) is not None), None)
     text = _one_line(error, secret)
     names = " ".join(type(cause).__name__.lower() for cause in _causes(error))

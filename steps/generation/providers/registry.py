@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from steps.errors import InputError
@@ -86,12 +88,43 @@ PROVIDERS: dict[str, Provider] = {
 }
 """Name -> what is known of it."""
 
+RUN_HERE = frozenset({"transformers", "vllm"})
+"""Providers whose model runs in the process of its step."""
+
 
 def provider_class(name: str) -> Callable[..., Any]:
     """Returns the distilabel LLM class of a provider."""
     module, _, attribute = PROVIDERS[name].place.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return found
+
+
+def check_model_files(name: str, model: str) -> None:
+    """Checks that a model which runs in this process is here, or that the Hugging Face Hub has it.
+
+    Raises:
+        InputError: It is no model directory, and no model of the Hub's cache or of the Hub.
+    """
+    if name not in RUN_HERE:
+        return
+    directory = Path(model).expanduser()
+    if directory.is_dir():
+        if not (directory / "config.json").is_file():
+            raise InputError(f"Model '{model}' is a directory without config.json; expected one that `save_pretrained` wrote.")
+        return
+    if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", model):
+        raise InputError(f"There is no model directory '{model}'. Give a directory, or a Hugging Face Hub id such as org/name.")
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(model, "config.json"), str):
+        return
+    try:
+        HfApi().model_info(model, timeout=10, token=os.environ.get(PROVIDERS[name].key_env or "HF_TOKEN") or None)
+    except Exception as error:  # whatever the HTTP client under the hub client raises, which changes with its version
+        raise InputError(
+            f"Model '{model}' is no directory here, not in the Hugging Face cache, and the Hub does not give it "
+            f"({type(error).__name__}). Check the name, the network and HF_TOKEN, or give a model directory."
+        ) from None
 
 
 def check_provider(name: str, api_key_env: str | None, has_secret: bool, has_base_url: bool) -> None:
