@@ -57,7 +57,7 @@ def pseudonym(dataset_id: str, user_id: str) -> str:
 
 
 def answered_records(records: Iterable[Json], dataset_id: str, question_ids: Mapping[str, str]) -> list[AnsweredRecord]:
-    """Returns the records with answers; drafts are nobody's answer yet.
+    """Returns the records with answers, of however many that pass by; drafts are nobody's answer yet.
 
     Args:
         records: As the server gives them, with responses and suggestions.
@@ -65,8 +65,7 @@ def answered_records(records: Iterable[Json], dataset_id: str, question_ids: Map
         question_ids: Question name -> id.
     """
     names = {question_id: name for name, question_id in question_ids.items()}
-    found = [_record(record, dataset_id, names) for record in records]
-    return [record for record in found if record.answers]
+    return [found for record in records if (found := _record(record, dataset_id, names)).answers]
 
 
 def _record(record: Json, dataset_id: str, names: Mapping[str, str]) -> AnsweredRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,17 @@ def pull(server: Server, workspace: Json, name: str, chunks: Sequence[Chunk], pr
         return from_records([], name, 0, chunks)
     check_schema(server, dataset, None)
     ids = question_ids(server, dataset)
-    raw = list(read_records(server, dataset["id"], ["responses", "suggestions"], progress("Records read")))
-    return from_records(answered_records(raw, dataset["id"], ids), name, len(raw), chunks)
+    seen = Counter[str]()
+    raw = read_records(server, dataset["id"], ["responses", "suggestions"], progress("Records read"))
+    answered = answered_records(_counted(raw, seen), dataset["id"], ids)
+    return from_records(answered, name, seen["records"], chunks)
+
+
+def _counted(records: Iterable[Json], seen: Counter[str]) -> Iterator[Json]:
+    """Yields the records and counts them: all of them at once would not fit where there are very many."""
+    for record in records:
+        seen["records"] += 1
+        yield record
 
 
 def from_records(records: Sequence[AnsweredRecord], name: str, n_records: int, chunks: Sequence[Chunk]) -> Pulled:

@@ -83,7 +83,7 @@ def make_record(
     """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint."""
     suggestions = [_suggestion(QUERY, triplet.query, triplet, facts.chunk_similarity)]
     if triplet.negative_query:
-        suggestions.append(_suggestion(NEGATIVE, triplet.negative_query, triplet, None))
+        suggestions.append(_suggestion(NEGATIVE, triplet.negative_query, triplet, facts.negative_chunk_similarity))
     vectors = {CHUNK_VECTOR: _rounded(chunk_vector), QUERY_VECTOR: _rounded(query_vector)}
     metadata = _metadata(triplet, chunk, facts)
     digest = hashlib.sha256(json.dumps([fields, metadata, suggestions], sort_keys=True).encode())
@@ -105,6 +105,7 @@ def shown_query(query: str) -> str:
 
 
 def _suggestion(question: str, value: str, triplet: Triplet, similarity: float | None) -> Json:
+    """Returns a suggestion whose score is its cosine with the text, as far as Argilla's range from 0 to 1 can say it."""
     agent = " ".join(_NO_AGENT.sub(" ", triplet.generator).split())[:AGENT_LENGTH]
     score = None if similarity is None else min(1.0, max(0.0, similarity))
     return {"question": question, "value": shown_query(value), "agent": agent or None, "score": score}

@@ -46,7 +46,7 @@ def test_a_record_has_what_filters_and_sorting_want() -> None:
     }
     assert [(item["question_id"], item["value"], item["agent"], item["score"]) for item in sent["suggestions"]] == [
         ("id-query", "how do I reach the pump", "rules 3", 0.8),
-        ("id-negative", "how do I reach the valve", "rules 3", None),
+        ("id-negative", "how do I reach the valve", "rules 3", 0.3),
     ]
     assert sent["vectors"] == {"chunk-vector": [0.6, 0.8], "query-vector": [0.6, 0.8]}
 
