@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.commands.registry import guarded
+from steps.errors import InputError
 
 if TYPE_CHECKING:
     from zenml.models import PipelineRunResponse
@@ -56,6 +58,7 @@ def _started(port: int) -> str:
     """Returns the address of the local server, started where it does not run; the client stays on the database itself."""
     from zenml.client import Client
     from zenml.enums import ServerProviderType
+    from zenml.utils.server_utils import get_local_server
     from zenml.zen_server.deploy.deployer import LocalServerDeployer
     from zenml.zen_server.deploy.deployment import LocalServerDeploymentConfig
 
@@ -63,11 +66,24 @@ def _started(port: int) -> str:
     client = Client()
     metadata = {**client.active_user.user_metadata, _SURVEY: True}
     client.update_user(client.active_user.id, updated_metadata=metadata, updated_email_opt_in=False)
+    running = get_local_server()
+    if running is not None and running.status is not None and running.status.url:
+        return str(running.status.url)
+    _check_free(port)
     config = LocalServerDeploymentConfig.model_validate({"provider": ServerProviderType.DAEMON, "port": port})
     server = LocalServerDeployer().deploy_server(config, timeout=_SECONDS)
     if server.status is None or not server.status.url:
         raise RuntimeError(f"ZenML's dashboard did not start on port {port}; try another --port, or `zenml logs`")
     return str(server.status.url)
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(f"Port {port} cannot be used ({error.strerror}); give another --port.") from None
 
 
 def _last_run() -> PipelineRunResponse | None:

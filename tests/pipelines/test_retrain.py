@@ -157,3 +157,25 @@ def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(own_home: d
     again = subprocess.run(arguments, env=own_home, capture_output=True, text=True, timeout=600, check=False)
     assert again.returncode == 0, again.stderr
     assert not {"load_chunks", "generate_queries", "curate_queries"} & ran(again.stdout)
+
+
+STATUSES = """
+from zenml.client import Client
+for run in Client().list_pipeline_runs(sort_by="created", hydrate=True).items:
+    print(run.status, *sorted({str(step.status) for step in run.steps.values()}))
+"""
+
+
+def test_a_run_that_was_killed_is_gone_on_with_and_none_stays_running(own_home: dict[str, str], tmp_path: Path) -> None:
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
+    arguments = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
+    with subprocess.Popen(arguments, env=own_home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None and any(line.rstrip().endswith("pairs") for line in process.stdout)
+        process.kill()
+    again = subprocess.run(arguments, env=own_home, capture_output=True, text=True, timeout=600, check=False)
+    assert again.returncode == 0, again.stderr
+    assert not {"load_chunks", "generate_queries", "curate_queries"} & ran(again.stdout)
+    listed = subprocess.run([sys.executable, "-c", STATUSES], env=own_home, capture_output=True, text=True, check=True)
+    first, second = listed.stdout.splitlines()
+    assert first.startswith("failed ") and "running" not in first
+    assert second.startswith("completed ")
