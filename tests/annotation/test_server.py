@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -148,6 +149,23 @@ def test_a_taken_port_is_said_if_it_was_asked_for_and_avoided_if_not(home: Path,
         home.mkdir(exist_ok=True)
         (home / "port").write_text(str(port))
         assert not ensure_server(home).url.endswith(f":{port}")
+
+
+def test_another_server_on_the_port_of_one_that_was_killed_is_not_taken_for_it(
+    server: Connection, server_home: Path, home: Path
+) -> None:
+    ensure_server(home)
+    stop_server(home)
+    port = server.url.rpartition(":")[2]
+    for name in ("running.json", "port"):  # as if it had been killed while it had the other one's port
+        shutil.copy(server_home / name, home / name)
+    (home / "running.json").write_text(json.dumps({"port": int(port), "instance": "another"}))
+    with (home / "server.lock").open("r+") as dying:
+        fcntl.flock(dying, fcntl.LOCK_EX)
+        assert not server_status(home).running
+    found = ensure_server(home)
+    assert found.url != server.url
+    assert Client(found.url, found.api_key).call("GET", "/me")["username"] == "finetrieve"
 
 
 @pytest.fixture(scope="module")

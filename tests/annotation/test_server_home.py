@@ -51,7 +51,7 @@ def test_damaged_notes_of_a_server_that_is_gone_are_no_server(tmp_path: Path) ->
     home = open_home(tmp_path)
     for name, content in (("running.json", "nonsense"), ("server.lock", "x"), ("port", "99999999")):
         (tmp_path / name).write_text(content)
-    assert (home.read_port(), home.last_port(), home.held(), home.holder()) == (None, None, False, None)
+    assert (home.read_running(), home.last_port(), home.held(), home.holder()) == (None, None, False, None)
 
 
 def test_the_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -40,6 +40,19 @@ class Secrets:
 
 
 @dataclass(frozen=True)
+class Running:
+    """What a server writes when it answers.
+
+    Attributes:
+        port: Where it listens.
+        instance: What it calls itself in its answers.
+    """
+
+    port: int
+    instance: str
+
+
+@dataclass(frozen=True)
 class Home:
     """The files in the folder of an embedded server."""
 
@@ -52,7 +65,7 @@ class Home:
 
     @property
     def running_file(self) -> Path:
-        """Returns the file that a server writes when it answers: its port."""
+        """Returns the file that a server writes when it answers."""
         return self.path / "running.json"
 
     @property
@@ -70,10 +83,11 @@ class Home:
         """Returns the file with the port of the last start."""
         return self.path / "port"
 
-    def read_port(self) -> int | None:
-        """Returns the port of the server that says it runs, or None when there is none or the file is damaged."""
+    def read_running(self) -> Running | None:
+        """Returns where the server that says it runs listens, or None when there is none or the file is damaged."""
         try:
-            return int(json.loads(self.running_file.read_text(encoding="utf-8"))["port"])
+            found = json.loads(self.running_file.read_text(encoding="utf-8"))
+            return Running(int(found["port"]), str(found["instance"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

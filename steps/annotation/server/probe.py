@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 HOST = "127.0.0.1"
+INSTANCE_HEADER = "x-finetrieve-instance"
+"""As in `embedded.service`, which cannot import from here."""
 _ANSWER_SECONDS = 10.0
 
 
@@ -32,12 +34,12 @@ def free_port() -> int:
         return int(tried.getsockname()[1])
 
 
-def argilla_version(url: str) -> str | None:
-    """Returns the version that an Argilla server on this machine says it has, or None when none answers."""
+def argilla_version(url: str, instance: str) -> str | None:
+    """Returns the version that a server of ours says it has, or None when it does not answer, or another does in its place."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/api/v1/version", timeout=_ANSWER_SECONDS) as answer:
-            return str(json.load(answer)["version"])
+            return str(json.load(answer)["version"]) if answer.headers.get(INSTANCE_HEADER) == instance else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

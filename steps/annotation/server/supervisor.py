@@ -85,10 +85,11 @@ def stop_server(home: Path | None = None) -> bool:
 def server_status(home: Path | None = None) -> ServerStatus:
     """Returns whether the embedded server of a home answers, and where."""
     place = open_home(home)
-    url, pid = _running_url(place), place.holder()
-    if url is None or pid is None:
+    found, pid = _running(place), place.holder()
+    if found is None or pid is None:
         return ServerStatus(place.path, running=False)
-    return ServerStatus(place.path, True, url, pid, argilla_version(url), resident_bytes(pid))
+    url, version = found
+    return ServerStatus(place.path, True, url, pid, version, resident_bytes(pid))
 
 
 def account(home: Path | None = None) -> Secrets:
@@ -97,11 +98,18 @@ def account(home: Path | None = None) -> Secrets:
 
 
 def _running_url(home: Home) -> str | None:
-    port = home.read_port()
-    if port is None or not home.held():
+    found = _running(home)
+    return found[0] if found else None
+
+
+def _running(home: Home) -> tuple[str, str] | None:
+    """Returns the address and the version of the home's server, or None when it does not answer."""
+    running = home.read_running()
+    if running is None or not home.held():
         return None
-    url = f"http://{HOST}:{port}"
-    return url if argilla_version(url) else None
+    url = f"http://{HOST}:{running.port}"
+    version = argilla_version(url, running.instance)
+    return (url, version) if version else None
 
 
 def _start(home: Home, port: int | None) -> str:

@@ -6,6 +6,7 @@ import fcntl
 import gc
 import json
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -59,14 +60,15 @@ def serve(home: Path, port: int, speed: bool) -> None:
         if line := explained(error, home / "argilla.db"):
             raise line from error
         raise
+    instance = secrets.token_hex(8)
     gc.freeze()
     gc.enable()
     with integrity.held_open(home / "argilla.db"):
-        run(listener, lambda: _tell(home, port))
+        run(listener, instance, lambda: _tell(home, port, instance))
     (home / "running.json").unlink(missing_ok=True)
 
 
-def _prepared(home: Path, account: dict[str, str], speed: bool) -> Callable[[socket.socket, Callable[[], None]], None]:
+def _prepared(home: Path, account: dict[str, str], speed: bool) -> Callable[[socket.socket, str, Callable[[], None]], None]:
     """Returns what serves. Argilla reads its settings while it is imported, so nothing of it is imported earlier."""
     from . import hub
 
@@ -132,15 +134,16 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()  # until somebody listens, others may bind the same port
     except OSError as error:
         raise StartError(f"cannot listen on {HOST}:{port}: {error.strerror}. Choose another port with --port.") from error
     return listener
 
 
-def _tell(home: Path, port: int) -> None:
+def _tell(home: Path, port: int, instance: str) -> None:
     """Writes that the server answers: the file is there whole or not at all."""
     draft = home / "running.json.new"
-    draft.write_text(json.dumps({"port": port}), encoding="utf-8")
+    draft.write_text(json.dumps({"port": port, "instance": instance}), encoding="utf-8")
     draft.replace(home / "running.json")
 
 

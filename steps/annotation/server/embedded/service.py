@@ -12,6 +12,7 @@ from argilla_server import app
 
 from .engine import DatabaseSearchEngine
 
+INSTANCE_HEADER = "x-finetrieve-instance"
 _GRACE_SECONDS = 5
 _WARM_SECONDS = 5
 
@@ -32,10 +33,22 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def run(listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serves until SIGTERM or SIGINT; requests that are under way are finished."""
+def run(listener: socket.socket, instance: str, ready: Callable[[], None]) -> None:
+    """Serves until SIGTERM or SIGINT; requests that are under way are finished.
+
+    Args:
+        listener: Where it listens.
+        instance: A name for this process that goes out with every answer: a port says little about who answers there.
+        ready: Called when it answers.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal again when it is done, which would end the process before it has cleaned up.
         signal.signal(number, lambda *_: None)
-    config = uvicorn.Config(app, access_log=False, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        headers=[(INSTANCE_HEADER, instance)],
+    )
     _Server(config, ready).run(sockets=[listener])
