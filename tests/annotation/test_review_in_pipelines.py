@@ -26,7 +26,12 @@ def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     docs, out, config = write_docs(tmp_path / "docs"), tmp_path / "out", write_config(tmp_path / "config.yaml")
     settings = yaml.safe_load(config.read_text())
     config.write_text(yaml.safe_dump({**settings, "annotation": {"dataset": "machine"}}))
-    environment = {"FINETRIEVE_ARGILLA_HOME": str(server_home), "FINETRIEVE_ARGILLA_ENV": str(environment_path())}
+    environment = {
+        "FINETRIEVE_ARGILLA_HOME": str(server_home),
+        "FINETRIEVE_ARGILLA_ENV": str(environment_path()),
+        "ARGILLA_URL": "",
+        "ARGILLA_API_URL": "",
+    }
 
     def retrain() -> tuple[set[str], dict[str, Any]]:
         result = command("--pipeline", "retrain", "--config", config, "--docs", docs, "--out", out, **environment)

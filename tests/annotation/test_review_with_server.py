@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.argilla_inputs import ENOUGH, check_named_server, with_argilla_sets
+from pipelines.config import Config
 from steps.annotation.api import Server, find_dataset, find_workspace, read_records
 from steps.annotation.connection import Connection
 from steps.annotation.pull import pull
@@ -21,6 +23,7 @@ from steps.annotation.records import Record, make_record, shown_chunk
 from steps.annotation.schema import ensure_dataset, question_ids
 from steps.annotation.server import ensure_server, server_status
 from steps.errors import InputError
+from steps.evaluation.eval_sets import read_questions
 from steps.rows import Annotation, QueryFacts
 from tests.annotation.rows import chunk, triplet
 
@@ -222,3 +225,41 @@ def test_a_push_goes_on_when_the_server_is_killed_half_way(bench: Bench, server_
     assert killed and report.added == 700
     assert set(bench.there()) == query_ids
     assert bench.push(rows).changes == 0
+
+
+def test_own_queries_become_an_evaluation_set_by_themselves_once_there_are_enough(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "pump.md").write_text("# The pump\n\nOpen cover 1 to reach it.\n")
+    monkeypatch.delenv("ARGILLA_API_URL", raising=False)
+    monkeypatch.setenv("ARGILLA_URL", bench.server.url)
+    monkeypatch.setenv("ARGILLA_API_KEY", bench.server.connection.api_key)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    block = {"dataset": bench.name, "human_queries": "evaluate", "workspace": bench.server.connection.workspace}
+    config = Config.model_validate({"source": {"name": "folder", "path": str(docs)}, "annotation": block})
+    check_named_server("retrain", config)
+    bench.push(records([1, 2]))
+
+    bench.answer(
+        "t1", query="how do I reach part 1", verdict="good", own_queries="\n".join(f"question {n}" for n in range(ENOUGH - 1))
+    )
+    assert with_argilla_sets("retrain", config).evaluation.eval_sets == []
+
+    bench.answer("t2", query="how do I reach part 2", verdict="good", own_queries="one more")
+    assert with_argilla_sets("generate", config).evaluation.eval_sets == []
+    [found] = with_argilla_sets("retrain", config).evaluation.eval_sets
+    assert found.label == f"argilla:{bench.name}" and len(read_questions(found)) == ENOUGH
+
+
+def test_a_named_server_is_checked_before_the_work(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARGILLA_API_URL", raising=False)
+    monkeypatch.setenv("ARGILLA_URL", bench.server.url)
+    monkeypatch.setenv("ARGILLA_API_KEY", bench.server.connection.api_key)
+    block = {"dataset": bench.name, "workspace": "nowhere"}
+    config = Config.model_validate({"source": {"name": "folder", "path": "docs"}, "annotation": block})
+    with pytest.raises(InputError, match="has no workspace 'nowhere'"):
+        check_named_server("retrain", config)
+    check_named_server("evaluate", config)
+    check_named_server("retrain", config.model_copy(update={"annotation": None}))
