@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TRIES_OF_500 = 4
 """A server that is going down or full may say so once or twice; one that always says it has a fault that no waiting mends."""
 _EXCERPT = 300
+_KEY = re.compile(r"[\x21-\x7e]+")
 
 Json = dict[str, Any]
 
@@ -131,6 +133,9 @@ class Server:
     def _open(self, connection: Connection) -> httpx.Client:
         import httpx
 
+        # Said here, since the libraries beneath would quote the key.
+        if not _KEY.fullmatch(connection.api_key):
+            raise InputError(f"The API key for {connection.url} has white space or signs that no key has. Set it anew.")
         return httpx.Client(
             base_url=connection.url,
             headers={"X-Argilla-Api-Key": connection.api_key},

@@ -80,6 +80,13 @@ def test_a_server_that_cannot_be_used_is_named_in_one_line_without_the_key(answe
     assert len(str(caught.value).splitlines()) == 1 and "secret-key" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["s3cret\n", "s3cret key", "s3crét", ""])
+def test_a_key_that_can_be_none_is_not_quoted(key: str) -> None:
+    with pytest.raises(InputError, match="no key has") as caught:
+        Server(Connection("http://127.0.0.1:1", key, None, embedded=True))
+    assert "s3cr" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid"])
 def test_an_address_where_nothing_answers_is_said_at_once(url: str) -> None:
     with pytest.raises(InputError, match="No Argilla server answers at") as caught:
