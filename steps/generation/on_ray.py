@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,11 @@ from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from steps.errors import InputError
-from steps.generation.answers import Answer, AnswerCache
+from steps.generation.answers import AnswerCache
 from steps.generation.distilabel_guard import QUIET
-from steps.generation.ledger import Ledger, Tally
+from steps.generation.ledger import Ledger
 from steps.generation.providers.registry import RUN_HERE
 from steps.generation.read_passages import BATCH_SIZE
-from steps.generation.settings import Budget
 
 _CODE = Path(__file__).resolve().parents[1]
 _CONNECT_SECONDS = 3.0
@@ -91,75 +90,42 @@ class Office:
         return [line for _, line in zip(range(count), self._lines, strict=False)]
 
 
-class LedgerAtOffice(Ledger):
-    """The ledger for a step on a Ray cluster."""
+class LedgerAtOffice:
+    """The ledger for a step on a Ray cluster: every method is the office's ledger's."""
 
-    def __init__(self) -> None:
-        self._office = _office
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """Returns a method that asks the office and waits for the answer."""
+        return lambda *arguments, **named: ray.get(_office.ledger.remote(method, *arguments, **named))
 
-    def add(self, recipe: str, money: float = 0.0, **counts: int) -> None:
+    def add(self, *arguments: Any, **named: Any) -> None:
         """Adds to the counts without waiting; the office gets the calls of a process in their order."""
-        self._office.ledger.remote("add", recipe, money, **counts)
-
-    def _asked(self, method: str, *arguments: Any) -> Any:
-        return ray.get(self._office.ledger.remote(method, *arguments))
-
-    def total(self) -> Tally:
-        """Returns the sums over all recipes."""
-        found: Tally = self._asked("total")
-        return found
-
-    def by_recipe(self) -> dict[str, Tally]:
-        """Returns the counts of each recipe."""
-        found: dict[str, Tally] = self._asked("by_recipe")
-        return found
-
-    def stop(self, kind: str, reason: str) -> None:
-        """Orders every recipe to start no further request."""
-        self._asked("stop", kind, reason)
-
-    def stopped(self) -> tuple[str, str] | None:
-        """Returns (kind, reason) of the order to stop, or None."""
-        found: tuple[str, str] | None = self._asked("stopped")
-        return found
-
-    def over(self, budget: Budget) -> str | None:
-        """Returns what the budget is used up of, or None."""
-        if budget.requests is None and budget.tokens is None and budget.money is None:
-            return None
-        found: str | None = self._asked("over", budget)
-        return found
+        _office.ledger.remote("add", *arguments, **named)
 
     def close(self) -> None:
-        """Waits until everything is added."""
-        self._asked("stopped")
+        """Waits until everything is added; the file stays the office's."""
+        ray.get(_office.ledger.remote("stopped"))
 
 
-class AnswersAtOffice(AnswerCache):
-    """The answer cache for a step on a Ray cluster.
+class AnswersAtOffice:
+    """The answer cache for a step on a Ray cluster: every method is the office's cache's.
 
     Raises:
         InputError: It cannot be used.
     """
 
     def __init__(self) -> None:
-        self._office = _office
-        self._asked("peek", [])
+        self.peek([])
 
-    def _asked(self, method: str, *arguments: Any) -> Any:
-        found = ray.get(self._office.answers.remote(method, *arguments))
-        if isinstance(found, InputError):
-            raise found
-        return found
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """Returns a method that asks the office and waits for the answer."""
 
-    def get(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
-        """Returns the answers that are there, by key, and counts hits and misses."""
-        found: dict[bytes, Answer] = self._asked("get", list(keys))
-        return found
+        def ask(*arguments: Any) -> Any:
+            found = ray.get(_office.answers.remote(method, *arguments))
+            if isinstance(found, InputError):
+                raise found
+            return found
 
-    def put_all(self, answers: dict[bytes, Answer], model: str) -> None:
-        """Keeps answers."""
-        self._asked("put_all", answers, model)
+        return ask
 
     def close(self) -> None:
         """Leaves the file to the office."""

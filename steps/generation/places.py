@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from steps.generation.answers import AnswerCache
 from steps.generation.ledger import Ledger
@@ -18,7 +19,7 @@ def ledger_at(place: str) -> Ledger:
     if place == AT_OFFICE:
         from steps.generation.on_ray import LedgerAtOffice
 
-        return LedgerAtOffice()
+        return cast(Ledger, LedgerAtOffice())
     return Ledger(Path(place))
 
 
@@ -31,7 +32,7 @@ def answers_at(place: str) -> AnswerCache:
     if place == AT_OFFICE:
         from steps.generation.on_ray import AnswersAtOffice
 
-        return AnswersAtOffice()
+        return cast(AnswerCache, AnswersAtOffice())
     return AnswerCache(Path(place))
 
 

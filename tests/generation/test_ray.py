@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from steps.generation.rules import VERSION
 from steps.generation.run import generate
 from steps.generation.settings import GenerationSettings
 from steps.rows import Chunk
+from tests.conftest import ROOT
 from tests.servers.llm import LlmServer
 
 pytest.importorskip("ray")
@@ -140,6 +142,78 @@ def test_a_wrong_key_stops_the_run_as_it_does_here_and_no_key_is_in_the_clusters
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 20
     assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
+
+
+HOST = """
+import os, pathlib, sys, tempfile
+from steps.generation.run import generate
+from steps.generation.settings import GenerationSettings
+from tests.generation.test_ray import chunks
+settings = GenerationSettings.model_validate_json(sys.argv[1])
+def told(done, total, details=""):
+    print(done, flush=True)
+with tempfile.TemporaryDirectory() as folder:
+    try:
+        generate(chunks(400), settings, 13, pathlib.Path(folder), told)
+    except KeyboardInterrupt:
+        print("interrupted", os.listdir(folder), flush=True)
+"""
+
+
+def processes_of(marker: str) -> list[int]:
+    """Returns the processes that inherited a marker from the one it was given to."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if marker.encode() in environment.read_bytes() and b"State:\tZ" not in environment.with_name("status").read_bytes():
+                found.append(int(environment.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until_gone(marker: str) -> list[int]:
+    """Returns the processes that are still there after a while."""
+    for _ in range(150):
+        if not (left := processes_of(marker)):
+            return []
+        time.sleep(0.2)
+    return left
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_keeps_its_answers_and_takes_its_cluster_with_it(
+    number: signal.Signals, server: LlmServer, tmp_path: Path
+) -> None:
+    server.reset()
+    server.configure(latency=1.0)
+    wanted = settings(tmp_path / "answers", server, engine="ray").model_dump_json()
+    marker = uuid.uuid4().hex
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    environment |= {KEY: server.key, "FINETRIEVE_TEST_MARKER": marker}
+    command = [sys.executable, "-c", HOST, wanted]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        for line in run.stdout:
+            if int(line) >= 430:  # the rules' 400 and some of the LLM's
+                break
+        os.killpg(run.pid, number)
+        started = time.monotonic()
+        said = run.stdout.read().split("\n")
+        errors = run.stderr.read()
+        run.wait(60)
+    server.configure(latency=0.02)
+    assert wait_until_gone(marker) == []
+    if number == signal.SIGINT:
+        assert time.monotonic() - started < 60
+        assert "interrupted []" in said
+        assert errors == ""
+    cache = AnswerCache(tmp_path / "answers")
+    assert 30 <= cache.statistics().models["openai/gpt-4o-mini"] < 400
+    cache.close()
 
 
 def test_an_address_where_no_cluster_is_fails_in_one_line_at_once(tmp_path: Path) -> None:
