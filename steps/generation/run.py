@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,6 +111,7 @@ def _pipeline_answers(
         total = sum(len(rows) * _asked_per_passage(recipe) for recipe in settings.recipes)
         with _pipeline(directory, ledger.path, source, len(rows), settings, seed, key_envs) as pipeline:
             try:
+                _tell_of_interrupts(pipeline, ledger.path)
                 with _watched(ledger, total, on_progress):
                     distiset = pipeline.run(use_cache=False)
             except Exception:
@@ -158,6 +160,28 @@ def _pipeline(
                 step.resources.replicas = shared if isinstance(recipe, RulesRecipe) else 1
                 read.connect(step)
         yield pipeline
+
+
+def _tell_of_interrupts(pipeline: Any, ledger: Path) -> None:
+    """Lets an interrupt of this process alone stop the others too: distilabel leaves that to a terminal, which tells all."""
+    install = pipeline._handle_keyboard_interrupt
+
+    def installed() -> Any:
+        before = install()
+        stop = signal.getsignal(signal.SIGINT)
+
+        def interrupted(number: int, frame: Any) -> None:
+            Ledger(ledger).stop("interrupted", "interrupted")
+            # distilabel's handler takes a lock that the code it interrupted may hold.
+            if callable(stop) and not pipeline._stop_called_lock.locked():
+                stop(number, frame)
+            else:
+                threading.Thread(target=pipeline._stop, daemon=True).start()
+
+        signal.signal(signal.SIGINT, interrupted)
+        return before
+
+    pipeline._handle_keyboard_interrupt = installed
 
 
 def _keys(settings: GenerationSettings, key_envs: dict[str, str]) -> dict[str, str]:
