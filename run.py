@@ -72,7 +72,10 @@ def main(
     if dry_run:
         sys.exit(guarded(lambda: show_dry_run(pipeline_name, config_path, docs)))
     if cron is not None:
-        sys.exit(guarded(lambda: schedule(pipeline_name, config_path, docs, eval_sets, out, cron)))
+        given = {"--out": out is not None, "--promote-anyway": promote_anyway, "--no-cache": no_cache}
+        sys.exit(
+            guarded(lambda: schedule(pipeline_name, config_path, docs, eval_sets, cron, [name for name in given if given[name]]))
+        )
     sys.exit(guarded(lambda: run(pipeline_name, config_path, docs, eval_sets, out, promote_anyway, no_cache)))
 
 
@@ -125,19 +128,23 @@ def show_dry_run(pipeline_name: str, config_path: Path | None, docs: Path | None
 
 
 def schedule(
-    pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], out: Path | None, cron: str
+    pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], cron: str, for_one_run: list[str]
 ) -> None:
     """Puts one pipeline on the active stack's schedule, in place of the one it had, and prints what was scheduled.
 
-    The documents are not looked at here: each scheduled run looks at them where it runs.
+    The documents are not looked at here: each scheduled run looks at them where it runs. `for_one_run` names options that were
+    given and mean a single run.
 
     Raises:
         InputError: A user's mistake.
     """
     if pipeline_name not in SCHEDULABLE:
         raise unknown_name("pipeline for a schedule", pipeline_name, SCHEDULABLE)
-    if out is not None:
-        raise InputError("--out and --schedule do not go together: a scheduled run keeps its results in ZenML's artifact store.")
+    if for_one_run:
+        raise InputError(
+            f"{for_one_run[0]} and --schedule do not go together: a scheduled run takes what did not change from the cache, "
+            "goes by the promotion rule, and keeps its results in ZenML's artifact store."
+        )
     from pipelines.argilla_inputs import refuse_argilla_sets
     from pipelines.config import DEFAULT_CONFIG, load_config
     from pipelines.cron import check_cron

@@ -53,14 +53,16 @@ def look_later(pipeline: str, config: Config) -> LiveInputs:
 
 
 def shipped(config: Config) -> Config:
-    """Returns the configuration with paths inside the project relative to it: the code travels, and its place differs."""
+    """Returns the configuration with paths inside the project relative to it, since the code travels, and others absolute."""
 
-    def inside(value: Any) -> Any:
+    def inside(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
-            return {key: inside(item) for key, item in value.items()}
+            return {name: inside(item, name) for name, item in value.items()}
         if isinstance(value, list):
             return [inside(item) for item in value]
-        is_ours = isinstance(value, str) and Path(value).is_absolute() and Path(value).is_relative_to(ROOT)
-        return Path(value).relative_to(ROOT).as_posix() if is_ours else value
+        if not isinstance(value, str) or not (Path(value).is_absolute() or (key == "path" and Path(value).exists())):
+            return value
+        place = Path(value).absolute()
+        return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else str(place)
 
     return Config.model_validate(inside(plain(config)))

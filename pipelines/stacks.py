@@ -156,7 +156,7 @@ def _put_component(name: str, kind: StackComponentType, component: Component) ->
 
 
 def _configure(stack: StackResponse, wanted: StackFile, kinds: list[StackComponentType]) -> None:
-    """Gives a stack the components, environment, secrets and run settings of its file, and no others."""
+    """Gives a stack the components, environment, secrets and run settings of its file."""
     gone = {key: None for key in stack.environment if key not in wanted.environment}
     secrets = [Client().get_secret(name).id for name in wanted.secrets]
     Client().update_stack(

@@ -38,9 +38,13 @@ def test_a_step_that_is_never_cached_is_left_as_it_is() -> None:
     assert _frozen(CachePolicy()) == {}
 
 
-def test_paths_inside_the_project_travel_relative_to_it_and_others_stay(tmp_path: Path) -> None:
+def test_paths_inside_the_project_travel_relative_to_it_and_others_are_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "docs").mkdir()
     config = load_config(ROOT / "configs" / "default.yaml")
     assert [str(item.path) for item in shipped(config).evaluation.eval_sets] == ["configs/demo-questions"]
     elsewhere = load_config(ROOT / "configs" / "default.yaml", docs=tmp_path / "docs")
     assert shipped(elsewhere).source == elsewhere.source
+    monkeypatch.chdir(tmp_path)
+    assert shipped(load_config(ROOT / "configs" / "default.yaml", docs=Path("docs"))).source == elsewhere.source

@@ -97,3 +97,17 @@ def test_only_training_gets_a_gpu(tmp_path: Path) -> None:
 
 def test_the_steps_are_found_without_importing_them() -> None:
     assert {"load_chunks", "train_model", "fingerprint_inputs", "notify"} <= step_names()
+
+
+def test_packages_that_are_not_installed_are_named_by_the_extra_that_installs_them() -> None:
+    from zenml.integrations.registry import integration_registry
+
+    from pipelines.stacks import _check_installed
+
+    if integration_registry.is_installed("gcp"):
+        pytest.skip("Google's packages are installed here")
+    with pytest.raises(InputError) as caught:
+        _check_installed("orchestrator", "vertex", "gcp")
+    assert str(caught.value) == (
+        "The orchestrator 'vertex' needs packages that are not installed. Install them: pip install -e '.[vertex]'."
+    )
