@@ -3,18 +3,22 @@
     python benchmarks/pipeline_overhead.py [--runs 3]
 
 Runs a tiny `retrain` in a home of its own, then repeats it from the cache; beside it, in the same run, the import of zenml.
+"CPU" is what the commands computed themselves, whatever else the machine was doing.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 THINGS = ("pump", "valve", "filter", "heater", "sensor", "motor", "lamp", "timer", "door", "fan", "tray", "tank")
@@ -29,10 +33,19 @@ TEXT = (
 )
 
 
+class Timed(NamedTuple):
+    """What a command took."""
+
+    wall: float
+    cpu: float
+    steps: int
+    """Of the pipeline that it ran."""
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3, help="of everything; the median is shown")
+    parser.add_argument("--runs", type=int, default=3, help="of everything; the medians are shown")
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory(prefix="finetrieve-overhead-") as folder:
         place = Path(folder)
@@ -42,15 +55,18 @@ def main() -> None:
         (place / "config.yaml").write_text(CONFIG)
         retrain = ["run.py", "--pipeline", "retrain", "--config", str(place / "config.yaml")]
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; medians of {runs}, seconds")
-        first, _ = timed(retrain, place)
-        row("retrain, everything runs (once)", first)
+        print(f"{'':40} {'wall':>8} {'CPU':>8}")
+        row("retrain, everything runs (once)", timed(retrain, place))
         timed(retrain, place)  # the run after a promotion compares the model with itself once
-        seconds, output = median(retrain, place, runs)
-        row("retrain, all from the cache", seconds, "15")
-        steps = int(output.split(": ")[1].split(" steps")[0]) if " steps" in output else 0
-        imports, _ = median(["-c", "import zenml.client, zenml.pipelines; zenml.client.Client().active_stack"], place, runs)
+        cached = median(retrain, place, runs)
+        row("retrain, all from the cache", cached, "15")
+        imports = median(["-c", "import zenml.client, zenml.pipelines; zenml.client.Client().active_stack"], place, runs)
         row("import zenml and open its store", imports)
-        row(f"what is left, per step of {steps}", (seconds - imports) / max(steps, 1))
+        steps = max(cached.steps, 1)
+        row(
+            f"what is left, per step of {steps}",
+            Timed((cached.wall - imports.wall) / steps, (cached.cpu - imports.cpu) / steps, 0),
+        )
         for label, arguments, limit in (
             ("--help", ["--help"], "1"),
             ("--list", ["--list"], "1"),
@@ -59,7 +75,7 @@ def main() -> None:
             ("documents that are not there", ["--pipeline", "retrain", "--docs", "/no/such/folder"], "1"),
             ("a mistyped key", ["--pipeline", "retrain", "--config", str(wrong(place))], "1"),
         ):
-            row(label, median(["run.py", *arguments], place, runs)[0], limit)
+            row(label, median(["run.py", *arguments], place, runs), limit)
 
 
 def wrong(place: Path) -> Path:
@@ -69,29 +85,32 @@ def wrong(place: Path) -> Path:
     return path
 
 
-def row(label: str, seconds: float, limit: str = "") -> None:
+def row(label: str, took: Timed, limit: str = "") -> None:
     """Prints a line of the table."""
-    print(f"{label:40} {seconds:8.2f}{f'   (limit {limit})' if limit else ''}", flush=True)
+    print(f"{label:40} {took.wall:8.2f} {took.cpu:8.2f}{f'   (limit {limit})' if limit else ''}", flush=True)
 
 
-def median(arguments: list[str], place: Path, runs: int) -> tuple[float, str]:
-    """Returns the median wall time of a command, and what its last run printed from its first `Run '` on."""
+def median(arguments: list[str], place: Path, runs: int) -> Timed:
+    """Returns the medians of a command's times."""
     found = [timed(arguments, place) for _ in range(runs)]
-    return statistics.median(seconds for seconds, _ in found), found[-1][1]
+    walls, cpus = ([times[column] for times in found] for column in (0, 1))
+    return Timed(statistics.median(walls), statistics.median(cpus), found[-1].steps)
 
 
-def timed(arguments: list[str], place: Path) -> tuple[float, str]:
-    """Returns the wall time of a command in a home under `place`, and the line that counts its steps."""
+def timed(arguments: list[str], place: Path) -> Timed:
+    """Returns what a command takes in a home under `place`."""
     home = {"HOME": "", "XDG_CACHE_HOME": ".cache", "ZENML_CONFIG_PATH": "zenml", "ZENML_LOCAL_STORES_PATH": "stores"}
     environment = os.environ | {name: str(place / "home" / part) for name, part in home.items()}
     environment |= {"ZENML_ANALYTICS_OPT_IN": "false", "ZENML_LOGGING_VERBOSITY": "CRITICAL"}
     (place / "home").mkdir(exist_ok=True)
-    started = time.perf_counter()
+    used, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
-    if "retrain" in arguments and done.returncode == 1:
+    wall, now = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode == 1:
         raise SystemExit(done.stdout + done.stderr)
-    return seconds, next((line for line in done.stdout.splitlines() if line.startswith("Run '")), "")
+    found = re.search(r"^Run '.*': (\d+) steps", done.stdout, re.M)
+    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    return Timed(wall, cpu, int(found.group(1)) if found else 0)
 
 
 if __name__ == "__main__":

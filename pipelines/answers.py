@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -16,6 +17,7 @@ from steps.rows import Chunk
 _NARROW = 80
 _WIDEST = 160
 _SNIPPET = 240
+_HEADING_MARKS = re.compile(r"^#{1,6}\s+", re.MULTILINE)
 _STYLE = Markup(
     "<style>:root{color-scheme:light dark;--line:#8884;--accent:#2f6fce;--soft:#8889}body{font:16px/1.5 system-ui,sans-serif;"
     "max-width:76rem;margin:0 auto;padding:1.2rem}h1{font-size:1.25rem;margin:0 0 .8rem}form{display:flex;gap:.5rem}"
@@ -58,7 +60,7 @@ def _place(chunk: Chunk) -> str:
 
 
 def _snippet(chunk: Chunk) -> str:
-    return one_line(chunk.text, _SNIPPET)
+    return one_line(_HEADING_MARKS.sub("", chunk.text), _SNIPPET)
 
 
 def _facts(hit: Hit) -> str:

@@ -70,6 +70,8 @@ def _repeating(table: pa.Table) -> Iterator[str]:
     for name in table.column_names:
         if table.schema.field(name).type == pa.string() and looked_at.num_rows:
             distinct = pc.count_distinct(looked_at.column(name), mode="all").as_py()
+            if looked_at.column(name).to_pylist().count("") == looked_at.num_rows:
+                continue
             if distinct <= max(1, _MOST_DISTINCT * looked_at.num_rows) and not name.endswith(("_id", "query")):
                 yield name
 
