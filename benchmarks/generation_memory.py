@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=["rules", "triplet"], default=["rules", "triplet"])
     parser.add_argument("--concurrency", type=int, default=64)
     arguments = parser.parse_args()
-    names = ("rows", "queries", "s", "peak MB", "requests", "again: s", "peak MB", "requests")
+    names = ("rows", "queries", "s", "CPU s", "peak MB", "requests", "again: s", "CPU s", "peak MB", "requests")
     print(f"{'':10}" + "".join(f"{name:>12}" for name in names))
     with LlmServer(answers="quick") as server:
         for recipe in arguments.recipes:
@@ -52,7 +52,7 @@ def _row(recipe: str, rows: int, server: LlmServer, scratch: Path, concurrency: 
         megabytes = _peak(run.start(server.key))
         made = run.result()
         cells += [f"{len(made['triplets']):,}"] if attempt == "first" else []
-        cells += [f"{made['seconds']:.1f}", f"{megabytes:,.0f}", f"{server.stats()['requests']:,}"]
+        cells += [f"{made['seconds']:.1f}", f"{made['cpu']:.1f}", f"{megabytes:,.0f}", f"{server.stats()['requests']:,}"]
     print(f"{recipe:10}{rows:>12,}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
 
 

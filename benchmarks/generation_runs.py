@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -77,7 +78,7 @@ class Run:
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def result(self) -> dict[str, Any]:
-        """Returns `triplets`, `rejects`, `report` and `seconds` of a run that ended."""
+        """Returns `triplets`, `rejects`, `report`, `seconds` and `cpu` (seconds of all its processes) of a run that ended."""
         found: dict[str, Any] = json.loads(Path(self.out).read_text(encoding="utf-8"))
         return found
 
@@ -104,11 +105,13 @@ def main() -> None:
     started = time.perf_counter()
     made = generate(rows, settings, 0, Path(run.cache))
     seconds = time.perf_counter() - started
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     found = {
         "triplets": [asdict(row) for row in made.triplets],
         "rejects": [asdict(row) for row in made.rejects],
         "report": made.report,
         "seconds": seconds,
+        "cpu": sum(one.ru_utime + one.ru_stime for one in used),
     }
     Path(run.out).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
 

@@ -88,6 +88,7 @@ class UnusableAnswer(ValueError):  # noqa: N818  # it says what the answer is
         self.problem: Problem = problem
 
 
+@functools.cache
 def answer_schema(negative: bool) -> dict[str, Any]:
     """Returns the JSON schema of an answer, in the form that strict providers demand."""
     return (TripletAnswer if negative else QueryAnswer).model_json_schema()

@@ -112,7 +112,7 @@ class WriteTripletsByLLM(GenerateSentencePair):
         queries, failures, unasked = [], [], 0
         for draft, outcome in asked:
             if outcome.text is not None:
-                row = self._writer.written(draft, outcome.text)
+                row = draft.request.read(outcome.text)
                 queries.append(
                     {
                         "query": row.query,
@@ -174,14 +174,11 @@ class PromptWriter:
         request = Request(
             key,
             messages,
-            lambda text: written(text, recipe.negative, passage.text),
+            # An answer is validated before it is kept, and read again for its row.
+            functools.lru_cache(maxsize=1)(lambda text: written(text, recipe.negative, passage.text)),
             lambda part: self._messages(passage, voice, share * part),
         )
         return Draft(request, voice, passage, share < 1.0)
-
-    def written(self, draft: Draft, text: str) -> Any:
-        """Returns the query and negative of a usable answer."""
-        return written(text, self._recipe.negative, draft.passage.text)
 
     def _share_that_fits(self, passage: Passage, voice: DrawnVoice) -> float:
         """Returns how much of the chunk the model's window takes, when the configuration names a window."""
