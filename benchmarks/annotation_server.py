@@ -345,6 +345,7 @@ def main() -> None:
 def measure(folder: Path, records: int, pushed: int, kills: int) -> None:
     """Prints a line per measurement, with what it must reach."""
     home = folder / "home"
+    row("processors, and processes that want one (now)", f"{os.cpu_count()}, {os.getloadavg()[0]:.0f}", "")
     row("first start, empty", f"{timed(lambda: ensure_server(home)):.1f} s", "< 15 s")
     connection = ensure_server(home)
     client = Client(connection.url, connection.api_key)

@@ -160,10 +160,14 @@ def test_another_server_on_the_port_of_one_that_was_killed_is_not_taken_for_it(
     for name in ("running.json", "port"):  # as if it had been killed while it had the other one's port
         shutil.copy(server_home / name, home / name)
     (home / "running.json").write_text(json.dumps({"port": int(port), "instance": "another"}))
-    with (home / "server.lock").open("r+") as dying:
+    with (home / "server.lock").open("r+") as dying, ThreadPoolExecutor(1) as pool:
         fcntl.flock(dying, fcntl.LOCK_EX)
         assert not server_status(home).running
-    found = ensure_server(home)
+        started = pool.submit(ensure_server, home)
+        with pytest.raises(TimeoutError):
+            started.result(timeout=1)
+        fcntl.flock(dying, fcntl.LOCK_UN)
+        found = started.result()
     assert found.url != server.url
     assert Client(found.url, found.api_key).call("GET", "/me")["username"] == "finetrieve"
 

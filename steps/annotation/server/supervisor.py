@@ -115,8 +115,8 @@ def _running(home: Home) -> tuple[str, str] | None:
 def _start(home: Home, port: int | None) -> str:
     interpreter = ensure_environment()
     read_secrets(home)
-    if home.held():
-        return _wait_for_the_other(home)
+    if other := _wait_for_the_other(home):
+        return other
     home.running_file.unlink(missing_ok=True)
     chosen = _port(home, port)
     say(f"Starting the Argilla server on http://{HOST}:{chosen}")
@@ -140,15 +140,15 @@ def _spawn(interpreter: Path, home: Home, port: int) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait_for_the_other(home: Home) -> str:
-    """Returns the address of a server that is alive and did not answer at once: it is starting, or busy.
+def _wait_for_the_other(home: Home) -> str | None:
+    """Returns the address of a server that is alive and did not answer at once: it is starting, or busy; None if it ends.
 
     Raises:
-        InputError: It does not answer.
+        InputError: It lives and does not answer.
     """
-    wait_until(lambda: _running_url(home) is not None or not home.held(), _START_SECONDS)
+    wait_until(lambda: not home.held() or _running_url(home) is not None, _START_SECONDS)
     url = _running_url(home)
-    if url is None:
+    if url is None and home.held():
         raise InputError(
             f"The Argilla server on {home.path} (process {home.holder()}) does not answer. Stop it, then try again: "
             "python run.py argilla down"
