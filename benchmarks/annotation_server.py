@@ -233,9 +233,9 @@ def kill_and_check(home: Path, kills: int) -> dict[str, int]:
 
 def push_and_submit(client: Client, dataset: Json, first: int, pushed: set[str], submitted: set[str]) -> None:
     """Pushes and submits until the server is gone; notes what it acknowledged."""
-    mine = client.call("GET", f"/datasets/{dataset['id']}/records", limit=1000)["items"]
-    ids = iter([record["id"] for record in mine if record["id"] not in submitted])
     with contextlib.suppress(httpx.TransportError):
+        mine = client.call("GET", f"/datasets/{dataset['id']}/records", limit=1000)["items"]
+        ids = iter([record["id"] for record in mine if record["id"] not in submitted])
         for batch in range(200):
             records = make_records(20, first=first + 20 * batch)
             if client.http.put(f"/datasets/{dataset['id']}/records/bulk", json={"items": records}).status_code == 200:
