@@ -215,7 +215,7 @@ class RayGeneration(RayPipeline):
         try:
             failure = ray.get(run)
         except ray.exceptions.RayError as error:
-            failure = f"its process on the Ray cluster is lost: {_first_line(error)}"
+            failure = f"its process on the Ray cluster is lost. What was answered is kept: run again. ({_first_line(error)})"
         if failure:
             self._fail(name, failure)
 
