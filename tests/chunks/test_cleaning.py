@@ -148,6 +148,6 @@ def test_plain_words_of_a_heading() -> None:
     ],
 )
 def test_hostile_text_neither_crashes_nor_hangs(hostile: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     clean_markdown(hostile)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5

@@ -123,6 +123,7 @@ for number in range(int(sys.argv[2]), 10**9):
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_tears_no_answer_and_loses_none_that_was_kept(tmp_path: Path) -> None:
     told = -1
     for kill in range(8):

@@ -150,6 +150,7 @@ def test_a_schedule_that_cannot_be_is_refused_before_zenml_is_imported(
     assert not any(line.rpartition("|")[2].strip() == "zenml" for line in result.stderr.splitlines())
 
 
+@pytest.mark.slow
 def test_a_stack_that_cannot_schedule_says_which_can_and_how_to_get_there(command: RunCommand) -> None:
     result = command("--pipeline", "retrain", "--schedule", "0 3 * * 1")
     assert result.returncode == 2
@@ -158,6 +159,7 @@ def test_a_stack_that_cannot_schedule_says_which_can_and_how_to_get_there(comman
     assert "Kubernetes, Airflow, Vertex AI and SageMaker can" in line and "`python run.py stack`" in line
 
 
+@pytest.mark.slow
 def test_without_schedules_the_list_says_how_to_make_one(command: RunCommand) -> None:
     result = command("schedules")
     assert result.returncode == 0 and "There are no schedules." in result.stdout

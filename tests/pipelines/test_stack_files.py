@@ -18,6 +18,7 @@ def filled(path: Path, folder: Path) -> Path:
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_file_is_complete_but_for_what_only_its_user_knows(path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
@@ -54,6 +55,7 @@ def config_fields(kind: str, flavor: str) -> set[str]:
     return set(known[kind, flavor]().config_class.model_fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_zenml_takes_every_setting_of_each_file(path: Path, tmp_path: Path) -> None:
     from zenml.config.docker_settings import DockerSettings
@@ -88,6 +90,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, change: dict[str, obj
     assert expected in str(caught.value)
 
 
+@pytest.mark.slow
 def test_only_training_gets_a_gpu(tmp_path: Path) -> None:
     for path in FILES:
         steps = load_stack(filled(path, tmp_path)).steps

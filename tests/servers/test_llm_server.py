@@ -194,6 +194,7 @@ def test_a_bad_answer_is_paid_and_is_what_it_says(server: LlmServer, kind: str) 
     assert server.stats()["paid"] == 1 and server.stats()["answered"] == 0
 
 
+@pytest.mark.slow
 def test_faults_come_at_their_rate_by_content_and_attempt(server: LlmServer) -> None:
     rates = {"rate_limit": 0.2, "server_error": 0.1}
     server.configure(faults=rates, stubborn={"empty": 0.1}, answers="quick")
