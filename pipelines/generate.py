@@ -22,7 +22,7 @@ def wire_generation(config: Config, inputs: Inputs | LiveInputs) -> Generated:
     chunks, documents, duplicates, corpus_report = load_chunks(
         plain(config.source), plain(config.chunks), model, model_fingerprint, inputs.documents
     )
-    generated, _, generation_report = generate_queries(chunks, plain(config.generation), config.seed, inputs.failed_generations)
+    generated, _, generation_report = generate_queries(chunks, plain(config.generation), config.seed, inputs.generation_state)
     filters = [plain(settings) for settings in config.filters]
     queries, rejected, curation_report = curate_queries(generated, chunks, filters, model, model_fingerprint)
     return Generated(chunks, documents, duplicates, corpus_report, generation_report, queries, rejected, curation_report)

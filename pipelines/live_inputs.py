@@ -19,7 +19,7 @@ class LiveInputs(NamedTuple):
     documents: Any
     base_model: Any
     eval_sets: Any
-    failed_generations: Any
+    generation_state: Any
 
 
 @step(enable_cache=False)
@@ -29,10 +29,10 @@ def fingerprint_inputs(
     Annotated[str, "documents_fingerprint"],
     Annotated[str, "base_model_fingerprint"],
     Annotated[list[str], "eval_set_fingerprints"],
-    Annotated[int, "failed_generations"],
+    Annotated[str, "generation_state"],
 ]:
-    """Returns the fingerprints of the documents, the base model and the evaluation sets as they are now, and how many
-    generations ended with failed requests.
+    """Returns the fingerprints of the documents, the base model and the evaluation sets as they are now, and what decides the
+    queries beside the settings.
 
     It always runs. What follows is taken from the cache as long as the fingerprints stay the same.
 
@@ -44,7 +44,7 @@ def fingerprint_inputs(
     known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
     add_tags(tags=[tag], run=run.id)
     say(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
-    return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.failed_generations
+    return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state
 
 
 def look_later(pipeline: str, config: Config) -> LiveInputs:

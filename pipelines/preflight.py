@@ -13,7 +13,7 @@ from steps.chunks.sources import check_source, fingerprint
 from steps.errors import InputError
 from steps.evaluation.eval_sets import check_eval_set
 from steps.evaluation.eval_sets import fingerprint as eval_set_fingerprint
-from steps.generation.answers import failed_generations
+from steps.generation.answers import generation_state
 from steps.generation.providers.registry import check_model_files, check_provider
 from steps.generation.settings import GenerationSettings, TripletRecipe
 from steps.retrieval.encoder import check_base_model, model_fingerprint
@@ -32,8 +32,8 @@ class Inputs(BaseModel):
     eval_sets: list[str]
     evaluated_model: str = ""
     """Only of `evaluate`, when the configuration names a model."""
-    failed_generations: int = 0
-    """How many runs of these recipes ended with failed requests: a run after one of them asks for those again."""
+    generation_state: str = ""
+    """Of the templates' texts, and of how many runs ended with failed requests: a run after one of them asks for those again."""
 
 
 def corpus_tag(inputs: Inputs) -> str:
@@ -64,7 +64,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         base_model=model_fingerprint(config.training.base_model),
         eval_sets=[eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
-        failed_generations=failed_generations(config.generation),
+        generation_state=generation_state(config.generation),
     )
 
 

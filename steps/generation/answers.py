@@ -97,6 +97,18 @@ def failed_generations(settings: GenerationSettings) -> int:
         cache.close()
 
 
+def generation_state(settings: GenerationSettings) -> str:
+    """Returns what decides the queries beside settings and chunks: the templates' texts, and the runs that left something out.
+
+    Raises:
+        InputError: The cache cannot be used.
+        OSError: A template cannot be read.
+    """
+    paths = sorted(recipe.template for recipe in settings.recipes if isinstance(recipe, TripletRecipe) and recipe.template)
+    texts = hashlib.sha256(b"\0".join(Path(path).read_bytes() for path in paths)).hexdigest()[:12] if paths else "none"
+    return f"failed {failed_generations(settings)}, templates {texts}"
+
+
 def request_key(request: dict[str, Any]) -> bytes:
     """Returns the hash of everything that decides an answer: provider, address, model, settings, messages."""
     canonical = json.dumps(request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -35,7 +35,7 @@ def generate_queries(
     chunks: pa.Table,
     settings: dict[str, Any],
     seed: int,
-    failed_generations: int = 0,  # noqa: ARG001  # after a run with failed requests it differs, and so does the cache key
+    generation_state: str = "",  # noqa: ARG001  # after a run with failed requests it differs, and so does the cache key
 ) -> tuple[
     Annotated[pa.Table, "generated_queries"],
     Annotated[pa.Table, "unreadable_queries"],

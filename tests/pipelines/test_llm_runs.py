@@ -1,0 +1,60 @@
+"""The command line with an LLM: what failed is asked for again although ZenML has the step in its cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import RunCommand
+from tests.servers.llm import LlmServer
+
+pytest.importorskip("openai")
+PAGES = 10
+
+
+@pytest.mark.slow
+def test_running_again_asks_for_what_failed_and_for_what_a_template_changed_and_else_for_nothing(
+    command: RunCommand, tmp_path: Path
+) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for number in range(PAGES):
+        text = f"To lock drawer {number} of the cabinet, turn its key until it clicks. You can open drawer {number} with any spare key."
+        (docs / f"{number}.md").write_text(f"# Drawer {number}\n\n{text}\n", encoding="utf-8")
+    template = tmp_path / "ask.jinja2"
+    template.write_text("{{ style_says }}\n\n{{ text }}\n", encoding="utf-8")
+    with LlmServer(answers="quick", stubborn={"refusal": 0.4}) as server:
+        recipe = {"name": "triplet", "provider": "openai", "model": "gpt-4o-mini", "base_url": server.openai, "asks": 1}
+        config = tmp_path / "config.yaml"
+        generation = {
+            "recipes": [{**recipe, "template": template.name, "api_key_env": "LOOPBACK_KEY"}],
+            "answers": str(tmp_path / "answers"),
+            "max_failed_share": 0.9,
+        }
+        source = {"name": "folder", "path": str(docs)}
+        plain = {"source": source, "chunks": {"min_tokens": 8}, "generation": generation, "filters": [{"name": "duplicates"}]}
+        config.write_text(yaml.safe_dump(plain), encoding="utf-8")
+
+        def run() -> tuple[str, dict[str, int]]:
+            server.reset()
+            done = command("--pipeline", "generate", "--config", config, LOOPBACK_KEY=server.key)
+            assert done.returncode == 0, done.stderr[-3000:]
+            assert server.key not in done.stdout + done.stderr
+            return done.stdout, {name: server.stats()[name] for name in ("requests", "answered")}
+
+        said, first = run()
+        failed = PAGES - first["answered"]
+        assert first["requests"] == PAGES and 0 < failed < PAGES
+        assert f"{failed} requests failed (refusal {failed}); running again asks only for those" in said
+        server.configure(stubborn={})
+        _, second = run()
+        assert second == {"requests": failed, "answered": failed}
+        _, third = run()
+        assert third["requests"] == 0
+        template.write_text("Please: {{ style_says }}\n\n{{ text }}\n", encoding="utf-8")
+        _, fourth = run()
+        assert fourth["requests"] == PAGES
+        held = [path for path in tmp_path.rglob("*") if path.is_file() and server.key.encode() in path.read_bytes()]
+        assert not held
