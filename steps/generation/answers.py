@@ -100,13 +100,15 @@ def failed_generations(settings: GenerationSettings) -> int:
 def generation_state(settings: GenerationSettings) -> str:
     """Returns what decides the queries beside settings and chunks: the templates' texts, and the runs that left something out.
 
+    A template that cannot be read counts as empty: who needs it says so.
+
     Raises:
         InputError: The cache cannot be used.
-        OSError: A template cannot be read.
     """
-    paths = sorted(recipe.template for recipe in settings.recipes if isinstance(recipe, TripletRecipe) and recipe.template)
-    texts = hashlib.sha256(b"\0".join(Path(path).read_bytes() for path in paths)).hexdigest()[:12] if paths else "none"
-    return f"failed {failed_generations(settings)}, templates {texts}"
+    paths = [Path(recipe.template) for recipe in settings.recipes if isinstance(recipe, TripletRecipe) and recipe.template]
+    texts = [path.read_bytes() if path.is_file() else b"" for path in paths]
+    digest = hashlib.sha256(b"\0".join(texts)).hexdigest()[:12] if texts else "none"
+    return f"failed {failed_generations(settings)}, templates {digest}"
 
 
 def request_key(request: dict[str, Any]) -> bytes:

@@ -22,6 +22,7 @@ from steps.generation.answers import (
     answers_directory,
     failed_generations,
     failure_scope,
+    generation_state,
     request_key,
 )
 from steps.generation.settings import GenerationSettings
@@ -250,6 +251,20 @@ def test_runs_that_ended_with_failures_are_counted_per_recipes_and_looking_makes
     AnswerCache(tmp_path / "a").note_failed_run(failure_scope(settings))
     assert (failed_generations(settings), failed_generations(other)) == (1, 0)
     assert failed_generations(GenerationSettings(answers=str(tmp_path / "a"))) == 0
+
+
+def test_an_edited_template_and_a_run_with_failures_are_another_state(tmp_path: Path) -> None:
+    template = tmp_path / "ask.jinja2"
+    settings = triplet_settings(tmp_path / "a", template=str(template))
+    states = [generation_state(settings), generation_state(triplet_settings(tmp_path / "a"))]
+    for text in ("{{ text }}", "Please: {{ text }}"):
+        template.write_text(text)
+        states.append(generation_state(settings))
+    AnswerCache(tmp_path / "a").note_failed_run(failure_scope(settings))
+    states.append(generation_state(settings))
+    assert len(set(states)) == 5
+    template.write_text("{{ text }}")
+    assert generation_state(settings) == states[2].replace("failed 0", "failed 1")
 
 
 def test_the_cache_is_in_the_users_cache_directory_unless_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -130,8 +130,6 @@ def test_a_failure_is_a_rows_own_and_running_again_asks_only_for_it(tmp_path: Pa
     ("outage", "recipe", "said"),
     [
         ("unauthorized", {}, "Check the key: the provider refused it."),
-        ("quota", {}, "no credit left"),
-        (None, {"model": "gpt-99"}, "Check model and base_url"),
         (None, {"base_url": "http://127.0.0.1:9/v1"}, "Check base_url, and that the server runs."),
     ],
 )
