@@ -233,14 +233,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tests", nargs="+", choices=["recorded", "rules", "human"], default=["recorded", "rules", "human"])
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="rows of the table to make, beside the base model's")
     arguments = parser.parse_args()
     if not RECORDED.is_dir():
         parser.error("the recorded triplets are not there; expected ../shared/data/zenml-distilabel beside the repository")
     with tempfile.TemporaryDirectory(prefix="finetrieve-recorded-") as scratch:
-        compare(arguments.folds, arguments.seed, Path(scratch))
+        compare(arguments.folds, arguments.seed, Path(scratch), arguments.tests, arguments.only)
 
 
-def compare(folds: int, seed: int, scratch: Path) -> None:
+def compare(folds: int, seed: int, scratch: Path, wanted: Sequence[str], only: Sequence[str] | None) -> None:
     """Trains every row in every fold and prints what each is worth."""
     # 1. Who trains on what.
     chunks, gpt = recorded()
@@ -256,14 +258,17 @@ def compare(folds: int, seed: int, scratch: Path) -> None:
         Row("recorded and rules, curated", [*kept_gpt, *kept_rules], ours),
         Row("recorded, as the guide trains", gpt, guide),
     ]
-    human = human_questions(scratch)
+    if only:
+        rows = [row for row in rows if row.name in {"base model", *only}]
+    human = human_questions(scratch) if "human" in wanted else None
     fold_of = folds_of(chunks, folds)
     print(f"{len(chunks)} passages in {folds} folds by page")
     print(f"{len(gpt)} recorded triplets, {len(kept_gpt)} pass the filters; {len(rules)} of the rules, {len(kept_rules)} pass")
     _warn_of_leaks(gpt, rules, human)
 
     # 2. Each row's scores per question, shown as soon as they are there.
-    tests: dict[str, Sequence[Triplet]] = {"recorded": gpt, "rules": kept_rules}
+    made: dict[str, Sequence[Triplet]] = {"recorded": gpt, "rules": kept_rules}
+    tests = {name: triplets for name, triplets in made.items() if name in wanted}
     found: dict[str, dict[str, Scores]] = {}
     for row in rows:
         started = time.monotonic()
@@ -271,6 +276,8 @@ def compare(folds: int, seed: int, scratch: Path) -> None:
         _show(row, found, time.monotonic() - started, seed)
 
     # 3. The two that the question is about.
+    if not {"rules, curated", "recorded, as-is"} <= set(found):
+        return
     for name in found["base model"]:
         delta = _delta(found["rules, curated"][name], found["recorded, as-is"][name], seed)
         print(f"rules, curated - recorded, as-is on {name}: {delta}")
