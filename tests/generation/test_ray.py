@@ -191,7 +191,7 @@ def test_a_run_that_is_ended_keeps_its_answers_and_takes_its_cluster_with_it(
     wanted = settings(tmp_path / "answers", server, engine="ray").model_dump_json()
     marker = uuid.uuid4().hex
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    environment |= {KEY: server.key, "FINETRIEVE_TEST_MARKER": marker}
+    environment |= {KEY: server.key, "FINETRIEVE_TEST_MARKER": marker, "HOME": str(tmp_path)}  # Ray keeps its token at home
     command = [sys.executable, "-c", HOST, wanted]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
