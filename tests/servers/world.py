@@ -95,10 +95,10 @@ class World:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def stack_file(self, name: str, orchestrator: dict[str, Any], **changes: Any) -> Path:
-        """Returns a stack that comes with the project, filled in for these servers; `changes` replace whole parts."""
+    def stack_file(self, name: str, configuration: dict[str, Any], **changes: Any) -> Path:
+        """Returns a stack that comes with the project, filled in for these servers: the orchestrator by `configuration`, whole parts by `changes`."""
         stack = yaml.safe_load((ROOT / "configs" / "stacks" / f"{name}.yaml").read_text())
-        stack["orchestrator"]["configuration"] |= orchestrator
+        stack["orchestrator"]["configuration"] |= configuration
         stack["artifact_store"]["configuration"] = {
             "path": _STORE,
             "key": "{{finetrieve_s3.aws_access_key_id}}",
