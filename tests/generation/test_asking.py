@@ -317,7 +317,7 @@ def test_a_budget_of_requests_is_kept_to_the_last_one_also_by_two_at_once(tmp_pa
     desk = Desk(tmp_path, server, Budget(requests=25))
     outcomes = desk.ask(requests(range(100)))
     assert server.stats()["requests"] == 25 == desk.tally.requests
-    assert good(outcomes) + desk.tally.retries >= 20
+    assert good(outcomes) == server.stats()["outcomes"]["ok"] > 10
     assert desk.ledger.stopped() == ("budget", "requests: 25 of 25")
     server.reset()
     more = Desk(tmp_path, server, Budget(requests=1000)).ask(requests(range(100)))
