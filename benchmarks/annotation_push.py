@@ -195,12 +195,13 @@ def guide_records(rows: Rows, anchors: Sequence[str], data: dict[str, Any]) -> l
 
 def as_we_do(rows: Rows, home: Path) -> tuple[float, float, Any, float, PushReport]:
     """Returns the seconds of a push and of the same push again, the cosines, the seconds for vectors, and the second report."""
-    from steps.retrieval.encoder import EMBEDDED, EncoderEmbedder, load_encoder
+    from steps.retrieval.embedder import CachedEmbedder
+    from steps.retrieval.encoder import EMBEDDED
     from steps.training.settings import SplitSettings
 
-    encoding, enriched = timed(
-        lambda: enrich(rows.triplets, rows.chunks, SplitSettings(), {}, False, EncoderEmbedder(load_encoder(EMBEDDED)))
-    )
+    with tempfile.TemporaryDirectory() as nothing_kept:
+        embedder = CachedEmbedder(EMBEDDED, folder=Path(nothing_kept))
+        encoding, enriched = timed(lambda: enrich(rows.triplets, rows.chunks, SplitSettings(), {}, False, embedder))
     try:
         with Server(ensure_server(home)) as server:
             first, _ = timed(lambda: push_once(server, rows, enriched))

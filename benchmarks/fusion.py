@@ -24,7 +24,8 @@ from steps.evaluation.metrics import HEADLINE, METRICS  # noqa: E402
 from steps.evaluation.scoring import Index, fusion_scores, score_set  # noqa: E402
 from steps.evaluation.settings import EvalSetSettings  # noqa: E402
 from steps.retrieval.bm25 import Bm25  # noqa: E402
-from steps.retrieval.encoder import EncoderEmbedder, load_encoder, load_tokenizer  # noqa: E402
+from steps.retrieval.embedder import CachedEmbedder  # noqa: E402
+from steps.retrieval.encoder import load_tokenizer  # noqa: E402
 from steps.retrieval.fusion import Fusion, candidates, choose_fusion  # noqa: E402
 from steps.rows import embedded_text  # noqa: E402
 
@@ -48,7 +49,7 @@ def main() -> None:
 def _row(folder: Path) -> None:
     settings = ChunkSettings()
     whole = load_eval_set(EvalSetSettings(path=folder), [], [], [], settings, load_tokenizer("embedded"))
-    model = EncoderEmbedder(load_encoder("embedded"), 64, "fp32")
+    model = CachedEmbedder("embedded")
     texts = [embedded_text(chunk) for chunk in whole.chunks]
     index = Index(Bm25(texts), {"base": model.embed(texts, "document")})
     dev, test = (_half(whole, side) for side in (0, 1))

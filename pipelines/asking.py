@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steps.errors import InputError
-from steps.retrieval.encoder import EncoderEmbedder, load_encoder, model_fingerprint
+from steps.retrieval.embedder import CachedEmbedder
 from steps.retrieval.fusion import Fusion
-from steps.retrieval.search import Corpus, Side, kept_vectors
+from steps.retrieval.search import Corpus, Side
 from steps.rows import Chunk, embedded_text
 from steps.tables import to_rows
 
@@ -91,8 +90,5 @@ def _fusions(metrics: Mapping[str, Any], eval_set: str) -> dict[str, Fusion]:
 
 
 def _side(place: Path | str, chunks: list[Chunk], fusion: Fusion, progress: Progress | None) -> Side:
-    embedder = EncoderEmbedder(load_encoder(place), on_progress=progress)
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetrieve" / "vectors"
-    texts = [embedded_text(chunk) for chunk in chunks]
-    vectors = kept_vectors(folder, model_fingerprint(place), texts, lambda texts: embedder.embed(texts, "document"))
-    return Side(embedder, vectors, fusion)
+    embedder = CachedEmbedder(place, on_progress=progress)
+    return Side(embedder, embedder.embed([embedded_text(chunk) for chunk in chunks], "document"), fusion)

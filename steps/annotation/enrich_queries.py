@@ -11,7 +11,7 @@ from steps.annotation.enrichment import enrich
 from steps.caching import cache_policy
 from steps.materializers import TableMaterializer
 from steps.progress import reporter
-from steps.retrieval.encoder import EncoderEmbedder, load_encoder
+from steps.retrieval.embedder import CachedEmbedder
 from steps.rows import Chunk, DocumentEntry, QueryFacts, Triplet
 from steps.tables import to_rows, to_table
 from steps.training.settings import SplitSettings
@@ -39,7 +39,7 @@ def enrich_queries(
     Annotated[pa.Table, "chunk_vectors"],
 ]:
     """Returns similarities, sides and the order of review, and the vectors of queries and chunks."""
-    encoder = EncoderEmbedder(load_encoder(base_model), on_progress=reporter("Chunks encoded"))
+    encoder = CachedEmbedder(base_model, on_progress=reporter("Chunks encoded"))
     groups = {entry.doc_id: entry.group for entry in to_rows(documents, DocumentEntry)}
     shares = SplitSettings.model_validate(split)
     found = enrich(to_rows(queries, Triplet), to_rows(chunks, Chunk), shares, groups, human_eval, encoder)

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from steps.annotation.usefulness import usefulness
+from steps.retrieval.embedder import Embedder
 from steps.rows import Chunk, QueryFacts, Triplet, embedded_text
 from steps.training.settings import SplitSettings
 from steps.training.split import split_pairs
 
 FloatMatrix = npt.NDArray[np.float32]
-
-
-class Embedder(Protocol):
-    """Turns texts into unit vectors."""
-
-    def embed(self, texts: Sequence[str], role: Literal["query", "document"]) -> FloatMatrix:
-        """Returns unit vectors `(n_texts, dim)`."""
 
 
 @dataclass(frozen=True)

@@ -27,19 +27,17 @@ class HybridRanker:
 
     def __init__(self, chunks: Sequence[Chunk], base_model: str) -> None:
         from steps.retrieval.bm25 import Bm25
-        from steps.retrieval.encoder import encode, load_encoder
+        from steps.retrieval.embedder import CachedEmbedder
 
         texts = [embedded_text(chunk) for chunk in chunks]
         self._row = {chunk.id: row for row, chunk in enumerate(chunks)}
-        self._encoder = load_encoder(base_model)
+        self._embedder = CachedEmbedder(base_model)
         self._bm25: Scorer = Bm25(texts)
-        self._vectors = encode(self._encoder, texts, precision="auto")  # (n_chunks, dim)
+        self._vectors = self._embedder.embed(texts, "document")  # (n_chunks, dim)
 
     def ranks(self, queries: Sequence[str], chunk_ids: Sequence[str]) -> list[int]:
         """Returns, for each query, the rank (1 is first) of the chunk beside it; equal scores share the better rank."""
-        from steps.retrieval.encoder import encode
-
-        vectors = encode(self._encoder, list(queries), precision="auto", role="query")  # (n_queries, dim)
+        vectors = self._embedder.embed(queries, "query")  # (n_queries, dim)
         rows = np.array([self._row[chunk_id] for chunk_id in chunk_ids], dtype=np.intp)
         found = list[int]()
         for start in range(0, len(queries), QUERY_BLOCK):

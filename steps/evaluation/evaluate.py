@@ -17,11 +17,12 @@ from steps.evaluation.bootstrap import difference, interval, resampled_means
 from steps.evaluation.eval_sets import DEV, TEST, EvalSet, generated_eval_set, load_eval_set
 from steps.evaluation.examples import examples_of, similarities_of
 from steps.evaluation.metrics import METRICS, Scores
-from steps.evaluation.scoring import Embedder, Index, ScoredSet, fusion_scores, score_set
+from steps.evaluation.scoring import Index, ScoredSet, fusion_scores, score_set
 from steps.evaluation.settings import EvaluationSettings
 from steps.evaluation.verdict import verdict
 from steps.retrieval.bm25 import Bm25
-from steps.retrieval.encoder import EncoderEmbedder, load_encoder, load_tokenizer
+from steps.retrieval.embedder import CachedEmbedder, Embedder
+from steps.retrieval.encoder import load_tokenizer
 from steps.retrieval.fusion import Fusion, candidates, choose_fusion
 from steps.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
 
@@ -91,9 +92,7 @@ def evaluate(
     if generated is not None:
         eval_sets.append(generated)
     models: dict[str, Embedder] = {
-        name: EncoderEmbedder(
-            load_encoder(ref), settings.batch_size, settings.precision, progress(f"Encoding ({name})") if progress else None
-        )
+        name: CachedEmbedder(ref, settings.batch_size, settings.precision, progress(f"Encoding ({name})") if progress else None)
         for name, ref in refs.items()
     }
     return evaluate_models(eval_sets, models, generated_eval_set(pairs, chunks, DEV), settings, seed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from steps.evaluation.arms import ARMS
 from steps.evaluation.eval_sets import EvalSet
 from steps.evaluation.metrics import HEADLINE, METRICS, Relevance, Scores, relevance_of, score_queries
 from steps.retrieval.bm25 import Bm25
+from steps.retrieval.embedder import Embedder
 from steps.retrieval.encoder import unit_rows
 from steps.retrieval.fusion import Fusion, fuse, normalise, weighted_sum
 
@@ -24,13 +24,6 @@ TOP = 5
 DEV_QUERIES = 500
 """At most so many dev queries choose the fusion."""
 _CELLS_AT_ONCE = 1 << 22
-
-
-class Embedder(Protocol):
-    """A model as evaluation sees it."""
-
-    def embed(self, texts: Sequence[str], role: Literal["query", "document"]) -> FloatMatrix:
-        """Returns unit vectors `(n_texts, dim)`."""
 
 
 @dataclass(frozen=True)

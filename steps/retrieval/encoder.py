@@ -367,24 +367,6 @@ def encode(
     return vectors[[rows[text] for text in texts]] if len(rows) < len(texts) else vectors
 
 
-class EncoderEmbedder:
-    """A sentence-transformers model with its settings, as whoever only wants vectors sees it."""
-
-    def __init__(
-        self,
-        encoder: SentenceTransformer,
-        batch_size: int = 64,
-        precision: Precision = "fp32",
-        on_progress: Progress | None = None,
-    ) -> None:
-        self._encoder, self._batch_size, self._precision, self._on_progress = encoder, batch_size, precision, on_progress
-
-    def embed(self, texts: Sequence[str], role: Role) -> FloatMatrix:
-        """Returns unit vectors `(n_texts, dim)`."""
-        progress = self._on_progress if role == "document" else None
-        return encode(self._encoder, texts, self._batch_size, progress, role=role, precision=self._precision)
-
-
 def _encode_part(encoder: SentenceTransformer, texts: list[str], batch_size: int, role: Role) -> FloatMatrix:
     call = encoder.encode_query if role == "query" else encoder.encode_document
     vectors = np.asarray(call(texts, batch_size=batch_size, show_progress_bar=False, convert_to_numpy=True), dtype=np.float32)

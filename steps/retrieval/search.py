@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from steps.retrieval.bm25 import Bm25
-from steps.retrieval.encoder import Role
+from steps.retrieval.embedder import Embedder
 from steps.retrieval.fusion import Fusion, fuse
 from steps.rows import Chunk, embedded_text
 
 FloatMatrix = npt.NDArray[np.float32]
-
-
-class Embedder(Protocol):
-    """What turns texts into unit vectors."""
-
-    def embed(self, texts: Sequence[str], role: Role) -> FloatMatrix:
-        """Returns unit vectors `(n_texts, dim)`."""
 
 
 @dataclass(frozen=True)
@@ -79,41 +69,3 @@ class Corpus:
             Hit(rank, self._chunks[row], float(scores[row]), float(dense[0, row]), float(lexical[0, row]))
             for rank, row in enumerate(order, 1)
         ]
-
-
-def kept_vectors(folder: Path, model: str, texts: Sequence[str], embed: Callable[[Sequence[str]], FloatMatrix]) -> FloatMatrix:
-    """Returns the vectors of the texts, from a file in `folder` where the same model embedded the same texts before.
-
-    Args:
-        folder: Where such files lie; the oldest beyond `KEPT_FILES` are deleted.
-        model: Hash of the model's content.
-        texts: What to embed.
-        embed: Does it.
-    """
-    digest = hashlib.sha256(model.encode())
-    for text in texts:
-        digest.update(hashlib.sha256(text.encode("utf-8", "replace")).digest())
-    path = folder / f"{digest.hexdigest()[:32]}.npy"
-    if path.is_file():
-        try:
-            vectors: FloatMatrix = np.load(path, allow_pickle=False)
-            path.touch()
-            return vectors
-        except (OSError, ValueError):
-            path.unlink(missing_ok=True)
-    vectors = embed(texts)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npy")
-    np.save(part, vectors)
-    part.replace(path)
-    _delete_oldest(folder)
-    return vectors
-
-
-KEPT_FILES = 8
-
-
-def _delete_oldest(folder: Path) -> None:
-    files = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[KEPT_FILES:]:
-        path.unlink(missing_ok=True)

@@ -17,7 +17,6 @@ import pytest
 from steps.errors import InputError
 from steps.retrieval.encoder import (
     EMBEDDED,
-    EncoderEmbedder,
     check_base_model,
     encode,
     fetch_model,
@@ -173,9 +172,8 @@ def test_queries_get_the_models_query_prompt(encoder: SentenceTransformer) -> No
     plain = encode(encoder, ["query: reset"])
     encoder.prompts["query"] = "query: "
     try:
-        embedder = EncoderEmbedder(encoder)
-        assert embedder.embed(["reset"], "query") == pytest.approx(plain, abs=1e-6)
-        assert embedder.embed(["query: reset"], "document") == pytest.approx(plain, abs=1e-6)
+        assert encode(encoder, ["reset"], role="query") == pytest.approx(plain, abs=1e-6)
+        assert encode(encoder, ["query: reset"], role="document") == pytest.approx(plain, abs=1e-6)
     finally:
         encoder.prompts["query"] = ""
 

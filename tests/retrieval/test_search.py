@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import pytest
 
 from steps.retrieval.fusion import Fusion
-from steps.retrieval.search import KEPT_FILES, Corpus, Side, kept_vectors
+from steps.retrieval.search import Corpus, Side
 from steps.rows import Chunk
 
 TEXTS = ["pumps are cleaned with water", "valves are closed by hand", "doors are painted"]
@@ -46,29 +44,3 @@ def test_each_side_adds_words_and_vectors_up_as_its_fusion_says() -> None:
 
 def test_asking_for_more_than_there_is_returns_what_there_is() -> None:
     assert len(a_corpus(one=Fusion()).ask("anything", 50)["one"]) == 3
-
-
-def test_texts_are_embedded_once_per_model_and_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
-    calls = []
-
-    def embed(texts: Sequence[str]) -> np.ndarray:
-        calls.append(len(texts))
-        return np.ones((len(texts), 2), dtype=np.float32)
-
-    first = kept_vectors(tmp_path, "model", TEXTS, embed)
-    assert np.array_equal(kept_vectors(tmp_path, "model", TEXTS, embed), first)
-    assert calls == [3]
-    kept_vectors(tmp_path, "other model", TEXTS, embed)
-    kept_vectors(tmp_path, "model", TEXTS[:2], embed)
-    assert calls == [3, 3, 2]
-    for path in tmp_path.iterdir():
-        path.write_bytes(b"half")
-    assert np.array_equal(kept_vectors(tmp_path, "model", TEXTS, embed), first)
-    assert calls == [3, 3, 2, 3]
-
-
-@pytest.mark.parametrize("models", [KEPT_FILES + 3])
-def test_old_vectors_are_deleted(tmp_path: Path, models: int) -> None:
-    for number in range(models):
-        kept_vectors(tmp_path, f"model {number}", TEXTS, lambda texts: np.ones((len(texts), 2), dtype=np.float32))
-    assert len(list(tmp_path.iterdir())) == KEPT_FILES
