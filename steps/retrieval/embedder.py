@@ -1,4 +1,4 @@
-"""A model that is asked only for the vectors it did not make before: they are kept on disk, by the content of model and text."""
+"""A model that embeds no text twice: its vectors are kept on disk, by the content of model and text."""
 
 from __future__ import annotations
 
