@@ -6,7 +6,7 @@ import importlib
 import re
 import typing
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -238,10 +238,3 @@ def by_round_trip(triplets: Sequence[Triplet], material: Material, settings: Rou
         for triplet, rank in zip(triplets, ranks, strict=True)
         if rank > settings.top_k
     }
-
-
-def rank_counts(ranks: Mapping[str, int]) -> dict[str, int]:
-    """Returns how many queries found their chunk first, within 5, 10, 20 and 100, and later."""
-    limits = (1, 5, 10, 20, 100)
-    counts = Counter(next((f"<= {limit}" for limit in limits if rank <= limit), f"> {limits[-1]}") for rank in ranks.values())
-    return {name: counts[name] for name in (*(f"<= {limit}" for limit in limits), f"> {limits[-1]}")}

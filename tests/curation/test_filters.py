@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from steps.curation.filters import FILTERS, curate, normalised_query, rank_counts
+from steps.curation.filters import FILTERS, curate, normalised_query
 from steps.curation.settings import CopyFilter, DuplicateFilter, LengthFilter, NameFilter, RoundTripFilter
 from steps.rows import Chunk, Triplet
 
@@ -144,15 +144,3 @@ def test_the_ranker_is_not_built_unless_a_filter_asks() -> None:
 def test_normalised_queries_are_equal_however_they_are_written() -> None:
     assert normalised_query("  How do I: rotate  KEYS?") == normalised_query("how do i rotate keys")
     assert normalised_query("C++ key") != normalised_query("C key")
-
-
-def test_rank_counts_put_each_rank_in_one_class() -> None:
-    counts = rank_counts({"a": 1, "b": 5, "c": 6, "d": 500})
-    assert counts == {
-        "<= 1": 1,
-        "<= 5": 1,
-        "<= 10": 1,
-        "<= 20": 0,
-        "<= 100": 0,
-        "> 100": 1,
-    }
