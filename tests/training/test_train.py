@@ -168,6 +168,8 @@ CHILD = """
     from tests.training.test_train import corpus, settings
     from steps.training.train import train_model
 
+    # A shell starts what it puts into the background with interrupts ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     model, place, stop_at, how = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 
     def report(done, total):
