@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
 from steps.rows import Chunk, Triplet, embedded_text
-from steps.tables import schema_of, to_rows, to_table
+from steps.tables import RowFile, Rows, schema_of, to_rows, to_table
 
 TRIPLETS = [
     Triplet("t1", "c1", "How do I reset it?", None, "how_to", "rules", "rules-1"),
@@ -14,6 +17,20 @@ TRIPLETS = [
 
 def test_rows_come_back_from_a_table_as_they_went_in() -> None:
     assert to_rows(to_table(TRIPLETS, Triplet), Triplet) == TRIPLETS
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 9])
+def test_rows_that_go_to_a_file_one_by_one_come_back_in_order_also_when_the_file_is_gone(tmp_path: Path, count: int) -> None:
+    rows = [replace(TRIPLETS[number % 2], id=f"t{number}") for number in range(count)]
+    file = RowFile(tmp_path / "rows.arrow", Triplet, batch_rows=2)
+    file.extend(rows[:1])
+    file.extend(rows[1:])
+    table = file.table()
+    (tmp_path / "rows.arrow").unlink()
+    found = Rows(table, Triplet)
+    assert list(found) == rows
+    assert list(found) == rows, "they can be read again"
+    assert table.equals(to_table(rows, Triplet))
 
 
 def test_an_empty_table_keeps_its_columns_and_types() -> None:
