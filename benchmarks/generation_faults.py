@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generation_runs import Run, llm_settings, session_processes
+from generation_runs import Result, Run, llm_settings, session_processes
 
 from tests.servers.faults import FOREIGN, KINDS, ORDERS
 from tests.servers.llm import LlmServer
@@ -54,11 +54,11 @@ def _row(kind: str, server: LlmServer, rates: dict[str, float], rows: int, concu
     settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency, timeout=_TIMEOUT).model_dump(mode="json")
     server.configure(faults=rates, faulty_attempts=ATTEMPTS)
     server.reset()
-    first, stats = _finished(Run(rows, settings, str(scratch / "cache"), str(scratch / "first.json")), server)
+    first, stats = _finished(Run(rows, settings, str(scratch / "cache"), str(scratch / "first")), server)
     server.configure(faults={})
     server.reset()
-    second, again = _finished(Run(rows, settings, str(scratch / "cache"), str(scratch / "second.json")), server)
-    made = first["triplets"]
+    second, again = _finished(Run(rows, settings, str(scratch / "cache"), str(scratch / "second")), server)
+    made = first.triplets.select(["chunk_id", "query"]).to_pylist()
     asked_of = {row["chunk_id"] for row in made}
     spoiled = sum(FOREIGN in row["query"] or ORDERS in row["query"] for row in made)
     cells = (
@@ -69,14 +69,14 @@ def _row(kind: str, server: LlmServer, rates: dict[str, float], rows: int, concu
         len(made) - len(asked_of),
         spoiled,
         stats["duplicates"],
-        round(first["seconds"], 1),
-        len(second["triplets"]),
+        round(first.seconds, 1),
+        len(second.triplets),
         again["requests"],
     )
     print(f"{kind:18}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
 
 
-def _finished(run: Run, server: LlmServer) -> tuple[dict[str, Any], dict[str, Any]]:
+def _finished(run: Run, server: LlmServer) -> tuple[Result, dict[str, Any]]:
     process = run.start(server.key)
     if process.wait(3600):
         raise SystemExit(f"the run failed with code {process.returncode}")
@@ -96,11 +96,11 @@ def kills(rows: int, count: int, concurrency: int, seed: int) -> None:
         run = _run(server, rows, concurrency, scratch, "killed")
         moments = [_killed(run, server, draw, 2 * rows // count) for _ in range(count)]
         final, stats = _finished(run, server)
-        same = [final[part] == undisturbed[part] for part in ("triplets", "rejects")]
+        same = [final.triplets.equals(undisturbed.triplets), final.rejects.equals(undisturbed.rejects)]
         done = [moment.answers for moment in moments if moment.killed]
         print(f"{rows} rows, {len(done)} kills of a run of concurrency {concurrency}, after {done} answers")
         print(f"processes that outlived their killed parent by {_GRACE:.0f} s: {sum(moment.orphans for moment in moments)}")
-        print(f"triplets equal to the undisturbed run's: {same[0]} ({len(final['triplets'])}); rejects: {same[1]}")
+        print(f"triplets equal to the undisturbed run's: {same[0]} ({len(final.triplets)}); rejects: {same[1]}")
         allowed = rows + len(done) * concurrency
         print(f"requests {stats['requests']}, allowed {allowed}; abandoned {stats['outcomes'].get('abandoned', 0)}; ", end="")
         print(f"answered twice {stats['duplicates']}")
@@ -108,7 +108,7 @@ def kills(rows: int, count: int, concurrency: int, seed: int) -> None:
 
 def _run(server: LlmServer, rows: int, concurrency: int, scratch: Path, name: str) -> Run:
     settings = llm_settings(server.openai, scratch / name / "answers", concurrency=concurrency)
-    return Run(rows, settings.model_dump(mode="json"), str(scratch / name / "cache"), str(scratch / f"{name}.json"))
+    return Run(rows, settings.model_dump(mode="json"), str(scratch / name / "cache"), str(scratch / name / "out"))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the generation benchmarks share: made-up chunks, the settings of a run, and a run in a process of its own.
 
-As a program it is that process: it reads a run from its first argument, JSON, and prints what came of it.
+As a program it is that process: it reads a run from its first argument, JSON, and writes what came of it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from steps.generation.settings import GenerationSettings  # noqa: E402
 from steps.rows import Chunk  # noqa: E402
+from steps.tables import RowFile  # noqa: E402
 
 KEY_VARIABLE = "FINETRIEVE_BENCHMARK_KEY"
 _WORDS = {
@@ -32,9 +36,9 @@ _WORDS = {
 }
 
 
-def chunks(count: int) -> list[Chunk]:
-    """Returns chunks of about 100 words, each a page of its own, no two the same."""
-    return [_chunk(number) for number in range(count)]
+def chunks(count: int) -> Iterator[Chunk]:
+    """Yields chunks of about 100 words, each a page of its own, no two the same."""
+    return (_chunk(number) for number in range(count))
 
 
 def _chunk(number: int) -> Chunk:
@@ -69,7 +73,7 @@ class Run:
     cache: str
     """A directory of its own for distilabel."""
     out: str
-    """The file that gets the triplets and rejects; it is there only if the run ended well."""
+    """The directory that gets chunks and results."""
 
     def start(self, key: str) -> subprocess.Popen[str]:
         """Returns the process, in a group of its own, so that it can be killed with all that it started."""
@@ -77,10 +81,23 @@ class Run:
         environment = {**os.environ, KEY_VARIABLE: key}
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
-    def result(self) -> dict[str, Any]:
-        """Returns `triplets`, `rejects`, `report`, `seconds` and `cpu` (seconds of all its processes) of a run that ended."""
-        found: dict[str, Any] = json.loads(Path(self.out).read_text(encoding="utf-8"))
-        return found
+    def result(self) -> Result:
+        """Returns what came of a run that ended well."""
+        folder = Path(self.out)
+        counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+        tables = (pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all() for name in ("triplets", "rejects"))
+        return Result(*tables, **counts)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run."""
+
+    triplets: pa.Table
+    rejects: pa.Table
+    seconds: float
+    cpu: float
+    """Seconds of all its processes."""
 
 
 def session_processes(session: int) -> list[Path]:
@@ -100,20 +117,20 @@ def main() -> None:
     from steps.generation.run import generate
 
     run = Run(**json.loads(sys.argv[1]))
-    rows = chunks(run.rows)
+    folder = Path(run.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus = RowFile(folder / "chunks.arrow", Chunk)
+    corpus.extend(chunks(run.rows))
     settings = GenerationSettings.model_validate(run.settings)
     started = time.perf_counter()
-    made = generate(rows, settings, 0, Path(run.cache))
+    made = generate(corpus.table(), settings, 0, Path(run.cache))
     seconds = time.perf_counter() - started
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    found = {
-        "triplets": [asdict(row) for row in made.triplets],
-        "rejects": [asdict(row) for row in made.rejects],
-        "report": made.report,
-        "seconds": seconds,
-        "cpu": sum(one.ru_utime + one.ru_stime for one in used),
-    }
-    Path(run.out).write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    for name, table in (("triplets", made.triplets), ("rejects", made.rejects)):
+        with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+    (folder / "counts.json").write_text(json.dumps({"seconds": seconds, "cpu": cpu}), encoding="utf-8")
 
 
 if __name__ == "__main__":

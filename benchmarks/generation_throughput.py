@@ -24,6 +24,7 @@ from generation_runs import KEY_VARIABLE, chunks, llm_settings
 from steps.generation.distilabel_guard import guarded_run
 from steps.generation.run import generate
 from steps.rows import Chunk
+from steps.tables import to_table
 from tests.servers.llm import LlmServer
 
 GUIDE_BATCH = 10
@@ -79,7 +80,7 @@ def guide(server: LlmServer, rows: list[Chunk], scratch: Path) -> int:
 def ours(server: LlmServer, rows: list[Chunk], scratch: Path, concurrency: int) -> int:
     """Returns how many triplets the recipe `triplet` makes."""
     settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency)
-    return len(generate(rows, settings, 0, scratch / "cache").triplets)
+    return len(generate(to_table(rows, Chunk), settings, 0, scratch / "cache").triplets)
 
 
 def main() -> None:
@@ -96,11 +97,11 @@ def main() -> None:
     with LlmServer(latency=arguments.latency, answers="quick") as server:
         os.environ[KEY_VARIABLE] = server.key
         with tempfile.TemporaryDirectory(prefix="finetrieve-throughput-") as scratch:
-            baseline = timed(server, partial(guide, server, chunks(arguments.guide_rows), Path(scratch) / "guide"))
+            baseline = timed(server, partial(guide, server, list(chunks(arguments.guide_rows)), Path(scratch) / "guide"))
             _show(f"distilabel, batch {GUIDE_BATCH}", baseline, GUIDE_BATCH, baseline)
             for concurrency in arguments.concurrency:
                 directory = Path(scratch) / str(concurrency)
-                found = timed(server, partial(ours, server, chunks(arguments.rows), directory, concurrency))
+                found = timed(server, partial(ours, server, list(chunks(arguments.rows)), directory, concurrency))
                 _show(f"triplet, concurrency {concurrency}", found, concurrency, baseline)
 
 

@@ -41,6 +41,7 @@ from steps.generation.settings import GenerationSettings, RulesRecipe
 from steps.retrieval.bm25 import Bm25
 from steps.retrieval.encoder import encode, load_encoder, load_tokenizer
 from steps.rows import Chunk, Document, Pair, Triplet, embedded_text
+from steps.tables import to_rows, to_table
 from steps.training.settings import TrainingSettings
 from steps.training.train import train_model
 
@@ -97,7 +98,7 @@ def _title(url: str) -> str:
 def by_rules(chunks: list[Chunk], scratch: Path) -> list[Triplet]:
     """Returns the rules' queries for the chunks."""
     settings = GenerationSettings(recipes=[RulesRecipe()])
-    return generate(chunks, settings, 0, scratch).triplets
+    return to_rows(generate(to_table(chunks, Chunk), settings, 0, scratch).triplets, Triplet)
 
 
 def curated(triplets: Sequence[Triplet], chunks: Sequence[Chunk]) -> list[Triplet]:

@@ -31,6 +31,8 @@ def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
     from steps.generation.run import generate
     from steps.generation.settings import GenerationSettings, RulesRecipe
     from steps.retrieval.encoder import load_tokenizer
+    from steps.rows import Chunk, Triplet
+    from steps.tables import Rows, to_table
 
     try:
         source = source_from_path(Path(path)) if Path(path).exists() or "/" in path else PackageSource(package=path)
@@ -40,10 +42,10 @@ def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
     chunks = build_chunks(documents, ChunkSettings(), load_tokenizer("embedded")).chunks
     settings = GenerationSettings(recipes=[RulesRecipe(queries_per_chunk=per_chunk)])
     with tempfile.TemporaryDirectory() as cache_dir:
-        result = generate(chunks, settings, seed, Path(cache_dir))
+        result = generate(to_table(chunks, Chunk), settings, seed, Path(cache_dir))
 
     queries: dict[str, list[str]] = {}
-    for triplet in result.triplets:
+    for triplet in Rows(result.triplets, Triplet):
         queries.setdefault(triplet.chunk_id, []).append(f"{triplet.query}  [{triplet.style}]")
     asked = [chunk for chunk in chunks if chunk.id in queries]
     random.Random(seed).shuffle(asked)

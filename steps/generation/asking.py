@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import tenacity
@@ -41,6 +42,8 @@ _REFUSED = 3
 _ALONE_SECONDS = 5.0
 """What is wrong with all requests mostly shows sooner; an answer may take longer."""
 _LOOK_SECONDS = 0.1
+_LOOKED_UP_AT_ONCE = 128
+"""Requests that are taken and looked up in the cache together, while the others in flight have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Outcome:
     """What became of a request: a text, or a failure, or neither when the run was stopped before."""
 
     text: str | None = None
+    read: Any = None
+    """What the request's `read` made of the text."""
     shortened: bool = False
     failure: str = ""
     """`refusal`, `unparsable`, `timeout`, ...; empty with a text."""
@@ -70,6 +75,19 @@ class Outcome:
 
 
 STOPPED = Outcome()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is known of the requests of one call: of those that wait for their turn, nothing yet."""
+
+    keys: list[bytes] = field(default_factory=list)
+    """In the requests' order."""
+    outcomes: dict[bytes, Outcome] = field(default_factory=dict)
+    asked: set[bytes] = field(default_factory=set)
+    """Keys that the cache did not hold."""
+    again: int = 0
+    """Requests that others of `asked` answer."""
 
 
 class Asker:
@@ -96,34 +114,44 @@ class Asker:
         self._stopped = False
         self._looked = 0.0
 
-    def ask(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Returns the outcomes, in the requests' order."""
-        cached = self._cache.get([request.key for request in requests])
-        outcomes: dict[bytes, Outcome] = {}
-        missing: dict[bytes, Request] = {}
-        again = 0
-        for request in requests:
-            answer = cached.get(request.key)
-            if answer is not None and _can_be_used(request, answer.text):
-                outcomes[request.key] = Outcome(answer.text, answer.shortened)
-            else:
-                again += request.key in missing
-                missing.setdefault(request.key, request)
-        hits = sum(request.key not in missing for request in requests)
-        if hits:
-            self._ledger.add(self._recipe.label, done=hits, hits=hits)
-        if missing:
-            outcomes |= self._llm.event_loop.run_until_complete(self._ask_all(missing))
-        if again:  # texts that are there twice share an answer
-            self._ledger.add(self._recipe.label, done=again, hits=again)
-        return [outcomes.get(request.key, STOPPED) for request in requests]
+    def ask(self, requests: Iterable[Request]) -> list[Outcome]:
+        """Returns the outcomes, in the requests' order; a request is taken when its turn has come and not kept longer."""
+        batch = _Batch()
+        missing = self._missing(requests, batch)
+        if (first := next(missing, None)) is not None:
+            waiting = itertools.chain([first], missing)
+            self._llm.event_loop.run_until_complete(self._ask_all(waiting, batch.outcomes))
+            for _ in missing:  # after an order to stop: what the cache holds is there all the same
+                pass
+        if batch.again:  # texts that are there twice share an answer
+            self._ledger.add(self._recipe.label, done=batch.again, hits=batch.again)
+        return [batch.outcomes.get(key, STOPPED) for key in batch.keys]
 
-    async def _ask_all(self, missing: dict[bytes, Request]) -> dict[bytes, Outcome]:
-        waiting = iter(missing.values())
-        outcomes: dict[bytes, Outcome] = {}
+    def _missing(self, requests: Iterable[Request], batch: _Batch) -> Iterator[Request]:
+        """Yields the requests that have to be asked for, each text once, and puts what the cache holds into the batch."""
+        waiting = iter(requests)
+        while part := list(itertools.islice(waiting, _LOOKED_UP_AT_ONCE)):
+            cached = self._cache.get([request.key for request in part])
+            missing: dict[bytes, Request] = {}
+            hits = 0
+            for request in part:
+                batch.keys.append(request.key)
+                if request.key in batch.asked:
+                    batch.again += 1
+                elif (outcome := _kept(request, cached.get(request.key))) is not None:
+                    batch.outcomes[request.key] = outcome
+                    hits += 1
+                else:
+                    batch.asked.add(request.key)
+                    missing[request.key] = request
+            if hits:
+                self._ledger.add(self._recipe.label, done=hits, hits=hits)
+            for key in list(missing):
+                yield missing.pop(key)
+
+    async def _ask_all(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome]) -> None:
         workers = [
-            asyncio.create_task(self._work(waiting, outcomes, first=number == 0))
-            for number in range(min(self._recipe.concurrency, len(missing)))
+            asyncio.create_task(self._work(waiting, outcomes, first=number == 0)) for number in range(self._recipe.concurrency)
         ]
         watcher = asyncio.create_task(self._watch(workers))
         try:
@@ -134,7 +162,6 @@ class Asker:
             for task in (watcher, *workers):
                 task.cancel()
             await asyncio.gather(watcher, *workers, return_exceptions=True)
-        return outcomes
 
     async def _work(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome], first: bool) -> None:
         # The first request goes alone: what is wrong with all of them is found at the price of one.
@@ -190,7 +217,7 @@ class Asker:
                 return STOPPED
             asks += 1
             try:
-                _check(reply, request)
+                read = _read(reply, request)
             except UnusableAnswer as error:
                 last = Outcome(failure=error.problem, reason=f"{error}, in {asks} tries", raw=reply.text)
                 base = request.messages if share == 1.0 else request.shortened(share)
@@ -200,7 +227,7 @@ class Asker:
                 continue
             answer = Answer(reply.text, reply.input_tokens, reply.output_tokens, share < 1.0)
             self._cache.put(request.key, answer, f"{self._recipe.provider}/{self._recipe.model}")
-            return Outcome(reply.text, share < 1.0)
+            return Outcome(reply.text, read, share < 1.0)
         return last
 
     async def _replied(self, messages: Messages, limit: int | None) -> Reply:
@@ -326,12 +353,12 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return float(tenacity.wait_random_exponential(multiplier=0.5, max=MAX_BACKOFF)(state))
 
 
-def _check(reply: Reply, request: Request) -> None:
+def _read(reply: Reply, request: Request) -> Any:
     if reply.finish == "refused":
         raise UnusableAnswer("refusal", "the model refused")
     if reply.finish == "length":
         raise UnusableAnswer("truncated", f"the answer was cut off after {reply.output_tokens} tokens")
-    request.read(reply.text)
+    return request.read(reply.text)
 
 
 def _with_reason(messages: Messages, reply: Reply, error: UnusableAnswer) -> Messages:
@@ -340,10 +367,11 @@ def _with_reason(messages: Messages, reply: Reply, error: UnusableAnswer) -> Mes
     return [*messages, {"role": "assistant", "content": reply.text}, {"role": "user", "content": said}]
 
 
-def _can_be_used(request: Request, text: str) -> bool:
-    """Whether a cached answer passes today's validation."""
+def _kept(request: Request, answer: Answer | None) -> Outcome | None:
+    """Returns the outcome that a cached answer gives, if it passes today's validation."""
+    if answer is None:
+        return None
     try:
-        request.read(text)
+        return Outcome(answer.text, request.read(answer.text), answer.shortened)
     except UnusableAnswer:
-        return False
-    return True
+        return None

@@ -34,7 +34,7 @@ def dry_run(chunks: list[Chunk], settings: GenerationSettings, seed: int) -> str
     Raises:
         InputError: The answer cache or a template cannot be used.
     """
-    rows = passages(chunks)
+    rows = list(passages(chunks))
     blocks = [f"Dry run: {len(rows):,} chunks; nothing is asked, nothing is written."]
     estimates: list[Estimate] = []
     for recipe in settings.recipes:

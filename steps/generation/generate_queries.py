@@ -19,8 +19,6 @@ from steps.generation.run import generate
 from steps.generation.settings import GenerationSettings, TripletRecipe
 from steps.materializers import JsonMaterializer, TableMaterializer
 from steps.progress import reporter, say
-from steps.rows import Chunk, Reject, Triplet
-from steps.tables import to_rows, to_table
 
 
 @step(
@@ -44,14 +42,12 @@ def generate_queries(
     """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
     recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, _keys_in_environment(recipes) as key_envs:
-        result = generate(
-            to_rows(chunks, Chunk), recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs
-        )
-    say(f"{len(result.triplets):,} queries for {chunks.num_rows:,} chunks")
+        result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
+    say(f"{result.triplets.num_rows:,} queries for {chunks.num_rows:,} chunks")
     if failures := result.report["failures"]:
         why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
         say(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
-    return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report
+    return result.triplets, result.rejects, result.report
 
 
 @contextmanager

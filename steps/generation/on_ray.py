@@ -39,6 +39,7 @@ from steps.errors import InputError
 from steps.generation.answers import AnswerCache
 from steps.generation.distilabel_guard import QUIET
 from steps.generation.ledger import Ledger
+from steps.generation.passages import Passage, PassageFile
 from steps.generation.providers.registry import RUN_HERE
 from steps.generation.read_passages import BATCH_SIZE
 
@@ -62,7 +63,7 @@ class Office:
         self._ledger = Ledger(Path(ledger))
         self._directory = Path(answers)
         self._cache: AnswerCache | None = None
-        self._lines = Path(passages).open(encoding="utf-8")  # noqa: SIM115  # open as long as the actor lives
+        self._passages = PassageFile(Path(passages))
         self._keys: dict[str, str] = {}
 
     def keep(self, keys: dict[str, str]) -> None:
@@ -85,9 +86,9 @@ class Office:
         except InputError as error:
             return error
 
-    def lines(self, count: int) -> list[str]:
-        """Returns the next passages."""
-        return [line for _, line in zip(range(count), self._lines, strict=False)]
+    def passages(self, block: int) -> list[Passage]:
+        """Returns the passages of a block."""
+        return self._passages.block(block)
 
 
 class LedgerAtOffice:
@@ -131,12 +132,13 @@ class AnswersAtOffice:
         """Leaves the file to the office."""
 
 
-def lines_at_office(offset: int) -> Iterator[str]:
-    """Yields the passages from one on; the office hands each out once."""
-    for _ in range(offset):
-        ray.get(_office.lines.remote(1))
-    while lines := ray.get(_office.lines.remote(BATCH_SIZE)):
-        yield from lines
+class PassagesAtOffice:
+    """The passages for a step on a Ray cluster: the office reads each block."""
+
+    def block(self, number: int) -> list[Passage]:
+        """Returns the passages of a block."""
+        found: list[Passage] = ray.get(_office.passages.remote(number))
+        return found
 
 
 # 2. A step's process.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import cast
 
 from steps.generation.answers import AnswerCache
 from steps.generation.ledger import Ledger
+from steps.generation.passages import BLOCK, Passage, PassageFile
 
 AT_OFFICE = "ray:office"
 """In place of a file's path: the step runs on a Ray cluster and asks the office of its run."""
@@ -36,12 +36,20 @@ def answers_at(place: str) -> AnswerCache:
     return AnswerCache(Path(place))
 
 
-def lines_at(place: str, offset: int) -> Iterator[str]:
-    """Yields the lines of the passages' file from one on."""
-    if place == AT_OFFICE:
-        from steps.generation.on_ray import lines_at_office
+def passages_at(place: str, numbers: Iterable[int]) -> Iterator[Passage]:
+    """Yields passages by their numbers; those of a block are in memory at a time, and ascending numbers read each block once."""
+    file = _passage_file(place)
+    held, block = -1, list[Passage]()
+    for number in numbers:
+        if number // BLOCK != held:
+            held = number // BLOCK
+            block = file.block(held)
+        yield block[number % BLOCK]
 
-        yield from lines_at_office(offset)
-        return
-    with Path(place).open(encoding="utf-8") as file:
-        yield from itertools.islice(file, offset, None)
+
+def _passage_file(place: str) -> PassageFile:
+    if place == AT_OFFICE:
+        from steps.generation.on_ray import PassagesAtOffice
+
+        return cast(PassageFile, PassagesAtOffice())
+    return PassageFile(Path(place))

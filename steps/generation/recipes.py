@@ -30,8 +30,9 @@ class Workplace:
     """What the steps of one generation share."""
 
     ledger: str
-    """As `steps.generation.places` finds it; the answer cache likewise."""
+    """As `steps.generation.places` finds it; answer cache and passages likewise."""
     answers: str
+    passages: str
     budget: Budget
     key_envs: dict[str, str]
     """Recipe label -> the environment variable in which its key was put, for keys from a ZenML secret."""

@@ -5,8 +5,10 @@
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from steps.errors import InputError
 from steps.generation import rules
 from steps.generation.answers import Answer, AnswerCache, request_key
 from steps.generation.passages import Passage
-from steps.generation.places import answers_at, ledger_at
+from steps.generation.places import answers_at, ledger_at, passages_at
 from steps.generation.read_passages import BATCH_SIZE
 from steps.generation.recipes import Workplace
 from steps.generation.rules import VERSION, written_queries
@@ -34,6 +36,8 @@ class WriteQueriesByRules(Step):
     seed: int
     ledger: str
     """Where the ledger is."""
+    passages: str
+    """Where the passages are."""
 
     @property
     def inputs(self) -> list[str]:
@@ -59,20 +63,22 @@ class WriteQueriesByRules(Step):
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """Yields the rows with their answers; a passage that fails gets the error as its answer, and its batch goes on."""
         ledger = ledger_at(self.ledger)
+        passages = passages_at(self.passages, (row["passage"] for row in inputs))
         for start in range(0, len(inputs), _COUNTED_AT_ONCE):
             part = inputs[start : start + _COUNTED_AT_ONCE]
-            keys = [self._key(row["passage"]) for row in part]
+            read = list(itertools.islice(passages, len(part)))
+            keys = [self._key(passage) for passage in read]
             known = self._known(keys)
-            for row, key in zip(part, keys, strict=True):
-                row["answer"] = known[key].text if key in known else json.dumps(self._answer(row["passage"]), ensure_ascii=False)
+            for row, passage, key in zip(part, read, keys, strict=True):
+                row["answer"] = known[key].text if key in known else json.dumps(self._answer(passage), ensure_ascii=False)
             self._keep({key: row["answer"] for row, key in zip(part, keys, strict=True) if key not in known})
             ledger.add(str(self.name), done=len(part), hits=len(known))
         ledger.close()
         yield inputs
 
-    def _key(self, passage: str) -> bytes:
+    def _key(self, passage: Passage) -> bytes:
         settings = {"rules": code_version(), "seed": self.seed, "queries": self.queries_per_chunk}
-        return request_key({**settings, "passage": json.loads(passage)})
+        return request_key({**settings, "passage": asdict(passage)})
 
     def _known(self, keys: list[bytes]) -> dict[bytes, Answer]:
         return self._cache.get(keys) if self._cache else {}
@@ -83,9 +89,9 @@ class WriteQueriesByRules(Step):
             with contextlib.suppress(InputError):
                 self._cache.put_all(answers, f"rules {VERSION}")
 
-    def _answer(self, passage: str) -> dict[str, Any]:
+    def _answer(self, passage: Passage) -> dict[str, Any]:
         try:
-            made = written_queries(Passage(**json.loads(passage)), self.seed, self.queries_per_chunk)
+            made = written_queries(passage, self.seed, self.queries_per_chunk)
         except Exception as error:
             return {"queries": [], "failures": [["", "error", f"{type(error).__name__}: {error}"]]}
         return {"queries": [{"query": query, "style": style} for query, style in made.queries], "rejects": made.rejects}
@@ -108,6 +114,7 @@ def rules_step(recipe: RulesRecipe, seed: int, place: Workplace) -> Step:
         seed=seed,
         ledger=place.ledger,
         answers=place.answers,
+        passages=place.passages,
         input_batch_size=BATCH_SIZE,
         use_cache=False,
     )

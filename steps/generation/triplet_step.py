@@ -19,7 +19,7 @@ from steps.generation.answers import request_key
 from steps.generation.asking import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, STOPPED, Asker, Outcome, Request
 from steps.generation.ledger import Ledger
 from steps.generation.passages import Passage
-from steps.generation.places import answers_at, ledger_at
+from steps.generation.places import answers_at, ledger_at, passages_at
 from steps.generation.prompts import Asked, UserTemplate, anchor, system_addition, voice_addition
 from steps.generation.providers.answering import Messages
 from steps.generation.providers.registry import PROVIDERS, provider_class
@@ -47,6 +47,8 @@ class WriteTripletsByLLM(GenerateSentencePair):
     """Where the answer cache is."""
     ledger: str
     """Where the ledger is."""
+    passages: str
+    """Where the passages are."""
     budget: dict[str, Any]
 
     _settings: TripletRecipe = PrivateAttr()
@@ -90,43 +92,54 @@ class WriteTripletsByLLM(GenerateSentencePair):
 
     def process(self, inputs: StepInput) -> Iterator[list[dict[str, Any]]]:
         """Yields the rows with their answers; a query that fails has its failure there, and the others go on."""
-        for row, asked in zip(inputs, self._asked(inputs), strict=True):
-            row["answer"] = json.dumps(self._answer(asked), ensure_ascii=False)
+        for row, asked in zip(inputs, self._asked([row["passage"] for row in inputs]), strict=True):
+            row["answer"] = json.dumps(_answer(asked), ensure_ascii=False)
         yield inputs
 
-    def _asked(self, rows: list[dict[str, Any]]) -> list[list[tuple["Draft", Outcome]]]:
-        """Returns the drafts of each row with their outcomes."""
+    def _asked(self, numbers: list[int]) -> list[list["Fate"]]:
+        """Returns the fates of each passage's queries."""
+        drawn: list[list[tuple[DrawnVoice, bool]]] = []
         try:
-            drafts = [self._writer.drafts(Passage(**json.loads(row["passage"])), self.seed) for row in rows]
-            outcomes = iter(self._asker.ask([draft.request for row in drafts for draft in row]))
-            return [[(draft, next(outcomes)) for draft in row] for row in drafts]
+            outcomes = iter(self._asker.ask(self._requests(numbers, drawn)))
+            return [[(voice, shortened, next(outcomes)) for voice, shortened in row] for row in drawn]
         except Exception as error:
             # distilabel would make the batch blank and go on: the run stops instead, and says why.
             self._stop(error)
-            return [[] for _ in rows]
+            return [[] for _ in numbers]
+
+    def _requests(self, numbers: list[int], drawn: list[list[tuple[DrawnVoice, bool]]]) -> Iterator[Request]:
+        """Yields the requests, written when they are wanted, and notes voices and shortening of each passage's."""
+        for passage in passages_at(self.passages, numbers):
+            drafts = self._writer.drafts(passage, self.seed)
+            drawn.append([(draft.voice, draft.shortened) for draft in drafts])
+            yield from (draft.request for draft in drafts)
 
     def _stop(self, error: Exception) -> None:
         self._ledger.stop("input" if isinstance(error, InputError) else "error", f"{error}" or type(error).__name__)
 
-    def _answer(self, asked: list[tuple["Draft", Outcome]]) -> dict[str, Any]:
-        queries, failures, unasked = [], [], 0
-        for draft, outcome in asked:
-            if outcome.text is not None:
-                row = draft.request.read(outcome.text)
-                queries.append(
-                    {
-                        "query": row.query,
-                        "negative": row.negative,
-                        "style": draft.voice.style,
-                        "persona": draft.voice.persona,
-                        "shortened": outcome.shortened or draft.shortened,
-                    }
-                )
-            elif outcome is STOPPED or not outcome.failure:
-                unasked += 1
-            else:
-                failures.append([outcome.raw, outcome.failure, outcome.reason])
-        return {"queries": queries, "failures": failures, "unasked": unasked}
+
+Fate = tuple[DrawnVoice, bool, Outcome]
+"""The voice of a query, whether its chunk was shortened before it was asked for, and what became of it."""
+
+
+def _answer(asked: list[Fate]) -> dict[str, Any]:
+    queries, failures, unasked = [], [], 0
+    for voice, shortened, outcome in asked:
+        if outcome.text is not None:
+            queries.append(
+                {
+                    "query": outcome.read.query,
+                    "negative": outcome.read.negative,
+                    "style": voice.style,
+                    "persona": voice.persona,
+                    "shortened": outcome.shortened or shortened,
+                }
+            )
+        elif outcome is STOPPED or not outcome.failure:
+            unasked += 1
+        else:
+            failures.append([outcome.raw, outcome.failure, outcome.reason])
+    return {"queries": queries, "failures": failures, "unasked": unasked}
 
 
 class Draft:
@@ -174,8 +187,7 @@ class PromptWriter:
         request = Request(
             key,
             messages,
-            # An answer is validated before it is kept, and read again for its row.
-            functools.lru_cache(maxsize=1)(lambda text: written(text, recipe.negative, passage.text)),
+            lambda text: written(text, recipe.negative, passage.text),
             lambda part: self._messages(passage, voice, share * part),
         )
         return Draft(request, voice, passage, share < 1.0)
@@ -292,6 +304,7 @@ def triplet_step(recipe: TripletRecipe, seed: int, place: Workplace) -> WriteTri
         seed=seed,
         answers=place.answers,
         ledger=place.ledger,
+        passages=place.passages,
         budget=place.budget.model_dump(),
         input_batch_size=max(1, batch),
         use_cache=False,

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class Desk:
         self.llm, self.budget = llm, budget or Budget()
         self.asker = Asker(llm, self.recipe, answer_schema(True), self.cache, self.ledger, self.budget)
 
-    def ask(self, asked: list[Request]) -> list[Outcome]:
+    def ask(self, asked: Iterable[Request]) -> list[Outcome]:
         return self.asker.ask(asked)
 
     @property
@@ -102,6 +102,21 @@ def test_what_the_cache_holds_costs_nothing_and_the_counts_say_so(tmp_path: Path
     tally = second.tally
     assert (tally.done, tally.hits, tally.requests, tally.failed) == (26, 23, 3, 0)
     assert tally.input_tokens > 3 * 100 and tally.output_tokens > 3 * 10
+
+
+def test_a_request_is_written_only_when_its_turn_has_come(tmp_path: Path, server: LlmServer) -> None:
+    ahead = []
+
+    def written_late() -> Iterator[Request]:
+        for number in range(400):
+            ahead.append(number - server.stats()["answered"])
+            yield request(text_of(number))
+
+    desk = Desk(tmp_path, server)
+    assert good(desk.ask(written_late())) == 400
+    assert max(ahead) < 160, "what is looked up in the cache at once, and what is in flight"
+    assert desk.ask(written_late()) == desk.ask(requests(range(400)))
+    assert server.stats()["requests"] == 400
 
 
 def test_a_text_that_is_there_twice_is_asked_for_once_and_counted_twice(tmp_path: Path, server: LlmServer) -> None:

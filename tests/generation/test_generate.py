@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from steps.generation.run import generate
 from steps.generation.settings import GenerationSettings, RulesRecipe
 from steps.rows import Chunk
+from tests.generation.generating import generate
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "You can set the alarm volume. To snooze the alarm, swipe left. If the alarm is silent, check the speaker."
@@ -90,7 +90,7 @@ class Stopped(BaseException): pass
 def stop(number, frame): raise Stopped(number)
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGINT, stop)
-from steps.generation.run import generate
+from tests.generation.generating import generate
 from steps.generation.settings import GenerationSettings
 from steps.rows import Chunk
 chunk = Chunk("c", "d", "s", "Alarm", "", "You can set the alarm volume.", 9, 0)

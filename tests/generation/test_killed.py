@@ -21,7 +21,7 @@ CONCURRENCY, ROWS = 4, 40
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from steps.generation.run import generate
+from tests.generation.generating import generate
 from steps.generation.settings import GenerationSettings
 from steps.rows import Chunk
 

@@ -11,9 +11,9 @@ import pytest
 
 from steps.errors import InputError
 from steps.generation.providers.registry import check_model_files
-from steps.generation.run import generate
 from steps.generation.settings import GenerationSettings, TripletRecipe
 from steps.rows import Chunk
+from tests.generation.generating import generate
 
 TEMPLATE = (
     "{% for message in messages %}<{{ message.role }}>{{ message.content }}</s>{% endfor %}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from steps.errors import InputError
-from steps.generation.mixing import mixed
-from steps.generation.run import generate
+from steps.generation import mixing
 from steps.generation.settings import GenerationSettings
-from steps.rows import Chunk, Triplet
+from steps.rows import Chunk, Reject, Triplet
+from steps.tables import to_table
+from tests.generation.generating import generate
 from tests.servers.llm import LlmServer
 
 KEY = "FINETRIEVE_TEST_KEY"
@@ -35,6 +37,12 @@ def rows(recipe: str, chunk: str, count: int) -> list[Triplet]:
     return [
         Triplet(f"{recipe}-{chunk}-{number}", chunk, f"query {number}", None, "how_to", recipe, "test") for number in range(count)
     ]
+
+
+def mixed(made: list[Triplet], wanted: GenerationSettings) -> tuple[list[Triplet], list[Reject]]:
+    table = to_table(made, Triplet)
+    stays = mixing.kept(table, wanted)
+    return list(itertools.compress(made, stays)), list(mixing.thinned(table, stays))
 
 
 def test_the_recipe_with_the_fewest_rows_for_its_weight_keeps_all_and_sets_the_others_share() -> None:

@@ -19,10 +19,10 @@ from pipelines.preflight import check_engine
 from steps.errors import InputError
 from steps.generation.answers import AnswerCache
 from steps.generation.rules import VERSION
-from steps.generation.run import generate
 from steps.generation.settings import GenerationSettings
 from steps.rows import Chunk
 from tests.conftest import ROOT
+from tests.generation.generating import generate
 from tests.servers.llm import LlmServer
 
 pytest.importorskip("ray")
@@ -146,7 +146,7 @@ def test_a_wrong_key_stops_the_run_as_it_does_here_and_no_key_is_in_the_clusters
 
 HOST = """
 import os, pathlib, sys, tempfile
-from steps.generation.run import generate
+from tests.generation.generating import generate
 from steps.generation.settings import GenerationSettings
 from tests.generation.test_ray import chunks
 settings = GenerationSettings.model_validate_json(sys.argv[1])

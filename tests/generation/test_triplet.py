@@ -18,10 +18,10 @@ import pytest
 
 from steps.errors import InputError
 from steps.generation.answers import failed_generations
-from steps.generation.run import GenerationResult, generate
 from steps.generation.settings import GenerationSettings
 from steps.rows import Chunk
 from tests.conftest import ROOT
+from tests.generation.generating import Generated, generate
 from tests.servers.llm import LlmServer
 
 pytest.importorskip("openai")
@@ -56,11 +56,11 @@ def settings(server: LlmServer, folder: Path, **changed: Any) -> GenerationSetti
     )
 
 
-def run(chunks: list[Chunk], wanted: GenerationSettings, folder: Path) -> GenerationResult:
+def run(chunks: list[Chunk], wanted: GenerationSettings, folder: Path) -> Generated:
     return generate(chunks, wanted, 13, folder / "distilabel")
 
 
-def rows(result: GenerationResult, *ids: str) -> list[tuple[str, str, str | None]]:
+def rows(result: Generated, *ids: str) -> list[tuple[str, str, str | None]]:
     return [(row.chunk_id, row.query, row.negative_query) for row in result.triplets if not ids or row.chunk_id in ids]
 
 
@@ -214,7 +214,7 @@ def test_a_full_disk_under_the_cache_stops_the_run_with_one_line(tmp_path: Path,
 INTERRUPTED = """
 import json, sys
 from pathlib import Path
-from steps.generation.run import generate
+from tests.generation.generating import generate
 from steps.generation.settings import GenerationSettings
 from steps.rows import Chunk
 chunks = [Chunk(f"c{n}", f"d{n}", "s", f"Page {n}", "", f"To share page {n}, open its menu.", 9, 0) for n in range(2000)]
