@@ -3,7 +3,9 @@
 `python benchmarks/generation_memory.py [--rows 1000 10000 100000] [--recipes rules triplet]`
 
 Memory is the most that the run's process and all that it started had at one moment, pages that they share counted once (PSS,
-sampled). The second run asks nothing: every answer is in the cache.
+sampled). "Own" is what they hold themselves (anonymous pages); "peak" has also the pages of files that were read through a
+mapping (libraries, chunks, answers, results), which grow with the files and which the system takes back whenever it wants.
+The second run asks nothing: every answer is in the cache.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import contextlib
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from generation_runs import Run, llm_settings, session_processes
@@ -31,7 +34,8 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=["rules", "triplet"], default=["rules", "triplet"])
     parser.add_argument("--concurrency", type=int, default=64)
     arguments = parser.parse_args()
-    names = ("rows", "queries", "s", "CPU s", "peak MB", "requests", "again: s", "CPU s", "peak MB", "requests")
+    once = ("s", "CPU s", "own MB", "peak MB", "requests")
+    names = ("rows", "queries", *once, f"again: {once[0]}", *once[1:])
     print(f"{'':10}" + "".join(f"{name:>12}" for name in names))
     with LlmServer(answers="quick") as server:
         for recipe in arguments.recipes:
@@ -48,33 +52,35 @@ def _row(recipe: str, rows: int, server: LlmServer, scratch: Path, concurrency: 
     cells: list[str] = []
     for attempt in ("first", "second"):
         server.reset()
-        run = Run(rows, settings.model_dump(mode="json"), str(scratch / "cache"), str(scratch / f"{attempt}.json"))
-        megabytes = _peak(run.start(server.key))
+        run = Run(rows, settings.model_dump(mode="json"), str(scratch / "cache"), str(scratch / attempt))
+        own, peak = _peaks(run.start(server.key))
         made = run.result()
-        cells += [f"{len(made['triplets']):,}"] if attempt == "first" else []
-        cells += [f"{made['seconds']:.1f}", f"{made['cpu']:.1f}", f"{megabytes:,.0f}", f"{server.stats()['requests']:,}"]
+        cells += [f"{len(made.triplets):,}"] if attempt == "first" else []
+        cells += [f"{made.seconds:.1f}", f"{made.cpu:.1f}", f"{own:,.0f}", f"{peak:,.0f}", f"{server.stats()['requests']:,}"]
     print(f"{recipe:10}{rows:>12,}" + "".join(f"{cell:>12}" for cell in cells), flush=True)
 
 
-def _peak(process: subprocess.Popen[str]) -> float:
-    """Waits for a process; returns the most megabytes that it and its children had."""
-    most = 0.0
+def _peaks(process: subprocess.Popen[str]) -> tuple[float, float]:
+    """Waits for a process; returns the most megabytes that it and its children had: anonymous, and of all kinds."""
+    own = whole = 0.0
     while process.poll() is None:
-        most = max(most, _megabytes(process.pid))
+        now = _megabytes(process.pid)
+        own, whole = max(own, now["Pss_Anon"]), max(whole, now["Pss"])
         time.sleep(_EVERY)
     if process.returncode:
         raise SystemExit(f"the run failed with code {process.returncode}")
-    return most
+    return own, whole
 
 
-def _megabytes(session: int) -> float:
-    """Returns what all processes of a session have."""
-    kilobytes = 0
+def _megabytes(session: int) -> Counter[str]:
+    """Returns what all processes of a session have, by the kernel's names."""
+    found: Counter[str] = Counter()
     for folder in session_processes(session):
         with contextlib.suppress(OSError):  # It may end while we look.
-            lines = (folder / "smaps_rollup").read_text().splitlines()
-            kilobytes += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-    return kilobytes / 1024
+            for line in (folder / "smaps_rollup").read_text().splitlines()[1:]:
+                name, kilobytes = line.split()[:2]
+                found[name.rstrip(":")] += int(kilobytes)
+    return Counter({name: kilobytes // 1024 for name, kilobytes in found.items()})
 
 
 if __name__ == "__main__":
