@@ -35,7 +35,7 @@ test-airflow: $(READY) .venv-airflow/.ready  ## A schedule that Airflow fires by
 # Airflow pins older packages than the project, so it has an environment of its own, as it has in practice.
 .venv-airflow/.ready:
 	test -x .venv-airflow/bin/python || $(PYTHON) -m venv .venv-airflow
-	.venv-airflow/bin/pip install --quiet --disable-pip-version-check "apache-airflow==2.10.5" "apache-airflow-providers-docker<4.4" "SQLAlchemy<2"
+	.venv-airflow/bin/pip install --quiet --disable-pip-version-check "apache-airflow==2.10.5" "apache-airflow-providers-docker<4.4" "SQLAlchemy<2" pydantic
 	@touch $@
 
 fix: $(READY)  ## Format and mend what ruff can mend

@@ -67,6 +67,9 @@ class Airflow:
             for run in self._runs(dag):
                 if run["run_id"].startswith("scheduled__") and run["state"] in ("success", "failed"):
                     return run
+            unread = self._call("dags", "list-import-errors", "--output", "json")
+            if "[{" in unread:
+                raise RuntimeError(f"Airflow cannot read a DAG: {unread[unread.find('[{') :]}")
             time.sleep(5)
         raise TimeoutError(f"no scheduled run of '{dag}' ended within {seconds:.0f} s:\n{self.log()}")
 
