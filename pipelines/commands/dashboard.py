@@ -42,7 +42,8 @@ def _open(port: int, browser: bool) -> None:
     if address is None:
         address = _started(port)
         click.echo(
-            "ZenML's dashboard runs on this machine; nothing leaves it. There is no password: it signs you in as 'default'."
+            "ZenML's dashboard runs on this machine; nothing of yours leaves it. There is no password: "
+            "it signs you in as 'default'."
         )
         click.echo("`python run.py dashboard --stop` stops it.")
     else:
@@ -57,6 +58,7 @@ def _open(port: int, browser: bool) -> None:
 def _started(port: int) -> str:
     """Returns the address of the local server, started where it does not run; the client stays on the database itself."""
     from zenml.client import Client
+    from zenml.config.global_config import GlobalConfiguration
     from zenml.enums import ServerProviderType
     from zenml.utils.server_utils import get_local_server
     from zenml.zen_server.deploy.deployer import LocalServerDeployer
@@ -66,6 +68,13 @@ def _started(port: int) -> str:
     client = Client()
     metadata = {**client.active_user.user_metadata, _SURVEY: True}
     client.update_user(client.active_user.id, updated_metadata=metadata, updated_email_opt_in=False)
+    # A store that ZenML's own command line made has its pages report every visit, and look for news elsewhere.
+    client.update_server_settings(
+        updated_name=client.get_settings().server_name,  # without it, ZenML writes that there is none, and fails
+        updated_enable_analytics=GlobalConfiguration().analytics_opt_in,
+        updated_enable_announcements=False,
+        updated_enable_updates=False,
+    )
     running = get_local_server()
     if running is not None and running.status is not None and running.status.url:
         return str(running.status.url)
