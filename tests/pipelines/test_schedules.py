@@ -101,7 +101,8 @@ def test_a_schedule_lives_on_the_cluster(world: World, tmp_path: Path) -> None:
         assert pods <= CHEAP
         assert "neither documents nor annotations changed" in told
 
-        # 7. No secret anywhere but where secrets are kept.
+        # 7. No secret anywhere but where secrets are kept, and none of the project's `.env` in the code that travelled.
+        assert any(key.endswith(".tar.gz/run.py") for key in stored)
         kept = json.dumps([cluster.objects(kind) for kind in ("cronjobs", "jobs", "pods")])
         logs = [cluster.log(job["metadata"]["name"]) for job in cluster.objects("jobs")]
         everything = "\n".join(

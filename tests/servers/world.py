@@ -8,10 +8,12 @@ with World(tmp_path) as world:
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -27,6 +29,7 @@ PLANTED = {
     "s3": "PLANTED-s3-secret-5d41402abc4b",
     "webhook": "PLANTED-webhook-7d793037a076",
     "provider": "sk-PLANTED-provider-key-2a9d119df47f",
+    "file": "sk-PLANTED-dotenv-key-8277e0910d75",
 }
 """Secrets that are needed, and may be found nowhere but where secrets are kept."""
 IMAGE = "registry.example.com/team/finetrieve:1"
@@ -70,6 +73,7 @@ class World:
         for name in ("pipelines", "steps", "configs"):
             shutil.copytree(ROOT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "run.py", self.checkout)
+        (self.checkout / ".env").write_text(f"OPENAI_API_KEY={PLANTED['file']}\n")
         self.database = "SQLite" if MariaDb.missing() else "MariaDB"
         url = "" if MariaDb.missing() else self._open.enter_context(MariaDb(self.folder / "mariadb")).url
         self.server = self._open.enter_context(ZenmlServer(self.folder / "zenml", url))
@@ -113,8 +117,13 @@ class World:
         return path
 
     def stored(self) -> dict[str, bytes]:
-        """Returns everything in the artifact store, by its key."""
-        return {item.key: item.get()["Body"].read() for item in self._bucket.objects.all()}
+        """Returns everything in the artifact store, by its key; what lies in an archive has the archive's key in front."""
+        stored = {item.key: item.get()["Body"].read() for item in self._bucket.objects.all()}
+        for key in [key for key in stored if key.endswith(".tar.gz")]:
+            with tarfile.open(fileobj=io.BytesIO(stored[key])) as archive:
+                members = {f"{key}/{member.name}": archive.extractfile(member) for member in archive}
+                stored |= {name: file.read() for name, file in members.items() if file is not None}
+        return stored
 
     def secrets(self) -> list[str]:
         """Returns every secret that this world holds."""
