@@ -11,7 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +27,8 @@ from tests.servers.llm import LlmServer
 pytestmark = pytest.mark.slow
 
 CHROMIUM = Path("/usr/bin/chromium")
+DECORATION = {"avatar.vercel.sh", "public-flavor-logos.s3.eu-central-1.amazonaws.com"}
+"""Where the dashboard's pages have pictures beside names; they tell nobody what is looked at, unlike ZenML's analytics."""
 KEY = "sk-planted-4f9c2d7e81b6a350"
 SECRET_KEY = "sk-planted-secret-90ab12cd34ef"
 FILE_KEY = "sk-planted-dotenv-77aa66bb55cc"
@@ -170,21 +172,27 @@ def dashboard(trained: Trained) -> Iterator[str]:
     assert stopped.returncode == 0, stopped.stderr
 
 
-def shown(browser: Any, dashboard: str, artifact: str) -> Any:
-    """Opens an artifact of the run as a person does, and returns its picture's frame."""
+def open_node(browser: Any, dashboard: str, name: str) -> None:
+    """Opens a step or an artifact of the run as a person does: by its node in the graph."""
     browser.goto(dashboard)
     browser.get_by_text("load_chunks", exact=True).first.wait_for(timeout=60_000)
     browser.get_by_label("Fit view").click()
     browser.wait_for_timeout(1_000)
-    browser.locator(".react-flow__node button").filter(has=browser.get_by_text(artifact, exact=True)).first.click()
+    browser.locator(".react-flow__node button").filter(has=browser.get_by_text(name, exact=True)).first.click()
+
+
+def shown(browser: Any, dashboard: str, artifact: str) -> Any:
+    """Opens an artifact of the run and returns its picture's frame."""
+    open_node(browser, dashboard, artifact)
     browser.get_by_role("tab", name="Visualization").last.click()
     browser.get_by_text("Load Preview").click()
     return browser.frame_locator("iframe").locator("body")
 
 
 def test_the_dashboard_shows_steps_samples_curves_and_the_report(trained: Trained, dashboard: str, browser: Any) -> None:
-    outside: list[str] = []
-    browser.on("request", lambda request: outside.append(request.url) if "127.0.0.1" not in request.url else None)
+    asked: set[str] = set()
+    browser.on("request", lambda request: asked.add(urllib.parse.urlsplit(request.url).hostname or "127.0.0.1"))
+    leaks = answers_with_a_key(browser)
     chunks = shown(browser, dashboard, "chunks")
     chunks.get_by_text("By section").wait_for(timeout=30_000)
     browser.screenshot(path=trained.folder / "chunks.png")
@@ -200,6 +208,9 @@ def test_the_dashboard_shows_steps_samples_curves_and_the_report(trained: Traine
     ):
         shown(browser, dashboard, artifact).get_by_text(words).first.wait_for(timeout=30_000)
         browser.screenshot(path=trained.folder / f"{artifact}.png")
+        assert not shows_a_key(browser), artifact
+    assert leaks == []
+    assert asked <= {"127.0.0.1", *DECORATION}
 
 
 def api(dashboard: str) -> Callable[[str], str]:
@@ -252,14 +263,63 @@ def test_planted_keys_are_found_nowhere(trained: Trained, dashboard: str) -> Non
     assert not holds_a_key(trained.output.encode())
     read = api(dashboard)
     run = dashboard.rsplit("/", 1)[1]
-    pages = [f"runs/{run}?hydrate=true", f"steps?pipeline_run_id={run}&hydrate=true&size=100", f"runs/{run}/logs?source=step"]
+    pages = [f"runs/{run}?hydrate=true", f"steps?pipeline_run_id={run}&hydrate=true&size=100", f"runs/{run}/logs?source=client"]
     pages += ["artifact_versions?hydrate=true&size=100", "model_versions?hydrate=true", f"runs/{run}/dag", "secrets"]
-    for page in pages:
-        try:
-            text = read(page)
-        except urllib.error.HTTPError:
-            continue
-        assert not holds_a_key(text.encode()), page
+    assert [page for page in pages if holds_a_key(read(page).encode())] == []
+
+
+def test_no_page_of_the_dashboard_shows_a_planted_key(trained: Trained, dashboard: str, browser: Any) -> None:
+    leaks, start, run = answers_with_a_key(browser), dashboard.partition("/projects/")[0], dashboard.partition("?")[0]
+    # 1. The pages that list things, each with a word that is there once it has loaded.
+    for page, word in (
+        (f"{start}/projects/default/pipelines", "retrain"),
+        (f"{start}/projects/default/runs", "retrain-"),
+        (f"{run}/logs", "generate_queries"),
+        (f"{start}/stacks", "default"),
+        (f"{start}/settings/secrets", "planted"),
+    ):
+        browser.goto(page)
+        browser.get_by_text(word).first.wait_for(timeout=30_000)
+        assert not shows_a_key(browser), page
+
+    # 2. What the run and the step that used the keys say of themselves.
+    open_node(browser, dashboard, "generate_queries")
+    browser.get_by_text("Cache key").wait_for(timeout=30_000)
+    for tab, word in (
+        ("Code", "def generate_queries"),
+        ("Logs", "logs"),
+        ("Metadata", "metadata"),
+        ("Configuration", "cache_func"),
+    ):
+        browser.get_by_role("tab", name=tab).last.click()
+        browser.get_by_text(word).last.wait_for(timeout=30_000)
+        assert not shows_a_key(browser), tab
+    browser.screenshot(path=trained.folder / "step.png")
+    assert leaks == []
+
+    # 3. The secret's own page knows it, and does not show it unasked.
+    browser.goto(f"{start}/settings/secrets")
+    browser.get_by_role("link", name="planted").first.click()
+    browser.get_by_text("key", exact=True).first.wait_for(timeout=30_000)
+    assert not shows_a_key(browser)
+    assert leaks and all("/api/v1/secrets/" in address for address in leaks)
+
+
+def answers_with_a_key(browser: Any) -> list[str]:
+    """Returns a list that gets the address of whatever holds a planted key, as the browser loads it."""
+    found: list[str] = []
+
+    def look(response: Any) -> None:
+        if response.status == 200 and holds_a_key(response.body()):
+            found.append(response.url)
+
+    browser.on("requestfinished", lambda request: look(request.response()))
+    return found
+
+
+def shows_a_key(browser: Any) -> bool:
+    """Whether a planted key is in the page as it is rendered, or in a frame of it."""
+    return any(holds_a_key(frame.content().encode()) for frame in browser.frames)
 
 
 def without_the_vault(store: Path, copy: Path) -> bytes:
