@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 import urllib.error
@@ -21,7 +22,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from pipelines.config import ROOT, Config
+from pipelines.failures import explain
 from steps.errors import InputError
+from steps.generation.answers import answers_directory
 from steps.generation.providers.registry import PROVIDERS, check_provider
 from steps.generation.settings import TripletRecipe
 from steps.retrieval.encoder import check_base_model
@@ -31,6 +34,7 @@ _NEEDED_GB = 2.0
 """A small corpus's artifacts, a model and its checkpoints."""
 _SCARCE_GB = 10.0
 _SECONDS = 3.0
+_STORE_SECONDS = 15.0
 _SKEW_SECONDS = 120.0
 
 
@@ -66,8 +70,9 @@ def findings(config: Config) -> Iterator[Finding]:
     for check in checks:
         try:
             yield check(config)
-        except InputError as error:
-            yield Finding(check.__name__.strip("_").replace("_", " "), "FAIL", " ".join(str(error).split()))
+        except Exception as error:  # whatever is broken, the other checks still say what they find
+            text = str(error) if isinstance(error, InputError) else explain(error)
+            yield Finding(check.__name__.strip("_").replace("_", " "), "FAIL", " ".join(text.split()))
 
 
 def _python(config: Config) -> Finding:  # noqa: ARG001  # every check has the same signature
@@ -119,14 +124,20 @@ def _providers(config: Config) -> Finding:
     return Finding("providers", "ok", f"{names} ready; {keys}" if used else f"none needed, rules write the queries; {keys}")
 
 
-def _disk(config: Config) -> Finding:  # noqa: ARG001
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    store = Path(os.environ.get("ZENML_LOCAL_STORES_PATH") or os.environ.get("ZENML_CONFIG_PATH") or Path.home() / ".config")
-    places = {_existing(path) for path in (cache, store, Path(tempfile.gettempdir()))}
-    closed = [str(path) for path in places if not os.access(path, os.W_OK | os.X_OK)]
-    if closed:
-        return Finding("disk", "FAIL", f"{', '.join(closed)} cannot be written to", "change its owner, or set XDG_CACHE_HOME")
-    place, free = min(((path, shutil.disk_usage(path).free / _GB) for path in places), key=lambda item: item[1])
+def _disk(config: Config) -> Finding:
+    store = os.environ.get("ZENML_LOCAL_STORES_PATH") or os.environ.get("ZENML_CONFIG_PATH") or Path.home() / ".config"
+    places = {
+        "XDG_CACHE_HOME": Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"),
+        "ZENML_LOCAL_STORES_PATH": Path(store),
+        "TMPDIR": Path(tempfile.gettempdir()),
+        "generation.answers": answers_directory(config.generation),
+    }
+    for name, path in places.items():
+        there = _existing(path)
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            problem = "cannot be written to" if there.is_dir() else "is a file where a folder is needed"
+            return Finding("disk", "FAIL", f"'{there}' {problem}", f"change that, or set {name} to a folder of yours")
+    free, place = min((shutil.disk_usage(_existing(path)).free / _GB, str(_existing(path))) for path in places.values())
     text = f"{free:,.1f} GB free at {place}"
     if free < _NEEDED_GB:
         return Finding("disk", "FAIL", text, f"free some: a run wants {_NEEDED_GB:g} GB, larger corpora more")
@@ -171,26 +182,18 @@ def _skew(url: str) -> float | None:
 
 
 def _argilla(config: Config) -> Finding:
-    from steps.annotation.connection import url_of_environment
+    from steps.annotation.api import Server, find_workspace
+    from steps.annotation.connection import named_server
 
-    settings = config.annotation
-    url = (settings.url if settings is not None else None) or url_of_environment()
-    if settings is None or not settings.enabled:
+    settings = config.reviewing
+    if settings is None:
         return Finding("argilla", "ok", "not used by this configuration")
-    if url is None:
+    connection = named_server(settings)
+    if connection is None:
         return Finding("argilla", "ok", "the embedded server, started when it is needed")
-    host = urllib.parse.urlsplit(url).hostname
-    try:
-        urllib.request.urlopen(f"{url.rstrip('/')}/api/v1/status", timeout=_SECONDS).close()
-    except urllib.error.HTTPError as error:
-        return Finding("argilla", "FAIL", f"{host} answers {error.code}: no Argilla server", "check annotation.url")
-    except (OSError, ValueError) as error:
-        return Finding(
-            "argilla", "FAIL", f"{host} does not answer ({type(error).__name__})", "check annotation.url and the network"
-        )
-    if not settings.secret and not os.environ.get(settings.api_key_env):
-        return Finding("argilla", "FAIL", f"{host} answers; no key", f"set {settings.api_key_env}, or annotation.secret")
-    return Finding("argilla", "ok", f"{host} answers; a key is present")
+    with Server(connection, retry_seconds=_SECONDS) as server:
+        find_workspace(server)
+    return Finding("argilla", "ok", f"{connection.url} answers and takes the key")
 
 
 def _gpu(config: Config) -> Finding:
@@ -207,7 +210,7 @@ def _gpu(config: Config) -> Finding:
         return Finding("gpu", "FAIL" if wanted else "note", f"there is one, but torch {torch.__version__} does not use it", fix)
     if wanted:
         return Finding("gpu", "FAIL", f"none, and training.precision is {config.training.precision}", "set it to auto")
-    return Finding("gpu", "ok", f"none: training on {torch.get_num_threads()} CPU threads")
+    return Finding("gpu", "ok", f"none; training runs on the processor, threads: {torch.get_num_threads()}")
 
 
 def _zenml(config: Config) -> Finding:  # noqa: ARG001
@@ -227,7 +230,39 @@ def _zenml(config: Config) -> Finding:  # noqa: ARG001
     except Exception as error:  # whatever the store's client raises: HTTP, SQL, authorization
         fix = "`zenml status` says which server is used, `zenml login URL` signs in"
         return Finding("zenml", "FAIL", f"the store does not answer ({type(error).__name__})", fix)
+    problem, fix = _within(_STORE_SECONDS, _artifact_store_problem) or ("", "")
+    if problem:
+        return Finding("zenml", "FAIL", f"stack '{name}': {problem}", fix)
     return Finding("zenml", "ok", f"stack '{name}', store {store}")
+
+
+def _within(seconds: float, look: Callable[[], tuple[str, str] | None]) -> tuple[str, str] | None:
+    """Returns the problem and the fix that `look` finds, or that it takes too long: clients of object stores wait for minutes."""
+    found: list[tuple[str, str] | None] = []
+    looking = threading.Thread(target=lambda: found.append(look()), daemon=True)
+    looking.start()
+    looking.join(seconds)
+    slow = f"the artifact store does not answer in {seconds:g} s"
+    return found[0] if found else (slow, "look at its address and the network")
+
+
+def _artifact_store_problem() -> tuple[str, str] | None:
+    """Returns what is wrong with the active stack's artifact store and the fix, or None: it has what the last run put there."""
+    from zenml.client import Client
+    from zenml.enums import StackComponentType
+
+    client = Client()
+    try:
+        kept = client.active_stack_model.components[StackComponentType.ARTIFACT_STORE][0]
+        newest = client.list_artifact_versions(artifact_store_id=kept.id, sort_by="desc:created", size=1).items
+        store = client.active_stack.artifact_store
+        there = store.exists(newest[0].uri if newest else store.path)
+    except Exception as error:  # whatever the store's client raises: network, credentials, a ZenML secret that is gone
+        return f"the artifact store does not answer ({type(error).__name__})", "look at its address, its keys and the network"
+    if there or not newest:
+        return None
+    gone = f"the artifact store {store.path} does not hold what the last run put there"
+    return gone, "bring it back, or run with --no-cache, which makes everything anew"
 
 
 def _shown(url: str) -> str:

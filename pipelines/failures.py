@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+from pathlib import Path
 
 _FULL_DISK = ("database or disk is full", "No space left on device")
 """How SQLite says it, and how copying a folder does: as text inside an error of its own."""
@@ -19,10 +21,24 @@ def explain(error: BaseException) -> str:
             return f"out of memory. Lower training.batch_size or chunks.max_tokens and {again}."
         if isinstance(cause, PermissionError):
             return f"no permission to use '{cause.filename}'. Check its owner and mode."
+        if isinstance(cause, FileNotFoundError) and _is_artifact(cause.filename):
+            return (
+                f"an artifact of an earlier run is gone: '{cause.filename}'. Bring ZenML's artifact store back, "
+                "or run with --no-cache, which makes everything anew."
+            )
     text = " ".join(str(error).split()) or type(error).__name__
     if os.environ.get("FINETRIEVE_DEBUG"):
         raise error
     return f"{type(error).__name__}: {text} (FINETRIEVE_DEBUG=1 shows the traceback.)"
+
+
+def _is_artifact(path: object) -> bool:
+    """Whether a file belongs into ZenML's artifact store on this machine; without ZenML nothing does."""
+    if "zenml" not in sys.modules or not isinstance(path, str):
+        return False
+    from zenml.config.global_config import GlobalConfiguration
+
+    return Path(path).is_relative_to(GlobalConfiguration().local_stores_path)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -63,6 +64,7 @@ def quiet_zenml() -> None:
     """Makes ZenML quiet and tells it where the code is: call it before anything imports ZenML."""
     for variable, value in _ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line for each retry; the failure is said once
     from zenml.utils import source_utils
 
     source_utils.set_custom_source_root(str(ROOT))

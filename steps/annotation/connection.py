@@ -41,14 +41,24 @@ def resolve(settings: AnnotationSettings, home: Path | None = None) -> Connectio
     Raises:
         InputError: The address is no address, its key is missing, or the embedded server cannot be started.
     """
-    secret = _zenml_secret(settings.secret) if settings.secret else {}
-    url = settings.url or secret.get("api_url") or url_of_environment()
-    if url is not None:
-        return Connection(_checked(url), _key(settings, secret), settings.workspace, embedded=False)
+    named = named_server(settings)
+    if named is not None:
+        return named
     from steps.annotation.server import ensure_server
 
     found = ensure_server(home)
     return Connection(found.url, found.api_key, settings.workspace or found.workspace, embedded=True)
+
+
+def named_server(settings: AnnotationSettings) -> Connection | None:
+    """Returns the server that the configuration, its ZenML secret or the environment names; None where the embedded one is meant.
+
+    Raises:
+        InputError: The address is no address, or its key is missing.
+    """
+    secret = _zenml_secret(settings.secret) if settings.secret else {}
+    url = settings.url or secret.get("api_url") or url_of_environment()
+    return Connection(_checked(url), _key(settings, secret), settings.workspace, embedded=False) if url is not None else None
 
 
 def url_of_environment() -> str | None:
@@ -57,7 +67,10 @@ def url_of_environment() -> str | None:
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that is not closed
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"The Argilla address '{url}' is no web address. Expected one such as https://argilla.example.com.")
     if parts.password:

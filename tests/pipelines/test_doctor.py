@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from pipelines.config import Config
 from pipelines.doctor import Finding, findings
+from steps.annotation.server import ensure_server, stop_server
 from tests.conftest import RunCommand
 
 KEY = "sk-planted-0123456789"
@@ -60,10 +62,47 @@ def test_a_clock_behind_the_files_of_this_disk_fails(docs: Path, monkeypatch: py
     assert found("clock", docs).state == "FAIL"
 
 
-def test_an_argilla_that_does_not_answer_is_named_by_its_host(docs: Path) -> None:
+@pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "ZENML_LOCAL_STORES_PATH"])
+def test_a_place_that_is_no_folder_is_named_with_what_sets_it(
+    variable: str, docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(variable, str(tmp_path / "file"))
+    finding = found("disk", docs)
+    assert finding.state == "FAIL" and str(tmp_path / "file") in finding.text and variable in finding.fix
+
+
+def test_an_argilla_that_does_not_answer_or_has_no_key_is_named(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARGILLA_API_KEY", raising=False)
     assert found("argilla", docs).text == "not used by this configuration"
-    finding = found("argilla", docs, annotation={"enabled": True, "url": "http://127.0.0.1:9"})
-    assert finding.state == "FAIL" and "127.0.0.1 does not answer" in finding.text
+    without = found("argilla", docs, annotation={"enabled": True, "url": "http://127.0.0.1:9"})
+    assert without.state == "FAIL" and "ARGILLA_API_KEY" in without.text
+    monkeypatch.setenv("ARGILLA_API_KEY", KEY)
+    silent = found("argilla", docs, annotation={"enabled": True, "url": "http://127.0.0.1:9"})
+    assert silent.state == "FAIL" and "http://127.0.0.1:9" in silent.text and KEY not in silent.line(10)
+
+
+@pytest.mark.slow
+def test_an_argilla_that_refuses_the_key_is_named(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ensure_server(tmp_path / "argilla")
+    try:
+        monkeypatch.setenv("ARGILLA_API_KEY", server.api_key)
+        taken = found("argilla", docs, annotation={"enabled": True, "url": server.url})
+        assert taken.state == "ok" and "takes the key" in taken.text
+        monkeypatch.setenv("ARGILLA_API_KEY", KEY)
+        refused = found("argilla", docs, annotation={"enabled": True, "url": server.url})
+        assert refused.state == "FAIL" and KEY not in refused.line(10)
+    finally:
+        stop_server(tmp_path / "argilla")
+
+
+def test_a_check_that_breaks_leaves_the_others_standing(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr("pipelines.doctor.shutil.disk_usage", broken)
+    assert found("disk", docs).state == "FAIL" and "no such thing" in found("disk", docs).text
+    assert found("clock", docs).state == "ok"
 
 
 @pytest.mark.slow
@@ -84,3 +123,26 @@ def test_the_command_prints_a_line_each_and_says_by_its_exit_code_whether_all_is
     failed = [line for line in ill.stdout.splitlines() if line.startswith("FAIL")]
     assert ["documents" in line or "zenml" in line for line in failed] == [True, True]
     assert KEY not in ill.stdout + ill.stderr and "Traceback" not in ill.stderr
+
+
+@pytest.mark.slow
+def test_artifacts_that_are_gone_are_named_by_the_doctor_and_by_the_next_run(
+    command: RunCommand, docs: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "config.yaml"
+    settings.write_text(yaml.safe_dump({"source": {"name": "folder", "path": str(docs)}}))
+    stores = tmp_path / "stores"
+    generate = ("--pipeline", "generate", "--config", settings)
+    (docs / "page.md").write_text("# Open the lid\n\nTo open the lid of the pump, press the green button on its left side.")
+    assert command(*generate, ZENML_LOCAL_STORES_PATH=stores).returncode == 0
+    for path in stores.glob("*/load_chunks"):
+        shutil.rmtree(path)
+    again = command(*generate, ZENML_LOCAL_STORES_PATH=stores)
+    assert again.returncode == 1
+    [line] = again.stderr.splitlines()
+    assert "load_chunks" in line and "--no-cache" in line
+    [generate_queries] = stores.glob("*/generate_queries")
+    shutil.rmtree(generate_queries.parent)
+    sick = command("doctor", "--config", settings, ZENML_LOCAL_STORES_PATH=stores)
+    assert sick.returncode == 1
+    assert "does not hold what the last run put there" in sick.stdout and "--no-cache" in sick.stdout
