@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import requests
 import yaml
 
 from tests.conftest import ROOT
@@ -138,6 +139,8 @@ class World:
         self._open.callback(server.stop)
         host, port = server.get_host_and_port()
         self._s3_url = f"http://{host}:{port}"
+        # What it stores belongs to the process, not to the server: another test's objects would still be there.
+        requests.post(f"{self._s3_url}/moto-api/reset", timeout=60).raise_for_status()
         keys = {"aws_access_key_id": "finetrieve", "aws_secret_access_key": PLANTED["s3"], "region_name": "us-east-1"}
         self._bucket = boto3.resource("s3", endpoint_url=self._s3_url, **keys).Bucket("artifacts")
         self._bucket.create()
