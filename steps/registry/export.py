@@ -33,7 +33,7 @@ def check_target(target: Path, onnx: bool) -> None:
         raise InputError(f"--to '{target}' exists and is no empty folder; give a new one.")
     missing = [name for name in ONNX_MODULES if onnx and importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"--onnx needs {', '.join(missing)}, not installed here. Run: pip install 'finetrieve[onnx]'")
+        raise InputError(f"--onnx needs {', '.join(missing)}, not installed here. Run: pip install -e '.[onnx]'")
 
 
 def export_model(source: Path, target: Path, onnx: bool) -> None:

@@ -347,7 +347,7 @@ def test_a_missing_extra_or_key_is_one_line_before_anything_runs(monkeypatch: py
     with pytest.raises(InputError, match="the environment variable MY_KEY is not set"):
         check_provider("openai", "MY_KEY", False, True)
     if importlib.util.find_spec("vllm") is None:
-        with pytest.raises(InputError, match=r"pip install 'finetrieve\[vllm\]'"):
+        with pytest.raises(InputError, match=r"pip install -e '\.\[vllm\]'"):
             check_provider("vllm", None, False, False)
 
 

@@ -230,6 +230,6 @@ def test_an_address_where_no_cluster_is_fails_in_one_line_at_once(tmp_path: Path
 
 def test_the_engine_ray_without_ray_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"needs the package 'ray', which is not installed: pip install 'finetrieve\[ray\]'"):
+    with pytest.raises(InputError, match=r"needs the package 'ray', which is not installed: pip install -e '\.\[ray\]'"):
         check_engine(settings(tmp_path, engine="ray"))
     check_engine(settings(tmp_path))

@@ -137,7 +137,7 @@ def check_provider(name: str, api_key_env: str | None, has_secret: bool, has_bas
     if importlib.util.find_spec(provider.package) is None:
         raise InputError(
             f"Provider '{name}' needs the package '{provider.package}', which is not installed: "
-            f"pip install 'finetrieve[{provider.extra}]'."
+            f"pip install -e '.[{provider.extra}]'"
         )
     variable = api_key_env or provider.key_env
     named = api_key_env is not None
