@@ -71,9 +71,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
 def check_engine(settings: GenerationSettings) -> None:
     """Raises an InputError for an engine that is not installed."""
     if settings.engine == "ray" and importlib.util.find_spec("ray") is None:
-        raise InputError(
-            "generation.engine 'ray' needs the package 'ray', which is not installed: pip install -e '.[ray]'"
-        )
+        raise InputError("generation.engine 'ray' needs the package 'ray', which is not installed: pip install -e '.[ray]'")
 
 
 def _check_recipes(config: Config) -> None:
