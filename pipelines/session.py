@@ -36,6 +36,8 @@ _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
+_UNUSED_INTEGRATIONS = ("huggingface", "pandas", "pytorch", "pytorch_lightning", "scipy", "sklearn", "tensorflow")
+"""What ZenML imports before each run for materializers alone; every artifact here names its own."""
 
 
 def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out: Path | None, use_cache: bool) -> str:
@@ -70,6 +72,14 @@ def quiet_zenml() -> None:
     source_utils.set_custom_source_root(str(ROOT))
 
 
+def _leave_out_unused_integrations() -> None:
+    """Spares a run that comes from the cache the import of torch and scikit-learn."""
+    from zenml.integrations.registry import integration_registry
+
+    for name in _UNUSED_INTEGRATIONS:
+        integration_registry.integrations.pop(name, None)
+
+
 def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: bool) -> PipelineRunResponse:
     import importlib
 
@@ -82,6 +92,7 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     from pipelines.stacks import run_options, runs_here
     from pipelines.stale_runs import close_stale_runs, noted
 
+    _leave_out_unused_integrations()
     run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     options = {**run_options(), "run_name": run_name, "enable_cache": use_cache, "tags": run_tags(name, inputs)}

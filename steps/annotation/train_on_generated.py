@@ -19,7 +19,6 @@ from steps.tables import to_rows
 from steps.training.settings import SplitSettings, TrainingSettings
 from steps.training.split import split_pairs
 from steps.training.split_queries import human_dev_pairs
-from steps.training.train import train_model as train
 from steps.training.train_model import checkpoint_root
 
 
@@ -36,6 +35,8 @@ def train_on_generated(
     seed: int,
 ) -> Annotated[ModelDirectory, "generated_only_model"]:
     """Returns the model that the same settings give on the queries as they were generated."""
+    from steps.training.train import train_model as train  # torch: seconds, which a run from the cache need not wait
+
     human = [EvalSetSettings.model_validate(eval_set) for eval_set in eval_sets]
     rows, settings = to_rows(chunks, Chunk), TrainingSettings.model_validate(training)
     pairs = split_pairs(

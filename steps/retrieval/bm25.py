@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import bm25s
 import numpy as np
 import numpy.typing as npt
 import Stemmer
+
+if TYPE_CHECKING:
+    import bm25s
 
 FloatMatrix = npt.NDArray[np.float32]
 
@@ -26,6 +28,8 @@ class Bm25:
     """
 
     def __init__(self, texts: Sequence[str], k1: float = 1.2, b: float = 0.75) -> None:
+        import bm25s  # with numba and scipy: seconds, which a run from the cache need not wait
+
         # The library announces every index that it builds, and sets its own level when it is imported.
         logging.getLogger("bm25s").setLevel(logging.WARNING)
         self.n_texts = len(texts)
@@ -59,6 +63,8 @@ class Bm25:
 def _tokens(texts: Sequence[str]) -> list[list[str]]:
     if not texts:
         return []
+    import bm25s
+
     stemmer = Stemmer.Stemmer("english")
     tokens = bm25s.tokenize(list(texts), stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False)
     return cast(list[list[str]], tokens)

@@ -16,7 +16,6 @@ from steps.progress import reporter, say
 from steps.rows import Chunk, Pair
 from steps.tables import to_rows
 from steps.training.settings import TrainingSettings
-from steps.training.train import train_model as train
 
 
 @step(
@@ -31,6 +30,8 @@ def train_model(
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
 ) -> tuple[Annotated[ModelDirectory, "model"], Annotated[dict[str, Any], "training_record"]]:
     """Returns the model that dev chose and the record of its training; a run that was cut off continues."""
+    from steps.training.train import train_model as train  # torch: seconds, which a run from the cache need not wait
+
     training = TrainingSettings.model_validate(settings)
     out = Path(tempfile.mkdtemp(prefix="finetrieve-model-")) / "model"
     result = train(
