@@ -27,7 +27,7 @@ test: $(READY)  ## Everything: make check, then whole pipelines
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 test-airflow: $(READY) .venv-airflow/.ready  ## A schedule that Airflow fires by itself; installs Airflow into .venv-airflow
 	FINETRIEVE_AIRFLOW=.venv-airflow/bin $(BIN)/pytest -q tests/pipelines/test_airflow.py

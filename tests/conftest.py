@@ -18,6 +18,15 @@ from steps.annotation.server.environment import environment_path  # noqa: E402
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest first: of two workers none waits at the end for the other's last test."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> float:
+    return max((mark.kwargs.get("minutes", 0.5) for mark in item.iter_markers("slow")), default=0.0)
+
+
 @pytest.fixture
 def own_home(tmp_path: Path) -> dict[str, str]:
     """An environment in which ZenML, caches and the home directory are under `tmp_path`."""

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 COSTLY = {"generate_queries", "enrich_queries", "split_queries", "train_model", "evaluate_model", "build_report"}
 
 
+@pytest.mark.slow(minutes=2)
 def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     command: RunCommand, server_home: Path, server_environment: Path, tmp_path: Path
 ) -> None:

@@ -95,7 +95,7 @@ def cluster(folder: Path) -> Iterator[str]:
     Config.initialize("")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=2)
 def test_two_nodes_give_the_rows_of_one_machine_and_use_its_answer_cache(
     cluster: str, server: LlmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

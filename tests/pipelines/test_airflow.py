@@ -35,6 +35,7 @@ def test_airflow_starts_a_retrain_when_its_time_has_come(tmp_path: Path) -> None
         assert "train_model" in world.webhook.messages[0] and "nDCG@10" in world.webhook.messages[0]
 
 
+@pytest.mark.slow(minutes=1)
 def test_a_dag_is_replaced_by_its_name_and_deleted_with_its_schedule(tmp_path: Path) -> None:
     docs, config, dags = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml"), tmp_path / "dags"
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)

@@ -203,6 +203,7 @@ def started(own_home: dict[str, str], place: Place) -> Iterator[Callable[[], Ret
         retrainer.stop()
 
 
+@pytest.mark.slow(minutes=4)
 def test_a_change_runs_the_steps_that_it_reaches_and_no_others(started: Callable[[], Retrainer], place: Place) -> None:
     retrainer = started()
     assert retrainer.retrain() == STEPS
@@ -216,6 +217,7 @@ def test_a_change_runs_the_steps_that_it_reaches_and_no_others(started: Callable
     assert wrong == {}
 
 
+@pytest.mark.slow(minutes=3)
 def test_edited_code_runs_the_steps_that_reach_it_and_no_others(started: Callable[[], Retrainer], place: Place) -> None:
     first = started()
     first.retrain()

@@ -14,7 +14,7 @@ pytest.importorskip("openai")
 PAGES = 10
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=2)
 def test_running_again_asks_for_what_failed_and_then_for_nothing(command: RunCommand, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()

@@ -15,6 +15,7 @@ pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MariaDb.missing()), reason=MariaDb.missing())]
 
 
+@pytest.mark.slow(minutes=2)
 def test_a_model_trained_into_a_remote_store_is_found_cached_and_exported_again(tmp_path: Path) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml")
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)

@@ -81,6 +81,7 @@ def test_a_first_run_does_everything_and_leaves_what_it_promises(command: RunCom
     assert (out / "model" / "model.safetensors").is_file()
 
 
+@pytest.mark.slow(minutes=2)
 def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(command: RunCommand, tmp_path: Path) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
     common = ("--config", config, "--docs", docs)

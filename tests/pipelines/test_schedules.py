@@ -46,6 +46,7 @@ def containers(thing: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow(minutes=6)
 def test_a_schedule_lives_on_the_cluster(world: World, tmp_path: Path) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml")
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)

@@ -21,7 +21,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "ONNX_MODULES", ("no_such_package_for_onnx",))
-    with pytest.raises(InputError, match=r"finetrieve\[onnx\]"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[onnx\]'"):
         check_target(tmp_path / "new", onnx=True)
 
 
