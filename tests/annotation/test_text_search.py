@@ -110,3 +110,9 @@ def test_more_often_is_better_and_every_score_is_between_0_and_1() -> None:
     assert scores == sorted(scores)
     assert len(set(scores)) == 4
     assert scores[-1] < 1
+
+
+@pytest.mark.parametrize("text", ["a\nword", "a\tword\r\n", '"word"', "C:\\new\\word", "größe\nword", "\f word", "\\word"])
+def test_a_word_is_found_wherever_json_escapes_its_neighbours(text: str) -> None:
+    assert text_score(json.dumps({"chunk": text}), "word", '["chunk"]') > 0
+    assert text_score(json.dumps({"chunk": text.replace("word", "swords")}), "word", '["chunk"]') == 0
