@@ -9,7 +9,6 @@ import hashlib
 import html
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.metadata.metadata_types import MetadataType
 
 from steps.previews import record_page, table_page
+from steps.scratch import scratch_folder
 
 _BATCH_ROWS = 65_536
 _METADATA_LENGTH = 250
@@ -160,7 +160,7 @@ class ModelMaterializer(BaseMaterializer):
         place = Path(self.uri, "model")
         if place.is_dir():
             return ModelDirectory(place)
-        target = Path(tempfile.mkdtemp(prefix="finetrieve-model-"))
+        target = scratch_folder()
         self._fetch(f"{self.uri}/model", target)
         return ModelDirectory(target)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -15,6 +13,7 @@ from steps.evaluation.settings import EvalSetSettings
 from steps.materializers import ModelDirectory, ModelMaterializer
 from steps.progress import reporter, say
 from steps.rows import Chunk, DocumentEntry, Triplet
+from steps.scratch import scratch_folder
 from steps.tables import to_rows
 from steps.training.settings import SplitSettings, TrainingSettings
 from steps.training.split import split_pairs
@@ -48,7 +47,7 @@ def train_on_generated(
         held_out_queries={text for eval_set in human for text in read_questions(eval_set).values()},
     ).pairs
     say("The same training on the generated queries alone")
-    out = Path(tempfile.mkdtemp(prefix="finetrieve-model-")) / "model"
+    out = scratch_folder() / "model"
     both = [*pairs, *human_dev_pairs(human, rows)]
     result = train(both, rows, settings, settings.base_model, out, checkpoint_root(), seed, reporter("Training"))
     return ModelDirectory(result.model_dir)

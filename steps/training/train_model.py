@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, ModelDirectory, ModelMaterializer
 from steps.progress import reporter, say
 from steps.rows import Chunk, Pair
+from steps.scratch import scratch_folder
 from steps.tables import to_rows
 from steps.training.settings import TrainingSettings
 
@@ -33,7 +33,7 @@ def train_model(
     from steps.training.train import train_model as train  # torch: seconds, which a run from the cache need not wait
 
     training = TrainingSettings.model_validate(settings)
-    out = Path(tempfile.mkdtemp(prefix="finetrieve-model-")) / "model"
+    out = scratch_folder() / "model"
     result = train(
         to_rows(pairs, Pair),
         to_rows(chunks, Chunk),

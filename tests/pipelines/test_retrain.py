@@ -65,11 +65,13 @@ def ran(output: str) -> set[str]:
 
 
 def test_a_first_run_does_everything_and_leaves_what_it_promises(command: RunCommand, tmp_path: Path) -> None:
-    docs, out = write_docs(tmp_path / "docs"), tmp_path / "out"
+    docs, out, scratch = write_docs(tmp_path / "docs"), tmp_path / "out", tmp_path / "tmp"
     config = write_config(tmp_path / "config.yaml")
-    result = command("--pipeline", "retrain", "--config", config, "--docs", docs, "--out", out)
+    scratch.mkdir()
+    result = command("--pipeline", "retrain", "--config", config, "--docs", docs, "--out", out, TMPDIR=str(scratch))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
+    assert [path.name for path in scratch.iterdir() if not path.name.startswith("torchinductor")] == []
     assert ran(result.stdout) == STEPS
     metrics = json.loads((out / "metrics.json").read_text())
     assert {"eval_sets", "training", "generation", "corpus", "verdict"} <= set(metrics)

@@ -83,7 +83,9 @@ def test_a_schedule_lives_on_the_cluster(world: World, tmp_path: Path) -> None:
         world.run("schedules", "resume", "retrain-tiny")
         assert cluster.objects("cronjobs")[0]["spec"]["suspend"] is False
 
-        # 5. Its time comes: the whole pipeline in pods, with the code from the artifact store; a GPU for training alone.
+        # 5. Its time comes: the whole pipeline in pods, with the documents as they are now and the code from the artifact store; a
+        #    GPU for training alone.
+        (docs / "late.md").write_text("# Zephyrine hinge\n\nTo oil the zephyrine hinge, use the small brush beside the pump.")
         pods, told = fire(world, cluster)
         assert {"load_chunks", "generate_queries", "train_model", "evaluate_model", "build_report", *CHEAP} <= pods
         assert "train_model" in told and "nDCG@10" in told and "docs:1 -> " in told
@@ -94,6 +96,7 @@ def test_a_schedule_lives_on_the_cluster(world: World, tmp_path: Path) -> None:
         }
         assert with_gpu == {"train_model"}
         stored = world.stored()
+        assert any(b"zephyrine" in content for key, content in stored.items() if "/load_chunks/chunks/" in key)
         reports = [content for key, content in stored.items() if "/build_report/report/" in key and key.endswith("report.html")]
         assert reports and all(b"<!-- the second version of the code -->" in content for content in reports)
 
