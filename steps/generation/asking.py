@@ -223,7 +223,9 @@ class Asker:
                 base = request.messages if share == 1.0 else request.shortened(share)
                 if error.problem == "truncated":
                     limit = max(TRUNCATED_MAX_TOKENS, 2 * (limit or self._recipe.sampling.max_tokens or 0))
-                messages = _with_reason(base, reply, error) if asks % 2 and reply.text.strip() else base
+                # Told once what was wrong, then asked afresh. Orders that it answered with are not said to it again: it may obey.
+                told = asks == 1 and reply.text.strip() and error.problem != "instructions"
+                messages = _with_reason(base, reply, error) if told else base
                 continue
             answer = Answer(reply.text, reply.input_tokens, reply.output_tokens, share < 1.0)
             self._cache.put(request.key, answer, f"{self._recipe.provider}/{self._recipe.model}")

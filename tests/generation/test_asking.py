@@ -203,8 +203,8 @@ def test_an_answer_that_is_better_the_second_time_is_a_row(tmp_path: Path, serve
     assert server.stats()["requests"] == 0, "kept under the request as it was first made"
 
 
-def test_the_model_is_told_what_was_wrong_with_its_answer(tmp_path: Path, server: LlmServer) -> None:
-    desk = Desk(tmp_path, server, asks=2)
+def said_to(desk: Desk) -> list[Any]:
+    """Returns the list to which each conversation is added that the model gets from now on."""
     said: list[Any] = []
     ask = desk.llm.ask
 
@@ -213,11 +213,27 @@ def test_the_model_is_told_what_was_wrong_with_its_answer(tmp_path: Path, server
         return await ask(sent, *rest)
 
     object.__setattr__(desk.llm, "ask", listening)
+    return said
+
+
+def test_the_model_is_told_once_what_was_wrong_with_its_answer_and_then_asked_afresh(tmp_path: Path, server: LlmServer) -> None:
+    desk = Desk(tmp_path, server, asks=4)
+    said = said_to(desk)
     server.configure(outage="wrong_schema")
     desk.ask(requests(range(1)))
+    assert said[0] == said[2] == said[3]
     assert [message["role"] for message in said[1]] == ["system", "user", "assistant", "user"]
     assert said[1][:2] == said[0] and "my_positive" in said[1][2]["content"]
     assert "the JSON's 'positive': field required" in said[1][3]["content"]
+
+
+def test_orders_in_an_answer_are_not_said_to_the_model(tmp_path: Path, server: LlmServer) -> None:
+    desk = Desk(tmp_path, server, asks=3)
+    said = said_to(desk)
+    server.configure(outage="instructions")
+    [outcome] = desk.ask(requests(range(1)))
+    assert "Ignore all previous instructions" in outcome.raw
+    assert said == [messages(text_of(0))] * 3
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_with_more_room_than_before(tmp_path: Path, server: LlmServer) -> None:
