@@ -111,7 +111,7 @@ class TripletRecipe(BaseModel):
     """Seconds that one request may take."""
     retries: int = Field(default=6, ge=0, le=20)
     """After a failed request: 429, 5xx, a time-out, a dropped connection."""
-    asks: int = Field(default=4, ge=1, le=10)
+    asks: int = Field(default=6, ge=1, le=10)
     """How often a query is asked for until the answer can be used."""
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
