@@ -16,7 +16,27 @@ Problem = Literal["empty", "refusal", "truncated", "unparsable", "invalid", "lan
 MAX_WORDS = 64
 """A longer answer is a paragraph, not a query."""
 _LANGUAGE_WORDS = 3
-_ENGLISH_ALONE = frozenset("the how what why which where does are and with my this that from your you when should".split())
+_ENGLISH_ALONE = frozenset(
+    (
+        "the",
+        "how",
+        "what",
+        "why",
+        "which",
+        "where",
+        "does",
+        "are",
+        "and",
+        "with",
+        "my",
+        "this",
+        "that",
+        "from",
+        "your",
+        "you",
+        "when",
+    )
+)
 """Frequent in English, and words of no other language that is written with these letters."""
 _ENGLISH_SHARE = 0.05
 _LANGUAGE_CERTAINTY = 0.8
@@ -221,7 +241,7 @@ def _other_language(query: str, chunk_text: str) -> tuple[str, str] | None:
 
 
 def _plainly_english(text: str) -> bool:
-    """Whether so many words are English and nothing else that there is nothing to find out; the classifier takes 20 times as long."""
+    """Whether so many words are only English that nothing is left to find out. The classifier takes 20 times as long."""
     words = text.casefold().split()
     return sum(word in _ENGLISH_ALONE for word in words) > _ENGLISH_SHARE * len(words)
 
