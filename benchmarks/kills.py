@@ -48,6 +48,8 @@ print(sum(str(run.status) in ("running", "initializing") for run in runs))
 KEPT = ("eval_sets", "verdict")
 _KILLED: set[int] = set()
 """Sessions of killed runs."""
+_GRACE = 5.0
+"""Seconds that a process may take to end after the one that started it was killed."""
 
 
 def main() -> None:
@@ -125,8 +127,11 @@ def killed(place: Path, home: str, moment: float) -> str:
 
 
 def workers_left() -> int:
-    """Returns how many processes still live in the session of a killed run."""
-    return sum(_session(process.pid) in _KILLED for process in psutil.process_iter())
+    """Returns how many processes live on in the session of a killed run; what ZenML asks git and pip ends within seconds."""
+    end = time.monotonic() + _GRACE
+    while (left := sum(_session(process.pid) in _KILLED for process in psutil.process_iter())) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
 
 
 def _session(pid: int) -> int:
