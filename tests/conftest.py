@@ -19,8 +19,11 @@ RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest first: of two workers none waits at the end for the other's last test."""
-    items.sort(key=_minutes, reverse=True)
+    """Puts the files with the longest tests first: of two workers none waits at the end for the other's last test."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        longest[item.path] = max(longest.get(item.path, 0.0), _minutes(item))
+    items.sort(key=lambda item: longest[item.path], reverse=True)
 
 
 def _minutes(item: pytest.Item) -> float:

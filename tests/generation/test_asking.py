@@ -240,7 +240,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_with_more_room_than_before(tmp_p
     desk = Desk(tmp_path, server, model="gpt-5-mini", sampling={"max_tokens": 40})  # it thinks for 64 tokens
     assert good(desk.ask(requests(range(2)))) == 2
     limits: list[int | None] = []
-    large = Desk(tmp_path, server, sampling={"max_tokens": 4000})
+    large = Desk(tmp_path, server, asks=4, sampling={"max_tokens": 4000})
     ask = large.llm.ask
 
     async def listening(sent: Any, schema: Any, limit: int | None) -> Any:

@@ -65,7 +65,7 @@ def address(server: LlmServer, provider: str) -> str:
     return {"azure": server.url, "litellm": server.openai}.get(provider) or str(getattr(server, provider))
 
 
-made_before: dict[str, AnsweringLLM] = {}
+made_before: dict[tuple[str, str], AnsweringLLM] = {}
 
 
 def llm(server: LlmServer, provider: str, **recipe: Any) -> AnsweringLLM:
@@ -78,9 +78,9 @@ def llm(server: LlmServer, provider: str, **recipe: Any) -> AnsweringLLM:
 
 def default_llm(server: LlmServer, provider: str) -> AnsweringLLM:
     """The same for all tests, as a client takes long to make; not for tests that teach it what a server refuses."""
-    if provider not in made_before:
-        made_before[provider] = llm(server, provider)
-    return made_before[provider]
+    if (server.url, provider) not in made_before:
+        made_before[server.url, provider] = llm(server, provider)
+    return made_before[server.url, provider]
 
 
 def ask(asked: AnsweringLLM, *messages: dict[str, str], max_tokens: int | None = None) -> Reply:
