@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 from pipelines.config import ROOT, Config
 from pipelines.failures import explain
 from steps.errors import InputError
+from steps.folders import user_cache
 from steps.generation.answers import answers_directory
 from steps.generation.providers.registry import PROVIDERS, check_provider
 from steps.generation.settings import TripletRecipe
@@ -127,7 +128,7 @@ def _providers(config: Config) -> Finding:
 def _disk(config: Config) -> Finding:
     store = os.environ.get("ZENML_LOCAL_STORES_PATH") or os.environ.get("ZENML_CONFIG_PATH") or Path.home() / ".config"
     places = {
-        "XDG_CACHE_HOME": Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"),
+        "XDG_CACHE_HOME": user_cache(),
         "ZENML_LOCAL_STORES_PATH": Path(store),
         "TMPDIR": Path(tempfile.gettempdir()),
         "generation.answers": answers_directory(config.generation),

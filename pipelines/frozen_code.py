@@ -14,6 +14,7 @@ from zenml.config.cache_policy import CachePolicy
 from zenml.pipelines.pipeline_definition import Pipeline
 
 from pipelines.config import ROOT
+from pipelines.shipped_code import keep_hidden_files_here
 from steps.caching import library_versions
 
 CODE = "FINETRIEVE_CODE"
@@ -30,6 +31,7 @@ def with_frozen_code(pipeline: Pipeline, options: dict[str, Any], arguments: dic
         options: Of `with_options`; under `steps`, those of steps that the pipeline does not have are left out.
         arguments: What the pipeline is called with.
     """
+    keep_hidden_files_here()  # each run away from this machine passes here before its code is packed
     draft = pipeline.copy()
     draft.prepare(**arguments)
     wanted = options.get("steps", {})

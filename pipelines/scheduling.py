@@ -23,7 +23,6 @@ from pipelines.live_inputs import shipped
 from pipelines.notifications import tell_of_failure
 from pipelines.origin import Origin, code_commit
 from pipelines.session import purpose_tag
-from pipelines.shipped_code import keep_hidden_files_here
 from pipelines.stacks import run_options
 from steps.chunks.sources import place
 from steps.errors import InputError, unknown_name
@@ -149,7 +148,6 @@ def _create(name: str, config: Config, schedule_name: str, cron: str) -> None:
     arguments = {"config": plain(config), "origin": plain(Origin(commit=code_commit()))}
     schedule = Schedule(name=schedule_name, cron_expression=cron)
     options = {**_options(schedule_name), "schedule": schedule, "on_failure": tell_of_failure, "tags": [purpose_tag(name)]}
-    keep_hidden_files_here()
     with_frozen_code(pipeline, options, arguments)(**arguments)
 
 

@@ -88,7 +88,6 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
 
     from pipelines.frozen_code import with_frozen_code
     from pipelines.live_inputs import shipped
-    from pipelines.shipped_code import keep_hidden_files_here
     from pipelines.stacks import run_options, runs_here
     from pipelines.stale_runs import close_stale_runs, noted
 
@@ -104,7 +103,6 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
         if name in SCHEDULABLE:  # the steps look at the inputs that they will read, and tag the run by them
             del arguments["inputs"]
             options["tags"] = [purpose_tag(name)]
-        keep_hidden_files_here()
         configured = with_frozen_code(pipeline, options, arguments)
     close_stale_runs()
     try:
