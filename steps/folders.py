@@ -1,11 +1,17 @@
-"""Folders that last as long as the process."""
+"""Folders: the user's cache, and ones that last as long as the process."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def user_cache() -> Path:
+    """Returns the user's cache directory, which need not exist: XDG_CACHE_HOME, or `~/.cache`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
 
 
 def scratch_folder() -> Path:

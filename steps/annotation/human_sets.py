@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Sequence
@@ -16,6 +15,7 @@ from steps.annotation.api import Server, find_dataset, find_workspace, read_reco
 from steps.annotation.schema import check_schema, question_ids
 from steps.curation.filters import normalised_query
 from steps.errors import InputError
+from steps.folders import user_cache
 
 PREFIX = "argilla:"
 """In front of a dataset's name, where the path of an evaluation set stands."""
@@ -99,7 +99,7 @@ def write_eval_set(queries: Sequence[HumanQuery], name: str, root: Path | None =
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetrieve" / "argilla-queries"
+    return user_cache() / "finetrieve" / "argilla-queries"
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

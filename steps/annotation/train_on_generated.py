@@ -10,10 +10,10 @@ from zenml import step
 from steps.caching import cache_policy
 from steps.evaluation.eval_sets import read_questions
 from steps.evaluation.settings import EvalSetSettings
+from steps.folders import scratch_folder
 from steps.materializers import ModelDirectory, ModelMaterializer
 from steps.progress import reporter, say
 from steps.rows import Chunk, DocumentEntry, Triplet
-from steps.scratch import scratch_folder
 from steps.tables import to_rows
 from steps.training.settings import SplitSettings, TrainingSettings
 from steps.training.split import split_pairs

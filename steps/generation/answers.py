@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from steps.errors import InputError
+from steps.folders import user_cache
 from steps.generation.settings import GenerationSettings, TripletRecipe
 
 FORMAT = 1
@@ -72,7 +72,7 @@ def answers_directory(settings: GenerationSettings) -> Path:
     """Returns where the cache is: as configured, or `finetrieve/answers` in the user's cache directory."""
     if settings.answers is not None:
         return Path(settings.answers).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetrieve" / "answers"
+    return user_cache() / "finetrieve" / "answers"
 
 
 def failure_scope(settings: GenerationSettings) -> str:

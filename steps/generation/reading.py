@@ -37,7 +37,7 @@ _ENGLISH_ALONE = frozenset(
         "when",
     )
 )
-"""Frequent in English, and words of no other language that is written with these letters."""
+"""Frequent in English, and together frequent in no other language."""
 _ENGLISH_SHARE = 0.05
 _LANGUAGE_CERTAINTY = 0.8
 _NO_LANGUAGE = frozenset({"zxx", "la"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from steps.folders import user_cache
 from steps.retrieval.encoder import Precision, Progress, Role, encode, load_encoder, model_fingerprint
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _BUSY_SECONDS = 10.0
 
 def vectors_directory() -> Path:
     """Returns `finetrieve/vectors` in the user's cache directory."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetrieve" / "vectors"
+    return user_cache() / "finetrieve" / "vectors"
 
 
 class Embedder(Protocol):

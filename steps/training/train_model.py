@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +9,10 @@ import pyarrow as pa
 from zenml import step
 
 from steps.caching import cache_policy
+from steps.folders import scratch_folder, user_cache
 from steps.materializers import JsonMaterializer, ModelDirectory, ModelMaterializer
 from steps.progress import reporter, say
 from steps.rows import Chunk, Pair
-from steps.scratch import scratch_folder
 from steps.tables import to_rows
 from steps.training.settings import TrainingSettings
 
@@ -50,4 +49,4 @@ def train_model(
 
 def checkpoint_root() -> Path:
     """Returns the folder for unfinished trainings, under the user's cache directory."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "finetrieve" / "checkpoints"
+    return user_cache() / "finetrieve" / "checkpoints"

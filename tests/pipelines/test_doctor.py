@@ -21,6 +21,14 @@ def docs(tmp_path: Path) -> Path:
     return tmp_path / "docs"
 
 
+@pytest.fixture
+def settings(docs: Path, tmp_path: Path) -> Path:
+    """A configuration file that asks for the folder `docs` and nothing else."""
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({"source": {"name": "folder", "path": str(docs)}}))
+    return path
+
+
 def found(part: str, docs: Path, **settings: object) -> Finding:
     config = Config.model_validate({"source": {"name": "folder", "path": str(docs)}, **settings})
     return next(finding for finding in findings(config) if finding.part == part)
@@ -107,10 +115,8 @@ def test_a_check_that_breaks_leaves_the_others_standing(docs: Path, monkeypatch:
 
 @pytest.mark.slow
 def test_the_command_prints_a_line_each_and_says_by_its_exit_code_whether_all_is_there(
-    command: RunCommand, docs: Path, tmp_path: Path
+    command: RunCommand, settings: Path
 ) -> None:
-    settings = tmp_path / "config.yaml"
-    settings.write_text(yaml.safe_dump({"source": {"name": "folder", "path": str(docs)}}))
     healthy = command("doctor", "--config", settings, OPENAI_API_KEY=KEY)
     assert healthy.returncode == 0, healthy.stdout
     assert len(healthy.stdout.splitlines()) == 10
@@ -127,10 +133,8 @@ def test_the_command_prints_a_line_each_and_says_by_its_exit_code_whether_all_is
 
 @pytest.mark.slow
 def test_artifacts_that_are_gone_are_named_by_the_doctor_and_by_the_next_run(
-    command: RunCommand, docs: Path, tmp_path: Path
+    command: RunCommand, docs: Path, settings: Path, tmp_path: Path
 ) -> None:
-    settings = tmp_path / "config.yaml"
-    settings.write_text(yaml.safe_dump({"source": {"name": "folder", "path": str(docs)}}))
     stores = tmp_path / "stores"
     generate = ("--pipeline", "generate", "--config", settings)
     (docs / "page.md").write_text("# Open the lid\n\nTo open the lid of the pump, press the green button on its left side.")

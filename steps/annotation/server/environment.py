@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from steps.errors import InputError
+from steps.folders import user_cache
 from steps.progress import reporter, say
 
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
@@ -21,10 +22,9 @@ def environment_path() -> Path:
     """Returns where the environment is: `FINETRIEVE_ARGILLA_ENV`, or a folder in the user's cache named after its content."""
     if named := os.environ.get("FINETRIEVE_ARGILLA_ENV"):
         return Path(named).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     content = hashlib.sha256(CONSTRAINTS.read_bytes()).hexdigest()[:8]
     version = f"py{sys.version_info.major}{sys.version_info.minor}"
-    return Path(cache).expanduser() / "finetrieve" / f"argilla-server-{version}-{content}"
+    return user_cache() / "finetrieve" / f"argilla-server-{version}-{content}"
 
 
 def ensure_environment() -> Path:
