@@ -67,7 +67,6 @@ def test_human_questions_speak_before_generated_ones_however_few() -> None:
     [
         (_scores("human", 14, 0.7, 0.8, 0.05, 0.2), "So few questions say little: 30 is the least to lean on."),
         (_scores("generated", 90, 0.7, 0.8, 0.05, 0.2), "judge by questions that people asked"),
-        (_scores("human", 90, 0.7, 0.8, 0.05, 0.2, bm25=0.85), "Plain BM25 still scores higher (0.850)"),
     ],
 )
 def test_what_weakens_the_verdict_is_said(scores: dict[str, Any], warning: str) -> None:
@@ -78,3 +77,108 @@ def test_nothing_to_compare_is_said() -> None:
     scores = _scores("human", 90, 0.7, 0.8, 0.05, 0.2) | {"comparisons": []}
     assert verdict({"phones": scores})["better"] is None
     assert verdict({})["sentence"].startswith("There was nothing to compare")
+
+
+# 2. Several ways of searching.
+
+MANUAL = {
+    "bm25": 0.746,
+    "base": 0.655,
+    "hybrid_base": 0.774,
+    "late_base": 0.784,
+    "fused_base": 0.781,
+    "finetuned": 0.742,
+    "hybrid_finetuned": 0.791,
+    "late_finetuned": 0.825,
+    "fused_finetuned": 0.828,
+    "rerank20_finetuned": 0.824,
+}
+LATE_POINT = {
+    "way": "late",
+    "dims": 128,
+    "precision": "int8",
+    "pooling": 1,
+    "ndcg@10": {"value": 0.818, "low": 0.79, "high": 0.84},
+    "bytes_per_chunk": 12_800,
+    "ms_per_query": 3.2,
+    "recommended": True,
+}
+
+
+def _arms(values: dict[str, float], half: float = 0.01, kind: str = "human", n_queries: int = 673) -> dict[str, Any]:
+    """An evaluation set in which every tuned arm is compared with every untrained one; intervals are `half` wide to each side."""
+    rows = [
+        {
+            "arm": arm,
+            "against": against,
+            "metric": "ndcg@10",
+            "p": 0.01,
+            "delta": delta,
+            "low": delta - half,
+            "high": delta + half,
+        }
+        for arm in values
+        if arm.endswith("finetuned")
+        for against in values
+        if not against.endswith("finetuned")
+        for delta in [values[arm] - values[against]]
+    ]
+    untrained = {arm: value for arm, value in values.items() if not arm.endswith("finetuned")}
+    return {
+        "kind": kind,
+        "n_queries": n_queries,
+        "arms": {arm: {"ndcg@10": {"value": value, "low": value, "high": value}} for arm, value in values.items()},
+        "comparisons": rows,
+        "best_untrained": max(untrained, key=lambda arm: untrained[arm]),
+        "bill": {"points": [LATE_POINT], "n_queries": n_queries},
+    }
+
+
+def test_the_best_tuned_arm_is_held_against_the_best_that_needs_no_training() -> None:
+    found = verdict({"tv": _arms(MANUAL)})
+    # fused is .3 points above late, which is simpler; the reranker is no way of searching of its own.
+    assert (found["arm"], found["against"], found["better"]) == ("late_finetuned", "late_base", True)
+    assert (found["delta"], found["base_delta"]) == pytest.approx((0.041, 0.170))
+    assert found["sentence"].startswith(
+        "Fine-tuning made retrieval better: on 673 questions of 'tv' nDCG@10 rose from 0.784 to 0.825 "
+        "(+4.1 points, 95% interval +3.1 to +5.1). Use 'Late, fine-tuned'; the best without training is 'Late, base'."
+    )
+    assert found["cost"] == LATE_POINT
+    assert "12.8 kB per chunk, 3.2 ms per query, nDCG@10 0.818" in found["next"][0]
+    assert "reranker of the hybrid's first 20 it scores 0.824" in found["next"][1]
+
+
+def test_a_named_arm_is_the_one_that_is_judged_and_a_missing_one_is_not() -> None:
+    sets = {"tv": _arms(MANUAL)}
+    assert verdict(sets, "finetuned")["arm"] == "finetuned"
+    assert verdict(sets, "finetuned")["better"] is False
+    assert verdict(sets, "cross_finetuned")["arm"] == "late_finetuned"
+
+
+def test_where_no_training_is_better_the_sentence_says_to_use_that() -> None:
+    found = verdict({"lay": _arms({"bm25": 0.2, "base": 0.405, "late_base": 0.436, "finetuned": 0.33, "late_finetuned": 0.36})})
+    assert found["better"] is False
+    assert "Use 'Late, base', which needs no training" in found["sentence"]
+    assert found["next"][0] == "Search by 'Late, base': it needs no training."
+    lexical = verdict({"codes": _arms({"bm25": 0.9, "base": 0.4, "finetuned": 0.6})})
+    assert lexical["sentence"].startswith("A way of searching that needs no training is better")
+    assert "Plain BM25 still scores higher (0.900)" in lexical["sentence"]
+
+
+def test_bm25_is_called_level_where_the_interval_holds_zero() -> None:
+    found = verdict({"tv": _arms({"bm25": 0.75, "base": 0.5, "finetuned": 0.74}, half=0.05)})
+    assert found["better"] is None
+    assert "BM25 is level (0.750)" in found["sentence"] and "still scores higher" not in found["sentence"]
+    assert found["next"][0] == "Until a difference shows, 'BM25' is as good and needs no training."
+
+
+def test_what_comes_next_depends_on_who_asked() -> None:
+    few = verdict({"generated": _arms({"base": 0.5, "finetuned": 0.51}, half=0.05, kind="generated")})
+    assert any("Collect 30 questions" in step for step in few["next"]) and any("LLM" in step for step in few["next"])
+    assert 1 <= len(few["next"]) <= 3
+
+
+def test_a_model_that_lost_general_understanding_carries_a_warning() -> None:
+    fell = {"fell": True, "sentence": "On 60 lay questions dense fell by 5.0 points."}
+    assert "cost the model general understanding. On 60 lay questions" in verdict({"tv": _arms(MANUAL)}, guard=fell)["sentence"]
+    assert "understanding" not in verdict({"tv": _arms(MANUAL)}, guard={**fell, "fell": False})["sentence"]
