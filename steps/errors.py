@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""The exceptions that a user's mistake raises."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class InputError(ValueError):
 
     The command line prints it without a traceback and exits with 2.
     """
+
+
+class UnreachableError(InputError):
+    """Something that has to be fetched lies where nothing answers: with the network, or from a copy, the same input works."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -42,7 +42,7 @@ class Folder:
         skipped = []
         documents = []
         for found in self._files:
-            result = _document(found)
+            result = _document(found, self._kind(found.name))
             if isinstance(result, Document):
                 documents.append(result)
             else:
@@ -166,6 +166,10 @@ class Folder:
         limit = self.settings.max_file_mb
         return f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)" if size > limit * 1e6 else ""
 
+    def _kind(self, name: str) -> str:
+        suffix = Path(name).suffix.lower()
+        return self.settings.txt_format if suffix == ".txt" else DOCUMENT_SUFFIXES[suffix]
+
     def _skip(self, name: str, reason: str) -> None:
         self._skipped.append(Skipped(name, reason))
 
@@ -196,8 +200,7 @@ class _Patterns:
         return (self._include is None or self._include.match_file(name)) and not self._exclude.match_file(name)
 
 
-def _document(found: _Found) -> Document | Skipped:
-    kind = DOCUMENT_SUFFIXES[Path(found.name).suffix.lower()]
+def _document(found: _Found, kind: str) -> Document | Skipped:
     try:
         data = found.path.read_bytes()
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -29,19 +29,17 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class FolderSource(_Settings):
-    """A folder of documentation files, or one such file."""
+class _Pages(_Settings):
+    """Which documentation files of a folder are read, and how."""
 
-    name: Literal["folder"] = "folder"
-    path: str = Field(min_length=1)
     include: list[str] = []
     """Patterns as in `.gitignore`; with any, only files that match one are read."""
     exclude: list[str] = []
     """Patterns as in `.gitignore` for files to leave out."""
     max_file_mb: float = Field(default=20, gt=0)
     """Larger files are skipped without being read, in MB."""
-    follow_links: bool = False
-    """Whether symbolic links that lead out of the folder are read."""
+    txt_format: Literal["text", "restructuredtext", "markdown"] = "text"
+    """What `.txt` files hold: some projects' are reStructuredText, such as Django's."""
 
     @field_validator("include", "exclude")
     @classmethod
@@ -54,6 +52,36 @@ class FolderSource(_Settings):
             except ValueError:
                 raise ValueError(f"'{pattern}' is no pattern as in .gitignore, such as 'guide/**/*.md'.") from None
         return patterns
+
+
+class FolderSource(_Pages):
+    """A folder of documentation files, or one such file."""
+
+    name: Literal["folder"] = "folder"
+    path: str = Field(min_length=1)
+    follow_links: bool = False
+    """Whether symbolic links that lead out of the folder are read."""
+
+
+class PypiSource(_Pages):
+    """The documentation in the source package (sdist) of a project on PyPI, or on the index that pip is configured with."""
+
+    name: Literal["pypi"] = "pypi"
+    package: str = Field(pattern=r"^[A-Za-z0-9]([\w.\-]*[A-Za-z0-9])?$")
+    """Name of the project, such as `django`."""
+    version: str = Field(pattern=r"^[A-Za-z0-9][\w.!+\-]*$")
+    """One exact version, such as `6.1.3`: the same documents on every machine."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the source package; when given, no other file is accepted."""
+    folder: str = Field(default="docs", min_length=1)
+    """Folder inside the source package; `.` reads all of it."""
+
+    @field_validator("folder")
+    @classmethod
+    def _folder_is_inside(cls, folder: str) -> str:
+        if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
+            raise ValueError(f"found '{folder}'; expected a folder inside the source package, such as 'docs'.")
+        return PurePosixPath(folder).as_posix()
 
 
 class _Columns(_Settings):
@@ -110,7 +138,7 @@ class HubSource(_Columns):
         return self
 
 
-SourceSettings = Annotated[FolderSource | FilesSource | PackageSource | HubSource, Field(discriminator="name")]
+SourceSettings = Annotated[FolderSource | FilesSource | PackageSource | PypiSource | HubSource, Field(discriminator="name")]
 
 
 class ChunkSettings(_Settings):

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from steps.chunks.settings import FilesSource, FolderSource, HubSource, PackageSource
+from steps.chunks.settings import FilesSource, FolderSource, HubSource, PackageSource, PypiSource
 from steps.errors import InputError, unknown_name
 from steps.rows import Document, Skipped
 
@@ -17,11 +17,12 @@ SOURCES: dict[str, tuple[str, str]] = {
     ),
     "files": ("a JSONL, JSON, CSV or Parquet file with a document a row; a BEIR corpus", "steps.chunks.files:Files"),
     "package": ("the API documentation of an installed Python package, parsed from its source", "steps.chunks.package:Package"),
+    "pypi": ("the documentation in the source package of a project on PyPI", "steps.chunks.pypi:Pypi"),
     "hub": ("a dataset on the Hugging Face Hub, or a directory of the same layout", "steps.chunks.hub:Hub"),
 }
 """Name -> (one line for people, `module:class`); the class takes the settings and is a `Source`."""
 
-AnySource = FolderSource | FilesSource | PackageSource | HubSource
+AnySource = FolderSource | FilesSource | PackageSource | PypiSource | HubSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def check_source(settings: AnySource) -> list[str]:
     Raises:
         InputError: For each mistake that can be found by reading: a missing path, an empty folder, invalid JSON, a missing
             column, an id given twice.
+        UnreachableError: The documents have to be fetched, and no answer comes.
     """
     return open_source(settings).check()
 
@@ -90,6 +92,8 @@ def place(settings: AnySource) -> str:
     """Returns where the documents come from, as people would say it."""
     if isinstance(settings, PackageSource):
         return f"the package '{settings.package}'"
+    if isinstance(settings, PypiSource):
+        return f"'{settings.folder}' of {settings.package} {settings.version}"
     if isinstance(settings, HubSource):
         return f"the dataset '{settings.path or settings.dataset}'"
     return f"'{settings.path}'"
