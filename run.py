@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from pipelines.catalogue import PIPELINES, SCHEDULABLE, catalogue
 from pipelines.commands.registry import LazyGroup, guarded
-from steps.errors import InputError, unknown_name
+from steps.errors import InputError, UnreachableError, unknown_name
 
 
 @click.group(
@@ -59,7 +60,7 @@ def main(
     """Turn documentation into a better retrieval model, and prove it.
 
     \b
-    python run.py --pipeline retrain                    the embedded demo: scikit-learn's API documentation
+    python run.py --pipeline retrain                    the demo: Django's documentation
     python run.py --pipeline retrain --docs my-docs     your own documents
     """
     if context.invoked_subcommand is not None:
@@ -70,18 +71,39 @@ def main(
     if pipeline_name is None:
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
     if dry_run:
-        sys.exit(guarded(lambda: show_dry_run(pipeline_name, config_path, docs)))
+        sys.exit(guarded(lambda: with_demo(config_path, eval_sets, lambda path: show_dry_run(pipeline_name, path, docs))))
     if cron is not None:
         given = {"--out": out is not None, "--promote-anyway": promote_anyway, "--no-cache": no_cache}
         sys.exit(
             guarded(lambda: schedule(pipeline_name, config_path, docs, eval_sets, cron, [name for name in given if given[name]]))
         )
-    sys.exit(guarded(lambda: run(pipeline_name, config_path, docs, eval_sets, out, promote_anyway, no_cache)))
+
+    def work(path: Path) -> None:
+        run(pipeline_name, path, docs, eval_sets, out, promote_anyway, no_cache)
+
+    sys.exit(guarded(lambda: with_demo(config_path, eval_sets, work)))
+
+
+def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callable[[Path], None]) -> None:
+    """Does the work with the given configuration or else the demo's; where the demo cannot be fetched, with the offline demo's.
+
+    Raises:
+        InputError: A user's mistake; also documents out of reach that the user named, or has questions of their own about.
+    """
+    from pipelines.config import DEFAULT_CONFIG, OFFLINE_CONFIG
+
+    try:
+        work(config_path or DEFAULT_CONFIG)
+    except UnreachableError as error:
+        if config_path is not None or eval_sets:
+            raise
+        click.echo(f"{error} Going on with the offline demo, configs/{OFFLINE_CONFIG.name}.", err=True)
+        work(OFFLINE_CONFIG)
 
 
 def run(
     pipeline_name: str,
-    config_path: Path | None,
+    config_path: Path,
     docs: Path | None,
     eval_sets: tuple[str, ...],
     out: Path | None,
@@ -97,10 +119,10 @@ def run(
     if pipeline_name not in PIPELINES:
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from pipelines.argilla_inputs import check_named_server, with_argilla_sets
-    from pipelines.config import DEFAULT_CONFIG, load_config
+    from pipelines.config import load_config
     from pipelines.preflight import check
 
-    config = load_config(config_path or DEFAULT_CONFIG, docs, eval_sets)
+    config = load_config(config_path, docs, eval_sets)
     check_named_server(pipeline_name, config)
     config = with_argilla_sets(pipeline_name, config)
     inputs = check(pipeline_name, config, out)
@@ -113,7 +135,7 @@ def run(
     click.echo(run_pipeline(pipeline_name, config, inputs, origin, out, use_cache=not no_cache))
 
 
-def show_dry_run(pipeline_name: str, config_path: Path | None, docs: Path | None) -> None:
+def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None) -> None:
     """Prints what a run would ask an LLM, and asks nothing.
 
     Raises:
@@ -121,10 +143,10 @@ def show_dry_run(pipeline_name: str, config_path: Path | None, docs: Path | None
     """
     if pipeline_name not in PIPELINES:
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
-    from pipelines.config import DEFAULT_CONFIG, load_config
+    from pipelines.config import load_config
     from pipelines.dry_run import dry_run_text
 
-    click.echo(dry_run_text(pipeline_name, load_config(config_path or DEFAULT_CONFIG, docs)))
+    click.echo(dry_run_text(pipeline_name, load_config(config_path, docs)))
 
 
 def schedule(

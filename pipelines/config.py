@@ -22,6 +22,7 @@ from steps.training.settings import SplitSettings, TrainingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG = ROOT / "configs" / "default.yaml"
+OFFLINE_CONFIG = DEFAULT_CONFIG.with_name("demo-offline.yaml")
 
 
 class Config(BaseModel):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunCommand
+from tests.conftest import ROOT, RunCommand
 
 SECONDS = 4.0
 """Well under two on an idle machine; the tests run beside others."""
@@ -109,6 +109,23 @@ def test_a_broken_model_directory_is_answered_in_one_line(command: RunCommand, t
     assert "model" in line and "Traceback" not in line
 
 
+@pytest.mark.slow
+def test_where_the_demo_cannot_be_fetched_the_offline_demo_takes_its_place(command: RunCommand) -> None:
+    result = command("--pipeline", "retrain", "--dry-run", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert result.returncode == 0
+    [line] = result.stderr.splitlines()
+    assert "django 6.1.3 is not in the cache and cannot be fetched" in line
+    assert "Going on with the offline demo, configs/demo-offline.yaml." in line
+
+
+def test_documents_that_a_given_configuration_names_must_be_in_reach(command: RunCommand) -> None:
+    given = ("--config", ROOT / "configs" / "default.yaml")
+    result = command("--pipeline", "retrain", *given, PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert result.returncode == 2
+    [line] = result.stderr.splitlines()
+    assert "no connection to http://127.0.0.1:9/simple" in line and "offline demo" not in line
+
+
 def test_help_and_list_answer_at_once_without_zenml_or_torch(command: RunCommand) -> None:
     for option in ("--help", "--list"):
         started = time.monotonic()
@@ -121,7 +138,18 @@ def test_help_and_list_answer_at_once_without_zenml_or_torch(command: RunCommand
 
 def test_list_names_what_a_configuration_can_use(command: RunCommand) -> None:
     listed = command("--list").stdout
-    for name in ("retrain", "folder", "files", "package", "hub", "rules", "round_trip", "cached_mnrl", "hybrid_finetuned"):
+    for name in (
+        "retrain",
+        "folder",
+        "files",
+        "package",
+        "pypi",
+        "hub",
+        "rules",
+        "round_trip",
+        "cached_mnrl",
+        "hybrid_finetuned",
+    ):
         assert any(line.split()[:1] == [name] for line in listed.splitlines()), name
 
 

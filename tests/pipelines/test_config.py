@@ -17,7 +17,7 @@ def write(folder: Path, settings: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["default.yaml", "argilla.yaml"])
+@pytest.mark.parametrize("name", ["default.yaml", "demo-offline.yaml", "argilla.yaml"])
 def test_a_configuration_that_we_ship_spells_every_key_out(name: str) -> None:
     path = DEFAULT_CONFIG.with_name(name)
     written = yaml.safe_load(path.read_text())
