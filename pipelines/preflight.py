@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.config import Config
+from pipelines.results import check_replaceable
 from steps.chunks.sources import check_source, fingerprint
 from steps.errors import InputError
 from steps.evaluation.eval_sets import check_eval_set
@@ -49,6 +50,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     """
     if out is not None:
         _check_writable(out)
+        check_replaceable(out)
     check_base_model(config.training.base_model)
     evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
     if evaluates_named_model:

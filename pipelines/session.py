@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
-import tempfile
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +13,6 @@ from pipelines.catalogue import SCHEDULABLE
 from pipelines.config import ROOT, Config, plain
 from pipelines.origin import Origin
 from pipelines.preflight import Inputs, corpus_tag
-from steps.errors import InputError
 
 if TYPE_CHECKING:
     from zenml import Tag
@@ -152,13 +148,14 @@ def _steps_line(run: PipelineRunResponse) -> str:
 
 def _results(artifacts: dict[str, Any], out: Path | None) -> str:
     """Returns the table and the places of report and model, after writing them to `out`."""
+    from pipelines.results import write_results
     from steps.evaluation.summary import summary_table
 
     metrics, report = artifacts["metrics"].load(), artifacts["report"].load()
     model = artifacts.get("model")
     places = {"Report": f"{artifacts['report'].uri}/report.html", "Model": f"{model.uri}/model" if model else ""}
     if out is not None:
-        write_results(out, metrics, report, model.load().path if model else None)
+        write_results(out, metrics, report, model.load().path if model else None, _embedded_texts(artifacts) if model else None)
         places = {"Report": str(out / "report.html"), "Model": str(out / "model"), "Metrics": str(out / "metrics.json")}
     if model is None:
         places.pop("Model", None)
@@ -170,24 +167,11 @@ def _results(artifacts: dict[str, Any], out: Path | None) -> str:
     )
 
 
-def write_results(out: Path, metrics: dict[str, Any], report: str, model: Path | None) -> None:
-    """Writes `metrics.json`, `report.html` and `model/` into `out`; each is replaced whole or not at all.
+def _embedded_texts(artifacts: dict[str, Any]) -> list[str] | None:
+    """Returns the run's chunks as they are embedded."""
+    from steps.rows import Chunk, embedded_text
+    from steps.tables import to_rows
 
-    Raises:
-        InputError: The folder cannot be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
-            fresh = Path(staging)
-            (fresh / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-            (fresh / "report.html").write_text(report, encoding="utf-8")
-            if model is not None:
-                shutil.copytree(model, fresh / "model")
-                if (out / "model").exists():
-                    (out / "model").rename(fresh / "replaced-model")
-                (fresh / "model").rename(out / "model")
-            for name in ("metrics.json", "report.html"):
-                (fresh / name).replace(out / name)
-    except PermissionError as error:
-        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
+    if "chunks" not in artifacts:
+        return None
+    return [embedded_text(chunk) for chunk in to_rows(artifacts["chunks"].load(), Chunk)]

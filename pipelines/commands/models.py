@@ -12,6 +12,7 @@ from pipelines.commands.registry import guarded
 
 if TYPE_CHECKING:
     from steps.registry.versions import Version
+    from steps.retrieval.multi_vector import VectorPrecision
 
 _VERSION = "A version: its number, NAME:NUMBER, 'production' or 'staging'."
 
@@ -96,18 +97,34 @@ def rollback(model: str | None, why: str) -> None:
 @click.argument("version", default="production")
 @click.option("--to", "target", type=click.Path(path_type=Path), required=True, help="A folder that does not exist, or is empty.")
 @click.option("--onnx", is_flag=True, help="Also write an ONNX model (needs the extra `onnx`).")
-def export(version: str, target: Path, onnx: bool) -> None:
-    """Write a version, by default the one in production, as a sentence-transformers directory."""
+@click.option("--dims", type=click.IntRange(1, 65_536), help="Of token vectors: how many numbers are to be stored.")
+@click.option("--precision", type=click.Choice(["fp32", "int8", "binary"]), help="Of token vectors, as they are to be stored.")
+@click.option("--pooling", type=click.IntRange(1, 16), help="Neighbouring tokens of a chunk that are stored as their mean.")
+def export(
+    version: str, target: Path, onnx: bool, dims: int | None, precision: VectorPrecision | None, pooling: int | None
+) -> None:
+    """Write a version, by default the one in production, as a sentence-transformers directory.
+
+    Its folder `late` is the same model with a vector per token. How these are to be stored is written to late/settings.json: the
+    point that the report's bill recommends, or what the options ask for.
+    """
 
     def work() -> None:
         from steps.registry.export import check_target, export_model
 
         check_target(target, onnx)
         found = _found(version)
-        from steps.registry.versions import load_model
+        from steps.registry.bill import asked_settings
+        from steps.registry.versions import artifact_of, load_model
+        from steps.rows import Chunk, embedded_text
+        from steps.tables import to_rows
 
-        export_model(load_model(found).path, target, onnx)
+        texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
+        settings, measured = asked_settings(artifact_of(found, "metrics").load(), dims, precision, pooling)
+        export_model(load_model(found).path, target, onnx, texts, settings, measured)
         click.echo(f"{found.label} ({found.stage}) -> {target}{' and its onnx/model.onnx' if onnx else ''}")
+        if settings is not None and measured is None:
+            click.echo("What these token vectors cost and score was not measured: the report's bill has other points.")
 
     sys.exit(guarded(work))
 

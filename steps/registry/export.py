@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import tempfile
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from steps.errors import InputError
 from steps.retrieval.encoder import load_encoder
+from steps.retrieval.multi_vector import LateSettings, save_late
 
 ONNX_MODULES = ("onnx", "onnxruntime")
 _TOLERANCE = 1e-3
@@ -36,8 +38,23 @@ def check_target(target: Path, onnx: bool) -> None:
         raise InputError(f"--onnx needs {', '.join(missing)}, not installed here. Run: pip install -e '.[onnx]'")
 
 
-def export_model(source: Path, target: Path, onnx: bool) -> None:
-    """Copies a model directory to `target`, whole or not at all; with `onnx` it also gets `onnx/model.onnx`.
+def export_model(
+    source: Path,
+    target: Path,
+    onnx: bool,
+    texts: Sequence[str] | None = None,
+    settings: LateSettings | None = None,
+    measured: Mapping[str, Any] | None = None,
+) -> None:
+    """Copies a model directory to `target` with its multi-vector form in `late/`, whole or not at all.
+
+    Args:
+        source: A model directory.
+        target: A folder that does not exist or is empty.
+        onnx: Also write `onnx/model.onnx`.
+        texts: The chunks that the model searches, as they are embedded: how rare their tokens are goes with `late/`.
+        settings: How token vectors are to be stored.
+        measured: What the bill says of these settings.
 
     Raises:
         InputError: The folder cannot be written.
@@ -47,6 +64,7 @@ def export_model(source: Path, target: Path, onnx: bool) -> None:
         with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=target.parent) as staging:
             fresh = Path(staging) / "model"
             shutil.copytree(source, fresh)
+            save_late(fresh, texts, settings, measured)
             if onnx:
                 _add_onnx(fresh)
             if target.exists():
