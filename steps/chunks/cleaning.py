@@ -35,6 +35,7 @@ AUTOLINK = re.compile(r"<((?:https?|ftp|mailto):[^<>\s]+)>")
 BARE_URL = re.compile(r"(?:https?|ftp)://([^\s<>()\[\]\"'`*]+)")
 COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))
 TEMPLATE_TAG = re.compile(r"\{%.{0,500}?%\}|\{\{[<%].{0,500}?[%>]\}\}")
+CODE_OR_TEMPLATE_TAG = re.compile(rf"{CODE_SPAN.pattern}|{TEMPLATE_TAG.pattern}")
 TAG_TITLE = re.compile(r"(?:title|label|header)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 SHORTCODE = re.compile(r"(?<![\w:]):[a-z0-9]+(?:[_+-][a-z0-9]+)*:(?![\w:])")
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u200d\u20e3]+")
@@ -372,11 +373,13 @@ def _drop_site_lines(prose: str) -> str:
             line = f"**{(match[1] or match[2]).strip()}**" if match and (match[1] or match[2] or "").strip() else ""
         if "[!" in line:
             line = ALERT.sub(r"\1", line)
-        lines.append(TEMPLATE_TAG.sub(_tag_title, line) if "{" in line else line)
+        lines.append(CODE_OR_TEMPLATE_TAG.sub(_tag_title, line) if "{" in line else line)
     return "\n".join(lines)
 
 
 def _tag_title(match: re.Match[str]) -> str:
+    if match[0].startswith("`"):  # Quoted as code it is what the page is about.
+        return match[0]
     title = TAG_TITLE.search(match[0])
     words = (title[1] or title[2] or "").strip() if title else ""
     return f"**{words}**" if words else ""
