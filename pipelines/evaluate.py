@@ -40,4 +40,5 @@ def _wire_evaluation(config: Config, inputs: Inputs) -> None:
         config.seed,
         pairs=training_pairs(inputs),
     )
-    build_report(scores, details, corpus_report, chunks, config.as_yaml(), config.seed)
+    headline_arm = config.evaluation.headline_arm
+    build_report(scores, details, corpus_report, chunks, config.as_yaml(), config.seed, headline_arm=headline_arm)

@@ -69,6 +69,7 @@ def wire_finetuning(
         rejected_queries=made.rejected_queries,
         annotation_report=reviewed.annotation_report if reviewed else None,
         review_effect=wire_comparison(config, inputs, made, pairs, scores_per_query),
+        headline_arm=config.evaluation.headline_arm,
     )
     comparison = compare_with_production(
         model,

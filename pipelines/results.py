@@ -109,7 +109,7 @@ def write_results(
 
 
 def _write_model(target: Path, model: Path, metrics: Mapping[str, Any], texts: Sequence[str] | None) -> None:
-    from steps.registry.bill import recommended_settings
+    from steps.registry.vector_settings import recommended_settings
     from steps.retrieval.multi_vector import save_late
 
     shutil.copytree(model, target)

@@ -114,7 +114,7 @@ def export(
 
         check_target(target, onnx)
         found = _found(version)
-        from steps.registry.bill import asked_settings
+        from steps.registry.vector_settings import asked_settings
         from steps.registry.versions import artifact_of, load_model
         from steps.rows import Chunk, embedded_text
         from steps.tables import to_rows

@@ -9,6 +9,7 @@ from zenml import step
 
 from steps.caching import cache_policy, library_versions
 from steps.evaluation.report import render_report
+from steps.evaluation.verdict import AUTO, verdict
 from steps.materializers import HtmlMaterializer, JsonMaterializer
 from steps.rows import Chunk, Reject, Triplet
 from steps.tables import to_rows
@@ -36,10 +37,12 @@ def build_report(
     rejected_queries: pa.Table | None = None,
     annotation_report: dict[str, Any] | None = None,
     review_effect: dict[str, Any] | None = None,
+    headline_arm: str = AUTO,
 ) -> tuple[Annotated[str, "report"], Annotated[dict[str, Any], "metrics"]]:
     """Returns the self-contained HTML report and the content of `metrics.json`."""
     metrics = {
         **scores,
+        "verdict": verdict(scores["eval_sets"], headline_arm, (training_record or {}).get("guard")),
         "training": training_record or {},
         "generation": {**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
         "corpus": corpus_report,

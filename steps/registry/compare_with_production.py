@@ -51,7 +51,7 @@ def compare_with_production(
         chunks=to_rows(chunks, Chunk),
         documents=to_rows(documents, DocumentEntry),
         duplicates=to_rows(duplicates, DuplicateChunk),
-        settings=evaluation.model_copy(update={"arms": arms, "dimensions": []}),
+        settings=evaluation.model_copy(update={"arms": arms, "dimensions": [], "bill": False}),
         chunk_settings=ChunkSettings.model_validate(chunk_settings),
         seed=seed,
         progress=reporter,

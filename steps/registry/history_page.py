@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from steps.evaluation.figures import known, points, points_span, score, span
+from steps.evaluation.figures import arm_name, known, points, points_span, score, span
 from steps.evaluation.markup import element, one_line
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def _cells(version: Version) -> list[Markup]:
         "td", score(record.get("ndcg_at_10")), _small(span(record.get("ndcg_at_10_low"), record.get("ndcg_at_10_high")))
     )
     asked = f"{record['eval_queries']:,} questions, {record['eval_set']}" if record.get("eval_queries") else ""
+    searched = arm_name(str(record["arm"])) if record.get("arm") else ""
     corpus = f"{record['documents']:,} documents" if known(record.get("documents")) else ""
     return [
         element("td", str(version.number)),
@@ -52,7 +53,7 @@ def _cells(version: Version) -> list[Markup]:
         element("td", f"{version.created:%Y-%m-%d %H:%M}"),
         element("td", one_line(record.get("corpus", ""), 16), _small(corpus)),
         measured,
-        element("td", _bar(record), _small(one_line(asked, 60))),
+        element("td", _bar(record), _small(one_line(asked, 60)), _small(one_line(searched, 60))),
         element("td", *why_of(record), class_="why"),
     ]
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from steps.evaluation.figures import known, score
+from steps.evaluation.figures import arm_name, known, score, way_name
 from steps.evaluation.markup import one_line
 from steps.registry.promotion import in_points
 
@@ -28,6 +28,7 @@ _FACTS = (
     ("run", "run"),
     ("measured on", "eval_set"),
     ("questions", "eval_queries"),
+    ("way of searching", "arm_name"),
     ("nDCG@10", "ndcg"),
     ("base model's", "base"),
     ("BM25's", "bm25_ndcg_at_10"),
@@ -62,6 +63,8 @@ def _measured(record: Mapping[str, Any]) -> str:
         return ""
     interval = f"[{score(record.get('ndcg_at_10_low'))}, {score(record.get('ndcg_at_10_high'))}]"
     asked = f"{record.get('eval_queries', 0):,} questions, {one_line(record.get('eval_set', ''), 24)}"
+    if record.get("arm"):
+        asked += f", {way_name(str(record['arm'])).lower()}"
     return f"{score(record['ndcg_at_10'])} {interval} on {asked}"
 
 
@@ -99,6 +102,7 @@ def _facts(version: Version) -> dict[str, str]:
         **plain,
         "trained": f"{version.created:%Y-%m-%d %H:%M}",
         "stage": version.stage,
+        "arm_name": one_line(arm_name(str(record.get("arm") or "")), 60),
         "ndcg": f"{score(record['ndcg_at_10'])} {interval}" if known(record.get("ndcg_at_10")) else "",
         "base": score(record.get("base_ndcg_at_10")),
     }

@@ -1,6 +1,8 @@
 """The promotion rule: a model takes over where it is clearly better on the headline set and clearly worse nowhere.
 
-"Clearly" is a 95% interval of paired differences, query by query, that leaves zero out.
+"Clearly" is a 95% interval of paired differences, query by query, that leaves zero out. The verdict names the set and the arm. A
+model that a way of searching without training clearly beats is archived; one that only generated questions, few questions or
+questions about one document speak for, or that lost general understanding, waits for a person.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ import pyarrow.compute as pc
 
 from steps.evaluation.arms import COMPARED_METRICS
 from steps.evaluation.bootstrap import FEW_QUERIES, difference, resampled_means
-from steps.evaluation.figures import arm_name, metric_name
+from steps.evaluation.figures import TUNED_ARMS, arm_name, metric_name
 from steps.evaluation.metrics import HEADLINE
+from steps.evaluation.verdict import comparison, own_base
 
-CANDIDATE_ARMS = {"finetuned": "base", "hybrid_finetuned": "hybrid_base"}
+CANDIDATE_ARMS = {arm: own_base(arm) for arm in TUNED_ARMS}
 """Arms that a trained model takes part in -> the arm it stands against while nothing is in production."""
 
 Stage = Literal["production", "staging", "archived"]
@@ -42,6 +45,8 @@ class Decision:
     """Of nDCG@10 on the headline set, 0..1."""
     low: float | None = None
     high: float | None = None
+    arm: str | None = None
+    """The tuned arm that was compared."""
 
 
 def compare_scores(candidate: pa.Table, other: pa.Table, samples: int, seed: int) -> list[dict[str, Any]]:
@@ -116,12 +121,12 @@ def decide_about(
         comparison: `against`, `is_production` and `rows`, as the step `compare_with_production` returns them.
         promote_anyway: A person asked for production whatever the rule says.
     """
-    headline = (metrics.get("verdict") or {}).get("eval_set")
-    against = comparison["against"] or "the base model (nothing was in production)"
+    verdict = metrics.get("verdict") or {}
     if comparison["is_production"]:
-        return Decision("production", "The same model as the one in production.", True, against, headline)
-    rows = comparison["rows"] if comparison["against"] else against_base(metrics.get("eval_sets") or {})
-    decision = decide(rows, headline, against)
+        against = str(comparison["against"])
+        why = "The same model as the one in production."
+        return Decision("production", why, True, against, verdict.get("eval_set"), arm=verdict.get("arm"))
+    decision = _by_the_rule(metrics, comparison)
     if promote_anyway and decision.stage != "production":
         why = f"Promoted anyway, as --promote-anyway asked. The rule said: {decision.why}"
         return replace(decision, stage="production", why=why, by_the_rule=False)
@@ -131,8 +136,53 @@ def decide_about(
     return decision
 
 
-def decide(rows: Sequence[Mapping[str, Any]], headline: str | None, against: str) -> Decision:
-    """Returns what the rule says.
+def _by_the_rule(metrics: Mapping[str, Any], compared: Mapping[str, Any]) -> Decision:
+    verdict, eval_sets = metrics.get("verdict") or {}, metrics.get("eval_sets") or {}
+    headline, arm = verdict.get("eval_set"), verdict.get("arm") or "finetuned"
+    untrained = _against_untrained(verdict, eval_sets)
+    if compared["against"]:
+        decision = decide(compared["rows"], headline, compared["against"], arm)
+    else:
+        rows = against_base(eval_sets)
+        if untrained:  # in the place of the arm's own base arm, which is no better
+            rows = [row for row in rows if not _is_headline(row, headline, arm)] + [untrained]
+        name = f"'{arm_name(verdict['against'])}', the best without training" if untrained else "the base model"
+        decision = decide(rows, headline, f"{name} (nothing was in production)", arm)
+    if untrained and untrained["high"] < 0 and decision.stage != "archived":
+        why = f"Worse than '{arm_name(verdict['against'])}', which needs no training: {_headline_span(untrained)}."
+        return replace(decision, stage="archived", why=why)
+    limits = _limits(eval_sets.get(headline) or {}, (metrics.get("training") or {}).get("guard"))
+    if decision.stage == "production" and limits:
+        why = f"{decision.why} It waits for a person, since {'; '.join(limits)}."
+        return replace(decision, stage="staging", why=why)
+    return decision
+
+
+def _against_untrained(verdict: Mapping[str, Any], eval_sets: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the verdict's own comparison as a row, or nothing where the verdict does not say what it compared."""
+    arm, against = verdict.get("arm"), verdict.get("against")
+    found = eval_sets.get(verdict.get("eval_set")) or {}
+    row = comparison(found, arm, against) if arm and against else {}
+    return {"eval_set": verdict["eval_set"], "n_queries": found["n_queries"], **row} if row else {}
+
+
+def _limits(found: Mapping[str, Any], guard: Mapping[str, Any] | None) -> list[str]:
+    """Returns why a model that is better must not take over by itself."""
+    limits = []
+    n_queries = found.get("n_queries")
+    if found.get("kind") == "generated":
+        limits.append("only generated questions say so, which share words with their answers")
+    elif isinstance(n_queries, int) and n_queries < FEW_QUERIES:
+        limits.append(f"only {n_queries} questions say so, and {FEW_QUERIES} is the least to lean on")
+    if found.get("n_documents_judged") == 1:
+        limits.append("one document answers all questions")
+    if guard and guard.get("fell"):
+        limits.append(f"training cost it general understanding ({str(guard.get('sentence') or 'the guard fell').rstrip('.')})")
+    return limits
+
+
+def decide(rows: Sequence[Mapping[str, Any]], headline: str | None, against: str, arm: str = "finetuned") -> Decision:
+    """Returns what the comparison says.
 
     Better on the headline set and nowhere worse: production. Worse on the headline set: archived. All else waits in staging for
     a person.
@@ -141,13 +191,14 @@ def decide(rows: Sequence[Mapping[str, Any]], headline: str | None, against: str
         rows: What `compare_scores` or `against_base` returned.
         headline: Name of the evaluation set that the verdict is about.
         against: What the candidate was compared with, for people.
+        arm: The arm that the verdict is about; `finetuned` where the other model has none of that name.
     """
-    main = next((row for row in rows if _is_headline(row, headline)), None)
+    main = next((row for name in (arm, "finetuned") for row in rows if _is_headline(row, headline, name)), None)
     if main is None:
         return Decision("staging", f"Nothing to compare with {against}: no question was put to both.", True, against, headline)
-    facts = (against, headline, main["delta"], main["low"], main["high"])
-    span = f"nDCG@10 on '{headline}' {in_points(main)}"
-    falls = [row for row in rows if row["high"] < 0 and not _is_headline(row, headline)]
+    facts = (against, headline, main["delta"], main["low"], main["high"], main["arm"])
+    span = _headline_span(main)
+    falls = [row for row in rows if row["high"] < 0 and row is not main]
     if main["high"] < 0:
         return Decision("archived", f"Worse than {against}: {span}.", True, *facts)
     if main["low"] <= 0:
@@ -155,12 +206,15 @@ def decide(rows: Sequence[Mapping[str, Any]], headline: str | None, against: str
     if falls:
         fallen = "; ".join(_fall(row) for row in falls[:3]) + (f"; {len(falls) - 3} more" if len(falls) > 3 else "")
         return Decision("staging", f"Better than {against} ({span}), but this fell: {fallen}.", True, *facts)
-    few = f" Only {main['n_queries']} questions say so." if main["n_queries"] < FEW_QUERIES else ""
-    return Decision("production", f"Better than {against}: {span}, and nothing else fell.{few}", True, *facts)
+    return Decision("production", f"Better than {against}: {span}, and nothing else fell.", True, *facts)
 
 
-def _is_headline(row: Mapping[str, Any], headline: str | None) -> bool:
-    return bool(row["eval_set"] == headline and row["arm"] == "finetuned" and row["metric"] == HEADLINE)
+def _is_headline(row: Mapping[str, Any], headline: str | None, arm: str) -> bool:
+    return bool(row["eval_set"] == headline and row["arm"] == arm and row["metric"] == HEADLINE)
+
+
+def _headline_span(row: Mapping[str, Any]) -> str:
+    return f"nDCG@10 of '{arm_name(row['arm'])}' on '{row['eval_set']}' {in_points(row)}"
 
 
 def _fall(row: Mapping[str, Any]) -> str:

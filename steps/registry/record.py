@@ -13,8 +13,9 @@ _SHORT = 12
 def facts_of(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Returns flat facts from the content of `metrics.json`; what it does not say is left out.
 
-    `corpus`, `documents`, `chunks`, `queries`, `generator`, `cost`, `base_model`, `verdict`, `eval_set`, `eval_queries`, and
-    `ndcg_at_10` (`_low`, `_high`) of the fine-tuned model, of the base model (`base_`) and of BM25 (`bm25_`).
+    `corpus`, `documents`, `chunks`, `queries`, `generator`, `cost`, `base_model`, `verdict`, `eval_set`, `eval_queries`, `arm`
+    and `untrained_arm` (the verdict's two), and `ndcg_at_10` (`_low`, `_high`) of that arm, of the untrained arm
+    (`untrained_`), of the base model (`base_`) and of BM25 (`bm25_`).
     """
     corpus, generation = metrics.get("corpus") or {}, metrics.get("generation") or {}
     facts = {
@@ -44,17 +45,20 @@ def _cost(generation: Mapping[str, Any]) -> float | None:
 
 def _headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
     verdict = metrics.get("verdict") or {}
-    eval_set = verdict.get("eval_set")
+    eval_set, arm, untrained = (verdict.get(name) for name in ("eval_set", "arm", "against"))
     found = (metrics.get("eval_sets") or {}).get(eval_set) or {}
-    arms = {name: (found.get("arms") or {}).get(name, {}).get(HEADLINE, {}) for name in ("finetuned", "base", "bm25")}
-    tuned = arms["finetuned"]
+    scores = {name: table.get(HEADLINE, {}) for name, table in (found.get("arms") or {}).items()}
+    tuned = scores.get(arm or "finetuned", {})
     return {
         "verdict": {True: "better", False: "worse", None: "no clear difference"}[verdict.get("better")] if eval_set else None,
         "eval_set": eval_set,
         "eval_queries": found.get("n_queries"),
+        "arm": arm,
+        "untrained_arm": untrained,
         "ndcg_at_10": tuned.get("value"),
         "ndcg_at_10_low": tuned.get("low"),
         "ndcg_at_10_high": tuned.get("high"),
-        "base_ndcg_at_10": arms["base"].get("value"),
-        "bm25_ndcg_at_10": arms["bm25"].get("value"),
+        "untrained_ndcg_at_10": scores.get(untrained, {}).get("value"),
+        "base_ndcg_at_10": scores.get("base", {}).get("value"),
+        "bm25_ndcg_at_10": scores.get("bm25", {}).get("value"),
     }

@@ -90,7 +90,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained) -> None:
     listed = trained.command("models").stdout
     assert re.search(r"^1 +\d{4}-\d\d-\d\d", listed, re.M) and "12 documents" in listed
-    value = trained.metrics["eval_sets"]["generated"]["arms"]["finetuned"]["ndcg@10"]["value"]
+    arm = trained.metrics["verdict"]["arm"]
+    value = trained.metrics["eval_sets"]["generated"]["arms"][arm]["ndcg@10"]["value"]
     assert f"{value:.3f} [" in listed
 
     if not re.search(r"^1 .* production$", listed, re.M):
@@ -104,6 +105,7 @@ def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained)
     exported = trained.command("models", "export", "--to", "exported")
     assert exported.returncode == 0, exported.stderr
     assert (trained.folder / "exported" / "model.safetensors").is_file()
+    assert (trained.folder / "exported" / "late" / "token_idf.json").is_file()
     again = trained.command("models", "export", "--to", "exported")
     assert again.returncode == 2 and "empty folder" in again.stderr
     unknown = trained.command("models", "compare", "1", "7")

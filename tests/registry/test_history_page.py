@@ -66,4 +66,12 @@ def test_facts_are_flat_and_leave_out_what_is_not_known() -> None:
         "ndcg_at_10_low": 0.4,
         "ndcg_at_10_high": 0.6,
     }
+    metrics["verdict"] = {"eval_set": "human", "better": True, "arm": "late_finetuned", "against": "late_base"}
+    metrics["eval_sets"]["human"]["arms"] |= {
+        "late_finetuned": {"ndcg@10": {"value": 0.7}},
+        "late_base": {"ndcg@10": {"value": 0.6}},
+    }
+    facts = facts_of(metrics)
+    assert (facts["arm"], facts["ndcg_at_10"]) == ("late_finetuned", 0.7)
+    assert (facts["untrained_arm"], facts["untrained_ndcg_at_10"]) == ("late_base", 0.6)
     assert facts_of({}) == {}

@@ -40,6 +40,14 @@ def test_a_model_is_promoted_where_it_is_clearly_better_on_the_headline_and_nowh
     assert words in decision.why
 
 
+def test_the_verdicts_arm_decides_and_an_older_model_without_it_is_held_against_by_its_vectors() -> None:
+    rows = [a_row(**WORSE), a_row(arm="late_finetuned", **BETTER)]
+    decision = decide(rows, "human", "docs:1", "late_finetuned")
+    assert (decision.stage, decision.arm) == ("staging", "late_finetuned")  # better, but the dense vectors fell
+    assert "this fell: nDCG@10 of 'Fine-tuned'" in decision.why
+    assert decide(rows[:1], "human", "docs:1", "late_finetuned").arm == "finetuned"
+
+
 def metrics(**interval: float) -> dict[str, Any]:
     comparison = {"arm": "finetuned", "against": "base", "metric": "ndcg@10", **interval}
     other = {"arm": "finetuned", "against": "bm25", "metric": "ndcg@10", **WORSE}
@@ -62,6 +70,49 @@ def test_the_first_model_is_held_against_the_base_model_and_not_against_bm25() -
 def test_a_model_that_beats_the_base_model_but_not_the_one_in_production_waits() -> None:
     decision = decide_about({}, metrics(**BETTER), compared(a_row(**UNCLEAR)), False)
     assert decision.stage == "staging" and "docs:1" in decision.why
+
+
+def late(interval: dict[str, float], **changes: Any) -> dict[str, Any]:
+    """Metrics whose verdict holds late interaction against the best arm without training, BM25."""
+    row = {"arm": "late_finetuned", "against": "bm25", "metric": "ndcg@10", **interval}
+    own = {"arm": "late_finetuned", "against": "late_base", "metric": "ndcg@10", **BETTER}
+    found = {"kind": "human", "n_queries": 50, "n_documents_judged": 9, "comparisons": [row, own], **changes}
+    return {"verdict": {"eval_set": "human", "arm": "late_finetuned", "against": "bm25"}, "eval_sets": {"human": found}}
+
+
+def test_the_first_model_must_beat_the_best_that_needs_no_training() -> None:
+    decision = decide_about({}, late(BETTER), NOTHING_IN_PRODUCTION, False)
+    assert decision.stage == "production" and "'BM25', the best without training" in decision.why
+    assert decide_about({}, late(UNCLEAR), NOTHING_IN_PRODUCTION, False).stage == "staging"
+    assert decide_about({}, late(WORSE), NOTHING_IN_PRODUCTION, False).stage == "archived"
+
+
+def test_a_model_that_needs_no_training_to_be_beaten_is_archived_though_it_beats_the_one_in_production() -> None:
+    decision = decide_about({}, late(WORSE), compared(a_row(arm="late_finetuned", **BETTER)), False)
+    assert decision.stage == "archived"
+    assert decision.why.startswith("Worse than 'BM25', which needs no training: nDCG@10 of 'Late, fine-tuned' on 'human' -3.0")
+
+
+FELL = {"fell": True, "sentence": "On 60 lay questions late interaction fell by 4.0 points."}
+
+
+@pytest.mark.parametrize(
+    ("changes", "guard", "words"),
+    [
+        ({"kind": "generated"}, None, "only generated questions say so"),
+        ({"n_queries": 29}, None, "only 29 questions say so, and 30 is the least"),
+        ({"n_documents_judged": 1}, None, "one document answers all questions"),
+        ({}, FELL, "training cost it general understanding (On 60 lay questions late interaction fell by 4.0 points)"),
+    ],
+)
+def test_a_better_model_waits_for_a_person_where_little_speaks_for_it(
+    changes: dict[str, Any], guard: dict[str, Any] | None, words: str
+) -> None:
+    found = {**late(BETTER, **changes), "training": {"guard": guard}}
+    for comparison in (NOTHING_IN_PRODUCTION, compared(a_row(arm="late_finetuned", **BETTER))):
+        decision = decide_about({}, found, comparison, False)
+        assert decision.stage == "staging" and decision.why.startswith("Better than") and words in decision.why
+        assert decide_about({}, found, comparison, True).stage == "production"
 
 
 def test_promote_anyway_overrides_the_rule_and_is_recorded_with_what_the_rule_said() -> None:
