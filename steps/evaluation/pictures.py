@@ -1,7 +1,8 @@
 """The report's pictures: inline SVG that needs no script, scales to any width and keeps its letters' size.
 
 Widths are per cent of the plot, heights are pixels, so a phone shows the same letters as a desk. Colours come from the page's
-style sheet by class: `mark-base`, `mark-finetuned`, `mark-bm25`, ...; models fused with BM25 are diamonds, all others dots.
+style sheet by class: `mark-base`, `mark-finetuned`, `mark-bm25`, ...; each way of searching has a shape: dense vectors dots,
+hybrids diamonds, late interaction squares, the fusion of all triangles, what reorders another's first chunks rings.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ ROW = 34
 """Height of a row of a picture with rows, in pixels."""
 LABELS = 138
 """Room for the labels at the left of rows, in pixels; the style sheet leaves it as the margin of `.rows` and `.bars`."""
+HEADING = 26
+"""Height of a heading between rows, in pixels."""
 PLOT_HEIGHT = 150
 _DIGITS = 3
 
@@ -36,6 +39,10 @@ class IntervalRow:
     """`bm25`, `base`, `finetuned`, `hybrid_base`, ...: colour and shape."""
     shown: str
     """The value as it stands at the right."""
+    group: str = ""
+    """A heading above the first row that has it."""
+    best: bool = False
+    """Drawn in bold."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Series:
     points: Sequence[Point]
     mark: str
     dots: bool = True
+    ringed: Point | None = None
+    """A point that is marked by a ring."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +116,24 @@ def _round_step(rough: float) -> float:
 
 
 def intervals(title: str, rows: Sequence[IntervalRow], axis: Axis) -> Markup:
-    """Returns a dot with whiskers per row."""
-    height = ROW * len(rows)
-    grid = [_vertical(axis.share(tick), height) for tick in axis.ticks]
-    ticks = [_tick(axis.label(tick), axis.share(tick), height + 16, odd=index % 2 == 1) for index, tick in enumerate(axis.ticks)]
-    marks = [_whisker(row, axis, ROW * index + ROW // 2) for index, row in enumerate(rows)]
-    told = "; ".join(f"{row.label} {row.shown}, {row.low:.{_DIGITS}f} to {row.high:.{_DIGITS}f}" for row in rows)
-    words = _row_words((row.label, row.shown) for row in rows)
-    return _picture("rows", title, told, height + 24, *grid, *ticks, *marks, *words)
+    """Returns a dot with whiskers per row, under the headings of their groups."""
+    places, headings, y = [], [], 0
+    for index, row in enumerate(rows):
+        if row.group and (index == 0 or row.group != rows[index - 1].group):
+            headings.append(element("text", row.group, x=-LABELS, y=y + HEADING - 8, class_="tick"))
+            y += HEADING
+        places.append(y)
+        y += ROW
+    grid = [_vertical(axis.share(tick), y) for tick in axis.ticks]
+    ticks = [_tick(axis.label(tick), axis.share(tick), y + 16, odd=index % 2 == 1) for index, tick in enumerate(axis.ticks)]
+    marks = [_whisker(row, axis, place + ROW // 2) for row, place in zip(rows, places, strict=True)]
+    told = "; ".join(f"{_told_label(row)} {row.shown}, {row.low:.{_DIGITS}f} to {row.high:.{_DIGITS}f}" for row in rows)
+    words = [word for row, place in zip(rows, places, strict=True) for word in _words_of(row.label, row.shown, place, row.best)]
+    return _picture("rows", title, told, y + 24, *grid, *ticks, *headings, *marks, *words)
+
+
+def _told_label(row: IntervalRow) -> str:
+    return f"{row.group}, {row.label}" if row.group else row.label
 
 
 def _whisker(row: IntervalRow, axis: Axis, y: int) -> Markup:
@@ -129,12 +148,16 @@ def _whisker(row: IntervalRow, axis: Axis, y: int) -> Markup:
     )
 
 
+_SHAPES = {"hybrid": "M0 -7L7 0L0 7L-7 0Z", "late": "M-5.5 -5.5H5.5V5.5H-5.5Z", "fused": "M0 -7L6.5 5H-6.5Z"}
+
+
 def _mark(x: str, y: float, mark: str) -> Markup:
-    """Returns a dot, or a diamond for a hybrid; the diamond is a nested drawing since its corners cannot be given in per cent."""
-    if not mark.startswith("hybrid"):
-        return element("circle", cx=x, cy=y, r=5.5, class_="dot")
-    diamond = element("path", d="M0 -7L7 0L0 7L-7 0Z", class_="dot")
-    return element("svg", diamond, x=x, y=y, overflow="visible")
+    """Returns the shape of a way of searching; all but dots are nested drawings, as corners cannot be given in per cent."""
+    way = mark.partition("_")[0]
+    if way not in _SHAPES:
+        ring = "dot ring" if way.startswith(("rerank", "cross")) else "dot"
+        return element("circle", cx=x, cy=y, r=5.5, class_=ring)
+    return element("svg", element("path", d=_SHAPES[way], class_="dot"), x=x, y=y, overflow="visible")
 
 
 def bars(title: str, rows: Sequence[BarRow], mark: str) -> Markup:
@@ -152,11 +175,13 @@ def bars(title: str, rows: Sequence[BarRow], mark: str) -> Markup:
 
 def _row_words(rows: Iterable[tuple[str, str]]) -> list[Markup]:
     """Returns labels in the left margin and values in the right one."""
-    words = []
-    for index, (label, shown) in enumerate(rows):
-        y = ROW * index + ROW // 2 + 4
-        words += [element("text", label, x=-LABELS, y=y), element("text", shown, x="100%", dx=12, y=y, class_="value")]
-    return words
+    return [word for index, (label, shown) in enumerate(rows) for word in _words_of(label, shown, ROW * index)]
+
+
+def _words_of(label: str, shown: str, top: int, strong: bool = False) -> tuple[Markup, Markup]:
+    y = top + ROW // 2 + 4
+    kind = "label strong" if strong else "label"
+    return element("text", label, x=-LABELS, y=y, class_=kind), element("text", shown, x="100%", dx=12, y=y, class_="value")
 
 
 # 2. Pictures with two axes.
@@ -186,6 +211,9 @@ def _line(item: Series, x_axis: Axis, y_axis: Axis) -> Markup:
     places = [(x_axis.share(x), 1 - y_axis.share(y)) for x, y in item.points]
     path = _stretched("M" + "L".join(f"{100 * x:.2f} {100 * y:.2f}" for x, y in places), "line")
     dots = [_mark(_per_cent(x), round(PLOT_HEIGHT * y, 1), item.mark) for x, y in places] if item.dots else []
+    if item.ringed is not None:
+        x, y = x_axis.share(item.ringed[0]), 1 - y_axis.share(item.ringed[1])
+        dots.append(element("circle", cx=_per_cent(x), cy=round(PLOT_HEIGHT * y, 1), r=10.5, class_="halo"))
     return element("g", path, *dots, class_=f"mark-{item.mark}")
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from steps.evaluation.figures import ordered_sets
 from steps.evaluation.markup import clean, one_line
-from steps.evaluation.report_making import corpus_view, filters_view, generation_view, split_view, training_view
+from steps.evaluation.report_making import corpus_view, filters_view, generation_view, guard_view, split_view, training_view
 from steps.evaluation.report_queries import changes_view, similarities_view
 from steps.evaluation.report_review import review_view
 from steps.evaluation.report_scores import set_view, verdict_view
@@ -61,6 +61,7 @@ def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str
         split=split_view(generation.get("split") or {}),
         similarities=similarities_view(details.get("similarities") or {}, names),
         training=training_view(metrics.get("training") or {}),
+        guard=guard_view((metrics.get("training") or {}).get("guard")),
         changes=changes_view(details.get("changes") or [], names),
         provenance=_provenance(details.get("provenance") or {}),
         config=escape(clean(details.get("config_yaml") or "", CONFIG_LIMIT)),

@@ -8,8 +8,20 @@ from typing import Any
 
 from markupsafe import Markup
 
-from steps.evaluation.figures import count, duration, known, percent
+from steps.evaluation.figures import (
+    arm_name,
+    count,
+    counted,
+    duration,
+    headline_of,
+    known,
+    percent,
+    points,
+    points_span,
+    score,
+)
 from steps.evaluation.markup import clean, one_line
+from steps.evaluation.metrics import HEADLINE
 from steps.evaluation.pictures import Axis, BarRow, Series, axis_of, bars, lines
 
 REASONS = 8
@@ -18,6 +30,8 @@ STYLES = 14
 SAMPLES = 12
 SPLIT_SIDES = ("train", "dev", "test")
 CURVE_POINTS = 120
+ENOUGH = 0.005
+"""nDCG@10 that the last pairs must have brought for more of them to be worth it."""
 LABEL_LENGTH = 18
 """Characters that fit at the left of a bar."""
 
@@ -205,7 +219,10 @@ def training_view(training: Mapping[str, Any]) -> dict[str, Any] | None:
         {"label": "Time", "value": duration(training.get("seconds")), "detail": _where(training)},
     ]
     facts = [fact for fact in facts if fact and fact["value"] != "–"]
-    return {"facts": facts, "pictures": pictures, "chosen": _chosen(training)} if pictures or facts else None
+    more_pairs = learning_view(training.get("learning_curve"))
+    if not (pictures or facts or more_pairs):
+        return None
+    return {"facts": facts, "pictures": pictures, "chosen": _chosen(training), "more_pairs": more_pairs}
 
 
 def _where(training: Mapping[str, Any]) -> str:
@@ -222,7 +239,8 @@ def _chosen(training: Mapping[str, Any]) -> str:
         parts.append(
             f"averaged with {percent(share)} of the base model's weights" if share else "not averaged with the base model"
         )
-    return f"Dev chose {', '.join(parts)}." if parts else ""
+    who = {"human": "Questions of people (dev) chose", "generated": "Generated dev queries chose", "none": "Without dev queries:"}
+    return f"{who.get(str(training.get('dev_is')), 'Dev chose')} {', '.join(parts)}." if parts else ""
 
 
 def _loss_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -273,3 +291,82 @@ def _thinned(found: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     size = -(-len(found) // CURVE_POINTS)
     groups = [found[start : start + size] for start in range(0, len(found), size)]
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
+
+
+# 4. More pairs, and what was forgotten.
+
+
+def learning_view(curve: Any) -> dict[str, Any] | None:
+    """Returns what the model scored when it was trained on a part of the pairs, and what more of them would do."""
+    arms = [arm for arm in ("finetuned", "late_finetuned") if len(_learned(curve, arm)) > 1]
+    if not arms:
+        return None
+    series = [Series(arm_name(arm), _learned(curve, arm), arm) for arm in arms]
+    x_axis = axis_of((x for item in series for x, _ in item.points), low=0.0)
+    picture = lines("nDCG@10 by training pairs", series, x_axis, _dev_axis([point for item in series for point in item.points]))
+    return {
+        "sentence": _learning_sentence(arms[-1], series[-1].points),
+        "picture": picture,
+        "keys": [{"label": arm_name(arm), "mark": arm} for arm in arms],
+    }
+
+
+def _learned(curve: Any, arm: str) -> list[tuple[float, float]]:
+    rows = curve if isinstance(curve, Sequence) else []
+    found = []
+    for row in rows:
+        value = (row.get("arms") or {}).get(arm)
+        value = headline_of({HEADLINE: value}).get("value") if isinstance(value, Mapping) else value
+        if known(row.get("n_pairs")) and known(value):
+            found.append((float(row["n_pairs"]), float(value)))
+    return sorted(found)
+
+
+def _learning_sentence(arm: str, found: Sequence[tuple[float, float]]) -> str:
+    (fewer, before), (most, after) = found[-2:]
+    gain = after - before
+    change = f"From {count(fewer)} to {count(most)} pairs '{arm_name(arm)}' changed by {points(gain)} points"
+    return (
+        f"{change}: more queries are likely to help." if gain > ENOUGH else f"{change}: more of the same queries would do little."
+    )
+
+
+def guard_view(guard: Any) -> dict[str, Any] | None:
+    """Returns what the base model and the trained one score on lay questions about other documents, and what that means."""
+    if not isinstance(guard, Mapping):
+        return None
+    found = guard.get(HEADLINE)
+    rows = [_guard_row(name, found[way]) for way, name in (("dense", "Dense"), ("late", "Late")) if found and way in found]
+    if not rows:
+        return None
+    fell = bool(guard.get("fell"))
+    meaning = (
+        "Training cost general understanding: where people ask in words of their own, the model may do worse than before."
+        if fell
+        else "No clear fall: what the base model understands beyond these documents was kept."
+    )
+    asked = counted(guard.get("n_queries"), "question") if known(guard.get("n_queries")) else ""
+    return {
+        "rows": rows,
+        "sentence": one_line(guard.get("sentence") or "", 400),
+        "meaning": meaning,
+        "questions": asked,
+        "fell": fell,
+    }
+
+
+def _guard_row(name: str, found: Mapping[str, Any]) -> dict[str, str]:
+    before, after = found.get("base"), found.get("finetuned")
+    delta = after - before if known(before) and known(after) else None
+    low, high = found.get("low"), found.get("high")
+    kind = "open"
+    if known(low) and known(high) and not low <= 0 <= high:
+        kind = "up" if low > 0 else "down"
+    return {
+        "label": name,
+        "before": score(before),
+        "after": score(after),
+        "delta": points(delta),
+        "interval": points_span(low, high),
+        "class": kind,
+    }

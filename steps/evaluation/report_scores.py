@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -10,21 +10,30 @@ from markupsafe import Markup
 from steps.evaluation.bootstrap import FEW_QUERIES
 from steps.evaluation.figures import (
     METRIC_NAMES,
+    TUNED_ARMS,
     arm_name,
     counted,
+    fusion_words,
     headline_of,
+    is_tuned,
     kilobytes,
     known,
     metric_name,
+    milliseconds,
+    ordered_arms,
     p_value,
     percent,
     points,
     points_span,
     score,
     span,
+    way_name,
 )
 from steps.evaluation.pictures import Axis, IntervalRow, Series, axis_of, intervals, lines
+from steps.evaluation.report_bill import bill_view
+from steps.evaluation.verdict import best_tuned, best_untrained, own_base
 
+MOST_TILES = 5
 BYTES_PER_NUMBER = 4
 """Vectors are stored as float32."""
 
@@ -38,33 +47,43 @@ _HEADINGS = {
     False: "Retrieval got worse",
     None: "No clear difference",
 }
+_NO_TRAINING_NEEDED = "A way without training is better"
+_GROUPS = {False: "Without training", True: "With the trained model"}
 
 
 def verdict_view(verdict: Mapping[str, Any], sets: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """Returns the page's opening: `state`, `heading`, `sentence` and the headline numbers as `tiles`."""
+    """Returns the page's opening: `state`, `heading`, `sentence`, `next` and the headline numbers as `tiles`."""
     tiles = _tiles(verdict, sets[0][1].get("arms", {})) if sets else []
+    view = {"state": "none", "heading": "Evaluation", "sentence": verdict.get("sentence", ""), "tiles": tiles, "next": []}
     if not known(verdict.get("delta")):
-        return {"state": "none", "heading": "Evaluation", "sentence": verdict.get("sentence", ""), "tiles": tiles}
+        return view
     better = verdict.get("better")
-    return {
-        "state": _STATES[better],
-        "heading": _HEADINGS[better],
-        "sentence": verdict.get("sentence", ""),
-        "tiles": tiles,
-    }
+    other_way = better is False and verdict.get("against") not in (None, own_base(str(verdict.get("arm"))))
+    heading = _NO_TRAINING_NEEDED if other_way else _HEADINGS[better]
+    return {**view, "state": _STATES[better], "heading": heading, "next": [str(step) for step in verdict.get("next") or []]}
 
 
 def _tiles(verdict: Mapping[str, Any], arms: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Returns the numbers that people ask for first: both models, their difference, BM25 and the best hybrid."""
+    """Returns what people ask for first: how to search, what that scores, the best without training, and the difference."""
     found = {arm: headline for arm, table in arms.items() if (headline := headline_of(table))}
-    hybrids = [arm for arm in found if arm.startswith("hybrid")]
-    best = max(hybrids, key=lambda arm: found[arm]["value"], default=None)
-    tiles = [_arm_tile(arm, found[arm]) for arm in ("finetuned", "base") if arm in found]
+    arm, against = str(verdict.get("arm") or "finetuned"), str(verdict.get("against") or "base")
+    tiles = [_use_tile(verdict, arm, against)] if verdict.get("arm") else []
+    tiles += [_arm_tile(name, found[name]) for name in (arm, against) if name in found]
     if known(verdict.get("delta")):
         limits = points_span(verdict.get("low"), verdict.get("high"))
-        change = {"label": "Difference", "value": points(verdict["delta"]), "detail": f"points, {limits}", "mark": "change"}
-        tiles.insert(0, change)
-    return [*tiles, *(_arm_tile(arm, found[arm]) for arm in ("bm25", best) if arm in found)]
+        tiles.append({"label": "Difference, points", "value": points(verdict["delta"]), "detail": limits, "mark": "change"})
+    others = [name for name in ("base", "bm25") if name in found and name not in (arm, against)]
+    return [*tiles, *(_arm_tile(name, found[name]) for name in others)][:MOST_TILES]
+
+
+def _use_tile(verdict: Mapping[str, Any], arm: str, against: str) -> dict[str, str]:
+    use = against if verdict.get("better") is False else arm
+    cost = verdict.get("cost") or {}
+    costs = [kilobytes(round(cost["bytes_per_chunk"])) + " per chunk"] if known(cost.get("bytes_per_chunk")) else []
+    costs += [milliseconds(cost["ms_per_query"]) + " per query"] if known(cost.get("ms_per_query")) else []
+    detail = ", ".join(costs) if use == arm else "needs no training"
+    label = "Search by" if verdict.get("better") is not None else "Best after training"
+    return {"label": label, "value": arm_name(use), "detail": detail, "mark": f"use {use}"}
 
 
 def _arm_tile(arm: str, headline: Mapping[str, Any]) -> dict[str, str]:
@@ -74,19 +93,26 @@ def _arm_tile(arm: str, headline: Mapping[str, Any]) -> dict[str, str]:
 
 def set_view(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """Returns an evaluation set's section."""
-    arms = {arm: table for arm, table in found.get("arms", {}).items() if headline_of(table)}
+    measured = found.get("arms", {})
+    arms = {arm: measured[arm] for arm in ordered_arms(measured) if headline_of(measured[arm])}
     return {
         "name": name,
         "kind": found.get("kind", ""),
         "facts": _facts(found),
         "notes": _notes(found),
-        "picture": _arms_picture(name, arms) if arms else "",
+        "picture": _arms_picture(name, arms, _best(found)) if arms else "",
         "metrics": list(METRIC_NAMES.values()),
-        "arms": _arm_rows(arms),
-        "comparisons": comparisons_view(found.get("comparisons", [])),
+        "groups": _arm_groups(arms, _best(found)),
+        "comparisons": comparisons_view(found),
         "dimensions": dimensions_view(found.get("dimensions", {})),
-        "fusions": _fusions(found.get("fusion", {})),
+        "bill": bill_view(found.get("bill") or {}),
+        "fusions": fusion_words(found.get("fusion") or {}),
     }
+
+
+def _best(found: Mapping[str, Any]) -> set[str | None]:
+    """Returns the best arm without training and the best of the trained model."""
+    return {best_untrained(found), best_tuned(found)}
 
 
 def _facts(found: Mapping[str, Any]) -> str:
@@ -104,66 +130,67 @@ def _notes(found: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _arms_picture(name: str, arms: Mapping[str, Any]) -> Markup:
+def _arms_picture(name: str, arms: Mapping[str, Any], best: Container[str | None]) -> Markup:
     rows = []
     for arm, table in arms.items():
         headline = headline_of(table)
         value = headline["value"]
         low, high = headline.get("low", value), headline.get("high", value)
-        rows.append(IntervalRow(arm_name(arm), value, low, high, arm, score(value)))
+        rows.append(IntervalRow(way_name(arm), value, low, high, arm, score(value), _GROUPS[is_tuned(arm)], arm in best))
     axis = axis_of((number for row in rows for number in (row.low, row.value, row.high)), low=0.0, high=1.0)
     return intervals(f"nDCG@10 on {name}, with 95% intervals", rows, axis)
 
 
-def _arm_rows(arms: Mapping[str, Any]) -> list[dict[str, Any]]:
-    best = {
+def _arm_groups(arms: Mapping[str, Any], best: Container[str | None]) -> list[dict[str, Any]]:
+    """Returns the arms' metrics, those without training first."""
+    top = {
         metric: max((score(table.get(metric, {}).get("value")) for table in arms.values()), default="") for metric in METRIC_NAMES
     }
-    rows = []
-    for arm, table in arms.items():
-        cells = []
-        for metric in METRIC_NAMES:
-            cell = table.get(metric, {})
-            value = score(cell.get("value"))
-            strong = value == best[metric] and known(cell.get("value"))
-            cells.append({"value": value, "detail": span(cell.get("low"), cell.get("high")), "class": "best" if strong else ""})
-        rows.append({"label": arm_name(arm), "mark": arm, "cells": cells})
-    return rows
+    groups: list[dict[str, Any]] = []
+    for tuned, title in _GROUPS.items():
+        rows = [_arm_row(arm, table, top, arm in best) for arm, table in arms.items() if is_tuned(arm) == tuned]
+        groups += [{"title": title, "rows": rows}] if rows else []
+    return groups
 
 
-def _fusions(fusion: Mapping[str, Any]) -> str:
-    """Returns how the hybrids add up, in words."""
-    chosen = [
-        f"{arm_name(arm)}: {str(found.get('name', '')).replace('_', '-')}"
-        + (f", {percent(found['weight'])} dense" if known(found.get("weight")) else "")
-        for arm, found in fusion.items()
-        if isinstance(found, Mapping)
-    ]
-    return "; ".join(chosen)
+def _arm_row(arm: str, table: Mapping[str, Any], top: Mapping[str, str], is_best: bool) -> dict[str, Any]:
+    cells = []
+    for metric in METRIC_NAMES:
+        cell = table.get(metric, {})
+        value = score(cell.get("value"))
+        strong = value == top[metric] and known(cell.get("value"))
+        cells.append({"value": value, "detail": span(cell.get("low"), cell.get("high")), "class": "best" if strong else ""})
+    return {"label": arm_name(arm), "mark": arm, "cells": cells, "class": "best" if is_best else ""}
 
 
-def comparisons_view(comparisons: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Returns the paired differences as a picture of the headline metric and a table of all metrics."""
-    known_rows = [row for row in comparisons if known(row.get("delta"))]
+def comparisons_view(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the paired differences: `rows` against the own base and the best without training, and the `others`."""
+    known_rows = [row for row in found.get("comparisons") or [] if known(row.get("delta"))]
     metrics = list(dict.fromkeys(str(row["metric"]) for row in known_rows))
     if not known_rows:
         return None
-    questions = dict.fromkeys((str(row["arm"]), str(row["against"])) for row in known_rows)
+    questions = list(dict.fromkeys((str(row["arm"]), str(row["against"])) for row in known_rows))
     by_place = {(str(row["arm"]), str(row["against"]), str(row["metric"])): row for row in known_rows}
-    rows = [
-        {
+    rows = {
+        (arm, against): {
             "label": f"{arm_name(arm)} against {_within(arm_name(against))}",
             "mark": arm,
             "cells": [_difference_cell(by_place.get((arm, against, metric), {})) for metric in metrics],
         }
         for arm, against in questions
-    ]
-    return {"metrics": [metric_name(metric) for metric in metrics], "rows": rows}
+    }
+    untrained = best_untrained(found)
+    main = [pair for pair in questions if pair[0] in TUNED_ARMS and pair[1] in (own_base(pair[0]), untrained)] or questions
+    return {
+        "metrics": [metric_name(metric) for metric in metrics],
+        "rows": [rows[pair] for pair in main],
+        "others": [rows[pair] for pair in questions if pair not in main],
+    }
 
 
 def _within(name: str) -> str:
     """Returns an arm's name inside a sentence."""
-    return name if name.isupper() or name == "BM25" else name[0].lower() + name[1:]
+    return name if name == "BM25" else name[:1].lower() + name[1:]
 
 
 def _difference_cell(row: Mapping[str, Any]) -> dict[str, str]:

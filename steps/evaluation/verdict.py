@@ -21,8 +21,9 @@ def verdict(
     """Returns which tuned arm to use and how it compares with the best arm that needs no training.
 
     Keys: `eval_set`, `metric`, `arm`, `against`, `better` (None when the interval holds zero, or when there is nothing to
-    compare), `delta`, `low`, `high`, the same of that arm against the base model (`base_delta`, `base_low`, `base_high`), `cost`
-    (the point of the bill that is recommended for it), `sentence`, and `next`: what to do now, in one to three sentences.
+    compare), `delta`, `low`, `high`, the same of that arm against the base model (`base_delta`, `base_low`, `base_high`),
+    `cost` (the point of the bill that is recommended for it, or its vectors in full), `sentence`, and `next`: what to do now, in
+    one to three sentences.
 
     The largest human set decides; generated queries do only where there is no human set.
 
@@ -47,7 +48,7 @@ def verdict(
         "against": against,
         **{key: row[key] for key in ("delta", "low", "high")},
         **{f"base_{key}": base_row.get(key) for key in ("delta", "low", "high")},
-        "cost": _recommended(scores, arm),
+        "cost": _cost_of(scores, arm),
     }
     sentences = [_result(name, scores, facts), _advice(facts), *_warnings(scores, facts), *_guard_warning(guard)]
     return {**facts, "sentence": " ".join(part for part in sentences if part), "next": _next(scores, facts)}
@@ -103,12 +104,12 @@ def _question(scores: Mapping[str, Any], headline_arm: str) -> tuple[str, str] |
     return None
 
 
-def _recommended(scores: Mapping[str, Any], arm: str) -> dict[str, Any] | None:
-    """Returns the point of the bill that is recommended for the arm's vectors."""
-    way = "late" if arm.startswith(("late", "fused")) else "dense"
-    points = (scores.get("bill") or {}).get("points") or []
+def _cost_of(scores: Mapping[str, Any], arm: str) -> dict[str, Any] | None:
+    """Returns the point of the bill for the arm's vectors: the recommended one where it is of their kind, else all in full."""
+    ways = ("late", "rerank20") if arm.startswith(("late", "fused")) else ("dense",)
+    points = [point for point in (scores.get("bill") or {}).get("points") or [] if point.get("way") in ways]
     marked = [point for point in points if point.get("recommended")]
-    return next((dict(point) for point in marked if point.get("way") == way), None)
+    return next((dict(point) for point in (*marked, *points)), None)
 
 
 # 1. Sentences.

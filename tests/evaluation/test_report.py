@@ -16,6 +16,7 @@ from steps.evaluation.pictures import BarRow, Series, axis_of, bars, histograms,
 from steps.evaluation.report import render_report
 from steps.evaluation.report_making import CURVE_POINTS, generation_view
 from steps.evaluation.summary import summary_table
+from tests.evaluation.many_arms import bill_points, many_arms
 
 HOSTILE = [
     "</style><script>alert(1)</script>",
@@ -242,7 +243,7 @@ def test_the_verdict_comes_before_everything_else() -> None:
     body = text[text.index("Finetrieve report") :]
     assert body.startswith("Finetrieve report Retrieval got better Fine-tuning made retrieval better.")
     assert body.index("+9.8") < body.index("evaluation set")
-    assert "points, +6.1 to +13.6" in body
+    assert "Difference, points +9.8 +6.1 to +13.6" in body
 
 
 @pytest.mark.parametrize(
@@ -477,3 +478,78 @@ def test_the_report_says_what_asking_an_llm_took() -> None:
     rules_only = generation_view({"queries": 100, "generators": {"rules 1": 100}, "asked": {"rules": {}}}, [])
     assert rules_only is not None
     assert [fact["label"] for fact in rules_only["facts"]] == ["Queries written"]
+
+
+# 7. Every way of searching.
+
+
+def test_the_opening_names_the_way_to_search_what_it_beats_and_what_it_costs() -> None:
+    text = _Page(render_report(many_arms(), {})).text
+    opening = text[text.index("Finetrieve report") : text.index("evaluation set")]
+    for told in (
+        "Search by Fused, fine-tuned 4.6 kB per chunk, 5.2 ms per query",
+        "Fused, fine-tuned 0.833 0.807–0.859 Late, base 0.784 0.758–0.810 Difference, points +4.9 +3.3 to +6.5",
+        "What next Search by 'Fused, fine-tuned' (late interaction, 384 dimensions, binary",
+        "Training cost the model general understanding.",
+    ):
+        assert told in opening
+
+
+def test_where_training_does_not_pay_the_opening_says_what_to_use_instead() -> None:
+    metrics = many_arms()
+    metrics["verdict"] |= {"better": False, "against": "bm25"}
+    page = render_report(metrics, {})
+    assert "<h1>A way without training is better</h1>" in page
+    assert "Search by BM25 needs no training" in _Page(page).text
+
+
+def test_arms_are_shown_in_two_groups_with_the_best_of_each_marked() -> None:
+    page = render_report(many_arms(), {})
+    text = _Page(page).text
+    assert text.index("Without training") < text.index("With the trained model")
+    assert re.findall(r'<span class="best">([A-Z][^<]+)</span>', page) == ["Late, base", "Fused, fine-tuned"]
+    assert "z-score, dense 1, late 1.5, BM25 1 (chosen on generated dev)" in text
+    shown, _, hidden = text[text.index("Is the difference real?") :].partition("All other comparisons")
+    assert "Fused, fine-tuned against late, base" in shown and "Hybrid, base against BM25" in hidden
+
+
+def test_the_bill_marks_the_recommended_point_and_keeps_the_rest_out_of_the_way() -> None:
+    page = render_report(many_arms(), {})
+    assert page.count('<tr class="chosen">') == 2  # in the short table and in the whole one
+    assert "All 84 points" in page and page.count('class="halo"') == 1
+    rows = page[page.index('aria-label="The bill"') : page.index("All 84 points")].count("<tr")
+    assert rows < 16
+    assert "10 kB" in page[page.index("by bytes per chunk") :]
+    metrics = many_arms()
+    metrics["eval_sets"]["tv-manual"]["bill"] = {"points": bill_points()[:1], "n_queries": 3}
+    assert "What it costs" not in render_report(metrics, {})
+
+
+def test_what_was_forgotten_and_what_more_queries_would_do_is_told() -> None:
+    page = render_report(many_arms(), {})
+    text = _Page(page).text
+    assert "Dense 0.612 0.588 −2.4 −4.1 to −0.6 Late 0.634 0.629 −0.5 −2.1 to +1.1" in text
+    assert "may do worse than before" in text
+    assert "From 1,200 to 2,400 pairs 'Late, fine-tuned' changed by +0.7 points: more queries are likely to help." in text
+    assert "Generated dev queries chose the checkpoint of step 34" in text
+
+
+@pytest.mark.parametrize("word", HOSTILE, ids=range(len(HOSTILE)))
+def test_words_of_others_stay_words_in_the_newer_parts(word: str) -> None:
+    page = render_report(_hostile(many_arms(), word), {})
+    parsed = _Page(page)
+    assert not parsed.open and not {"script", "img", "iframe"}.intersection(parsed.tags)
+    assert not [name for name, _ in parsed.attributes if name.startswith("on") or name in {"src", "href"}]
+    assert len(page.encode()) < 300_000
+
+
+def test_the_summary_shows_both_groups_the_weights_and_what_comes_next() -> None:
+    metrics = many_arms()
+    metrics["eval_sets"] |= {name * 30: metrics["eval_sets"]["tv-manual"] for name in "ab"}
+    lines_shown = summary_table(metrics).splitlines()
+    assert max(map(len, lines_shown)) <= 100
+    first = [line.split("  ")[0] for line in lines_shown]
+    assert first.index("Fused, base") < first.index("Fine-tuned") < first.index("Fused, fine-tuned")
+    assert [line.split("  ")[0] for line in lines_shown if "] *" in line] == ["Late, base", "Fused, fine-tuned"]
+    assert "Weights of Fused, fine-tuned: z-score, dense 1, late 1.5, BM25 1 (chosen on generated dev)" in lines_shown
+    assert "What next:" in lines_shown
