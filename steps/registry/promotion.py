@@ -151,7 +151,7 @@ def _by_the_rule(metrics: Mapping[str, Any], compared: Mapping[str, Any]) -> Dec
     if untrained and untrained["high"] < 0 and decision.stage != "archived":
         why = f"Worse than '{arm_name(verdict['against'])}', which needs no training: {_headline_span(untrained)}."
         return replace(decision, stage="archived", why=why)
-    limits = _limits(eval_sets.get(headline) or {}, (metrics.get("training") or {}).get("guard"))
+    limits = _limits(eval_sets.get(str(headline)) or {}, (metrics.get("training") or {}).get("guard"))
     if decision.stage == "production" and limits:
         why = f"{decision.why} It waits for a person, since {'; '.join(limits)}."
         return replace(decision, stage="staging", why=why)
@@ -161,7 +161,7 @@ def _by_the_rule(metrics: Mapping[str, Any], compared: Mapping[str, Any]) -> Dec
 def _against_untrained(verdict: Mapping[str, Any], eval_sets: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the verdict's own comparison as a row, or nothing where the verdict does not say what it compared."""
     arm, against = verdict.get("arm"), verdict.get("against")
-    found = eval_sets.get(verdict.get("eval_set")) or {}
+    found = eval_sets.get(str(verdict.get("eval_set"))) or {}
     row = comparison(found, arm, against) if arm and against else {}
     return {"eval_set": verdict["eval_set"], "n_queries": found["n_queries"], **row} if row else {}
 
