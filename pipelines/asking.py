@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steps.errors import InputError
+from steps.evaluation.verdict import best_untrained
+from steps.retrieval.bm25 import Bm25
 from steps.retrieval.embedder import CachedEmbedder
-from steps.retrieval.fusion import Fusion
+from steps.retrieval.fusion import FUSED, HYBRID, Fusion, fusion_from
+from steps.retrieval.index import build_index
 from steps.retrieval.search import Corpus, Side
 from steps.rows import Chunk, embedded_text
 from steps.tables import to_rows
@@ -48,11 +51,16 @@ def open_desk(reference: str | None, progress: Progress | None = None) -> Desk:
 
     version, note = _version(reference)
     chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
-    fusions = _fusions(artifact_of(version, "metrics").load(), str(version.record.get("eval_set")))
+    ways = ways_of(artifact_of(version, "metrics").load(), str(version.record.get("eval_set")))
     base = str(version.record.get("base_model", "embedded"))
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
-    sides = {name: _side(place, chunks, fusions.get(name, Fusion()), progress) for name, place in places.items()}
-    return Desk(Corpus(chunks, sides), {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}, note)
+    bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
+    sides = {name: _side(place, chunks, bm25, ways[name].fusion, progress) for name, place in places.items()}
+    owners = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
+    names = {side: f"{owner}: {ways[side].words}" for side, owner in owners.items()}
+    if ways[BASE].arm == "bm25":
+        names[BASE] = f"{ways[BASE].words}, without a model"
+    return Desk(Corpus(chunks, sides), names, note)
 
 
 def checked_question(text: str) -> str:
@@ -82,13 +90,57 @@ def _version(reference: str | None) -> tuple[Version, str]:
     return newest, f"No version of '{model}' is in production, so the newest one answers: {newest.label}, {newest.stage}."
 
 
-def _fusions(metrics: Mapping[str, Any], eval_set: str) -> dict[str, Fusion]:
-    """Returns how each side's hybrid adds up, as dev chose it when the model was evaluated."""
-    chosen = (metrics.get("eval_sets") or {}).get(eval_set, {}).get("fusion", {})
-    arms = {TRAINED: "hybrid_finetuned", BASE: "hybrid_base"}
-    return {side: Fusion(chosen[arm]["name"], chosen[arm]["weight"]) for side, arm in arms.items() if arm in chosen}
+@dataclass(frozen=True)
+class SearchWay:
+    """How one side searches."""
+
+    arm: str
+    """As the evaluation calls it."""
+    fusion: Fusion
+    """How much each part counts; an arm of one part has weight on that part alone."""
+
+    @property
+    def words(self) -> str:
+        """What is compared, for people."""
+        named = {"dense": "vectors", "late": "late interaction", "lexical": "BM25"}
+        return " + ".join(name for part, name in named.items() if self.fusion.weights[part] > 0)
 
 
-def _side(place: Path | str, chunks: list[Chunk], fusion: Fusion, progress: Progress | None) -> Side:
+def ways_of(metrics: Mapping[str, Any], eval_set: str) -> dict[str, SearchWay]:
+    """Returns how each side searches: the trained model by the verdict's arm, the base model by the best without training.
+
+    Older metrics name no arm: then both are hybrids, as they were.
+
+    Args:
+        metrics: The content of `metrics.json`.
+        eval_set: The set whose numbers and fusions count.
+    """
+    found = (metrics.get("eval_sets") or {}).get(eval_set) or {}
+    named = (metrics.get("verdict") or {}).get("arm")
+    arms = {TRAINED: named or "hybrid_finetuned", BASE: (best_untrained(found) if named else None) or "hybrid_base"}
+    return {side: SearchWay(arm, _fusion_of(arm, found.get("fusion") or {})) for side, arm in arms.items()}
+
+
+_ONE_PART = {
+    "bm25": Fusion(dense=0.0, late=0.0),
+    "dense": Fusion(late=0.0, lexical=0.0),
+    "late": Fusion(dense=0.0, lexical=0.0),
+    "hybrid": HYBRID,
+}
+
+
+def _fusion_of(arm: str, chosen: Mapping[str, Any]) -> Fusion:
+    """Returns an arm's weights: as they were chosen when it was evaluated, or those of its kind.
+
+    What reorders the first chunks of a hybrid searches by the sum of all three parts here, which finds nearly the same.
+    """
+    way, _, model = arm.rpartition("_")
+    if way.startswith(("rerank", "cross")):
+        way, arm = "fused", f"fused_{model}"
+    return fusion_from(chosen[arm]) if arm in chosen else _ONE_PART.get(arm if arm == "bm25" else way or "dense", FUSED)
+
+
+def _side(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Side:
     embedder = CachedEmbedder(place, on_progress=progress)
-    return Side(embedder, embedder.embed([embedded_text(chunk) for chunk in chunks], "document"), fusion)
+    texts = [embedded_text(chunk) for chunk in chunks]
+    return Side(build_index(texts, embedder, bm25=bm25, with_tokens=fusion.late > 0), fusion)

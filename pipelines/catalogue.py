@@ -33,7 +33,7 @@ def catalogue() -> str:
         "personas": PERSONAS,
         "filters": _descriptions(FILTERS),
         "losses": _descriptions(LOSSES),
-        "arms": _descriptions(ARMS),
+        "arms": {name: arm.description for name, arm in ARMS.items()},
     }
     width = max(len(name) for names in parts.values() for name in names)
     blocks = [

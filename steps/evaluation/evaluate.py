@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +12,21 @@ import numpy as np
 import pyarrow as pa
 
 from steps.errors import InputError
-from steps.evaluation.arms import ARMS, COMPARED_METRICS, COMPARISONS
+from steps.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, compared_with, left_out
+from steps.evaluation.bill import bill
 from steps.evaluation.bootstrap import difference, interval, resampled_means
 from steps.evaluation.eval_sets import DEV, TEST, EvalSet, generated_eval_set, load_eval_set
 from steps.evaluation.examples import examples_of, similarities_of
-from steps.evaluation.metrics import METRICS, Scores
-from steps.evaluation.scoring import Index, ScoredSet, fusion_scores, score_set
+from steps.evaluation.metrics import HEADLINE, METRICS, Scores
+from steps.evaluation.scoring import Reranking, ScoredSet, fusion_scores, score_set
 from steps.evaluation.settings import EvaluationSettings
 from steps.evaluation.verdict import verdict
 from steps.retrieval.bm25 import Bm25
-from steps.retrieval.embedder import CachedEmbedder, Embedder
+from steps.retrieval.embedder import CachedEmbedder, Embedder, TokenEmbedder
 from steps.retrieval.encoder import load_tokenizer
-from steps.retrieval.fusion import Fusion, candidates, choose_fusion
+from steps.retrieval.fusion import FUSED, HYBRID, Fusion, candidates, choose_fusion
+from steps.retrieval.index import SearchIndex, build_index
+from steps.retrieval.reranker import CrossEncoderReranker, Reranker
 from steps.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
 
 if TYPE_CHECKING:
@@ -31,9 +34,6 @@ if TYPE_CHECKING:
 
 Reporter = Callable[[str], Callable[[int, int], None]]
 """Takes what is being done, returns a callback that is told (done, total)."""
-
-BASE = "base"
-FINETUNED = "finetuned"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def evaluate(
     Args:
         model: The fine-tuned model; None leaves its arms out.
         base_model: The base model; None leaves its arms out.
-        pairs: Generated queries; `test` ones are evaluated, `dev` ones choose the hybrids' fusion.
+        pairs: Generated queries; `test` ones are evaluated, `dev` ones choose how fused arms add up.
         chunks: The pipeline's corpus.
         documents: Its documents.
         duplicates: Chunks that the corpus left out.
@@ -95,36 +95,51 @@ def evaluate(
         name: CachedEmbedder(ref, settings.batch_size, settings.precision, progress(f"Encoding ({name})") if progress else None)
         for name, ref in refs.items()
     }
-    return evaluate_models(eval_sets, models, generated_eval_set(pairs, chunks, DEV), settings, seed)
+    reranker = CrossEncoderReranker(settings.reranker, settings.batch_size) if settings.reranker is not None else None
+    return evaluate_models(eval_sets, models, generated_eval_set(pairs, chunks, DEV), settings, seed, reranker)
 
 
 def evaluate_models(
-    eval_sets: Sequence[EvalSet], models: Mapping[str, Embedder], dev: EvalSet | None, settings: EvaluationSettings, seed: int
+    eval_sets: Sequence[EvalSet],
+    models: Mapping[str, Embedder],
+    dev: EvalSet | None,
+    settings: EvaluationSettings,
+    seed: int,
+    reranker: Reranker | None = None,
 ) -> EvaluationResult:
     """Returns the evaluation of models on sets that are ready.
 
     Args:
         eval_sets: What is asked; sets over the same chunks share one index.
         models: `base`, `finetuned` or both.
-        dev: Chooses the hybrids' fusion where a set has no dev questions of its own; None leaves it at its default.
+        dev: Chooses how fused arms add up where a set has no dev questions of its own; None leaves that at its default.
         settings: Arms, dimensions and resamples.
         seed: Of the bootstrap.
+        reranker: Of the arms that need a cross-encoder; None leaves them out.
 
     Raises:
         InputError: There is nothing to evaluate on.
     """
     if not eval_sets:
         raise InputError("There is nothing to evaluate on: no generated test queries, and no --eval-set was given.")
-    arms = [name for name in settings.arms if ARMS[name].model is None or ARMS[name].model in models]
-    shelf = _Shelf(models, settings)
-    scored = []
+    has_tokens = all(isinstance(model, TokenEmbedder) for model in models.values())
+    reasons = left_out(settings.arms, set(models), has_tokens, reranker is not None)
+    arms = [name for name in settings.arms if name not in reasons]
+    shelf = _Shelf(models, settings, with_tokens=any(ARMS[arm].needs_tokens for arm in arms))
+    reranking = Reranking(reranker, settings.rerank_depth) if reranker is not None else None
+    scored, tables = [], {}
     for eval_set in eval_sets:
-        index = shelf.index(eval_set.chunks)
-        fusions = shelf.fusions(eval_set.dev or dev, arms)
-        scored.append(score_set(eval_set, index, models, arms, settings.dimensions, fusions))
-    tables = {item.eval_set.name: set_metrics(item, settings.bootstrap_samples, seed) for item in scored}
+        fusions = shelf.fusions(eval_set.dev or dev)
+        found = score_set(eval_set, shelf.indexes(eval_set.chunks), arms, settings.dimensions, fusions, reranking)
+        scored.append(found)
+        tables[eval_set.name] = set_metrics(found, settings.bootstrap_samples, seed)
+        if settings.arms != list(ARMS):  # whoever lists arms misses those that are not there
+            tables[eval_set.name]["notes"] += _missing(reasons)
+    if settings.bill and shelf.with_tokens:
+        headline = max(eval_sets, key=lambda item: (item.kind == "human", len(item.queries)))
+        tables[headline.name] |= _bill(headline, shelf, headline.dev or dev, tables[headline.name]["notes"], seed)
     return EvaluationResult(
-        metrics={"eval_sets": tables, "verdict": verdict(tables)},
+        metrics={"eval_sets": tables, "verdict": verdict(tables, settings.headline_arm)},
         per_query=_per_query(scored),
         details={
             "examples": {item.eval_set.name: examples_of(item) for item in scored},
@@ -134,37 +149,63 @@ def evaluate_models(
     )
 
 
+def _missing(reasons: Mapping[str, str]) -> list[str]:
+    """Returns a note for each reason why arms were left out."""
+    by_reason: dict[str, list[str]] = {}
+    for arm, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(arm)
+    return [f"Left out, since {reason}: {', '.join(arms)}." for reason, arms in by_reason.items()]
+
+
+def _bill(eval_set: EvalSet, shelf: _Shelf, dev: EvalSet | None, notes: Sequence[str], seed: int) -> dict[str, Any]:
+    """Returns `bill` and `notes` of a set, for the fine-tuned model, or the base model where there is no other."""
+    indexes, fusions = shelf.indexes(eval_set.chunks), shelf.fusions(dev)
+    model = FINETUNED if FINETUNED in indexes else BASE
+    hybrid, fused = fusions[f"hybrid_{model}"], fusions[f"fused_{model}"]
+    found, more = bill(eval_set, indexes[model], hybrid, fused, shelf.settings.bootstrap_samples, seed)
+    return {"bill": found, "notes": [*notes, *more]}
+
+
 class _Shelf:
     """Indexes and fusions that were made once, for all sets that share them."""
 
-    def __init__(self, models: Mapping[str, Embedder], settings: EvaluationSettings) -> None:
-        self._models, self._settings = models, settings
-        self._indexes: dict[str, Index] = {}
-        self._chosen: dict[int, dict[str, Fusion]] = {}
+    def __init__(self, models: Mapping[str, Embedder], settings: EvaluationSettings, *, with_tokens: bool) -> None:
+        self._models, self.settings, self.with_tokens = models, settings, with_tokens
+        self._indexes: dict[str, dict[str, SearchIndex]] = {}
+        self._chosen: dict[int, dict[tuple[str, Fusion], Fusion]] = {}
 
-    def index(self, chunks: Sequence[Chunk]) -> Index:
+    def indexes(self, chunks: Sequence[Chunk]) -> dict[str, SearchIndex]:
+        """Returns model -> the index of these chunks."""
         texts = [embedded_text(chunk) for chunk in chunks]
         key = hashlib.sha256("\0".join(texts).encode()).hexdigest()
         if key not in self._indexes:
-            bm25 = Bm25(texts, self._settings.bm25_k1, self._settings.bm25_b)
-            self._indexes[key] = Index(bm25, {name: model.embed(texts, "document") for name, model in self._models.items()})
+            bm25 = Bm25(texts, self.settings.bm25_k1, self.settings.bm25_b)
+            self._indexes[key] = {
+                name: build_index(texts, model, bm25=bm25, with_tokens=self.with_tokens, precision=self.settings.precision)
+                for name, model in self._models.items()
+            }
         return self._indexes[key]
 
-    def fusions(self, dev: EvalSet | None, arms: Sequence[str]) -> dict[str, Fusion]:
-        """Returns hybrid arm -> how it adds up."""
-        if self._settings.fusion != "dev":
-            by_model = dict.fromkeys(self._models, Fusion(self._settings.fusion))
-        elif dev is None:
-            by_model = dict.fromkeys(self._models, Fusion())
-        else:
-            by_model = self._chosen_on(dev)
-        return {arm: by_model[str(ARMS[arm].model)] for arm in arms if ARMS[arm].is_hybrid}
+    def fusions(self, dev: EvalSet | None) -> dict[str, Fusion]:
+        """Returns fused arm -> how it adds up, for all arms of the models."""
+        chosen = self._chosen_on(dev)
+        fused = [arm for arm in ARMS.values() if arm.is_fused and (self.with_tokens or not arm.needs_tokens)]
+        whose = [(arm.name, str(arm.model), FUSED if arm.needs_tokens else HYBRID) for arm in fused if arm.model in self._models]
+        return {name: chosen[model, default] for name, model, default in whose}
 
-    def _chosen_on(self, dev: EvalSet) -> dict[str, Fusion]:
+    def _chosen_on(self, dev: EvalSet | None) -> dict[tuple[str, Fusion], Fusion]:
+        """Returns (model, default) -> the fusion to use in the default's place."""
+        defaults = [HYBRID, FUSED] if self.with_tokens else [HYBRID]
+        if dev is None or self.settings.fusion != "dev":
+            name = HYBRID.name if self.settings.fusion == "dev" else self.settings.fusion
+            return {(model, default): replace(default, name=name) for model in self._models for default in defaults}
         if id(dev) not in self._chosen:
-            options = candidates()
-            curves = fusion_scores(dev, self.index(dev.chunks), self._models, options)
-            self._chosen[id(dev)] = {name: choose_fusion(options, curve) for name, curve in curves.items()}
+            self._chosen[id(dev)] = {
+                (model, default): choose_fusion(options, curve)
+                for default in defaults
+                for options in [candidates(default, dev.kind == "human")]
+                for model, curve in fusion_scores(dev, self.indexes(dev.chunks), options).items()
+            }
         return self._chosen[id(dev)]
 
 
@@ -179,6 +220,7 @@ def set_metrics(scored: ScoredSet, samples: int, seed: int) -> dict[str, Any]:
     resampled = dict(zip(blocks, means, strict=True))
     tables = {key: _with_intervals(blocks[key], resampled[key]) for key in blocks}
     eval_set = scored.eval_set
+    best = best_untrained(scored.arms)
     return {
         "n_queries": len(eval_set.queries),
         "n_documents": eval_set.n_documents,
@@ -186,11 +228,13 @@ def set_metrics(scored: ScoredSet, samples: int, seed: int) -> dict[str, Any]:
         "kind": eval_set.kind,
         "unit": eval_set.unit,
         "arms": {arm: tables["arm", arm] for arm in scored.arms},
-        "comparisons": _comparisons(scored.arms, {arm: resampled["arm", arm] for arm in scored.arms}),
+        "best_untrained": best,
+        "comparisons": _comparisons(scored.arms, {arm: resampled["arm", arm] for arm in scored.arms}, best),
         "dimensions": {
             model: {str(size): tables[model, str(size)] for size in sizes} for model, sizes in scored.dimensions.items()
         },
-        "fusion": {arm: {"name": fusion.name, "weight": fusion.weight} for arm, fusion in scored.fusions.items()},
+        "fusion": {arm: fusion.as_dict() for arm, fusion in scored.fusions.items()},
+        "bill": None,
         "notes": list(eval_set.notes),
     }
 
@@ -200,11 +244,15 @@ def _with_intervals(values: Scores, means: Scores) -> dict[str, dict[str, float]
     return {name: {"value": item.value, "low": item.low, "high": item.high} for name, item in found.items()}
 
 
-def _comparisons(scores: Mapping[str, Scores], means: Mapping[str, Scores]) -> list[dict[str, Any]]:
+def best_untrained(scores: Mapping[str, Scores]) -> str | None:
+    """Returns the best arm of UNTRAINED by nDCG@10, the simplest of equals; None when none was scored."""
+    column = METRICS.index(HEADLINE)
+    return max((arm for arm in UNTRAINED if arm in scores), key=lambda arm: float(scores[arm][:, column].mean()), default=None)
+
+
+def _comparisons(scores: Mapping[str, Scores], means: Mapping[str, Scores], best: str | None) -> list[dict[str, Any]]:
     rows = []
-    for arm, against in COMPARISONS:
-        if arm not in scores or against not in scores:
-            continue
+    for arm, against in compared_with(list(scores), best):
         for metric in COMPARED_METRICS:
             column = METRICS.index(metric)
             found = difference(

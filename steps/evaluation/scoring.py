@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from steps.evaluation.arms import ARMS
+from steps.evaluation.arms import ARMS, Arm
 from steps.evaluation.eval_sets import EvalSet
 from steps.evaluation.metrics import HEADLINE, METRICS, Relevance, Scores, relevance_of, score_queries
 from steps.retrieval.bm25 import Bm25
-from steps.retrieval.embedder import Embedder
 from steps.retrieval.encoder import unit_rows
-from steps.retrieval.fusion import Fusion, fuse, normalise, weighted_sum
+from steps.retrieval.fusion import Fusion, Parts, first_rows, fuse, fuse_first, normalised_parts, put_first, weighted_sum
+from steps.retrieval.index import Queries, SearchIndex
+from steps.retrieval.reranker import Reranker
+from steps.rows import embedded_text
 
 FloatMatrix = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -24,15 +27,9 @@ TOP = 5
 DEV_QUERIES = 500
 """At most so many dev queries choose the fusion."""
 _CELLS_AT_ONCE = 1 << 22
-
-
-@dataclass(frozen=True)
-class Index:
-    """A corpus that can be searched: built once, shared by all evaluation sets over the same chunks."""
-
-    bm25: Bm25
-    vectors: Mapping[str, FloatMatrix]
-    """Model -> unit vectors `(n_chunks, dim)`."""
+"""Of a score matrix, queries by chunks: 16 MB."""
+_LATE_CELLS_AT_ONCE = 1 << 25
+"""Of a matrix of late scores, for which all token vectors are read once: 128 MB."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,21 @@ class Units:
         """Returns `(n_queries, n_units)` from `(n_queries, n_chunks)`: a unit scores by its best chunk."""
         best: FloatMatrix = np.maximum.reduceat(scores[:, self.chunk_rows], self.starts, axis=1)
         return best
+
+    def best_chunks(self, scores: FloatMatrix, units: Integers) -> Integers:
+        """Returns the row of the best chunk of some units for each query, of equals the first.
+
+        Args:
+            scores: Of chunks, `(n_queries, n_chunks)`.
+            units: Columns of units, `(n_queries, n_wanted)`.
+        """
+        ends = np.append(self.starts[1:], len(self.chunk_rows))
+        chunks = np.empty(units.shape, dtype=np.int64)
+        for query, wanted in enumerate(units):
+            for place, unit in enumerate(wanted):
+                own = self.chunk_rows[self.starts[unit] : ends[unit]]
+                chunks[query, place] = own[scores[query, own].argmax()] if len(own) > 1 else own[0]
+        return chunks
 
 
 def units_of(eval_set: EvalSet) -> Units:
@@ -87,92 +99,167 @@ class ScoredSet:
     dimensions: dict[str, dict[int, Scores]]
     """Model -> dimension, largest first -> `(n_queries, len(METRICS))`."""
     fusions: dict[str, Fusion]
-    """Hybrid arm -> how it adds up."""
+    """Fused arm -> how it adds up."""
     retrieved: dict[str, Retrieved]
     """Model -> what its dense arm found."""
 
 
 @dataclass(frozen=True)
 class _Search:
-    """An evaluation set made ready: its units, judgements and query vectors."""
+    """An evaluation set made ready: its units, judgements and queries."""
 
     texts: list[str]
     units: Units
     relevance: Relevance
-    index: Index
-    queries: Mapping[str, FloatMatrix]
-    """Model -> unit vectors `(n_queries, dim)`."""
+    indexes: Mapping[str, SearchIndex]
+    """Model -> the corpus."""
+    queries: Mapping[str, Queries]
+    """Model -> the queries with their vectors."""
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """Yields (start, stop) of blocks of queries whose score matrix has a bounded number of cells."""
-        width = max(self.index.bm25.n_texts, len(self.units.chunk_rows), 1)
-        size = max(1, _CELLS_AT_ONCE // width)
+    @property
+    def bm25(self) -> Bm25:
+        """The index of words, which all models share."""
+        return next(iter(self.indexes.values())).bm25
+
+    def spans(self, cells: int) -> Iterator[tuple[int, int]]:
+        """Yields (start, stop) of blocks of queries whose score matrix has at most so many cells."""
+        size = max(1, cells // max(self.bm25.n_texts, len(self.units.chunk_rows), 1))
         for start in range(0, len(self.texts), size):
             yield start, min(start + size, len(self.texts))
 
-    def lexical(self, start: int, stop: int) -> FloatMatrix:
-        """Returns BM25 scores `(stop - start, n_units)`."""
-        return self.units.best(self.index.bm25.scores(self.texts[start:stop]))
+    def blocks(self, late_of: Sequence[str]) -> Iterator[_Block]:
+        """Yields blocks of queries with the scores of all parts, the late ones for the models of `late_of` alone."""
+        for first, last in self.spans(_LATE_CELLS_AT_ONCE if late_of else _CELLS_AT_ONCE):
+            # The token vectors are read once for many queries; the other scores are cheap, and made for few at a time.
+            late = {model: self.indexes[model].late(self.queries[model].part(first, last)) for model in late_of}
+            for start, stop in self.spans(_CELLS_AT_ONCE):
+                low, high = max(start, first), min(stop, last)
+                if low < high:
+                    yield self._block(low, high, {model: scores[low - first : high - first] for model, scores in late.items()})
 
-    def dense(self, model: str, start: int, stop: int) -> FloatMatrix:
-        """Returns cosines `(stop - start, n_chunks)`."""
-        return self.queries[model][start:stop] @ self.index.vectors[model].T
+    def _block(self, start: int, stop: int, late: Mapping[str, FloatMatrix]) -> _Block:
+        texts = self.texts[start:stop]
+        lexical = self.bm25.scores(texts)
+        dense = {model: index.dense(self.queries[model].part(start, stop)) for model, index in self.indexes.items()}
+        by_chunk = {model: Parts(texts, lexical, dense[model], late.get(model)) for model in self.indexes}
+        best, by_unit = self.units.best, {}
+        lexical = best(lexical)  # once for all models
+        for model, parts in by_chunk.items():
+            by_unit[model] = Parts(texts, lexical, best(parts.dense), None if parts.late is None else best(parts.late))
+        return _Block(start, stop, self, lexical, by_chunk, by_unit)
 
 
-def _search(eval_set: EvalSet, index: Index, models: Mapping[str, Embedder]) -> _Search:
+@dataclass(frozen=True)
+class _Block:
+    """The scores of all parts for the queries from `start` to `stop`."""
+
+    start: int
+    stop: int
+    search: _Search
+    lexical: FloatMatrix
+    """BM25 scores `(n_queries, n_units)`."""
+    by_chunk: Mapping[str, Parts]
+    """Model -> its scores of chunks."""
+    by_unit: Mapping[str, Parts]
+    """Model -> its scores of units."""
+
+    @cached_property
+    def relevance(self) -> Relevance:
+        """The judgements of these queries."""
+        return self.search.relevance.part(self.start, self.stop)
+
+
+def _search(eval_set: EvalSet, indexes: Mapping[str, SearchIndex]) -> _Search:
     units = units_of(eval_set)
     texts = list(eval_set.queries.values())
     columns = {unit: column for column, unit in enumerate(units.ids)}
     relevance = relevance_of([eval_set.qrels[query] for query in eval_set.queries], columns)
-    return _Search(texts, units, relevance, index, {name: model.embed(texts, "query") for name, model in models.items()})
+    return _Search(texts, units, relevance, indexes, {name: index.prepare(texts) for name, index in indexes.items()})
+
+
+@dataclass(frozen=True)
+class Reranking:
+    """A cross-encoder, and how many chunks it is given."""
+
+    reranker: Reranker
+    depth: int
 
 
 def score_set(
     eval_set: EvalSet,
-    index: Index,
-    models: Mapping[str, Embedder],
+    indexes: Mapping[str, SearchIndex],
     arms: Sequence[str],
     dimensions: Sequence[int],
     fusions: Mapping[str, Fusion],
+    reranking: Reranking | None = None,
 ) -> ScoredSet:
     """Returns the per-query scores of the arms, of each Matryoshka dimension, and what the models found.
 
     Args:
-        eval_set: Questions and judgements; its chunks are those of the index.
-        index: The searchable corpus.
-        models: The models whose vectors the arms use, by name.
+        eval_set: Questions and judgements; its chunks are those of the indexes.
+        indexes: Model -> the corpus; all share their index of words.
         arms: Names of `ARMS` whose models are there.
         dimensions: Leading parts of the vectors to score as well; those of a model's full length or more are left out.
-        fusions: Hybrid arm -> how it adds up.
+        fusions: Fused arm -> how it adds up; with the first stages of the arms that have one.
+        reranking: For the arms of the cross-encoder.
     """
-    search = _search(eval_set, index, models)
-    n_queries = len(search.texts)
-    scores = {arm: np.empty((n_queries, len(METRICS))) for arm in arms}
-    found: dict[str, list[Retrieved]] = {name: [] for name in models}
-    for start, stop in search.blocks():
-        relevance = search.relevance.part(start, stop)
-        lexical = search.lexical(start, stop)
-        dense: dict[str, FloatMatrix] = {}
-        for name in models:
-            by_chunk = search.dense(name, start, stop)
-            dense[name] = search.units.best(by_chunk)
-            found[name].append(_retrieved(by_chunk, dense[name], relevance))
-        for arm in arms:
-            scores[arm][start:stop] = score_queries(_arm_scores(arm, lexical, dense, fusions), relevance)
-    by_dimension = {name: _score_dimensions(search, name, dimensions, scores.get(name)) for name in models}
-    return ScoredSet(eval_set, scores, by_dimension, dict(fusions), {name: _joined(parts) for name, parts in found.items()})
+    search = _search(eval_set, indexes)
+    scores = {arm: np.empty((len(search.texts), len(METRICS))) for arm in arms}
+    found: dict[str, list[Retrieved]] = {name: [] for name in indexes}
+    late_of = [name for name in indexes if any(ARMS[arm].needs_tokens and ARMS[arm].model == name for arm in arms)]
+    texts = [embedded_text(chunk) for chunk in eval_set.chunks] if any(ARMS[arm].needs_reranker for arm in arms) else []
+    for block in search.blocks(late_of):
+        for name in indexes:
+            found[name].append(_retrieved(block.by_chunk[name].dense, block.by_unit[name].dense, block.relevance))
+        for name in arms:
+            arm_scores = _arm_scores(ARMS[name], block, fusions, reranking, texts)
+            scores[name][block.start : block.stop] = score_queries(arm_scores, block.relevance)
+    by_dimension = {name: _score_dimensions(search, name, dimensions, scores.get(name)) for name in indexes}
+    used = {arm: fusion for arm, fusion in fusions.items() if arm in scores}
+    return ScoredSet(eval_set, scores, by_dimension, used, {name: _joined(parts) for name, parts in found.items()})
 
 
-def _arm_scores(arm: str, lexical: FloatMatrix, dense: Mapping[str, FloatMatrix], fusions: Mapping[str, Fusion]) -> FloatMatrix:
-    model = ARMS[arm].model
-    if model is None:
-        return lexical
-    return fuse(dense[model], lexical, fusions[arm]) if ARMS[arm].is_hybrid else dense[model]
+def _arm_scores(
+    arm: Arm, block: _Block, fusions: Mapping[str, Fusion], reranking: Reranking | None, texts: Sequence[str]
+) -> FloatMatrix:
+    """Returns an arm's scores `(n_queries, n_units)`."""
+    if arm.model is None:
+        return block.lexical
+    if arm.first_stage is not None:
+        return _reranked(arm, block, fusions, reranking, texts)
+    parts = block.by_unit[arm.model]
+    if arm.is_fused:
+        return fuse(parts, fusions[arm.name])
+    scores = parts.late if arm.parts == ("late",) else parts.dense
+    assert scores is not None
+    return scores
+
+
+def _reranked(
+    arm: Arm, block: _Block, fusions: Mapping[str, Fusion], reranking: Reranking | None, texts: Sequence[str]
+) -> FloatMatrix:
+    """Returns scores by which the first stage's first units lead in their new order; the others stay below as they were.
+
+    Only one chunk of a unit is read again, the one that the first stage likes best: so `depth` chunks are read for a query.
+    """
+    units, by_chunk, by_unit = block.search.units, block.by_chunk[str(arm.model)], block.by_unit[str(arm.model)]
+    first_fusion = fusions[str(arm.first_stage)]
+    first = fuse(by_unit, first_fusion)
+    depth = arm.depth if arm.depth is not None else reranking.depth if reranking is not None else 0
+    rows = first_rows(first, depth)
+    chunks = units.best_chunks(fuse(by_chunk, first_fusion), rows)
+    if arm.needs_reranker:
+        assert reranking is not None
+        pairs = [(query, texts[row]) for query, found in zip(by_chunk.queries, chunks, strict=True) for row in found]
+        return put_first(first, rows, reranking.reranker.scores(pairs).reshape(rows.shape))
+    assert by_chunk.late is not None
+    late = np.take_along_axis(by_chunk.late, chunks, axis=1)
+    return put_first(first, rows, fuse_first(by_unit, late, rows, fusions[arm.name]))
 
 
 def _score_dimensions(search: _Search, model: str, dimensions: Sequence[int], full: Scores | None) -> dict[int, Scores]:
     """Returns the dense scores per dimension: the same vectors, cut and brought back to length 1."""
-    chunks, queries = search.index.vectors[model], search.queries[model]
+    chunks, queries = search.indexes[model].vectors, search.queries[model].vectors
     length = chunks.shape[1]
     result = {}
     for dimension in sorted({length, *(size for size in dimensions if size < length)}, reverse=True):
@@ -183,7 +270,7 @@ def _score_dimensions(search: _Search, model: str, dimensions: Sequence[int], fu
         cut_queries = unit_rows(np.ascontiguousarray(queries[:, :dimension]))
         blocks = [
             score_queries(search.units.best(cut_queries[start:stop] @ cut), search.relevance.part(start, stop))
-            for start, stop in search.blocks()
+            for start, stop in search.spans(_CELLS_AT_ONCE)
         ]
         result[dimension] = np.concatenate(blocks)
     return result
@@ -221,24 +308,23 @@ def _joined(parts: Sequence[Retrieved]) -> Retrieved:
 
 
 def fusion_scores(
-    dev: EvalSet, index: Index, models: Mapping[str, Embedder], candidates: Sequence[Fusion]
+    dev: EvalSet, indexes: Mapping[str, SearchIndex], candidates: Sequence[Fusion]
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Returns model -> nDCG@10 `(n_queries, n_candidates)` of its hybrids, on at most DEV_QUERIES queries spread over the set."""
-    search = _search(_spread(dev), index, models)
-    result = {name: np.empty((len(search.texts), len(candidates))) for name in models}
-    for start, stop in search.blocks():
-        relevance = search.relevance.part(start, stop)
-        lexical = search.lexical(start, stop)
-        for name in models:
-            dense = search.units.best(search.dense(name, start, stop))
-            # The normalised halves are the costly part, and all weights of a method share them.
-            halves = {method: (normalise(method, dense), normalise(method, lexical)) for method in {c.name for c in candidates}}
+    """Returns model -> nDCG@10 `(n_queries, n_candidates)` of its fused scores, on at most DEV_QUERIES queries of the set."""
+    search = _search(spread(dev, DEV_QUERIES), indexes)
+    result = {name: np.empty((len(search.texts), len(candidates))) for name in indexes}
+    wanted = [part for part in ("dense", "late", "lexical") if any(option.weights[part] for option in candidates)]
+    for block in search.blocks(list(indexes) if "late" in wanted else []):
+        for name in indexes:
+            # The normalised parts are the costly ones, and all weights of a method share them.
+            parts = {method: normalised_parts(method, block.by_unit[name], wanted) for method in {c.name for c in candidates}}
             for column, candidate in enumerate(candidates):
-                fused = weighted_sum(*halves[candidate.name], candidate.weight)
-                result[name][start:stop, column] = score_queries(fused, relevance)[:, METRICS.index(HEADLINE)]
+                fused = weighted_sum(parts[candidate.name], candidate)
+                result[name][block.start : block.stop, column] = score_queries(fused, block.relevance)[:, METRICS.index(HEADLINE)]
     return result
 
 
-def _spread(dev: EvalSet) -> EvalSet:
-    kept = list(dev.queries.items())[:: -(-len(dev.queries) // DEV_QUERIES)]
-    return replace(dev, queries=dict(kept))
+def spread(eval_set: EvalSet, most: int) -> EvalSet:
+    """Returns the set with at most so many of its queries, spread over it."""
+    kept = list(eval_set.queries.items())[:: max(1, -(-len(eval_set.queries) // most))]
+    return replace(eval_set, queries=dict(kept))

@@ -7,17 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from steps.errors import InputError, unknown_name
-from steps.evaluation.arms import ARMS
+from steps.errors import InputError
+from steps.evaluation.arms import ARMS, known_arm
 
 GENERATED = "generated"
 """The name of the evaluation set that is made of the generated test queries."""
+AUTO = "auto"
 
 
-def _known_arm(name: str) -> str:
-    if name not in ARMS:
-        raise unknown_name("arm", name, ARMS)
-    return name
+def _known_headline(name: str) -> str:
+    return name if name == AUTO else known_arm(name)
 
 
 class EvalSetSettings(BaseModel):
@@ -47,9 +46,18 @@ class EvaluationSettings(BaseModel):
     """For the `evaluate` pipeline: `latest`, `embedded`, a directory or a Hub id."""
     eval_sets: list[EvalSetSettings] = []
     """Human sets; the generated test queries are always evaluated where there are any."""
-    arms: list[Annotated[str, AfterValidator(_known_arm)]] = Field(default_factory=lambda: list(ARMS), min_length=1)
+    arms: list[Annotated[str, AfterValidator(known_arm)]] = Field(default_factory=lambda: list(ARMS), min_length=1)
+    """Those that cannot be scored, for lack of a model or a reranker, are left out; it is said when not all arms are listed."""
+    headline_arm: Annotated[str, AfterValidator(_known_headline)] = AUTO
+    """The arm that the verdict and promotion go by; `auto` takes the best fine-tuned one."""
     fusion: Literal["dev", "rrf", "z_score", "min_max"] = "dev"
-    """How hybrids add up: chosen on dev queries, or this one at equal weights."""
+    """How fused arms add up: chosen on dev queries, or this one at the default weights."""
+    reranker: str | None = None
+    """A cross-encoder, a directory or a Hub id: brings the arms `cross_base` and `cross_finetuned`."""
+    rerank_depth: int = Field(default=20, ge=1, le=1_000)
+    """Chunks of the hybrid that the cross-encoder puts in a new order."""
+    bill: bool = True
+    """Whether to table what fewer dimensions, bits and token vectors save and cost."""
     dimensions: list[Annotated[int, Field(ge=1)]] = [384, 256, 128, 64]
     """Matryoshka dimensions to table; the model's full one is always there, larger ones are left out."""
     bootstrap_samples: int = Field(default=10_000, ge=100, le=1_000_000)

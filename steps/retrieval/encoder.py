@@ -356,7 +356,7 @@ def encode(
     order = sorted(range(len(distinct)), key=lambda row: -len(distinct[row]))
     vectors = np.zeros((len(distinct), encoder.get_embedding_dimension() or 0), dtype=np.float32)
     span = batch_size * 8
-    with _computing_in(precision, encoder):
+    with computing_in(precision, encoder):
         for start in range(0, len(order), span):
             part = order[start : start + span]
             vectors[part] = _encode_part(encoder, [distinct[row] for row in part], batch_size, role)
@@ -380,7 +380,8 @@ def unit_rows(vectors: FloatMatrix) -> FloatMatrix:
     return scaled
 
 
-def _computing_in(precision: Precision, encoder: SentenceTransformer) -> AbstractContextManager[None]:
+def computing_in(precision: Precision, encoder: SentenceTransformer) -> AbstractContextManager[None]:
+    """Returns a context in which the model computes in the precision."""
     import contextlib
 
     import torch

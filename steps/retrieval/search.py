@@ -1,4 +1,4 @@
-"""Questions to a corpus: BM25 and a model together, several models side by side."""
+"""Questions to a corpus: words and a model's vectors together, several models side by side."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from steps.retrieval.bm25 import Bm25
-from steps.retrieval.embedder import Embedder
 from steps.retrieval.fusion import Fusion, fuse
-from steps.rows import Chunk, embedded_text
-
-FloatMatrix = npt.NDArray[np.float32]
+from steps.retrieval.index import SearchIndex
+from steps.rows import Chunk
 
 
 @dataclass(frozen=True)
@@ -24,20 +20,21 @@ class Hit:
     """1 is the best."""
     chunk: Chunk
     score: float
-    """Of both halves together; only comparable within one answer."""
+    """Of all parts together; only comparable within one answer."""
     cosine: float
     """Of query and chunk, -1..1."""
     bm25: float
     """0 where they share no word."""
+    late: float | None = None
+    """MaxSim of query and chunk, -1..1; None where the token vectors are not searched."""
 
 
 @dataclass(frozen=True)
 class Side:
     """A model ready to be asked."""
 
-    embedder: Embedder
-    vectors: FloatMatrix
-    """Of the chunks, `(n_chunks, dim)`."""
+    index: SearchIndex
+    """Of the chunks."""
     fusion: Fusion
 
 
@@ -46,26 +43,32 @@ class Corpus:
 
     Args:
         chunks: What is searched.
-        sides: Name -> the model with the chunks' vectors.
+        sides: Name -> the model with its index of the chunks.
     """
 
     def __init__(self, chunks: Sequence[Chunk], sides: Mapping[str, Side]) -> None:
         self._chunks, self._sides = chunks, sides
-        self._bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
 
     def __len__(self) -> int:
         return len(self._chunks)
 
     def ask(self, query: str, k: int) -> dict[str, list[Hit]]:
         """Returns name of the side -> its k best chunks, the best first, ties in the chunks' order."""
-        lexical = self._bm25.scores([query])
-        return {name: self._best(side, query, lexical, k) for name, side in self._sides.items()}
+        return {name: self._best(side, query, k) for name, side in self._sides.items()}
 
-    def _best(self, side: Side, query: str, lexical: FloatMatrix, k: int) -> list[Hit]:
-        dense = side.embedder.embed([query], "query") @ side.vectors.T  # (1, n_chunks)
-        scores = fuse(dense, lexical, side.fusion)[0]
+    def _best(self, side: Side, query: str, k: int) -> list[Hit]:
+        parts = side.index.parts(side.index.prepare([query]))  # each (1, n_chunks)
+        scores = fuse(parts, side.fusion)[0]
         order = np.argsort(-scores, kind="stable")[:k]
+        late = parts.late
         return [
-            Hit(rank, self._chunks[row], float(scores[row]), float(dense[0, row]), float(lexical[0, row]))
+            Hit(
+                rank,
+                self._chunks[row],
+                float(scores[row]),
+                float(parts.dense[0, row]),
+                float(parts.lexical[0, row]),
+                None if late is None else float(late[0, row]),
+            )
             for rank, row in enumerate(order, 1)
         ]

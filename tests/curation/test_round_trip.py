@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from steps.curation.round_trip import HybridRanker, z_scores
+from steps.curation.round_trip import HybridRanker
 from steps.rows import Chunk
 
 TEXTS = {
@@ -12,12 +10,6 @@ TEXTS = {
     "backup": "Backups run every night and are kept for thirty days in a second region.",
     "users": "Invite people by e-mail. An invitation expires after a week.",
 }
-
-
-def test_z_scores_have_mean_zero_and_deviation_one_and_a_flat_row_is_zero() -> None:
-    scores = z_scores(np.array([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]], dtype=np.float32))
-    assert scores[1].tolist() == [0, 0, 0]
-    assert np.allclose(scores[0], np.array([-1.2247449, 0, 1.2247449]), rtol=1e-5)
 
 
 def test_the_hybrid_finds_a_chunk_by_its_words_and_by_its_meaning() -> None:

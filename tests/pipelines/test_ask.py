@@ -5,12 +5,15 @@ import pytest
 from fastapi.testclient import TestClient
 
 from pipelines.answers import as_page, as_text
-from pipelines.asking import BASE, LONGEST_QUESTION, TRAINED, Desk, checked_question
+from pipelines.asking import BASE, LONGEST_QUESTION, TRAINED, Desk, checked_question, ways_of
 from pipelines.commands.ask import page_app
 from steps.errors import InputError
-from steps.retrieval.fusion import Fusion
+from steps.retrieval.bm25 import Bm25
+from steps.retrieval.fusion import HYBRID
+from steps.retrieval.index import SearchIndex
 from steps.retrieval.search import Corpus, Side
 from steps.rows import Chunk
+from tests.evaluation.many_arms import many_arms
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -29,7 +32,8 @@ def desk() -> Desk:
         Chunk(f"c{row}", "d", "d.md", f"Title {row} {HOSTILE}", "\x1b[31mred", f"Text {row} {HOSTILE}", 3, row)
         for row in range(3)
     ]
-    sides = {name: Side(Fixed(row), np.eye(3, dtype=np.float32), Fusion()) for name, row in ((TRAINED, 0), (BASE, 2))}
+    bm25, vectors = Bm25([chunk.text for chunk in chunks]), np.eye(3, dtype=np.float32)
+    sides = {name: Side(SearchIndex(bm25, Fixed(row), vectors), HYBRID) for name, row in ((TRAINED, 0), (BASE, 2))}
     return Desk(Corpus(chunks, sides), {TRAINED: "docs:1 (production)", BASE: "base model (embedded)"}, "")
 
 
@@ -67,3 +71,34 @@ def test_the_page_answers_this_machine_only_and_names_what_is_wrong_with_a_quest
 def test_an_empty_or_endless_question_is_a_mistake(text: str) -> None:
     with pytest.raises(InputError):
         checked_question(text)
+
+
+def test_each_side_searches_by_the_best_way_that_its_evaluation_found() -> None:
+    metrics = many_arms()
+    ways = ways_of(metrics, "tv-manual")
+    assert (ways[TRAINED].arm, ways[BASE].arm) == ("fused_finetuned", "late_base")
+    assert ways[TRAINED].fusion.weights == {"dense": 1.0, "late": 1.5, "lexical": 1.0}
+    assert (ways[TRAINED].words, ways[BASE].words) == ("vectors + late interaction + BM25", "late interaction")
+
+
+@pytest.mark.parametrize(
+    ("arm", "words"),
+    [
+        ("finetuned", "vectors"),
+        ("late_finetuned", "late interaction"),
+        ("hybrid_finetuned", "vectors + BM25"),
+        ("rerank20_finetuned", "vectors + late interaction + BM25"),
+    ],
+)
+def test_the_arm_of_the_verdict_says_what_is_compared(arm: str, words: str) -> None:
+    metrics = many_arms()
+    metrics["verdict"]["arm"] = arm
+    metrics["eval_sets"]["tv-manual"]["best_untrained"] = "bm25"
+    ways = ways_of(metrics, "tv-manual")
+    assert (ways[TRAINED].words, ways[BASE].words) == (words, "BM25")
+
+
+def test_metrics_from_before_there_were_more_ways_search_by_the_hybrid() -> None:
+    fusion = {"hybrid_finetuned": {"name": "rrf", "weight": 0.7}}
+    ways = ways_of({"verdict": {"eval_set": "human"}, "eval_sets": {"human": {"fusion": fusion}}}, "human")
+    assert (ways[TRAINED].fusion.name, ways[TRAINED].words, ways[BASE].words) == ("rrf", "vectors + BM25", "vectors + BM25")

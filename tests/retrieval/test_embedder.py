@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,10 @@ import pytest
 from sentence_transformers import SentenceTransformer
 
 from steps.retrieval import embedder as module
+from steps.retrieval import late
 from steps.retrieval.embedder import MOST_MODELS, CachedEmbedder, KeptVectors
 from steps.retrieval.encoder import EMBEDDED, encode, load_encoder
+from steps.retrieval.late import encode_with_tokens
 
 TEXTS = ["pumps are cleaned with water", "valves are closed by hand", "doors are painted", "doors are painted"]
 
@@ -106,7 +110,7 @@ def test_where_nothing_can_be_kept_the_vectors_are_made(tmp_path: Path) -> None:
 
 
 def test_the_models_that_were_asked_longest_ago_are_forgotten(tmp_path: Path) -> None:
-    vector = {b"key": np.ones(4, dtype=np.float32)}
+    vector = {b"key": bytes(16)}
     for number in range(MOST_MODELS):
         KeptVectors(tmp_path, f"{number}").put(vector)
         os.utime(tmp_path / f"{number}.sqlite", (number, number))
@@ -116,8 +120,53 @@ def test_the_models_that_were_asked_longest_ago_are_forgotten(tmp_path: Path) ->
 
 
 def test_more_bytes_than_may_be_kept_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    KeptVectors(tmp_path, "old").put({bytes([number]): np.ones(1000, dtype=np.float32) for number in range(50)})
+    KeptVectors(tmp_path, "old").put({bytes([number]): bytes(4000) for number in range(50)})
     os.utime(tmp_path / "old.sqlite", (0, 0))
     monkeypatch.setattr(module, "MOST_BYTES", 100_000)
-    KeptVectors(tmp_path, "new").put({b"key": np.ones(4, dtype=np.float32)})
+    KeptVectors(tmp_path, "new").put({b"key": bytes(16)})
     assert [path.stem for path in tmp_path.glob("*.sqlite")] == ["new"]
+
+
+def test_one_pass_makes_and_keeps_both_kinds_of_vectors(tmp_path: Path, encoder: SentenceTransformer) -> None:
+    calls: list[tuple[int, int]] = []
+    embedder = CachedEmbedder(EMBEDDED, on_progress=lambda done, total: calls.append((done, total)), folder=tmp_path)
+    tokens = embedder.embed_tokens(TEXTS, "document")
+    assert calls == [(3, 3)]
+    assert embedder.embed(TEXTS, "document") == pytest.approx(encode(encoder, TEXTS), abs=1e-5)
+    expected = encode_with_tokens(encoder, TEXTS)[1]
+    assert (tokens.ids == expected.ids).all() and (tokens.starts == expected.starts).all()
+    assert tokens.vectors == pytest.approx(expected.vectors, abs=1e-3)
+    assert len(calls) == 1
+
+
+def test_token_vectors_are_kept_and_dense_ones_alone_keep_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(tmp_path, TEXTS)
+    [path] = tmp_path.glob("*.sqlite")
+    with closing(sqlite3.connect(path)) as connection:
+        [(longest,)] = connection.execute("SELECT max(length(vector)) FROM vectors")
+    assert longest == 4 * 384
+    first = CachedEmbedder(EMBEDDED, folder=tmp_path).embed_tokens(TEXTS, "document")
+    monkeypatch.setattr(module, "load_encoder", None)
+    again = CachedEmbedder(EMBEDDED, folder=tmp_path).embed_tokens(TEXTS[::-1], "document")
+    assert (again.take([3, 2, 1, 0]).vectors == first.vectors).all()
+
+
+def test_where_nothing_can_be_kept_one_pass_still_makes_both(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    calls: list[tuple[int, int]] = []
+    folder = tmp_path / "file" / "vectors"
+    embedder = CachedEmbedder(EMBEDDED, on_progress=lambda done, total: calls.append((done, total)), folder=folder)
+    embedder.embed_tokens(TEXTS, "document")
+    assert embedder.embed(TEXTS, "document").shape == (4, 384)
+    assert calls == [(3, 3)]
+
+
+def test_many_token_vectors_are_mapped_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = CachedEmbedder(EMBEDDED, folder=tmp_path)
+    whole = embedder.embed_tokens(TEXTS, "document")
+    monkeypatch.setattr(module, "TEXTS_AT_ONCE", 1)
+    monkeypatch.setattr(late, "BYTES_IN_MEMORY", whole.vectors.nbytes // 2)
+    mapped = embedder.embed_tokens(TEXTS, "document")
+    assert isinstance(mapped.vectors, np.memmap) and not isinstance(whole.vectors, np.memmap)
+    assert (mapped.vectors == whole.vectors).all() and (mapped.starts == whole.starts).all()
+    assert (late.late_scores(whole, mapped) == late.late_scores(whole, whole)).all()

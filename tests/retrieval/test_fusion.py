@@ -6,10 +6,25 @@ import numpy as np
 import pytest
 
 from steps.errors import InputError
-from steps.retrieval.fusion import FUSIONS, Fusion, candidates, choose_fusion, fuse, normalise, z_score
+from steps.retrieval import fusion as module
+from steps.retrieval.fusion import (
+    FUSED,
+    FUSIONS,
+    HYBRID,
+    Fusion,
+    Parts,
+    candidates,
+    choose_fusion,
+    fuse,
+    fusion_from,
+    normalise,
+    z_score,
+)
 
 DENSE = np.array([[0.9, 0.5, 0.1]], np.float32)
 LEXICAL = np.array([[0.0, 8.0, 2.0]], np.float32)
+LATE = np.array([[0.2, 0.2, 0.8]], np.float32)
+PARTS = Parts(["q"], LEXICAL, DENSE, LATE)
 
 
 @pytest.mark.parametrize(
@@ -26,13 +41,47 @@ def test_normalised_scores(name: str, expected: list[float]) -> None:
 
 def test_fused_score_is_the_weighted_sum() -> None:
     # min-max: dense 1, .5, 0; lexical 0, 1, .25
-    assert fuse(DENSE, LEXICAL, Fusion("min_max", 0.6))[0] == pytest.approx([0.6, 0.7, 0.1])
+    assert fuse(PARTS, Fusion("min_max", 0.6, 0.0, 0.4))[0] == pytest.approx([0.6, 0.7, 0.1])
+    # late 0, 0, 1 counts twice
+    assert fuse(PARTS, Fusion("min_max", 0.6, 2.0, 0.4))[0] == pytest.approx([0.6, 0.7, 2.1])
+
+
+def test_the_default_adds_z_scores_with_one_and_a_half_times_the_late_ones() -> None:
+    parts = Parts(["q"], np.array([[0, 2]], np.float32), np.array([[0.5, 0.1]], np.float32), np.array([[0.3, 0.7]], np.float32))
+    # z-scores of two values are -1 and 1: lexical -1, 1; dense 1, -1; late -1, 1
+    assert fuse(parts, FUSED)[0] == pytest.approx([-1.5, 1.5])
+    assert fuse(parts, HYBRID)[0] == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_part_that_is_not_there_is_not_left_out_in_silence() -> None:
+    with pytest.raises(ValueError, match="needs the late scores"):
+        fuse(Parts(["q"], LEXICAL, DENSE), FUSED)
+
+
+def test_what_a_query_says_of_its_words_scales_their_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(["a", "b"], np.repeat(LEXICAL, 2, 0), np.repeat(DENSE, 2, 0))
+    assert module.lexical_trust(parts).tolist() == [1, 1]
+    monkeypatch.setattr(module, "lexical_trust", lambda _: np.array([1.0, 0.5], np.float32))
+    # lexical 0, 1, .25 counts whole for the first query and half for the second
+    expected = [[1.0, 1.5, 0.25], [1.0, 1.0, 0.125]]
+    assert fuse(parts, Fusion("min_max", 1, 0, 1)) == pytest.approx(np.array(expected))
+
+
+def test_a_fusion_survives_being_written_and_older_ones_are_read() -> None:
+    chosen = Fusion("rrf", 2.0, 1.5, 0.5, "human dev")
+    assert chosen.as_dict() == {
+        "name": "rrf",
+        "weights": {"dense": 2.0, "late": 1.5, "lexical": 0.5},
+        "chosen_on": "human dev",
+    }
+    assert fusion_from(chosen.as_dict()) == chosen
+    assert fusion_from({"name": "z_score", "weight": 0.5}) == HYBRID
 
 
 @pytest.mark.parametrize("name", FUSIONS)
-def test_weights_of_one_and_zero_rank_as_one_half_alone(name: str) -> None:
-    assert np.argsort(-fuse(DENSE, LEXICAL, Fusion(name, 1.0))[0]).tolist() == [0, 1, 2]
-    assert np.argsort(-fuse(DENSE, LEXICAL, Fusion(name, 0.0))[0]).tolist() == [1, 2, 0]
+def test_weights_of_one_and_zero_rank_as_one_part_alone(name: str) -> None:
+    assert np.argsort(-fuse(PARTS, Fusion(name, 1, 0, 0))[0]).tolist() == [0, 1, 2]
+    assert np.argsort(-fuse(PARTS, Fusion(name, 0, 0, 1))[0]).tolist() == [1, 2, 0]
 
 
 def test_equal_scores_share_a_rank() -> None:
@@ -58,26 +107,56 @@ def test_z_score_leaves_its_argument_alone() -> None:
     assert (before == DENSE).all()
 
 
-def _dev(best: Fusion, lead: float, n_queries: int = 200) -> tuple[list[Fusion], np.ndarray]:
+def _dev(
+    best: Fusion, lead: float, n_queries: int = 200, default: Fusion = HYBRID, is_human: bool = True
+) -> tuple[list[Fusion], np.ndarray]:
     """Returns options and their nDCG on dev, all alike but for noise, with one option ahead of them by `lead`."""
-    options = candidates()
+    options = candidates(default, is_human)
     ndcg = np.random.default_rng(0).normal(0.5, 0.1, (n_queries, len(options)))
     ndcg -= ndcg.mean(axis=0) - 0.5
     ndcg[:, options.index(best)] += lead
     return options, ndcg
 
 
+@pytest.mark.parametrize("default", [HYBRID, FUSED])
+@pytest.mark.parametrize("is_human", [True, False])
+def test_the_default_leads_the_options_and_none_is_there_twice(default: Fusion, is_human: bool) -> None:
+    options = candidates(default, is_human)
+    assert (options[0].name, options[0].weights) == (default.name, default.weights)
+    assert len(set(options)) == len(options)
+    assert all(sum(option.weights.values()) > 0 for option in options)
+
+
 def test_equal_weights_stay_while_dev_says_little() -> None:
-    options, ndcg = _dev(Fusion("z_score", 0.2), lead=0.005)
-    assert choose_fusion(options, ndcg) == Fusion("z_score", 0.5)
+    options, ndcg = _dev(Fusion("z_score", 0.4, 0, 1.6, "human dev"), lead=0.005)
+    assert choose_fusion(options, ndcg).weights == HYBRID.weights
 
 
-@pytest.mark.parametrize("best", [Fusion("z_score", 0.8), Fusion("rrf", 0.3)])
-def test_a_clear_winner_on_dev_is_taken(best: Fusion) -> None:
-    options, ndcg = _dev(best, lead=0.1)
+@pytest.mark.parametrize(
+    ("default", "best"),
+    [
+        (HYBRID, Fusion("z_score", 1.6, 0, 0.4, "human dev")),
+        (HYBRID, Fusion("rrf", 0.6, 0, 1.4, "human dev")),
+        (FUSED, Fusion("z_score", 1, 1.5, 0, "human dev")),
+        (FUSED, Fusion("min_max", 0, 1.5, 0, "human dev")),
+        (FUSED, Fusion("z_score", 0, 0, 1, "human dev")),
+    ],
+)
+def test_a_clear_winner_on_peoples_questions_is_taken(default: Fusion, best: Fusion) -> None:
+    options, ndcg = _dev(best, lead=0.1, default=default)
     assert choose_fusion(options, ndcg) == best
 
 
+@pytest.mark.parametrize("default", [HYBRID, FUSED])
+def test_generated_questions_never_raise_the_lexical_weight_and_keep_every_part(default: Fusion) -> None:
+    options = candidates(default, is_human=False)
+    assert len(options) > 1
+    for option in options:
+        assert option.name == "z_score" and option.chosen_on == "generated dev"
+        assert 0.5 <= option.lexical <= default.lexical
+        assert option.dense == 1 and (option.late > 0) == (default.late > 0)
+
+
 def test_too_few_dev_queries_leave_the_default() -> None:
-    options, ndcg = _dev(Fusion("z_score", 0.8), lead=0.1, n_queries=19)
-    assert choose_fusion(options, ndcg) == Fusion()
+    options, ndcg = _dev(Fusion("z_score", 1.6, 0, 0.4, "human dev"), lead=0.1, n_queries=19)
+    assert choose_fusion(options, ndcg) == HYBRID

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steps.retrieval.fusion import Fusion
+from steps.retrieval.bm25 import Bm25
+from steps.retrieval.fusion import HYBRID, Fusion
+from steps.retrieval.index import SearchIndex
 from steps.retrieval.search import Corpus, Side
 from steps.rows import Chunk
 
@@ -26,14 +28,12 @@ class Fixed:
 
 
 def a_corpus(**fusions: Fusion) -> Corpus:
-    vectors = np.eye(3, dtype=np.float32)
-    return Corpus(
-        [a_chunk(0), a_chunk(1), a_chunk(2)], {name: Side(Fixed(2), vectors, fusion) for name, fusion in fusions.items()}
-    )
+    index = SearchIndex(Bm25(TEXTS), Fixed(2), np.eye(3, dtype=np.float32))
+    return Corpus([a_chunk(0), a_chunk(1), a_chunk(2)], {name: Side(index, fusion) for name, fusion in fusions.items()})
 
 
 def test_each_side_adds_words_and_vectors_up_as_its_fusion_says() -> None:
-    answers = a_corpus(dense=Fusion("z_score", 0.9), lexical=Fusion("z_score", 0.1)).ask("closed valves", 2)
+    answers = a_corpus(dense=Fusion("z_score", 9, 0, 1), lexical=Fusion("z_score", 1, 0, 9)).ask("closed valves", 2)
     assert answers["dense"][0].chunk.id == "c2"
     assert answers["lexical"][0].chunk.id == "c1"
     best = answers["dense"][0]
@@ -43,4 +43,4 @@ def test_each_side_adds_words_and_vectors_up_as_its_fusion_says() -> None:
 
 
 def test_asking_for_more_than_there_is_returns_what_there_is() -> None:
-    assert len(a_corpus(one=Fusion()).ask("anything", 50)["one"]) == 3
+    assert len(a_corpus(one=HYBRID).ask("anything", 50)["one"]) == 3
