@@ -15,7 +15,7 @@ MODELS = (BASE, FINETUNED)
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to retrieve: a source of scores, the fusion of several, or one that puts another's first chunks in a new order."""
+    """One way to retrieve: a source of scores, the fusion of several, or one that puts another's first results in a new order."""
 
     name: str
     description: str
@@ -24,9 +24,9 @@ class Arm:
     model: str | None = None
     """`base` or `finetuned`, where it needs a model."""
     first_stage: str | None = None
-    """The arm whose first chunks it puts in a new order; None searches the whole corpus."""
+    """The arm whose first results it puts in a new order; None searches the whole corpus."""
     depth: int | None = None
-    """How many chunks it puts in a new order; None takes `rerank_depth` of the settings."""
+    """How many it puts in a new order; None takes `rerank_depth` of the settings."""
 
     @property
     def is_fused(self) -> bool:
@@ -63,11 +63,11 @@ def _arms() -> list[Arm]:
         arms.append(Arm(f"fused_{model}", name, ("dense", "late", "lexical"), model))
     for depth in (20, 100):
         for model in MODELS:
-            name = f"the first {depth} chunks of hybrid_{model}, put in a new order by late interaction"
+            name = f"the first {depth} of hybrid_{model}, put in a new order by late interaction"
             parts: tuple[Part, ...] = ("dense", "late", "lexical")
             arms.append(Arm(f"rerank{depth}_{model}", name, parts, model, f"hybrid_{model}", depth))
     for model in MODELS:
-        name = f"the first chunks of hybrid_{model}, put in a new order by the cross-encoder that `reranker` names"
+        name = f"the first of hybrid_{model}, put in a new order by the cross-encoder that `reranker` names"
         arms.append(Arm(f"cross_{model}", name, ("cross",), model, f"hybrid_{model}"))
     return arms
 

@@ -71,8 +71,6 @@ class _Ground:
     """Of the hybrid, `(n_queries, n_units)`."""
     rows: Integers
     """Its first units, `(n_queries, DEPTH)`."""
-    chunks: Integers
-    """Their best chunks, `(n_queries, DEPTH)`."""
     hybrid: Fusion
     fused: Fusion
     encoding_ms: float
@@ -92,7 +90,7 @@ def bill(
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Returns the bill of a model on an evaluation set, `points` and `n_queries`, and notes; None where it is left out.
 
-    A point has `way` (`late`, `dense` or `rerank20`: late interaction over the hybrid's first 20 chunks), `dims`, `precision`
+    A point has `way` (`late`, `dense` or `rerank20`: late interaction over the first 20 of the hybrid), `dims`, `precision`
     (`fp32`, `int8` or `binary`, of what is stored; queries stay fp32), `pooling` (how many tokens share a vector), `ndcg@10` with
     its interval, `bytes_per_chunk` (the mean of what is stored; for `rerank20` with the int8 dense vector of its first stage),
     `ms_per_query` (one query after the other on this machine, encoding included) and `recommended`.
@@ -156,8 +154,7 @@ def _ground(eval_set: EvalSet, index: SearchIndex, hybrid: Fusion, fused: Fusion
     by_unit = parts.on(units.best)
     first = fuse(by_unit, hybrid)
     rows = first_rows(first, DEPTH)
-    chunks = units.best_chunks(fuse(parts, hybrid), rows)
-    return _Ground(index, queries, units, relevance, by_unit, first, rows, chunks, hybrid, fused, encoding_ms)
+    return _Ground(index, queries, units, relevance, by_unit, first, rows, hybrid, fused, encoding_ms)
 
 
 # 1. Token vectors.
@@ -178,7 +175,7 @@ def _late_points(ground: _Ground, tokens: TokenVectors) -> Iterator[_Point]:
                 size = per_chunk * vector_bytes(dims, precision)
                 ms = _milliseconds(ground, partial(_search_late, ground, read, dims))
                 yield _Point("late", dims, precision, pooling, ground.ndcg(scores), size, ms)
-                late = np.take_along_axis(scores, ground.chunks, axis=1)
+                late = np.take_along_axis(ground.units.best(scores), ground.rows, axis=1)
                 again = put_first(ground.first, ground.rows, fuse_first(ground.parts, late, ground.rows, ground.fused))
                 ms = _milliseconds(ground, partial(_search_first, ground, read, dims))
                 yield _Point("rerank20", dims, precision, pooling, ground.ndcg_of_units(again), size + first_stage_bytes, ms)
@@ -191,12 +188,15 @@ def _search_late(ground: _Ground, tokens: TokenVectors, dims: int, query: Querie
 
 
 def _search_first(ground: _Ground, tokens: TokenVectors, dims: int, query: Queries) -> None:
-    parts = Parts(query.texts, ground.index.bm25.scores(query.texts), ground.index.dense(query))
+    parts = Parts(query.texts, ground.index.bm25.scores(query.texts), ground.index.dense(query)).on(ground.units.best)
     first = fuse(parts, ground.hybrid)
     rows = first_rows(first, DEPTH)
     cut = _cut(query, dims)
     assert cut.tokens is not None
-    late = late_scores(cut.tokens, tokens.take(rows[0]), cut.weights, ground.index.precision)
+    chunks = [ground.units.chunks_of(unit) for unit in rows[0]]
+    by_chunk = late_scores(cut.tokens, tokens.take(np.concatenate(chunks)), cut.weights, ground.index.precision)
+    starts = np.cumsum([0, *(len(own) for own in chunks[:-1])])
+    late = np.maximum.reduceat(by_chunk, starts, axis=1)
     put_first(first, rows, fuse_first(parts, late, rows, ground.fused))
 
 

@@ -47,6 +47,11 @@ class Units:
         best: FloatMatrix = np.maximum.reduceat(scores[:, self.chunk_rows], self.starts, axis=1)
         return best
 
+    def chunks_of(self, unit: int) -> Integers:
+        """Returns the rows of a unit's chunks."""
+        stop = self.starts[unit + 1] if unit + 1 < len(self.starts) else len(self.chunk_rows)
+        return self.chunk_rows[self.starts[unit] : stop]
+
     def best_chunks(self, scores: FloatMatrix, units: Integers) -> Integers:
         """Returns the row of the best chunk of some units for each query, of equals the first.
 
@@ -54,13 +59,11 @@ class Units:
             scores: Of chunks, `(n_queries, n_chunks)`.
             units: Columns of units, `(n_queries, n_wanted)`.
         """
-        ends = np.append(self.starts[1:], len(self.chunk_rows))
-        chunks = np.empty(units.shape, dtype=np.int64)
-        for query, wanted in enumerate(units):
-            for place, unit in enumerate(wanted):
-                own = self.chunk_rows[self.starts[unit] : ends[unit]]
-                chunks[query, place] = own[scores[query, own].argmax()] if len(own) > 1 else own[0]
-        return chunks
+        return np.array([[self._best_chunk(scores[query], unit) for unit in wanted] for query, wanted in enumerate(units)])
+
+    def _best_chunk(self, scores: npt.NDArray[np.float32], unit: int) -> int:
+        own = self.chunks_of(unit)
+        return int(own[scores[own].argmax()])
 
 
 def units_of(eval_set: EvalSet) -> Units:
@@ -240,20 +243,21 @@ def _reranked(
 ) -> FloatMatrix:
     """Returns scores by which the first stage's first units lead in their new order; the others stay below as they were.
 
-    Only one chunk of a unit is read again, the one that the first stage likes best: so `depth` chunks are read for a query.
+    Late interaction compares all chunks of those units, which is cheap; a cross-encoder reads the best one of each.
     """
-    units, by_chunk, by_unit = block.search.units, block.by_chunk[str(arm.model)], block.by_unit[str(arm.model)]
+    units, by_unit = block.search.units, block.by_unit[str(arm.model)]
     first_fusion = fusions[str(arm.first_stage)]
     first = fuse(by_unit, first_fusion)
-    depth = arm.depth if arm.depth is not None else reranking.depth if reranking is not None else 0
-    rows = first_rows(first, depth)
-    chunks = units.best_chunks(fuse(by_chunk, first_fusion), rows)
     if arm.needs_reranker:
         assert reranking is not None
+        by_chunk = block.by_chunk[str(arm.model)]
+        rows = first_rows(first, reranking.depth)
+        chunks = units.best_chunks(fuse(by_chunk, first_fusion), rows)
         pairs = [(query, texts[row]) for query, found in zip(by_chunk.queries, chunks, strict=True) for row in found]
         return put_first(first, rows, reranking.reranker.scores(pairs).reshape(rows.shape))
-    assert by_chunk.late is not None
-    late = np.take_along_axis(by_chunk.late, chunks, axis=1)
+    assert by_unit.late is not None and arm.depth is not None
+    rows = first_rows(first, arm.depth)
+    late = np.take_along_axis(by_unit.late, rows, axis=1)
     return put_first(first, rows, fuse_first(by_unit, late, rows, fusions[arm.name]))
 
 

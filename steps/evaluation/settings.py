@@ -55,7 +55,7 @@ class EvaluationSettings(BaseModel):
     reranker: str | None = None
     """A cross-encoder, a directory or a Hub id: brings the arms `cross_base` and `cross_finetuned`."""
     rerank_depth: int = Field(default=20, ge=1, le=1_000)
-    """Chunks of the hybrid that the cross-encoder puts in a new order."""
+    """How many of the hybrid's results the cross-encoder puts in a new order."""
     bill: bool = True
     """Whether to table what fewer dimensions, bits and token vectors save and cost."""
     dimensions: list[Annotated[int, Field(ge=1)]] = [384, 256, 128, 64]
