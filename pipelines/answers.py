@@ -64,7 +64,8 @@ def _snippet(chunk: Chunk) -> str:
 
 
 def _facts(hit: Hit) -> str:
-    return f"score {hit.score:.2f} (cosine {hit.cosine:.2f}, BM25 {hit.bm25:.1f})"
+    late = "" if hit.late is None else f"late {hit.late:.2f}, "
+    return f"score {hit.score:.2f} (cosine {hit.cosine:.2f}, {late}BM25 {hit.bm25:.1f})"
 
 
 def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> str:
@@ -89,7 +90,7 @@ def as_page(desk: Desk, question: str, answers: Mapping[str, Sequence[Hit]] | No
     if answers:
         sides = [_side(desk, side, answers) for side in (TRAINED, BASE)]
         parts.append(element("div", *sides, class_="sides"))
-    searched = f"{len(desk.corpus):,} passages, BM25 and vectors together. A score compares within one column only."
+    searched = f"{len(desk.corpus):,} passages. A score compares within one column only."
     parts.append(element("p", searched, class_="note"))
     title = element("title", "Ask the documents")
     viewport = Markup('<meta name="viewport" content="width=device-width">')

@@ -29,7 +29,7 @@ _PORT = 8600
 @click.option("--serve", is_flag=True, help="A page on 127.0.0.1 instead of the terminal.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
 def command(question: str | None, version: str | None, k: int, serve: bool, port: int) -> None:
-    """Ask the model in production and its base model, side by side: BM25 and vectors together."""
+    """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
     sys.exit(guarded(lambda: _serve(version, k, port) if serve else _answer(question or "", version, k)))
 
 
