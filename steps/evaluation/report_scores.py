@@ -47,6 +47,7 @@ _HEADINGS = {
     False: "Retrieval got worse",
     None: "No clear difference",
 }
+_BETTER_ON_GENERATED = "Better on generated questions"
 _NO_TRAINING_NEEDED = "A way without training is better"
 _GROUPS = {False: "Without training", True: "With the trained model"}
 
@@ -58,8 +59,11 @@ def verdict_view(verdict: Mapping[str, Any], sets: Sequence[tuple[str, dict[str,
     if not known(verdict.get("delta")):
         return view
     better = verdict.get("better")
-    other_way = better is False and verdict.get("against") not in (None, own_base(str(verdict.get("arm"))))
-    heading = _NO_TRAINING_NEEDED if other_way else _HEADINGS[better]
+    heading = _HEADINGS[better]
+    if better is False and verdict.get("against") not in (None, own_base(str(verdict.get("arm")))):
+        heading = _NO_TRAINING_NEEDED
+    elif better and sets and sets[0][1].get("kind") == "generated":
+        heading = _BETTER_ON_GENERATED
     return {**view, "state": _STATES[better], "heading": heading, "next": [str(step) for step in verdict.get("next") or []]}
 
 

@@ -35,7 +35,8 @@ def summary_table(metrics: Mapping[str, Any]) -> str:
 
 def _fusion(fusion: Mapping[str, Any], arm: str) -> str:
     """Returns how the verdict's arm adds up its parts, or the arm with the most parts."""
-    shown = next((name for name in (arm, *ordered_arms(fusion)[::-1]) if name in fusion), None)
+    preferred = (arm, "fused_finetuned", "hybrid_finetuned", "fused_base", "hybrid_base")
+    shown = next((name for name in preferred if name in fusion), None)
     return fusion_words({shown: fusion[shown]}) if shown else ""
 
 

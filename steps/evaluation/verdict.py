@@ -164,7 +164,7 @@ def _next(scores: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     """Returns what to do now, in one to three sentences."""
     tuned, untrained = arm_name(facts["arm"]), arm_name(facts["against"])
     if facts["better"]:
-        return [f"Search by '{tuned}'{_cost(facts['cost'])}.", *_as_reranker(scores, facts["arm"]), *_ask_people(scores)][:3]
+        return [*_ask_people(scores), f"Search by '{tuned}'{_cost(facts['cost'])}.", *_as_reranker(scores, facts["arm"])]
     if facts["better"] is False:
         return [
             f"Search by '{untrained}': it needs no training.",
@@ -173,7 +173,7 @@ def _next(scores: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:
     return [
         f"Until a difference shows, '{untrained}' is as good and needs no training.",
         *(_ask_people(scores) or ["More questions would tell small differences apart."]),
-        "Queries written by an LLM teach more than those of the rules: add a recipe under generation.recipes.",
+        "Queries written by an LLM may teach more than those of the rules: add a recipe under generation.recipes.",
     ]
 
 
@@ -192,7 +192,7 @@ def _as_reranker(scores: Mapping[str, Any], arm: str) -> list[str]:
 def _ask_people(scores: Mapping[str, Any]) -> list[str]:
     if scores["kind"] == "human" and scores["n_queries"] >= FEW_QUERIES:
         return []
-    return [f"Collect {FEW_QUERIES} questions that people asked and pass them with --eval-set."]
+    return [f"Before you rely on this, collect {FEW_QUERIES} questions that people asked and pass them with --eval-set."]
 
 
 def _signed(value: float) -> str:

@@ -495,6 +495,10 @@ def test_the_opening_names_the_way_to_search_what_it_beats_and_what_it_costs() -
         assert told in opening
 
 
+def test_generated_questions_alone_are_named_in_the_heading() -> None:
+    assert "<h1>Better on generated questions</h1>" in render_report(many_arms("generated"), {})
+
+
 def test_where_training_does_not_pay_the_opening_says_what_to_use_instead() -> None:
     metrics = many_arms()
     metrics["verdict"] |= {"better": False, "against": "bm25"}

@@ -174,8 +174,10 @@ def test_bm25_is_called_level_where_the_interval_holds_zero() -> None:
 
 def test_what_comes_next_depends_on_who_asked() -> None:
     few = verdict({"generated": _arms({"base": 0.5, "finetuned": 0.51}, half=0.05, kind="generated")})
-    assert any("Collect 30 questions" in step for step in few["next"]) and any("LLM" in step for step in few["next"])
+    assert any("collect 30 questions" in step for step in few["next"]) and any("LLM" in step for step in few["next"])
     assert 1 <= len(few["next"]) <= 3
+    generated = verdict({"generated": _arms(MANUAL, kind="generated")})
+    assert generated["better"] is True and "collect 30 questions" in generated["next"][0]
 
 
 def test_a_model_that_lost_general_understanding_carries_a_warning() -> None:

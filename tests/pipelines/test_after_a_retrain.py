@@ -97,15 +97,17 @@ def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained)
     if not re.search(r"^1 .* production$", listed, re.M):
         promoted = trained.command("models", "promote", "1", "--why", "it is the first")
         assert promoted.returncode == 0, promoted.stderr
-        assert "by hand" in trained.command("models").stdout
+        assert "Promoted by hand" in " ".join(trained.command("models").stdout.split())
     assert trained.command("models", "promote", "1").returncode == 2
     refused = trained.command("models", "rollback")
     assert refused.returncode == 2 and "first version" in refused.stderr
 
-    exported = trained.command("models", "export", "--to", "exported")
+    exported = trained.command("models", "export", "--to", "exported", "--dims", "128", "--precision", "int8")
     assert exported.returncode == 0, exported.stderr
     assert (trained.folder / "exported" / "model.safetensors").is_file()
-    assert (trained.folder / "exported" / "late" / "token_idf.json").is_file()
+    late = trained.folder / "exported" / "late"
+    assert json.loads((late / "settings.json").read_text())["dims"] == 128
+    assert (late / "token_idf.json").is_file()
     again = trained.command("models", "export", "--to", "exported")
     assert again.returncode == 2 and "empty folder" in again.stderr
     unknown = trained.command("models", "compare", "1", "7")
