@@ -89,11 +89,11 @@ class Files:
         return documents_of_rows(rows)
 
     def check(self) -> list[str]:
-        """Returns the ids of the rows with text, after reading them all."""
-        ids = [row.id for row in self._rows() if row.text.strip()]
-        if not ids:
+        """Returns the ids of the rows, those without text among them, after reading them all."""
+        rows = list(self._rows())
+        if not any(row.text.strip() for row in rows):
             raise InputError(f"No rows with text in '{self.settings.path}'.")
-        return list(dict.fromkeys(ids))
+        return list(dict.fromkeys(row.id for row in rows))
 
     def fingerprint(self) -> str:
         """Returns a hash of the names and contents of the tables."""

@@ -46,10 +46,10 @@ class Hub:
         if self.settings.path is None:
             return []
         files = _split_files(self._directory, self.settings.config, self.settings.split)
-        ids = [row.id for row in raw_rows(files, self.settings) if row.text.strip()]
-        if not ids:
+        rows = list(raw_rows(files, self.settings))
+        if not any(row.text.strip() for row in rows):
             raise InputError(f"No rows with text in '{self.settings.path}'.")
-        return list(dict.fromkeys(ids))
+        return list(dict.fromkeys(row.id for row in rows))
 
     def fingerprint(self) -> str:
         """Returns a hash of the directory's tables, or of the dataset's commit on the Hub."""

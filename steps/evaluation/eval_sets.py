@@ -155,13 +155,22 @@ def _chosen_files(settings: EvalSetSettings) -> tuple[list[Path], list[str]]:
     return list(files.values()), [f"No split 'test': all of {', '.join(files)} are used together."]
 
 
-def _read_split(settings: EvalSetSettings, files: Sequence[Path], documents: set[str]) -> tuple[dict[str, str], Qrels, list[str]]:
-    """Returns the queries that have a relevant document, the judgements, and notes on what was left out."""
+def _read_split(
+    settings: EvalSetSettings, files: Sequence[Path], documents: set[str] | None
+) -> tuple[dict[str, str], Qrels, list[str]]:
+    """Returns the queries that have a relevant document, the judgements, and notes on what was left out.
+
+    Args:
+        settings: Where the set is.
+        files: Of judgements.
+        documents: Their ids have to be among these; None was checked before.
+    """
     queries = _read_queries(_file(settings, "queries.jsonl"))
     judgements = [judgement for path in files for judgement in _read_judgements(path)]
     where = "corpus.jsonl" if _corpus_file(settings) is not None else "the documents"
     _check_known("query", "queries.jsonl", [(row.query, row.place) for row in judgements], queries)
-    _check_known("document", where, [(row.document, row.place) for row in judgements], documents)
+    if documents is not None:
+        _check_known("document", where, [(row.document, row.place) for row in judgements], documents)
     qrels = _collect(judgements)
     judged = {query: text for query, text in queries.items() if any(score > 0 for score in qrels.get(query, {}).values())}
     if not judged:
@@ -270,6 +279,8 @@ def load_eval_set(
     document_ids: Iterable[str],
     chunk_settings: ChunkSettings,
     tokenizer: Tokenizer,
+    *,
+    checked: bool = False,
 ) -> EvalSet:
     """Returns a human evaluation set with the chunks to search.
 
@@ -280,6 +291,8 @@ def load_eval_set(
         document_ids: The pipeline's documents.
         chunk_settings: How the set's own corpus is cut, as the pipeline's is.
         tokenizer: Measures the chunks.
+        checked: Whether `check_eval_set` read the set before the run, with all that the source names: then a document that is
+            not among the pipeline's turned out to have no text, and cannot be found.
 
     Raises:
         InputError: As `check_eval_set` does.
@@ -289,13 +302,14 @@ def load_eval_set(
         chunks, duplicates, document_ids = _own_corpus(corpus, chunk_settings, tokenizer)
     documents = set(document_ids)
     files, notes = _chosen_files(settings)
-    queries, qrels, left_out = _read_split(settings, files, documents)
-    empty = documents - {chunk.doc_id for chunk in chunks} - {duplicate.doc_id for duplicate in duplicates}
-    lost = sorted(
-        {document for judged in qrels.values() for document, score in judged.items() if score > 0 and document in empty}
-    )
+    known = documents if corpus is not None or not checked else None
+    queries, qrels, left_out = _read_split(settings, files, known)
+    findable = {chunk.doc_id for chunk in chunks} | {duplicate.doc_id for duplicate in duplicates}
+    relevant = {document for judged in qrels.values() for document, score in judged.items() if score > 0}
+    lost = sorted(relevant - findable)
     if lost:
-        left_out.append(f"{len(lost):,} relevant documents have no text and cannot be found, by any arm: {', '.join(lost[:3])}.")
+        named = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
+        left_out.append(f"{len(lost):,} relevant documents have no text and cannot be found, by any arm: {named}.")
     return EvalSet(
         name=settings.label,
         kind="human",
@@ -305,7 +319,7 @@ def load_eval_set(
         chunks=list(chunks),
         n_documents=len(documents),
         other_units=_other_documents(duplicates),
-        dev=_own_dev(settings, files, chunks, duplicates, documents),
+        dev=_own_dev(settings, files, chunks, duplicates, documents, known),
         notes=(*notes, *left_out),
     )
 
@@ -313,16 +327,17 @@ def load_eval_set(
 def _own_corpus(path: Path, settings: ChunkSettings, tokenizer: Tokenizer) -> tuple[list[Chunk], list[DuplicateChunk], list[str]]:
     from steps.chunks.chunking import build_chunks
     from steps.chunks.settings import source_from_path
-    from steps.chunks.sources import read_source
+    from steps.chunks.sources import check_source, read_source
 
-    documents = read_source(source_from_path(path)).documents
+    source = source_from_path(path)
+    documents = read_source(source).documents
     result = build_chunks(documents, settings, tokenizer)
     duplicates = [
         DuplicateChunk(dropped.chunk_id, dropped.doc_id, group.kept, group.kind)
         for group in result.duplicates
         for dropped in group.dropped
     ]
-    return result.chunks, duplicates, [document.id for document in documents]
+    return result.chunks, duplicates, check_source(source)  # with the ids of rows that have no text
 
 
 def _own_dev(
@@ -331,12 +346,13 @@ def _own_dev(
     chunks: Sequence[Chunk],
     duplicates: Sequence[DuplicateChunk],
     documents: set[str],
+    known: set[str] | None,
 ) -> EvalSet | None:
     """Returns the set of `qrels/dev.tsv`, unless it is what we evaluate on."""
     dev = next((path for path in _qrels_files(settings) if path.stem == DEV), None)
     if dev is None or dev in used:
         return None
-    queries, qrels, _ = _read_split(settings, [dev], documents)
+    queries, qrels, _ = _read_split(settings, [dev], known)
     others = _other_documents(duplicates)
     return EvalSet(f"{settings.label} dev", "human", queries, qrels, "document", list(chunks), len(documents), others)
 

@@ -87,7 +87,10 @@ def evaluate(
         raise InputError("There is no model to evaluate.")
     tokenizer = load_tokenizer(next(iter(refs.values())))
     document_ids = [document.doc_id for document in documents]
-    eval_sets = [load_eval_set(item, chunks, duplicates, document_ids, chunk_settings, tokenizer) for item in settings.eval_sets]
+    eval_sets = [
+        load_eval_set(item, chunks, duplicates, document_ids, chunk_settings, tokenizer, checked=True)
+        for item in settings.eval_sets
+    ]
     generated = generated_eval_set(pairs, chunks, TEST)
     if generated is not None:
         eval_sets.append(generated)

@@ -240,6 +240,24 @@ def test_a_relevant_document_without_text_is_said(folder: Path) -> None:
     assert found.notes[-1] == "1 relevant documents have no text and cannot be found, by any arm: reset.md."
 
 
+def test_a_row_of_the_sets_own_corpus_without_text_is_known_and_cannot_be_found(folder: Path) -> None:
+    _add_corpus(folder, "reset.md", "cards.md")
+    with (folder / "corpus.jsonl").open("a") as file:
+        file.write(json.dumps({"_id": "widgets.md", "title": "", "text": " "}) + "\n")
+    check_eval_set(EvalSetSettings(path=folder), [])
+    found = _load(folder)
+    assert found.qrels["q2"] == {"widgets.md": 2, "cards.md": 0}
+    assert found.notes[-1] == "1 relevant documents have no text and cannot be found, by any arm: widgets.md."
+    assert {chunk.doc_id for chunk in found.chunks} == {"reset.md", "cards.md"}
+
+
+def test_a_document_of_the_pipeline_that_turned_out_to_have_no_text_cannot_be_found(folder: Path) -> None:
+    check_eval_set(EvalSetSettings(path=folder), DOCUMENTS)
+    settings = EvalSetSettings(path=folder)
+    found = load_eval_set(settings, CHUNKS[:1], [], DOCUMENTS[:1], ChunkSettings(), load_tokenizer(EMBEDDED), checked=True)
+    assert found.notes[-1] == "1 relevant documents have no text and cannot be found, by any arm: widgets.md."
+
+
 def test_a_generated_query_has_all_its_answers_whatever_their_side() -> None:
     pairs = [
         Pair("How do I reset it?", "a#0", "train", "generated", "how_to"),
