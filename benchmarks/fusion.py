@@ -1,8 +1,8 @@
-"""What fusing BM25 with the base model gains, and what choosing the fusion on dev costs.
+"""What fusing BM25 with the base model's dense and late scores gains, and what choosing the fusion on dev costs.
 
 `python benchmarks/fusion.py [FOLDER ...]`: each FOLDER is a BEIR folder with questions; nothing is trained. One half of the
-questions, by hash, chooses among the candidates as a run does on its dev questions; nDCG@10 is of the other half. "chosen - best"
-is what was lost against the candidate that is best on that other half, which nobody can know beforehand.
+questions, by hash, chooses among the candidates as a run does on people's dev questions; nDCG@10 is of the other half.
+"chosen - best" is what was lost against the candidate that is best on that other half, which nobody can know beforehand.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from steps.chunks.settings import ChunkSettings  # noqa: E402
+from steps.evaluation.arms import BASE  # noqa: E402
 from steps.evaluation.eval_sets import EvalSet, load_eval_set  # noqa: E402
 from steps.evaluation.metrics import HEADLINE, METRICS  # noqa: E402
-from steps.evaluation.scoring import Index, fusion_scores, score_set  # noqa: E402
+from steps.evaluation.scoring import DEV_QUERIES, fusion_scores, score_set, spread  # noqa: E402
 from steps.evaluation.settings import EvalSetSettings  # noqa: E402
-from steps.retrieval.bm25 import Bm25  # noqa: E402
 from steps.retrieval.embedder import CachedEmbedder  # noqa: E402
 from steps.retrieval.encoder import load_tokenizer  # noqa: E402
-from steps.retrieval.fusion import Fusion, candidates, choose_fusion  # noqa: E402
+from steps.retrieval.fusion import FUSED, HYBRID, candidates, choose_fusion  # noqa: E402
+from steps.retrieval.index import build_index  # noqa: E402
 from steps.rows import embedded_text  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data"
 SETS = ("emanual-s10", "zenml-distilabel", "llamaindex-10k-val", "squad11-dev")
-COLUMNS = ("bm25", "dense", "rrf", "z_score", "min_max", "chosen", "best", "chosen - best")
+COLUMNS = ("bm25", "dense", "late", "hybrid", "fused", "chosen", "best", "chosen - best")
 
 
 def main() -> None:
@@ -49,24 +50,26 @@ def main() -> None:
 def _row(folder: Path) -> None:
     settings = ChunkSettings()
     whole = load_eval_set(EvalSetSettings(path=folder), [], [], [], settings, load_tokenizer("embedded"))
-    model = CachedEmbedder("embedded")
     texts = [embedded_text(chunk) for chunk in whole.chunks]
-    index = Index(Bm25(texts), {"base": model.embed(texts, "document")})
+    indexes = {BASE: build_index(texts, CachedEmbedder("embedded"), with_tokens=True)}
     dev, test = (_half(whole, side) for side in (0, 1))
-    options = candidates()
-    chosen = choose_fusion(options, fusion_scores(dev, index, {"base": model}, options)["base"])
-    on_test = fusion_scores(test, index, {"base": model}, options)["base"].mean(axis=0)  # (n_options,)
+    options = candidates(FUSED, is_human=True)
+    chosen = choose_fusion(options, fusion_scores(dev, indexes, options)[BASE])
+    on_test = fusion_scores(test, indexes, options)[BASE].mean(axis=0)  # (n_options,)
     score = dict(zip(options, on_test, strict=True))
-    arms = score_set(test, index, {"base": model}, ["bm25", "base"], [], {}).arms
+    arms = ("bm25", "base", "late_base", "hybrid_base", "fused_base")
+    defaults = {"hybrid_base": HYBRID, "fused_base": FUSED}
+    found = score_set(spread(test, DEV_QUERIES), indexes, arms, [], defaults).arms
     column = METRICS.index(HEADLINE)
     values = (
-        *(float(np.mean(arms[arm][:, column])) for arm in ("bm25", "base")),
-        *(score[Fusion(name, 0.5)] for name in ("rrf", "z_score", "min_max")),
-        score[chosen],
+        *(float(np.mean(found[arm][:, column])) for arm in arms),
+        score[replace(chosen, chosen_on="human dev")],
         on_test.max(),
-        score[chosen] - on_test.max(),
+        score[replace(chosen, chosen_on="human dev")] - on_test.max(),
     )
-    print(f"{folder.name:24}{len(test.queries):>10}" + "".join(f"{value:>15.3f}" for value in values) + f"  {chosen}", flush=True)
+    weights = ", ".join(f"{part} {weight:g}" for part, weight in chosen.weights.items())
+    cells = "".join(f"{value:>15.3f}" for value in values)
+    print(f"{folder.name:24}{len(test.queries):>10}{cells}  {chosen.name}: {weights}", flush=True)
 
 
 def _half(eval_set: EvalSet, side: int) -> EvalSet:

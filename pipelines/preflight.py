@@ -46,7 +46,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     """Returns the fingerprints of all inputs.
 
     Raises:
-        InputError: If documents, an evaluation set, the base model or the output folder cannot be used.
+        InputError: If documents, an evaluation set, a model or the output folder cannot be used.
     """
     if out is not None:
         _check_writable(out)
@@ -55,6 +55,8 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
     if evaluates_named_model:
         check_base_model(config.evaluation.model)
+    if config.evaluation.reranker is not None:
+        check_base_model(config.evaluation.reranker)
     if pipeline in ("generate", "retrain"):
         check_engine(config.generation)
         _check_recipes(config)
@@ -64,10 +66,15 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     return Inputs(
         documents=fingerprint(config.source),
         base_model=model_fingerprint(config.training.base_model),
-        eval_sets=[eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets],
+        eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_reranker(config)],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(config.generation),
     )
+
+
+def _reranker(config: Config) -> list[str]:
+    """Returns the fingerprint of the model that orders results anew, where there is one: evaluation depends on its content."""
+    return [] if config.evaluation.reranker is None else [model_fingerprint(config.evaluation.reranker)]
 
 
 def check_engine(settings: GenerationSettings) -> None:

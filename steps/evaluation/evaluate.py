@@ -136,7 +136,7 @@ def evaluate_models(
         found = score_set(eval_set, shelf.indexes(eval_set.chunks), arms, settings.dimensions, fusions, reranking)
         scored.append(found)
         tables[eval_set.name] = set_metrics(found, settings.bootstrap_samples, seed)
-        if settings.arms != list(ARMS):  # whoever lists arms misses those that are not there
+        if set(settings.arms) != set(ARMS):  # whoever lists some arms misses those that are not there
             tables[eval_set.name]["notes"] += _missing(reasons)
     if settings.bill and shelf.with_tokens:
         headline = max(eval_sets, key=lambda item: (item.kind == "human", len(item.queries)))

@@ -7,6 +7,7 @@ import yaml
 
 from pipelines.config import DEFAULT_CONFIG, Config, load_config
 from steps.errors import InputError
+from steps.evaluation.arms import ARMS
 
 DOCS = {"name": "folder", "path": "docs"}
 
@@ -37,6 +38,17 @@ def test_a_configuration_that_we_ship_spells_every_key_out(name: str) -> None:
         return []
 
     assert missing(whole, written, "") == []
+
+
+@pytest.mark.parametrize("path", sorted(DEFAULT_CONFIG.parent.glob("*.yaml")), ids=lambda path: path.name)
+def test_a_configuration_that_we_ship_evaluates_every_arm(path: Path) -> None:
+    assert set(load_config(path).evaluation.arms) == set(ARMS)
+
+
+def test_a_reranker_beside_the_yaml_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "reranker").mkdir()
+    config = load_config(write(tmp_path, {"source": DOCS, "evaluation": {"reranker": "reranker"}}))
+    assert config.evaluation.reranker == str(tmp_path / "reranker")
 
 
 def test_the_default_configuration_says_what_the_defaults_are() -> None:
