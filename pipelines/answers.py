@@ -24,7 +24,7 @@ _STYLE = Markup(
     "input{flex:1;font:inherit;padding:.55rem .8rem;border:1px solid var(--line);border-radius:6px;min-width:0}"
     "button{font:inherit;padding:.55rem 1.1rem;border:0;border-radius:6px;background:var(--accent);color:#fff;cursor:pointer}"
     ".note{opacity:.75;font-size:.9rem}.sides{display:grid;grid-template-columns:1fr 1fr;gap:1.5rem;margin-top:1rem}"
-    "h2{font-size:1rem;margin:.2rem 0 .6rem}ol{list-style:none;margin:0;padding:0}"
+    "h2{font-size:1rem;margin:.2rem 0 0}h2+p{margin:.1rem 0 .6rem}ol{list-style:none;margin:0;padding:0}"
     "li{border-top:1px solid var(--line);padding:.6rem 0}"
     ".place{font-weight:600;overflow-wrap:anywhere}.rank{display:inline-block;min-width:1.6rem;color:var(--accent)}"
     ".facts{font-size:.82rem;opacity:.75;font-variant-numeric:tabular-nums}.moved{color:var(--accent);font-weight:600}"
@@ -47,11 +47,12 @@ def as_text(desk: Desk, question: str, answers: Mapping[str, Sequence[Hit]], wid
 
 
 def _column(desk: Desk, side: str, answers: Mapping[str, Sequence[Hit]], width: int) -> list[str]:
-    lines = [one_line(desk.names[side], width), "-" * width]
+    lines = [one_line(desk.names[side], width), one_line(desk.ways.get(side, ""), width), "-" * width]
     for hit in answers[side]:
         place = textwrap.wrap(f"{hit.rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
         snippet = textwrap.wrap(_snippet(hit.chunk), width - 3)[:2]
-        lines += [*place, f"   {_facts(hit)}{_elsewhere(hit, side, answers)}", *(f"   {line}" for line in snippet), ""]
+        facts = textwrap.wrap(f"{_facts(hit)}{_elsewhere(hit, side, answers)}", width - 3)
+        lines += [*place, *(f"   {line}" for line in (*facts, *snippet)), ""]
     return lines
 
 
@@ -100,7 +101,8 @@ def as_page(desk: Desk, question: str, answers: Mapping[str, Sequence[Hit]] | No
 
 def _side(desk: Desk, side: str, answers: Mapping[str, Sequence[Hit]]) -> Markup:
     hits = [_hit(hit, side, answers) for hit in answers[side]]
-    return element("section", element("h2", one_line(desk.names[side], 120)), element("ol", *hits), id=side)
+    heading = element("h2", one_line(desk.names[side], 120))
+    return element("section", heading, element("p", desk.ways.get(side, ""), class_="note"), element("ol", *hits), id=side)
 
 
 def _hit(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ class Desk:
     """Side -> what people call it."""
     note: str
     """What one should know of the answers."""
+    ways: Mapping[str, str] = field(default_factory=dict)
+    """Side -> by what it searches."""
 
 
 def open_desk(reference: str | None, progress: Progress | None = None) -> Desk:
@@ -56,11 +58,10 @@ def open_desk(reference: str | None, progress: Progress | None = None) -> Desk:
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
     bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
     sides = {name: _side(place, chunks, bm25, ways[name].fusion, progress) for name, place in places.items()}
-    owners = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
-    names = {side: f"{owner}: {ways[side].words}" for side, owner in owners.items()}
+    names = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
     if ways[BASE].arm == "bm25":
-        names[BASE] = f"{ways[BASE].words}, without a model"
-    return Desk(Corpus(chunks, sides), names, note)
+        names[BASE] = "no model"
+    return Desk(Corpus(chunks, sides), names, note, {side: f"by {way.words}" for side, way in ways.items()})
 
 
 def checked_question(text: str) -> str:

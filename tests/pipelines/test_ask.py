@@ -34,14 +34,15 @@ def desk() -> Desk:
     ]
     bm25, vectors = Bm25([chunk.text for chunk in chunks]), np.eye(3, dtype=np.float32)
     sides = {name: Side(SearchIndex(bm25, Fixed(row), vectors), HYBRID) for name, row in ((TRAINED, 0), (BASE, 2))}
-    return Desk(Corpus(chunks, sides), {TRAINED: "docs:1 (production)", BASE: "base model (embedded)"}, "")
+    names = {TRAINED: "docs:1 (production)", BASE: "base model (embedded)"}
+    return Desk(Corpus(chunks, sides), names, "", {TRAINED: "by vectors + BM25", BASE: "by BM25"})
 
 
 def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(desk: Desk) -> None:
     text = as_text(desk, "what?", desk.corpus.ask("what?", 2), 120)
     first = next(line for line in text.splitlines() if "1. Title" in line)
     assert "1. Title 0" in first.split(" | ")[0] and "1. Title 2" in first.split(" | ")[1]
-    assert "base: below 2" in text and "cosine 1.00" in text
+    assert "base: below 2" in text and "cosine 1.00" in text and "by vectors + BM25" in text
     assert max(map(len, text.splitlines())) <= 120
     assert "\x1b" not in text  # a document cannot write to the terminal
 
@@ -55,6 +56,7 @@ def test_the_page_escapes_documents_and_questions(desk: Desk) -> None:
     page = as_page(desk, f'"><b>{HOSTILE}', desk.corpus.ask("what?", 3))
     assert "<script" not in page and "<b>" not in page
     assert page.count("&lt;script&gt;") > 3
+    assert "by BM25" in page
 
 
 def test_the_page_answers_this_machine_only_and_names_what_is_wrong_with_a_question(desk: Desk) -> None:
