@@ -208,7 +208,9 @@ class ModelMaterializer(BaseMaterializer):
 
 
 def _files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if path.is_file())
+    """Returns a model's files without its multi-vector form: it has the same weights and is written anew where it is wanted."""
+    derived = directory / "late" if (directory / "late" / "modules.json").is_file() else None
+    return sorted(path for path in directory.rglob("*") if path.is_file() and derived not in path.parents)
 
 
 def _write_page(materializer: BaseMaterializer, page: str) -> dict[str, VisualizationType]:

@@ -96,5 +96,12 @@ def test_a_model_is_stored_file_by_file_and_hashed_by_content(store: LocalArtifa
     assert materializer.compute_content_hash(loaded) == materializer.compute_content_hash(ModelDirectory(source))
     [card] = materializer.save_visualizations(ModelDirectory(source))
     assert HOSTILE not in Path(card).read_text()
+    (source / "late").mkdir()  # the same weights under a second name are not stored twice
+    (source / "late" / "modules.json").write_text("[]")
+    (source / "late" / "model.safetensors").hardlink_to(source / "model.safetensors")
+    assert materializer.compute_content_hash(ModelDirectory(source)) == materializer.compute_content_hash(loaded)
+    again = ModelMaterializer(place(store, "again"), store)
+    again.save(ModelDirectory(source))
+    assert not (again.load(ModelDirectory).path / "late").exists()
     (source / "model.safetensors").write_bytes(b"other weights")
     assert materializer.compute_content_hash(ModelDirectory(source)) != materializer.compute_content_hash(loaded)

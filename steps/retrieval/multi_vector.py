@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -127,6 +128,7 @@ def save_late(
     dim = int(model.get_embedding_dimension() or 0)
     stored = _within(settings or LateSettings(), dim)
     late = model_dir / LATE_FOLDER
+    shutil.rmtree(late, ignore_errors=True)  # of an earlier time, perhaps with other settings
     _save_quietly(model, late)
     _share_weights(model_dir, late)
     if texts is not None:

@@ -84,5 +84,6 @@ def test_the_card_names_the_field_for_the_settings_that_were_asked_for(saved: Pa
     assert "tensor<int8>(t{},x[128])" in card and "MultiVectorComparator.MAX_SIM" in card
     assert "pa.list_(pa.float32(), 128)" in card and "Configure.MultiVectors" in card
     assert "and not the one above it" in card
+    assert save_late(saved) and not (saved / "late" / "settings.json").exists()  # nothing stays of an earlier time
     with pytest.raises(InputError, match="999 dimensions"):
         save_late(saved, None, LateSettings(999))
