@@ -46,7 +46,7 @@ def measure_review(
         chunks=to_rows(chunks, Chunk),
         documents=to_rows(documents, DocumentEntry),
         duplicates=to_rows(duplicates, DuplicateChunk),
-        settings=evaluation.model_copy(update={"arms": arms, "dimensions": []}),
+        settings=evaluation.model_copy(update={"arms": arms, "dimensions": [], "bill": False}),
         chunk_settings=ChunkSettings.model_validate(chunk_settings),
         seed=seed,
         progress=reporter,

@@ -36,7 +36,7 @@ DEPTH = 20
 RESCORED = 100
 """First texts of a binary dense search that are scored again by int8 vectors."""
 LOSS = 0.01
-"""nDCG@10 that the recommended point may lose against all token vectors in full."""
+"""nDCG@10 that the recommended point may lose against whole vectors."""
 _TIMED = 8
 """Queries that are timed, one after the other."""
 _TIMED_SECONDS = 0.5
@@ -132,10 +132,15 @@ def _row(point: _Point, means: npt.NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _recommended(points: Sequence[_Point]) -> int:
-    """Returns the smallest point that loses at most LOSS against all token vectors in full, of equals the better one."""
-    full = next(point for point in points if point.way == "late")
-    enough = float(full.ndcg.mean()) - LOSS - 1e-9
-    fitting = [row for row, point in enumerate(points) if float(point.ndcg.mean()) >= enough]
+    """Returns the smallest point that loses at most LOSS, of equals the better one.
+
+    The loss is against late interaction with whole vectors, and against the point's own way of searching with whole vectors.
+    """
+    full: dict[str, float] = {}
+    for point in points:
+        full.setdefault(point.way, float(point.ndcg.mean()))
+    lost = [max(full["late"], full[point.way]) - float(point.ndcg.mean()) for point in points]
+    fitting = [row for row, loss in enumerate(lost) if loss <= LOSS + 1e-9]
     return min(fitting, key=lambda row: (points[row].bytes_per_chunk, -float(points[row].ndcg.mean())))
 
 
@@ -251,12 +256,13 @@ def _milliseconds(ground: _Ground, search: Callable[[Queries], None]) -> float:
 
 
 def _median_ms(work: Callable[[T], object], items: Sequence[T]) -> float:
-    """Returns the median time of the work on an item; the first one warms up and does not count."""
-    taken = []
-    for item in items[: _TIMED + 1]:
+    """Returns the median time of the work on an item; the first one warms up, loads the model if need be, and does not count."""
+    work(items[0])
+    taken: list[float] = []
+    for item in items[:_TIMED]:
         start = time.perf_counter()
         work(item)
         taken.append(time.perf_counter() - start)
         if sum(taken) > _TIMED_SECONDS:
             break
-    return 1000 * float(np.median(taken[1:] or taken))
+    return 1000 * float(np.median(taken))
