@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from steps.evaluation.arms import ARMS
 from tests.conftest import ROOT, RunCommand
 
 pytestmark = pytest.mark.slow
@@ -77,7 +78,9 @@ def test_a_first_run_does_everything_and_leaves_what_it_promises(command: RunCom
     assert {"eval_sets", "training", "generation", "corpus", "verdict"} <= set(metrics)
     [generated] = metrics["eval_sets"].values()
     assert generated["kind"] == "generated"
-    assert set(generated["arms"]) == {"bm25", "base", "finetuned", "hybrid_base", "hybrid_finetuned"}
+    assert set(generated["arms"]) == {name for name, arm in ARMS.items() if not arm.needs_reranker}
+    assert metrics["verdict"]["arm"] in generated["arms"] and metrics["verdict"]["next"]
+    assert (out / "model" / "late" / "modules.json").is_file()
     assert {"value", "low", "high"} <= set(generated["arms"]["finetuned"]["ndcg@10"])
     assert (out / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
     assert (out / "model" / "model.safetensors").is_file()
