@@ -305,6 +305,19 @@ def multiplying_in(precision: Precision) -> Iterator[None]:
         setting.fp32_precision = before
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets torch compute on one thread: for one short text that is no slower, and it waits for no other process's threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def token_shares(queries: TokenVectors, weights: FloatMatrix | None) -> FloatMatrix:
     """Returns how much of its query's score each token makes up, `(n_tokens,)`; each query's sum to 1."""
     raw = np.ones(len(queries.ids), np.float32) if weights is None else weights

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from steps.retrieval.late import TokenVectors, TokenWriter
+from steps.retrieval.late import TokenVectors, TokenWriter, one_thread, release
 
 FloatMatrix = npt.NDArray[np.float32]
 Precision = Literal["fp32", "int8", "binary"]
@@ -76,9 +76,11 @@ def pool_tokens(tokens: TokenVectors, factor: int) -> TokenVectors:
     for start in range(0, len(tokens), _TEXTS_AT_ONCE):
         part = tokens.part(start, min(start + _TEXTS_AT_ONCE, len(tokens)))
         whole = torch.from_numpy(np.array(part.vectors, dtype=np.float32))
-        pooled = pooling.pool(list(torch.split(whole, np.diff(part.starts).tolist())))
+        with one_thread():  # thousands of small products, each of which would wait for all threads
+            pooled = pooling.pool(list(torch.split(whole, np.diff(part.starts).tolist())))
         sizes = [len(text) for text in pooled]
         vectors = torch.cat(pooled).numpy().astype(np.float16)
         ids = np.repeat(part.ids[part.starts[:-1]], sizes)
         writer.add(TokenVectors(vectors, ids, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)))
+        release(tokens.vectors)
     return writer.done()
