@@ -7,19 +7,13 @@ and no others.
 
 from __future__ import annotations
 
-import ast
-import functools
-import re
 from importlib import metadata
 from pathlib import Path
 
 from zenml.config.cache_policy import CachePolicy
 
-ROOT = Path(__file__).resolve().parent.parent
-_PACKAGES = ("steps", "pipelines")
-_LEFT_OUT = (Path(__file__).resolve(), ROOT / "steps" / "previews.py")
-"""This module, and the pictures of artifacts, which no result depends on."""
-_REGISTERED = re.compile(r"^((?:steps|pipelines)(?:\.\w+)+):\w+$")
+from steps.reached_code import ROOT, reached_files
+
 _LIBRARIES = (
     "bm25s",
     "distilabel",
@@ -47,57 +41,3 @@ def cache_policy(step_file: str) -> CachePolicy:
 def library_versions() -> str:
     """Returns one line of `name==version` for the libraries whose version can change a result."""
     return " ".join(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)
-
-
-def reached_files(start: Path) -> list[Path]:
-    """Returns the project files that `start` reaches, sorted; itself included, what decides no result left out."""
-    seen: set[Path] = set()
-    waiting = [start]
-    while waiting:
-        path = waiting.pop()
-        if path in seen or path in _LEFT_OUT:
-            continue
-        seen.add(path)
-        if path.suffix == ".py":
-            waiting.extend(_imported_files(path))
-    return sorted(seen)
-
-
-@functools.cache
-def _imported_files(path: Path) -> frozenset[Path]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = {name for name in _module_names(tree, path) if name.split(".")[0] in _PACKAGES}
-    return frozenset({file for name in names for file in _files_of(name)} | _templates(tree, path.parent))
-
-
-def _templates(tree: ast.AST, folder: Path) -> set[Path]:
-    """Returns the templates in the module's folder that it names."""
-    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return {folder / word for word in words if word.endswith(".j2") and (folder / word).is_file()}
-
-
-def _module_names(tree: ast.AST, path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, path)
-            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (match := _REGISTERED.match(node.value)):
-            names.add(match.group(1))
-    return names
-
-
-def _absolute(node: ast.ImportFrom, path: Path) -> str:
-    if not node.level:
-        return node.module or ""
-    package = path.relative_to(ROOT).parts[: -node.level]
-    return ".".join((*package, *([node.module] if node.module else [])))
-
-
-def _files_of(name: str) -> set[Path]:
-    """Returns the module's file; of a package its `__init__.py`; nothing for a name that is no module."""
-    place = ROOT.joinpath(*name.split("."))
-    candidates = (place.with_suffix(".py"), place / "__init__.py")
-    return {path for path in candidates if path.is_file()}

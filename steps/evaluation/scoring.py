@@ -142,13 +142,14 @@ class _Search:
 
     def _block(self, start: int, stop: int, late: Mapping[str, FloatMatrix]) -> _Block:
         texts = self.texts[start:stop]
-        lexical = self.bm25.scores(texts)
+        lexical, coverage = self.bm25.scores(texts), self.bm25.coverage(texts)
         dense = {model: index.dense(self.queries[model].part(start, stop)) for model, index in self.indexes.items()}
-        by_chunk = {model: Parts(texts, lexical, dense[model], late.get(model)) for model in self.indexes}
+        by_chunk = {model: Parts(texts, lexical, dense[model], late.get(model), coverage) for model in self.indexes}
         best, by_unit = self.units.best, {}
         lexical = best(lexical)  # once for all models
         for model, parts in by_chunk.items():
-            by_unit[model] = Parts(texts, lexical, best(parts.dense), None if parts.late is None else best(parts.late))
+            late_by_unit = None if parts.late is None else best(parts.late)
+            by_unit[model] = Parts(texts, lexical, best(parts.dense), late_by_unit, coverage)
         return _Block(start, stop, self, lexical, by_chunk, by_unit)
 
 

@@ -13,6 +13,8 @@ from steps.errors import unknown_name
 
 FloatMatrix = npt.NDArray[np.float32]
 
+TRUSTED_COVERAGE = (0.3, 0.6)
+"""Coverage up to which BM25 does not count in a fusion, and from which it counts whole; measured by `benchmarks/fusion.py`."""
 RRF_K = 60
 """Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion outperforms Condorcet", SIGIR 2009."""
 
@@ -31,10 +33,13 @@ class Parts:
     """Cosines."""
     late: FloatMatrix | None = None
     """MaxSim; None where nobody asked for it."""
+    coverage: FloatMatrix | None = None
+    """How much of each query's words one text has, `(n_queries,)`, 0..1; None takes the lexical scores as they are."""
 
     def on(self, best: Callable[[FloatMatrix], FloatMatrix]) -> Parts:
         """Returns the scores of other units, each matrix as `best` turns it into theirs."""
-        return Parts(self.queries, best(self.lexical), best(self.dense), None if self.late is None else best(self.late))
+        late = None if self.late is None else best(self.late)
+        return Parts(self.queries, best(self.lexical), best(self.dense), late, self.coverage)
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,16 @@ def normalise(name: str, scores: FloatMatrix) -> FloatMatrix:
 
 
 def lexical_trust(parts: Parts) -> FloatMatrix:
-    """Returns how far each query's BM25 scores can be trusted, `(n_queries,)`, 0..1: a factor of their normalised scores."""
-    return np.ones(len(parts.lexical), dtype=np.float32)
+    """Returns how far each query's BM25 scores can be trusted, `(n_queries,)`, 0..1: a factor of their normalised scores.
+
+    BM25 always ranks something first, also where people have other words than the documents for everything and what it found
+    are chance words. How much of the query's words the best text has tells the two apart without a judgement.
+    """
+    if parts.coverage is None:
+        return np.ones(len(parts.lexical), dtype=np.float32)
+    low, high = TRUSTED_COVERAGE
+    trust: FloatMatrix = np.clip((parts.coverage - low) / (high - low), 0, 1).astype(np.float32)
+    return trust
 
 
 def normalised_parts(name: str, parts: Parts, wanted: Sequence[str]) -> dict[str, FloatMatrix]:

@@ -101,7 +101,7 @@ class SearchIndex:
     def parts(self, queries: Queries) -> Parts:
         """Returns the scores of all texts, those of the tokens where the index has them."""
         late = self.late(queries) if self.has_tokens else None
-        return Parts(queries.texts, self.bm25.scores(queries.texts), self.dense(queries), late)
+        return Parts(queries.texts, self.bm25.scores(queries.texts), self.dense(queries), late, self.bm25.coverage(queries.texts))
 
     def search(self, texts: Sequence[str], fusion: Fusion) -> FloatMatrix:
         """Returns the fused scores `(n_queries, n_texts)`; ask in blocks of queries to bound the memory."""

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from steps.errors import InputError
+from steps.reached_code import code_hash
 from steps.rows import Chunk, Pair, embedded_text
 from steps.training.settings import TrainingSettings
 
@@ -37,7 +38,7 @@ def training_fingerprint(
         digest.update(json.dumps([pair.query, pair.chunk_id, pair.split, pair.negative_query]).encode())
     for chunk in chunks:
         digest.update(json.dumps([chunk.id, chunk.doc_id, embedded_text(chunk)]).encode())
-    code = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(Path(__file__).parent.glob("*.py"))}
+    code = code_hash(Path(__file__).parent / "train.py")
     versions = {name: metadata.version(name) for name in _LIBRARIES}
     digest.update(json.dumps([settings.model_dump(), model_fingerprint(base_model), seed, code, versions]).encode())
     return digest.hexdigest()

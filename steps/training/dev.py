@@ -35,15 +35,25 @@ class DevSet:
     by_people: bool = False
     """The queries are people's questions."""
 
-    def ndcg(self, encoder: SentenceTransformer) -> float:
-        """Returns the mean nDCG@10 of the queries under the model, which is left in the mode in which it came."""
+    def ndcg(self, encoder: SentenceTransformer, late: bool = False) -> float:
+        """Returns the mean nDCG@10 of the queries under the model, which is left in the mode in which it came.
+
+        With `late` it is the mean of both ways of searching, by the single vector and by late interaction.
+        """
         from steps.retrieval.encoder import encode
+        from steps.retrieval.late import TokenIdf, encode_with_tokens, late_scores
 
         was_training = encoder.training
-        chunks = encode(encoder, self.texts, precision="auto")  # (n_chunks, dim)
-        queries = encode(encoder, self.queries, precision="auto", role="query")  # (n_queries, dim)
+        if late:
+            chunks, tokens = encode_with_tokens(encoder, self.texts, precision="auto")
+            queries, query_tokens = encode_with_tokens(encoder, self.queries, precision="auto", role="query")
+            by_tokens = late_scores(query_tokens, tokens, TokenIdf(tokens).weights(query_tokens.ids), "auto")
+        else:
+            chunks = encode(encoder, self.texts, precision="auto")  # (n_chunks, dim)
+            queries = encode(encoder, self.queries, precision="auto", role="query")  # (n_queries, dim)
         encoder.train(was_training)
-        return mean_ndcg(queries @ chunks.T, self.relevant)
+        dense = mean_ndcg(queries @ chunks.T, self.relevant)
+        return (dense + mean_ndcg(by_tokens, self.relevant)) / 2 if late else dense
 
 
 def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, seed: int) -> DevSet | None:
@@ -94,8 +104,11 @@ def mean_ndcg(scores: npt.NDArray[np.float32], relevant: Sequence[Sequence[int]]
     discounts = 1 / np.log2(np.arange(2, CUTOFF + 2))
     total = 0.0
     for row, columns in zip(scores, relevant, strict=True):
-        # Ranks by counting: no sort of a whole corpus for ten places. An equal score counts as better: ties earn nothing.
-        ranks = np.sort([int((row > row[column]).sum() + (row[:column] == row[column]).sum()) for column in columns])
+        # Ranks by counting: no sort of a whole corpus for ten places. An equal score of a chunk that does not answer counts as
+        # better, on whichever side it stands: ties earn nothing.
+        own = row[list(columns)]
+        ahead = [int((row >= score).sum() - (own >= score).sum()) for score in own]
+        ranks = np.sort(np.sort(ahead) + np.arange(len(columns)))
         gain = discounts[ranks[ranks < CUTOFF]].sum()
         total += float(gain / discounts[: len(columns)].sum())
     return total / len(relevant)

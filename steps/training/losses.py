@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-    from torch import nn
+    from torch import Tensor, nn
+
+    from steps.training.joint import JointPlan
 
 LOSSES: dict[str, tuple[str, str]] = {
+    "joint": ("one encoder for two ways of searching: by vector and by late interaction", "steps.training.losses:joint"),
     "cached_mnrl": ("each query against all chunks of a large batch, in little memory", "steps.training.ranking:cached_mnrl"),
     "cached_symmetric": ("cached_mnrl, and each chunk against all queries too", "steps.training.ranking:cached_symmetric"),
     "mnrl": ("cached_mnrl without the cache: faster, wants memory for the whole batch", "steps.training.ranking:mnrl"),
     "cached_gist": ("cached_mnrl that leaves out chunks nearer to the query than its own", "steps.training.losses:cached_gist"),
 }
 """Name -> (description, "module:function"). All run under Matryoshka when dimensions are set."""
+JOINT = "joint"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,13 @@ class LossPlan:
     """Texts that go through the model at once, in the cached losses."""
     base_model: str
     """Directory or id of the guide, for the losses that have one."""
+    joint: JointPlan | None = None
+    """Of the joint loss: the weights of its parts."""
+    token_weights: Tensor | None = None
+    """Of the joint loss: the weight of each token of the vocabulary in a query."""
+    teacher: str | None = None
+    """Of the joint loss: directory or id of a model whose scores are distilled; None takes the step's own late scores."""
+    seed: int = 0
 
 
 def build_loss(name: str, model: SentenceTransformer, plan: LossPlan, matryoshka_dims: Sequence[int]) -> nn.Module:
@@ -38,6 +49,8 @@ def build_loss(name: str, model: SentenceTransformer, plan: LossPlan, matryoshka
 
     module, function = LOSSES[name][1].split(":")
     loss: nn.Module = getattr(importlib.import_module(module), function)(model, plan)
+    if name == JOINT:
+        return loss  # it cuts its vectors itself, so that each text is encoded once for all lengths
     dims = trained_dims(matryoshka_dims, model.get_embedding_dimension() or 0)
     return MatryoshkaLoss(model, loss, matryoshka_dims=dims) if len(dims) > 1 else loss
 
@@ -49,7 +62,7 @@ def trained_dims(wanted: Sequence[int], full: int) -> list[int]:
 
 def encodes_chunks_once(name: str) -> bool:
     """Returns whether several queries of one chunk may share a batch under the loss."""
-    return LOSSES[name][1].startswith("steps.training.ranking:")
+    return name == JOINT or LOSSES[name][1].startswith("steps.training.ranking:")
 
 
 def uses_negatives(name: str) -> bool:
@@ -65,3 +78,23 @@ def cached_gist(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
 
     guide = load_encoder(plan.base_model, max_tokens=model.max_seq_length, device=str(model.device))
     return CachedGISTEmbedLoss(model, guide, temperature=1 / plan.scale, mini_batch_size=plan.mini_batch_size)
+
+
+def joint(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+    """Returns the loss of one encoder for dense search and late interaction."""
+    from steps.retrieval.encoder import load_encoder
+    from steps.training.joint import JointLoss, JointPlan
+
+    settings = plan.joint or JointPlan(scale=plan.scale, mini_batch_size=plan.mini_batch_size)
+
+    def frozen(reference: str) -> SentenceTransformer:
+        return load_encoder(reference, max_tokens=model.max_seq_length, device=str(model.device))
+
+    return JointLoss(
+        model,
+        settings,
+        plan.token_weights,
+        base=frozen(plan.base_model) if settings.keep_base else None,
+        teacher=frozen(plan.teacher) if plan.teacher and settings.distil else None,
+        seed=plan.seed,
+    )

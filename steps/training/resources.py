@@ -14,6 +14,10 @@ BYTES_PER_UNIT = 80
 """Memory of training per layer, token and hidden unit: the activations that the backward pass wants, in fp32."""
 MEMORY_SHARE = 0.25
 """Of the free memory, what one mini-batch may take: weights, optimizer and the rest of the machine want some too."""
+WHOLE_BATCH_SHARE = 0.5
+"""Likewise, of what a whole batch may take where nothing is computed twice."""
+_TEXTS_PER_CHUNK = 2
+"""Chunk-sized texts that a step computes per chunk: its queries and our lay questions are as much again."""
 LARGEST = {"cuda": 256, "cpu": 32}
 """Mini-batch beyond which there is nothing to gain; on a CPU larger ones fall out of its caches and are slower."""
 
@@ -47,6 +51,15 @@ def choose_mini_batch(model: SentenceTransformer, max_tokens: int, batch_size: i
     fitting = int(free_memory(model.device) * MEMORY_SHARE / (BYTES_PER_UNIT * layers * hidden * max_tokens))
     limit = max(1, min(fitting, batch_size, LARGEST.get(model.device.type, 64)))
     return 1 << (limit.bit_length() - 1)
+
+
+def batch_fits(model: SentenceTransformer, max_tokens: int, batch_size: int) -> bool:
+    """Returns whether the activations of a batch of chunks, with as many queries again, fit into the memory that is free."""
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    hidden = int(getattr(config, "hidden_size", 768))
+    layers = int(getattr(config, "num_hidden_layers", 12))
+    needed = BYTES_PER_UNIT * layers * hidden * max_tokens * batch_size * _TEXTS_PER_CHUNK
+    return needed < free_memory(model.device) * WHOLE_BATCH_SHARE
 
 
 def free_memory(device: torch.device) -> int:

@@ -34,12 +34,26 @@ class TrainingSettings(BaseModel):
 
     base_model: str = "embedded"
     """`embedded` (comes with the installation), a directory, or a Hugging Face Hub id."""
-    loss: str = "cached_mnrl"
-    """One of LOSSES."""
+    loss: str = "joint"
+    """One of LOSSES. What follows up to `lay_questions` is of the joint loss, but for `scale` and `matryoshka_dims`."""
     scale: float = Field(default=20.0, gt=0)
     """The cosine is multiplied by it before the softmax; the inverse of the temperature."""
+    late_scale: float = Field(default=40.0, gt=0)
+    """Likewise the late score, which spreads less."""
+    late_weight: float = Field(default=1.0, ge=0)
+    """Of late interaction beside the single vector; 0 trains the single vector alone."""
+    keep_base: float = Field(default=1.0, ge=0)
+    """How much it costs to move similarities away from the base model's. 0 trains faster, and forgets."""
+    distil: float = Field(default=1.0, ge=0)
+    """Of the divergence of the teacher's scores from the single vector's."""
+    teacher: str | None = None
+    """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
+    lay_questions: int = Field(default=32, ge=0)
+    """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
     matryoshka_dims: list[int] = [384, 256, 128, 64]
     """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
+    matryoshka_token_dims: list[int] = [128, 64, 32]
+    """Likewise of the token vectors; one of them is trained in each step."""
     epochs: float = Field(default=3.0, gt=0)
     """Passes over all training pairs."""
     max_steps: int = Field(default=120, ge=1)
@@ -59,10 +73,12 @@ class TrainingSettings(BaseModel):
     same_document: Literal["apart", "mixed"] = "apart"
     """Whether chunks of one document are kept in different batches, where one might answer the other's query."""
     average: list[float] = [0.0, 0.3, 0.5, 0.7, 0.9]
-    """Shares of the base model's weights to try in the final model; dev chooses."""
+    """Shares of the base model's weights to try in the final model; the smallest is taken at which our own lay questions do not
+    fall, or where people's dev questions choose, what they say."""
+    lay_tolerance: float = Field(default=0.01, ge=0, le=1)
+    """How much nDCG@10 the lay questions may lose and still count as not fallen, 0..1."""
     average_tolerance: float = Field(default=0.02, ge=0)
-    """Of the shares whose dev nDCG@10 is within this of the best, the one nearest to 0.3 is taken; the largest where people's
-    questions choose."""
+    """Where people's dev questions choose: of the shares whose nDCG@10 is within this of the best, the largest is taken."""
     evaluations: int = Field(default=3, ge=1)
     """How often dev is looked at during training, the end included."""
     dev_chunks: int = Field(default=1000, ge=10)
@@ -81,7 +97,7 @@ class TrainingSettings(BaseModel):
             raise unknown_name("loss", name, LOSSES)
         return name
 
-    @field_validator("matryoshka_dims")
+    @field_validator("matryoshka_dims", "matryoshka_token_dims")
     @classmethod
     def _positive(cls, dims: list[int]) -> list[int]:
         if any(dim < 1 for dim in dims):

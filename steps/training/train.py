@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from datasets.utils import logging as datasets_logging
@@ -23,7 +24,9 @@ from transformers.utils import logging as transformers_logging
 
 from steps.curation.filters import normalised_query
 from steps.errors import InputError
+from steps.evaluation.guard import guard_questions, guard_record
 from steps.retrieval.encoder import load_encoder, resolve_base_model
+from steps.retrieval.multi_vector import token_idf
 from steps.rows import Chunk, Pair, embedded_text
 from steps.training.batches import BatchRules, PairBatches, Row, count_batches
 from steps.training.card import model_card
@@ -36,19 +39,15 @@ from steps.training.checkpoints import (
     write_atomically,
 )
 from steps.training.dev import DevSet, dev_set, nearest_within
-from steps.training.losses import LossPlan, build_loss, encodes_chunks_once, uses_negatives
-from steps.training.resources import choose_mini_batch, choose_precision, set_dropout
+from steps.training.lay_questions import choosing_questions, practised_pairs
+from steps.training.losses import JOINT, LossPlan, build_loss, encodes_chunks_once, trained_dims, uses_negatives
+from steps.training.resources import batch_fits, choose_mini_batch, choose_precision, set_dropout
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from transformers import TrainerControl, TrainerState
 
     from steps.training.settings import TrainingSettings
-
-USUAL_SHARE = 0.3
-"""The base model's share where dev queries cannot tell."""
-CAREFUL_SHARE = 1.0
-"""The share to lean towards where people's questions choose: what they do not ask for is not worth moving away for."""
 
 Weights = dict[str, torch.Tensor]
 Progress = Callable[[int, int], None]
@@ -103,12 +102,15 @@ def train_model(
         model = load_encoder(base_model, max_tokens=settings.max_tokens)
         set_dropout(model, settings.dropout)
         plan = _plan(train_pairs, chunks, settings, model)
-        run = _Run(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan)
+        run = _Run(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, settings.loss == JOINT)
         loss_curve = _fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress)
 
-        # 2. Choose how much of the base model stays.
+        # 2. Choose how much of the base model stays, and see what general understanding the training cost.
         final = run.best_weights() or _copy(model)
-        averaging, share = _choose_share(model, _copy(load_encoder(base_model)), final, settings, run)
+        base = load_encoder(base_model)
+        averaging, share = _choose_share(model, base, final, settings, run)
+        questions = guard_questions()
+        guard = guard_record(questions.ndcg(base), questions.ndcg(model), seed)
 
         # 3. Save what was chosen, whole or not at all.
         record = {
@@ -123,6 +125,8 @@ def train_model(
             "dev": run.history,
             "averaging": averaging,
             "chosen": {"step": run.best_step(), "base_share": share},
+            "dev_is": ("human" if run.dev.by_people else "generated") if run.dev else "none",
+            "guard": guard,
             "device": str(model.device.type),
             "seconds": round(time.monotonic() - started, 1),
         }
@@ -139,6 +143,8 @@ class Plan:
     steps_per_epoch: int
     batch_size: int
     mini_batch_size: int
+    fits_memory: bool
+    """Whether the activations of a whole batch may be kept, which spares computing them twice."""
     precision: str
     evaluate_at: tuple[int, ...]
     """Steps after which dev is looked at."""
@@ -154,6 +160,7 @@ def _plan(pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: TrainingSett
         steps_per_epoch=per_epoch,
         batch_size=rules.batch_size,
         mini_batch_size=settings.mini_batch_size or choose_mini_batch(model, settings.max_tokens, settings.batch_size),
+        fits_memory=batch_fits(model, settings.max_tokens, settings.batch_size),
         precision=choose_precision(settings.precision, model.device),
         evaluate_at=tuple(round(steps * (index + 1) / evaluations) for index in range(evaluations)),
     )
@@ -194,8 +201,8 @@ class _Numbers:
 class _Run:
     """What one training leaves in its folder: the dev scores so far and the best weights."""
 
-    def __init__(self, folder: Path, dev: DevSet | None, plan: Plan) -> None:
-        self.folder, self.dev, self.plan = folder, dev, plan
+    def __init__(self, folder: Path, dev: DevSet | None, plan: Plan, late: bool) -> None:
+        self.folder, self.dev, self.plan, self.late = folder, dev, plan, late
         self.history: list[dict[str, float]] = []
 
     def resume(self, step: int) -> None:
@@ -210,7 +217,7 @@ class _Run:
         """Scores the dev queries, and keeps the weights if none were better."""
         if self.dev is None or any(entry["step"] == step for entry in self.history):
             return
-        entry = {"step": step, "epoch": step / self.plan.steps_per_epoch, "ndcg@10": self.dev.ndcg(model)}
+        entry = {"step": step, "epoch": step / self.plan.steps_per_epoch, "ndcg@10": self.dev.ndcg(model, self.late)}
         if all(entry["ndcg@10"] >= other["ndcg@10"] for other in self.history):
             write_atomically(self.folder / "best.safetensors", save(_contiguous(model)))
         self.history = [*self.history, entry]
@@ -290,7 +297,7 @@ def _fit(
         args=_arguments(model, pairs, chunks, settings, seed, run),
         train_dataset=Dataset.from_dict(rows),
         loss=build_loss(
-            settings.loss, model, LossPlan(settings.scale, run.plan.mini_batch_size, base_model), settings.matryoshka_dims
+            settings.loss, model, _loss_plan(model, chunks, settings, base_model, seed, run.plan), settings.matryoshka_dims
         ),
         callbacks=[_Watch(run, settings.checkpoint_seconds, on_progress)],
     )
@@ -299,6 +306,32 @@ def _fit(
     run.resume(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _loss_plan(
+    model: SentenceTransformer, chunks: Sequence[Chunk], settings: TrainingSettings, base_model: str, seed: int, plan: Plan
+) -> LossPlan:
+    if settings.loss != JOINT:
+        return LossPlan(settings.scale, plan.mini_batch_size, base_model)
+    from steps.training.joint import JointPlan
+
+    full = model.get_embedding_dimension() or 0
+    idf = token_idf(model, [embedded_text(chunk) for chunk in chunks])
+    joint = JointPlan(
+        scale=settings.scale,
+        late_scale=settings.late_scale,
+        late_weight=settings.late_weight,
+        keep_base=settings.keep_base,
+        distil=settings.distil,
+        n_lay=settings.lay_questions,
+        dims=tuple(trained_dims(settings.matryoshka_dims, full)[1:]),
+        token_dims=tuple(dim for dim in settings.matryoshka_token_dims if dim < full),
+        mini_batch_size=plan.mini_batch_size,
+        cached=not plan.fits_memory,
+        lay_pairs=practised_pairs(),
+    )
+    weights = torch.from_numpy(idf.weights(np.arange(len(model.tokenizer), dtype=np.int32)))
+    return LossPlan(settings.scale, plan.mini_batch_size, base_model, joint, weights, settings.teacher, seed)
 
 
 def _arguments(
@@ -366,26 +399,45 @@ def _quiet() -> Iterator[None]:
 
 
 def _choose_share(
-    model: SentenceTransformer, base: Weights, tuned: Weights, settings: TrainingSettings, run: _Run
+    model: SentenceTransformer, base: SentenceTransformer, tuned: Weights, settings: TrainingSettings, run: _Run
 ) -> tuple[list[dict[str, float]], float]:
-    """Leaves the chosen average in the model; returns the dev score of each share tried, and the share taken.
+    """Leaves the chosen average in the model; returns what each share that was tried scored, and the share taken.
 
-    Generated dev queries are made like the training's and overrate the tuned weights, few human ones are noisy: of shares that
-    score alike, the one nearest to where experience lies is taken.
+    Of the shares at which our own lay questions score no less than under the base model, the smallest is taken: generated dev
+    queries are made like the training's and always speak for the tuned weights. Where people's dev questions choose, it is the
+    largest that scores like the best on them: what they do not ask for is not worth moving away for.
     """
-    if run.dev is None:
-        share = min(settings.average, key=lambda tried: abs(tried - USUAL_SHARE))
-        model.load_state_dict(_average(base, tuned, share))
-        return [], share
-    scores = dict[float, float]()
-    for tried in sorted(set(settings.average)):
-        model.load_state_dict(_average(base, tuned, tried))
-        # Nothing averaged is the best checkpoint, whose score is known.
-        scores[tried] = run.best_score() if tried == 0 else run.dev.ndcg(model)
-    leaning = CAREFUL_SHARE if run.dev.by_people else USUAL_SHARE
-    share = nearest_within(scores, settings.average_tolerance, leaning)
-    model.load_state_dict(_average(base, tuned, share))
-    return [{"base_share": tried, "ndcg@10": score} for tried, score in scores.items()], share
+    questions = choosing_questions()
+    wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.ndcg(base).items()}
+    weights, by_people = _copy(base), run.dev is not None and run.dev.by_people
+    tried = list[dict[str, float]]()
+    kept = list[float]()
+    for share in sorted(set(settings.average)):
+        model.load_state_dict(_average(weights, tuned, share))
+        lay = {way: float(scores.mean()) for way, scores in questions.ndcg(model).items()}
+        entry = {"base_share": share, **{f"lay_{way}": score for way, score in lay.items()}}
+        if all(lay[way] >= wanted[way] for way in _used_ways(settings)):
+            kept.append(share)
+        if run.dev is not None and (by_people or share in kept):
+            # Nothing averaged is the best checkpoint, whose score is known.
+            entry["ndcg@10"] = run.best_score() if share == 0 else run.dev.ndcg(model, settings.loss == JOINT)
+        tried.append(entry)
+        if kept and not by_people:
+            break
+    share = _taken(kept, tried, settings) if by_people else (kept or sorted(settings.average))[-1]
+    model.load_state_dict(_average(weights, tuned, share))
+    return tried, share
+
+
+def _used_ways(settings: TrainingSettings) -> tuple[str, ...]:
+    return ("dense", "late") if settings.loss == JOINT and settings.late_weight else ("dense",)
+
+
+def _taken(kept: Sequence[float], tried: Sequence[dict[str, float]], settings: TrainingSettings) -> float:
+    """Returns the largest share that scores like the best on people's dev questions, of those that kept the lay ones."""
+    allowed = kept or [max(settings.average)]
+    scores = {entry["base_share"]: entry["ndcg@10"] for entry in tried if entry["base_share"] in allowed}
+    return nearest_within(scores, settings.average_tolerance, wanted=1.0)
 
 
 def _average(base: Weights, tuned: Weights, share: float) -> Weights:
