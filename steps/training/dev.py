@@ -40,6 +40,11 @@ class DevSet:
 
         With `late` it is the mean of both ways of searching, by the single vector and by late interaction.
         """
+        scores = self.ndcg_by_way(encoder, late)
+        return sum(scores.values()) / len(scores)
+
+    def ndcg_by_way(self, encoder: SentenceTransformer, late: bool = False) -> dict[str, float]:
+        """Returns the mean nDCG@10 of the queries by `dense`, and with `late` by `late` too."""
         from steps.retrieval.encoder import encode
         from steps.retrieval.late import TokenIdf, encode_with_tokens, late_scores
 
@@ -52,8 +57,8 @@ class DevSet:
             chunks = encode(encoder, self.texts, precision="auto")  # (n_chunks, dim)
             queries = encode(encoder, self.queries, precision="auto", role="query")  # (n_queries, dim)
         encoder.train(was_training)
-        dense = mean_ndcg(queries @ chunks.T, self.relevant)
-        return (dense + mean_ndcg(by_tokens, self.relevant)) / 2 if late else dense
+        found = {"dense": mean_ndcg(queries @ chunks.T, self.relevant)}
+        return found | {"late": mean_ndcg(by_tokens, self.relevant)} if late else found
 
 
 def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, seed: int) -> DevSet | None:

@@ -79,6 +79,8 @@ class TrainingSettings(BaseModel):
     """How much nDCG@10 the lay questions may lose and still count as not fallen, 0..1."""
     average_tolerance: float = Field(default=0.02, ge=0)
     """Where people's dev questions choose: of the shares whose nDCG@10 is within this of the best, the largest is taken."""
+    learning_curve: bool = False
+    """Whether to train on a quarter and on half of the queries too, to see what more of them would do: takes as long again."""
     evaluations: int = Field(default=3, ge=1)
     """How often dev is looked at during training, the end included."""
     dev_chunks: int = Field(default=1000, ge=10)

@@ -40,6 +40,7 @@ from steps.training.checkpoints import (
 )
 from steps.training.dev import DevSet, dev_set, nearest_within
 from steps.training.lay_questions import choosing_questions, practised_pairs
+from steps.training.learning_curve import point_of, trained_on_parts
 from steps.training.losses import JOINT, LossPlan, build_loss, encodes_chunks_once, trained_dims, uses_negatives
 from steps.training.resources import batch_fits, choose_mini_batch, choose_precision, set_dropout
 
@@ -95,9 +96,10 @@ def train_model(
         raise InputError(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
-    started = time.monotonic()
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed)
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
+        curve = trained_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
+        started = time.monotonic()
         # 1. Train, with the best checkpoint kept beside the one that a crash goes on from.
         model = load_encoder(base_model, max_tokens=settings.max_tokens)
         set_dropout(model, settings.dropout)
@@ -127,6 +129,7 @@ def train_model(
             "chosen": {"step": run.best_step(), "base_share": share},
             "dev_is": ("human" if run.dev.by_people else "generated") if run.dev else "none",
             "guard": guard,
+            "learning_curve": [*curve, point_of(1.0, pairs, run.dev, model)] if curve and run.dev else [],
             "device": str(model.device.type),
             "seconds": round(time.monotonic() - started, 1),
         }
