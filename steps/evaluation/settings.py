@@ -61,7 +61,7 @@ class EvaluationSettings(BaseModel):
     dimensions: list[Annotated[int, Field(ge=1)]] = [384, 256, 128, 64]
     """Matryoshka dimensions to table; the model's full one is always there, larger ones are left out."""
     bootstrap_samples: int = Field(default=10_000, ge=100, le=1_000_000)
-    precision: Literal["fp32", "auto"] = "fp32"
+    precision: Literal["fp32", "auto"] = "auto"
     """`auto` encodes in bfloat16 where the hardware computes in it."""
     batch_size: int = Field(default=64, ge=1)
     bm25_k1: float = Field(default=1.2, ge=0)

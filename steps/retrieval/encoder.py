@@ -392,14 +392,15 @@ def computing_in(precision: Precision, encoder: SentenceTransformer) -> Abstract
 
 
 def bf16_is_fast(device: torch.device) -> bool:
-    """Returns whether the device multiplies matrices in bfloat16 natively (a recent GPU, or a CPU with AMX)."""
+    """Returns whether the device multiplies matrices in bfloat16 natively (a recent GPU, or a CPU with AMX or AVX512_BF16)."""
     import torch
 
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in checks)
 
 
 def _unreachable(model: str, error: Exception) -> InputError:

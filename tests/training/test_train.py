@@ -79,7 +79,10 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
     assert steps_seen == [(step, record["steps"]) for step in range(1, record["steps"] + 1)]
     assert [entry["step"] for entry in record["loss"]] == [step for step, _ in steps_seen]
     assert [entry["step"] for entry in record["dev"]] == list(record["evaluate_at"])
-    assert [entry["base_share"] for entry in record["averaging"]] == [0.0, 0.3, 0.5, 0.7, 0.9]
+    tried = [entry["base_share"] for entry in record["averaging"]]
+    assert tried == [0.0, 0.3, 0.5, 0.7, 0.9][: len(tried)] and tried[-1] == record["chosen"]["base_share"]
+    assert record["dev_is"] == "generated"
+    assert set(record["guard"]["ndcg@10"]) == {"dense", "late"}
     assert (record["n_pairs"], record["n_chunks"], record["n_dev_queries"]) == (104, 52, 16)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ck", "model"]
     assert not list((tmp_path / "ck").iterdir())
@@ -102,12 +105,52 @@ def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Pa
         np.testing.assert_allclose(weight, (tuned[name] + base[name]) / 2, atol=1e-5)
 
 
-def test_without_dev_queries_the_last_step_is_taken_and_some_of_the_base_model_stays(tiny_model: Path, tmp_path: Path) -> None:
+def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     training = [pair for pair in pairs if pair.split == "train"]
-    result = train_model(training, chunks, settings(), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
-    assert result.record["chosen"] == {"step": result.record["steps"], "base_share": 0.3}
-    assert result.record["dev"] == result.record["averaging"] == []
+    result = train_model(training, chunks, settings(average=[0.0]), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
+    assert result.record["chosen"] == {"step": result.record["steps"], "base_share": 0.0}
+    assert result.record["dev"] == []
+    assert result.record["dev_is"] == "none"
+
+
+def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_model: Path, tmp_path: Path) -> None:
+    shares = [0.0, 0.5, 0.9]
+    content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0).record
+    assert content["chosen"]["base_share"] == 0.0
+    assert [entry["base_share"] for entry in content["averaging"]] == [0.0]
+
+    # A teacher of nothing but the documents' queries, at a rate that forgets, against a bar that only gains would pass.
+    strict = train(
+        tiny_model, tmp_path / "strict", average=shares, lay_tolerance=0.0, lay_questions=0, keep_base=0.0, epochs=6
+    ).record
+    lay = {entry["base_share"]: (entry["lay_dense"], entry["lay_late"]) for entry in strict["averaging"]}
+    assert strict["chosen"]["base_share"] in lay
+    if len(lay) < len(shares):
+        assert strict["chosen"]["base_share"] == max(lay)
+
+
+def test_people_s_dev_questions_choose_among_the_shares_that_keep_the_lay_ones(tiny_model: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    pairs, chunks = corpus()
+    asked = [
+        replace(pair, provenance="human", query=f"{pair.query} {number}") if pair.split == "dev" else pair
+        for number, pair in enumerate([*pairs, *(pair for pair in pairs if pair.split == "dev")])
+    ]
+    result = train_model(
+        asked,
+        chunks,
+        settings(average=[0.0, 0.9], lay_tolerance=1.0, average_tolerance=1.0),
+        str(tiny_model),
+        tmp_path / "model",
+        tmp_path / "ck",
+        3,
+    )
+    assert result.record["dev_is"] == "human"
+    assert [entry["base_share"] for entry in result.record["averaging"]] == [0.0, 0.9]
+    assert all("ndcg@10" in entry for entry in result.record["averaging"])
+    assert result.record["chosen"]["base_share"] == 0.9  # all score alike within the tolerance: the largest
 
 
 def test_nothing_to_train_on_is_one_clear_line(tiny_model: Path, tmp_path: Path) -> None:
