@@ -1,37 +1,33 @@
 """What fusing BM25 with the base model's dense and late scores gains, and what choosing the fusion on dev costs.
 
-`python benchmarks/fusion.py [FOLDER ...]`: each FOLDER is a BEIR folder with questions; nothing is trained. One half of the
-questions, by hash, chooses among the candidates as a run does on people's dev questions; nDCG@10 is of the other half.
-"chosen - best" is what was lost against the candidate that is best on that other half, which nobody can know beforehand.
+`python benchmarks/fusion.py [FOLDER ...]`: each FOLDER is a BEIR folder with questions, without any those in the folder that
+FINETRIEVE_BENCH_DATA names; nothing is trained. One half of the questions, by hash, chooses among the candidates as a run does on
+people's dev questions; nDCG@10 is of the other half. "chosen - best" is what was lost against the candidate that is best on that
+other half, which nobody can know beforehand.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from bench_sets import bench_folders
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from steps.chunks.settings import ChunkSettings
+from steps.evaluation.arms import BASE
+from steps.evaluation.eval_sets import EvalSet, load_eval_set
+from steps.evaluation.metrics import HEADLINE, METRICS
+from steps.evaluation.scoring import DEV_QUERIES, fusion_scores, score_set, spread
+from steps.evaluation.settings import EvalSetSettings
+from steps.retrieval.embedder import CachedEmbedder
+from steps.retrieval.encoder import load_tokenizer
+from steps.retrieval.fusion import FUSED, HYBRID, candidates, choose_fusion
+from steps.retrieval.index import build_index
+from steps.rows import embedded_text
 
-from steps.chunks.settings import ChunkSettings  # noqa: E402
-from steps.evaluation.arms import BASE  # noqa: E402
-from steps.evaluation.eval_sets import EvalSet, load_eval_set  # noqa: E402
-from steps.evaluation.metrics import HEADLINE, METRICS  # noqa: E402
-from steps.evaluation.scoring import DEV_QUERIES, fusion_scores, score_set, spread  # noqa: E402
-from steps.evaluation.settings import EvalSetSettings  # noqa: E402
-from steps.retrieval.embedder import CachedEmbedder  # noqa: E402
-from steps.retrieval.encoder import load_tokenizer  # noqa: E402
-from steps.retrieval.fusion import FUSED, HYBRID, candidates, choose_fusion  # noqa: E402
-from steps.retrieval.index import build_index  # noqa: E402
-from steps.rows import embedded_text  # noqa: E402
-
-DATA = ROOT.parent / "shared" / "data"
-SETS = ("emanual-s10", "zenml-distilabel", "llamaindex-10k-val", "squad11-dev")
 COLUMNS = ("bm25", "dense", "late", "hybrid", "fused", "chosen", "best", "chosen - best")
 
 
@@ -39,9 +35,7 @@ def main() -> None:
     """Prints a row per set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path)
-    folders = parser.parse_args().folders or [DATA / name for name in SETS if (DATA / name).is_dir()]
-    if not folders:
-        parser.error(f"no sets in {DATA}; name BEIR folders")
+    folders = bench_folders(parser.parse_args().folders, beir_only=True)
     print(f"{'nDCG@10, base model':24}{'questions':>10}" + "".join(f"{name:>15}" for name in COLUMNS) + "  chosen")
     for folder in folders:
         _row(folder)

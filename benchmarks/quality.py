@@ -1,108 +1,299 @@
-"""What `retrain` gains on human questions, beside BM25 and the base model: `python benchmarks/quality.py [FOLDER ...]`.
+"""What `retrain` gives on people's questions, beside everything that needs no training: time, memory and the verdict with it.
 
-Each FOLDER is a BEIR folder (corpus.jsonl, queries.jsonl, qrels/): its corpus is the documentation, its questions are only
-evaluated on. Without arguments, the folders that are known to hold such sets are used when they are there.
-Every number comes from the `metrics.json` of a `retrain` with nothing but --docs and --eval-set.
+    python benchmarks/quality.py [FOLDER ...] [--config FILE] [--seeds N] [--quick] [--no-sign] [--forgetting]
+                                 [--learning-curve] [--save FILE]
+    python benchmarks/quality.py --compare A B
+
+Each FOLDER is a set: documents, and questions that are only evaluated on (`bench_sets.py` says in which layouts); without any,
+those in the folder that FINETRIEVE_BENCH_DATA names. Every number of a set is from the `metrics.json` of a `retrain` with nothing
+but --docs and --eval-set, in a ZenML and a cache of its own, so that nothing is there already.
+
+A second `retrain` without the questions tells what a user without any is told: whether the generated test questions have the sign
+of people's questions asked of the same model. `--forgetting` asks each model the other sets; `--learning-curve` trains on 25% and
+50% of the queries too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import os
+import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
-SETS = ("emanual-s10", "zenml-docs-0.60.0")
-ARMS = ("bm25", "base", "finetuned", "hybrid_base", "hybrid_finetuned")
+import psutil
+from bench_sets import ROOT, WAYS, Corpus, Task, bench_folders, corpus_of, evaluated, pairs_of, questions_of, task_of
+from quality_tables import (
+    METRIC,
+    Run,
+    aligned,
+    compared,
+    comparison,
+    forgetting_table,
+    learning_table,
+    left_out_of,
+    record_of,
+    sign_of,
+    table_of,
+)
+
+from pipelines.config import DEFAULT_CONFIG, Config, load_config
+from pipelines.origin import code_commit
+from steps.errors import InputError
+from steps.evaluation.eval_sets import EvalSet
+
+QUICK: dict[str, dict[str, Any]] = {"training": {"max_steps": 12}, "evaluation": {"bill": False}}
+"""What the cheap variant changes."""
+_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Task:
-    """Documents, and the human questions about them."""
+class Wanted:
+    """What the command line asks for."""
 
-    name: str
-    docs: Path
-    eval_set: Path | None
+    config: Path | None
+    seeds: int
+    quick: bool
+    sign: bool
+    forgetting: bool
+    learning_curve: bool
 
 
 def main() -> None:
-    """Runs every set and prints one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="*", type=Path, help="BEIR folders")
+    """Runs every set and prints the tables, or compares two saved runs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--config", type=Path, help="a configuration in place of the default")
-    arguments = parser.parse_args()
+    parser.add_argument("--seeds", type=int, default=1, help="runs per set")
+    parser.add_argument("--quick", action="store_true", help="12 steps, no bill, one seed: for daily use")
+    parser.add_argument("--no-sign", action="store_true", help="without the second retrain, which has no questions")
+    parser.add_argument("--forgetting", action="store_true", help="ask each model the other sets")
+    parser.add_argument("--learning-curve", action="store_true", help="train on 25%% and 50%% of the queries too")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write everything as JSON, after every run")
+    parser.add_argument("--compare", nargs=2, type=Path, metavar=("A", "B"), help="print two saved runs side by side")
+    given = parser.parse_args()
+    if given.compare:
+        show_comparison(*given.compare)
+        return
+    seeds = 1 if given.quick else given.seeds
+    wanted = Wanted(given.config, seeds, given.quick, not given.no_sign, given.forgetting, given.learning_curve)
+    folders = bench_folders(given.folders)
     with tempfile.TemporaryDirectory(prefix="finetrieve-quality-") as scratch:
-        folders = arguments.folders or [DATA / name for name in SETS if (DATA / name).is_dir()]
-        if not folders:
-            parser.error(f"no sets in {DATA}; name BEIR folders")
-        print(f"{'nDCG@10':28}" + "".join(f"{arm:>18}" for arm in ARMS) + f"{'tuned - base':>26}{'tuned - bm25':>26}{'s':>6}")
-        for folder in folders:
-            run(task_of(folder, Path(scratch)), Path(scratch), arguments.config)
+        tasks = [task_of(folder, Path(scratch) / "sets") for folder in folders]
+        show(measure(tasks, wanted, Path(scratch), given.save))
 
 
-def task_of(folder: Path, scratch: Path) -> Task:
-    """Returns the task of a folder; plain documentation is evaluated on `<folder>-human` questions or on generated ones."""
-    if (folder / "corpus.jsonl").is_file():
-        return Task(folder.name, folder, folder)
-    human = folder.parent / "zenml-docs-human" / "queries.jsonl"
-    return _pages_with_questions(folder, human, scratch) if human.is_file() else Task(folder.name, folder, None)
+def show(runs: Sequence[Run]) -> None:
+    """Prints the tables and the verdicts."""
+    for table in (table_of(runs), forgetting_table(runs), learning_table(runs)):
+        if table:
+            print(f"\n{aligned(table)}")
+    print()
+    for run in runs:
+        print(f"{run['set']}, seed {run['seed']}: {run['verdict']['sentence']}")
 
 
-def _pages_with_questions(folder: Path, questions: Path, scratch: Path) -> Task:
-    """Returns the pages without the two that hold the questions themselves, and the questions as a BEIR folder."""
-    docs, eval_set = scratch / folder.name, scratch / f"{folder.name}-human"
-    ignored = shutil.ignore_patterns("DATA.md", "how-do-i.md", "faq.md")
-    shutil.copytree(folder, docs, ignore=ignored)
-    (eval_set / "qrels").mkdir(parents=True)
-    rows = [json.loads(line) for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
-    known = [row for row in rows if (docs / row["page"]).is_file()]
-    shutil.copy(questions, eval_set / "queries.jsonl")
-    lines = ["query-id\tcorpus-id\tscore", *(f"{row['_id']}\t{row['page']}\t1" for row in known)]
-    (eval_set / "qrels" / "test.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return Task(folder.name, docs, eval_set)
+def show_comparison(first: Path, second: Path) -> None:
+    """Prints two saved runs side by side."""
+    old, new = (json.loads(path.read_text(encoding="utf-8")) for path in (first, second))
+    print(f"{first.name} ({old['commit']}) -> {second.name} ({new['commit']})")
+    for line in left_out_of(old, new):
+        print(line)
+    print(aligned(compared(old, new)))
 
 
-def run(task: Task, scratch: Path, config: Path | None) -> None:
-    """Retrains on one set and prints a row per evaluation set."""
-    out = scratch / f"{task.name}-out"
-    command = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--docs", str(task.docs), "--out", str(out)]
-    command += ["--eval-set", str(task.eval_set)] if task.eval_set else []
-    command += ["--config", str(config)] if config else []
-    started = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.monotonic() - started
-    metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
-    for table in metrics["eval_sets"].values():
-        print(_row(f"{task.name} ({table['kind']}, {table['n_queries']})", table, seconds), flush=True)
-        print(f"  fusion {table.get('fusion')}", flush=True)
+# 1. The runs.
 
 
-def _row(label: str, table: dict[str, Any], seconds: float) -> str:
-    cells = "".join(f"{_number(table['arms'].get(arm)):>18}" for arm in ARMS)
-    return f"{label:28}{cells}{_delta(table, 'base'):>26}{_delta(table, 'bm25'):>26}{seconds:6.0f}"
+def measure(tasks: Sequence[Task], wanted: Wanted, scratch: Path, save: Path | None) -> list[Run]:
+    """Returns a record per set and seed; `save` is written after each of them."""
+    runs = list[Run]()
+    models = dict[str, Path]()
+    first_seed = load_config(wanted.config or DEFAULT_CONFIG).seed
+    for task in tasks:
+        for seed in range(first_seed, first_seed + wanted.seeds):
+            place = scratch / f"{task.name}-{seed}"
+            config = config_of(task, wanted, seed, scratch)
+            started = time.monotonic()
+            metrics, peak_mb = retrained(task, task.eval_set, config_file(config, wanted, seed, place), place, use_cache=False)
+            run = record_of(metrics, task.name, seed, {"seconds": round(time.monotonic() - started, 1), "peak_mb": peak_mb})
+            if seed == first_seed:
+                models[task.name] = place / "out" / "model"
+                run |= _more(task, config, run, wanted, place, scratch)
+            runs.append(run)
+            _save(runs, wanted, save)
+            print(f"{task.name}, seed {seed}: {run['seconds']:.0f} s", file=sys.stderr, flush=True)
+    if wanted.forgetting:
+        for run in runs:
+            if run["seed"] == first_seed:
+                others = [task for task in tasks if task.name != run["set"]]
+                run["forgetting"] = forgotten(models[run["set"]], others, wanted, scratch)
+                _save(runs, wanted, save)
+    return runs
 
 
-def _number(scores: dict[str, Any] | None) -> str:
-    if scores is None:
-        return "-"
-    found = scores["ndcg@10"]
-    return f"{found['value']:.3f} [{found['low']:.2f},{found['high']:.2f}]"
+def _more(task: Task, config: Config, run: Run, wanted: Wanted, place: Path, scratch: Path) -> dict[str, Any]:
+    """Returns `sign` and `learning_curve` of a set, where they are wanted and people asked."""
+    if task.eval_set is None or not (wanted.sign or wanted.learning_curve):
+        return {}
+    corpus = corpus_of(task.docs, config.chunks, config.training.base_model)
+    questions = questions_of(task, corpus, config)
+    assert questions is not None
+    sign = sign_without_people(task, config, questions, wanted, run["seed"], place, scratch) if wanted.sign else None
+    curve = learned(task, config, corpus, questions, run, place, scratch) if wanted.learning_curve else None
+    return {name: found for name, found in (("sign", sign), ("learning_curve", curve)) if found is not None}
 
 
-def _delta(table: dict[str, Any], against: str) -> str:
-    for row in table["comparisons"]:
-        if (row["arm"], row["against"], row["metric"]) == ("finetuned", against, "ndcg@10"):
-            return f"{row['delta']:+.3f} [{row['low']:+.3f},{row['high']:+.3f}]"
-    return "-"
+def config_of(task: Task, wanted: Wanted, seed: int, scratch: Path) -> Config:
+    """Returns the configuration of a run."""
+    whole = load_config(wanted.config or DEFAULT_CONFIG, task.docs, (str(task.eval_set),) if task.eval_set else ())
+    changed: dict[str, Any] = whole.model_dump(mode="json") | {"seed": seed}
+    for part, values in (QUICK if wanted.quick else {}).items():
+        changed[part] |= values
+    scratch.mkdir(parents=True, exist_ok=True)
+    return Config.model_validate(changed)
+
+
+def config_file(config: Config, wanted: Wanted, seed: int, place: Path) -> Path | None:
+    """Returns the file to pass with --config; None for the default as it is."""
+    if not wanted.quick and seed == load_config(wanted.config or DEFAULT_CONFIG).seed:
+        return wanted.config
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / "config.yaml"
+    path.write_text(config.as_yaml(), encoding="utf-8")
+    return path
+
+
+def retrained(
+    task: Task, eval_set: Path | None, config: Path | None, place: Path, *, use_cache: bool, out: str = "out"
+) -> tuple[dict[str, Any], float]:
+    """Returns the metrics of a `retrain` of its own, whose results lie in `place/out`, and the peak of its memory in MB."""
+    command = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--docs", str(task.docs)]
+    command += ["--out", str(place / out)]
+    command += ["--eval-set", str(eval_set)] if eval_set else []
+    command += ["--config", str(config.resolve())] if config else []
+    command += [] if use_cache else ["--no-cache"]
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / f"{out}.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=own_home(place), stdout=log, stderr=subprocess.STDOUT)
+        with PeakMemory(process.pid) as memory:
+            code = process.wait()
+    if code:
+        raise SystemExit(f"{task.name}: retrain ended with {code}.\n{(place / f'{out}.log').read_text()[-4000:]}")
+    metrics: dict[str, Any] = json.loads((place / out / "metrics.json").read_text(encoding="utf-8"))
+    return metrics, memory.peak_mb
+
+
+def own_home(place: Path) -> dict[str, str]:
+    """Returns an environment in which ZenML and the caches are under `place`, but for models from the Hub."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    own = {"XDG_CACHE_HOME": "cache", "ZENML_CONFIG_PATH": "zenml", "ZENML_LOCAL_STORES_PATH": "stores"}
+    hub = {"HF_HOME": os.environ.get("HF_HOME") or str(cache / "huggingface")}
+    return {**os.environ, **{name: str(place / part) for name, part in own.items()}, **hub}
+
+
+class PeakMemory:
+    """Watches a process and all that it started, from another thread; memory that they share counts once.
+
+    Args:
+        pid: The process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.peak_mb = 0.0
+        self._pid, self._done = pid, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._pid)
+            while not self._done.wait(_POLL_SECONDS):
+                family = [process, *process.children(recursive=True)]
+                self.peak_mb = max(self.peak_mb, round(sum(map(_own_bytes, family)) / 1e6, 1))
+
+
+def _own_bytes(process: Any) -> int:
+    """Returns the proportional set size where the system knows it, else the resident one; 0 of a process that is gone."""
+    with suppress(psutil.Error):
+        found = process.memory_full_info()
+        return int(getattr(found, "pss", 0) or found.rss)
+    return 0
+
+
+def _save(runs: Sequence[Run], wanted: Wanted, path: Path | None) -> None:
+    if path is None:
+        return
+    machine = f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB"
+    config = wanted.config.name if wanted.config else None
+    facts = {"commit": code_commit(), "machine": machine, "quick": wanted.quick, "config": config, "runs": list(runs)}
+    path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+# 2. What more is asked of a model.
+
+
+def sign_without_people(
+    task: Task, config: Config, questions: EvalSet, wanted: Wanted, seed: int, place: Path, scratch: Path
+) -> dict[str, Any] | None:
+    """Returns what the generated test questions say of a model that was made without people's, and what people's say of it."""
+    file = config_file(config, wanted, seed, place)
+    metrics, _ = retrained(task, None, file, place, use_cache=True, out="without-people")
+    told = comparison(metrics["eval_sets"].get("generated") or {"comparisons": []}, "finetuned", "base")
+    found = evaluated(questions, place / "without-people" / "model", config, scratch / "vectors", ["base", "finetuned"])
+    return sign_of(told, comparison(found.metrics["eval_sets"][questions.name], "finetuned", "base"))
+
+
+def learned(
+    task: Task, config: Config, corpus: Corpus, questions: EvalSet, run: Run, place: Path, scratch: Path
+) -> list[dict[str, Any]]:
+    """Returns nDCG@10 of people's questions after training on parts of the queries; the whole is the run's own."""
+    from steps.evaluation.eval_sets import DEV, generated_eval_set
+    from steps.training.learning_curve import SHARES, part_of
+    from steps.training.train import train_model
+
+    pairs, points = pairs_of(task, corpus, config, place), list[dict[str, Any]]()
+    base, dev = config.training.base_model, generated_eval_set(pairs, corpus.chunks, DEV)
+    for share in SHARES:
+        part, out = part_of(pairs, share), place / f"share-{share}"
+        train_model(part, corpus.chunks, config.training, base, out, place / "checkpoints", config.seed)
+        table = evaluated(questions, out, config, scratch / "vectors", WAYS.values(), dev).metrics["eval_sets"][questions.name]
+        arms = {arm: table["arms"][arm][METRIC]["value"] for arm in WAYS.values()}
+        points.append({"share": share, "n_pairs": sum(pair.split == "train" for pair in part), "arms": arms})
+    whole = {arm: run["arms"][arm]["value"] for arm in WAYS.values()}
+    return [*points, {"share": 1.0, "n_pairs": run["n_pairs"], "arms": whole}]
+
+
+def forgotten(model: Path, others: Sequence[Task], wanted: Wanted, scratch: Path) -> dict[str, dict[str, float]]:
+    """Returns other set -> nDCG@10 of each arm: what a model does on documents that it was not trained on."""
+    found = dict[str, dict[str, float]]()
+    for task in others:
+        config = config_of(task, wanted, load_config(wanted.config or DEFAULT_CONFIG).seed, scratch)
+        questions = questions_of(task, corpus_of(task.docs, config.chunks, config.training.base_model), config)
+        if questions is not None:
+            table = evaluated(questions, model, config, scratch / "vectors").metrics["eval_sets"][questions.name]
+            found[task.name] = {arm: scores[METRIC]["value"] for arm, scores in table["arms"].items()}
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        raise SystemExit(str(error)) from None

@@ -1,7 +1,7 @@
 """What gpt-4o's recorded triplets and the rules' queries for the same chunks are worth in training, side by side.
 
-`python benchmarks/recorded_triplets.py [--folds 3]`, with the triplets in `../shared/data/zenml-distilabel` (BEIR layout, with
-`negative_query`) and, where they are, people's questions in `../shared/data/zenml-docs-human`.
+`python benchmarks/recorded_triplets.py RECORDED [--pages FOLDER] [--folds 3]`: RECORDED has BEIR's layout, with `negative_query`
+in its queries. FOLDER is plain documentation with people's questions beside it, as `bench_sets.py` finds them.
 
 Every row trains on the same passages, none of which the test questions of its fold are about; pages and their near copies stay
 in one fold, and so do all answers to one query. Three tests, since a test made like one side's training favours that side:
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from generation_runs import ROOT
+from bench_sets import questions_about
 
 from pipelines.config import DEFAULT_CONFIG, load_config
 from steps.chunks.chunking import build_chunks
@@ -45,9 +45,6 @@ from steps.tables import to_rows, to_table
 from steps.training.settings import TrainingSettings
 from steps.training.train import train_model
 
-DATA = ROOT.parent / "shared" / "data"
-RECORDED = DATA / "zenml-distilabel"
-PAGES, HUMAN = DATA / "zenml-docs-0.60.0", DATA / "zenml-docs-human"
 NOT_PAGES = ("DATA.md", "how-do-i.md", "faq.md")
 """The last two hold most of the human questions."""
 HUMAN_CHUNKS = 1500
@@ -73,13 +70,13 @@ class Questions:
 # 1. The data.
 
 
-def recorded() -> tuple[list[Chunk], list[Triplet]]:
+def recorded(folder: Path) -> tuple[list[Chunk], list[Triplet]]:
     """Returns the passages as chunks, one a document of its own, and the recorded triplets."""
-    rows = {row["_id"]: row for row in _lines(RECORDED / "corpus.jsonl")}
+    rows = {row["_id"]: row for row in _lines(folder / "corpus.jsonl")}
     chunks = [Chunk(key, key, row["title"], _title(row["title"]), "", row["text"], 0, 0) for key, row in rows.items()]
-    asked = {row["_id"]: row for row in _lines(RECORDED / "queries.jsonl")}
+    asked = {row["_id"]: row for row in _lines(folder / "queries.jsonl")}
     triplets = []
-    for line in (RECORDED / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+    for line in (folder / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         query, passage, _ = line.split("\t")
         row = asked[query]
         triplets.append(Triplet(query, passage, row["text"], row["negative_query"], "recorded", "triplet", row["model"]))
@@ -124,16 +121,17 @@ def folds_of(chunks: Sequence[Chunk], count: int) -> dict[str, int]:
     return {key: names.index(name) % count for key, name in group.items()}
 
 
-def human_questions(scratch: Path) -> Questions | None:
+def human_questions(pages: Path | None, scratch: Path) -> Questions | None:
     """Returns people's questions with the pages that answer them, over the documentation cut as a run would cut it."""
-    if not PAGES.is_dir() or not HUMAN.is_dir():
+    asked_of_pages = questions_about(pages) if pages is not None else None
+    if pages is None or asked_of_pages is None:
         return None
     docs = scratch / "pages"
-    shutil.copytree(PAGES, docs, ignore=shutil.ignore_patterns(*NOT_PAGES))
+    shutil.copytree(pages, docs, ignore=shutil.ignore_patterns(*NOT_PAGES))
     config = load_config(DEFAULT_CONFIG)
     corpus = build_chunks(read_source(source_from_path(docs)).documents, config.chunks, load_tokenizer("embedded")).chunks
     known = {chunk.doc_id for chunk in corpus}
-    rows = [row for row in _lines(HUMAN / "queries.jsonl") if row["page"] in known]
+    rows = [row for row in _lines(asked_of_pages) if row["page"] in known]
     answering = {row["page"] for row in rows}
     others = sorted(known - answering)
     random.Random(0).shuffle(others)
@@ -232,21 +230,33 @@ class Row:
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recorded", type=Path, metavar="RECORDED", help="the triplets")
+    parser.add_argument("--pages", type=Path, metavar="FOLDER", help="documentation that people asked about")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tests", nargs="+", choices=["recorded", "rules", "human"], default=["recorded", "rules", "human"])
     parser.add_argument("--only", nargs="+", metavar="ROW", help="rows of the table to make, beside the base model's")
     arguments = parser.parse_args()
-    if not RECORDED.is_dir():
-        parser.error("the recorded triplets are not there; expected ../shared/data/zenml-distilabel beside the repository")
+    if not arguments.recorded.is_dir():
+        parser.error(f"no folder {arguments.recorded}; expected recorded triplets in BEIR's layout")
     with tempfile.TemporaryDirectory(prefix="finetrieve-recorded-") as scratch:
-        compare(arguments.folds, arguments.seed, Path(scratch), arguments.tests, arguments.only)
+        chunks, gpt = recorded(arguments.recorded)
+        human = human_questions(arguments.pages, Path(scratch)) if "human" in arguments.tests else None
+        compare(chunks, gpt, human, arguments.folds, arguments.seed, Path(scratch), arguments.tests, arguments.only)
 
 
-def compare(folds: int, seed: int, scratch: Path, wanted: Sequence[str], only: Sequence[str] | None) -> None:
+def compare(
+    chunks: list[Chunk],
+    gpt: list[Triplet],
+    human: Questions | None,
+    folds: int,
+    seed: int,
+    scratch: Path,
+    wanted: Sequence[str],
+    only: Sequence[str] | None,
+) -> None:
     """Trains every row in every fold and prints what each is worth."""
     # 1. Who trains on what.
-    chunks, gpt = recorded()
     rules = by_rules(chunks, scratch / "rules")
     kept_gpt, kept_rules = curated(gpt, chunks), curated(rules, chunks)
     rows = [
@@ -261,7 +271,6 @@ def compare(folds: int, seed: int, scratch: Path, wanted: Sequence[str], only: S
     ]
     if only:
         rows = [row for row in rows if row.name in {"base model", *only}]
-    human = human_questions(scratch) if "human" in wanted else None
     fold_of = folds_of(chunks, folds)
     print(f"{len(chunks)} passages in {folds} folds by page")
     print(f"{len(gpt)} recorded triplets, {len(kept_gpt)} pass the filters; {len(rules)} of the rules, {len(kept_rules)} pass")

@@ -1,0 +1,44 @@
+"""Which pairs the peers train on, and how their rows read."""
+
+from __future__ import annotations
+
+import numpy as np
+from peers import answering_chunks, own_pairs, table_of
+
+from steps.evaluation.eval_sets import EvalSet
+from steps.rows import Chunk, Pair
+
+
+def test_a_judged_question_goes_to_the_chunk_of_its_document_that_scores_best() -> None:
+    chunks = [Chunk(f"c{row}", doc, "", "", "", "", 1, 0) for row, doc in enumerate(["a", "b", "a", "c"])]
+    qrels = {"q1": {"a": 1, "b": 0}, "q2": {"c": 1, "gone": 1}}
+    asked = EvalSet("given", "human", {"q1": "x", "q2": "y"}, qrels, "document", chunks, 3, {"c1": ("c",)})
+    scores = np.array([[0.1, 0.9, 0.5, 0.9], [0.2, 0.8, 0.0, 0.3]], dtype=np.float32)
+    # q1: of a's chunks 0 and 2 the second; q2: of c's own chunk 3 and chunk 1, whose copy it has, the latter.
+    assert answering_chunks(asked, lambda query, rows: scores[query, list(rows)]) == [("q1", 2), ("q2", 1)]
+
+
+def test_peers_train_on_what_chooses_for_us_but_not_on_peoples_questions() -> None:
+    made = [Pair("q", "c", side, "generated", "") for side in ("train", "dev", "test")]
+    assert own_pairs([*made, Pair("p", "c", "dev", "human", "")]) == made[:2]
+
+
+def test_a_row_says_how_much_better_ours_is_and_in_what_time() -> None:
+    arms = {"finetuned": 0.9, "hybrid_finetuned": 0.91}
+    rows = [
+        {"set": "manual", "name": "untrained", "arms": {"finetuned": 0.8}, "bm25": 0.75},
+        {"set": "manual", "name": "ours", "n_pairs": 10, "seconds": 30.0, "arms": arms | {"fused_finetuned": 0.95}},
+        {
+            "set": "manual",
+            "name": "zenml",
+            "n_pairs": 10,
+            "seconds": 120.0,
+            "arms": arms,
+            "ours_minus_peer": {"delta": 0.06, "low": 0.02, "high": 0.1},
+            "time_ratio": 0.25,
+        },
+    ]
+    table = table_of(rows)
+    assert table[1] == ["untrained (BM25 0.750)", "-", "0.800", "-", "-", "-", "-", "-", "-"]
+    assert table[2][:7] == ["ours", "10", "0.900", "0.910", "-", "0.950", "30"]
+    assert table[3][4:] == ["-", "-", "120", "+6.0 [+2.0, +10.0]", "x0.25"]
