@@ -50,7 +50,7 @@ class JointPlan:
     """Of the late cross entropy; the dense one has 1."""
     keep_base: float = 1.0
     """Of the divergence from the base model's similarities."""
-    distil: float = 1.0
+    distil: float = 2.0
     """Of the divergence of the teacher's scores from the cosines."""
     lay_weight: float = 1.0
     """Of the lay questions."""

@@ -44,7 +44,7 @@ class TrainingSettings(BaseModel):
     """Of late interaction beside the single vector; 0 trains the single vector alone."""
     keep_base: float = Field(default=1.0, ge=0)
     """How much it costs to move similarities away from the base model's. 0 trains faster, and forgets."""
-    distil: float = Field(default=1.0, ge=0)
+    distil: float = Field(default=2.0, ge=0)
     """Of the divergence of the teacher's scores from the single vector's."""
     teacher: str | None = None
     """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
@@ -54,15 +54,15 @@ class TrainingSettings(BaseModel):
     """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
     matryoshka_token_dims: list[int] = [128, 64, 32]
     """Likewise of the token vectors; one of them is trained in each step."""
-    epochs: float = Field(default=3.0, gt=0)
+    epochs: float = Field(default=4.0, gt=0)
     """Passes over all training pairs."""
-    max_steps: int = Field(default=120, ge=1)
+    max_steps: int = Field(default=36, ge=1)
     """Steps at most, however many the passes would take: a large corpus needs fewer of them."""
     batch_size: int = Field(default=64, ge=2)
     """Chunks per step; each of their queries is told its own chunk from all of them."""
-    queries_at_once: int = Field(default=8, ge=1)
+    queries_at_once: int = Field(default=2, ge=1)
     """Queries of one chunk that share a step, at most: the chunk is encoded once for all of them."""
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps in which the learning rate rises to its full value; it falls to zero over the rest."""
     weight_decay: float = Field(default=0.01, ge=0)
