@@ -17,7 +17,7 @@ from steps.generation.rules.grammar import (
     words_of,
 )
 from steps.generation.rules.phrases import cut, lower_first, noun_phrase, verb_phrase
-from steps.generation.rules.phrasing import Candidate, Form
+from steps.generation.rules.phrasing import Candidate, Form, searched
 from steps.generation.rules.sentences import Context
 
 _SHAPE = re.compile(r"^[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+(?:\(.*\))?$")
@@ -67,6 +67,7 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
                     ("which", f"What can I use to {phrase}{within}?", 6),
                     ("which", f"Is there a {kind} to {phrase}?", 7),
                     ("which", f"Is there a way to {phrase}{within}?", 6),
+                    ("need", f"I need a {kind} that {third}", 3),
                 ],
                 phrase,
                 0.93,
@@ -108,7 +109,10 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
         ("yes_no", f"Is there {article} {bare}{within}?", 5 if single else 0),
         ("which", f"What do I use for {bare}{within}?", 5),
         ("what_is", f"What {be_for(bare)} {bare}?", 4),
-        ("how_to", f"How can I do {bare}?", 2 if not function else 0),
+        ("keywords", searched(bare), 8),
+        ("keywords", f"{searched(bare)}{within}", 5),
+        ("need", f"looking for {article} {bare}" if single else f"looking for {bare}", 6),
+        ("need", f"I need {article} {bare}" if single else f"I need {bare}", 5),
     ]
     yield context.ready(forms, bare, 0.95)
 
@@ -144,7 +148,8 @@ def name_candidates(short: str, unit: int, instructional: bool = True) -> list[C
             ("how_to", f"How does {article} {spelled} work?", 5),
             ("when", f"When should I use {article} {spelled}?", 2),
         )
-        found.append(Candidate("ready", spelled, 0.88, unit, asked))
+        searches: tuple[Form, ...] = (("keywords", spelled, 6), ("need", f"I need {article} {spelled}", 3))
+        found.append(Candidate("ready", spelled, 0.88, unit, asked + searches))
     forms: tuple[Form, ...] = (
         ("what_is", f"What does {short} do?", 8),
         ("how_to", f"How do I use {short}?", 6),
@@ -179,6 +184,8 @@ def method_candidates(sentence: str, method: str, short: str, context: Context) 
         phrase = verb_phrase(" ".join([base or lower_first(words[0]), *sentence.split()[1:]]), "", 11)
         if phrase:
             found.append(Candidate("action", phrase, 0.92, context.unit, context=f"with {short}", tags=frozenset({"own"})))
+            if owner := spelled_out(short):
+                found.append(Candidate("action", phrase, 0.9, context.unit, context=f"with a {owner}", tags=frozenset({"own"})))
     asked: tuple[Form, ...] = (
         ("what_is", f"What does the {method} method of {short} do?", 8),
         ("how_to", f"How do I use the {method} method of {short}?", 4),

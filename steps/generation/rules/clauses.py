@@ -19,7 +19,7 @@ from steps.generation.rules.grammar import (
 )
 from steps.generation.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS, word_set
 from steps.generation.rules.phrases import cut, first_person, lower_first, resolve, tidy, without_asides
-from steps.generation.rules.phrasing import Candidate, Form
+from steps.generation.rules.phrasing import Candidate, Form, content_words, searched
 from steps.generation.rules.sentences import Context
 
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -251,8 +251,12 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
     forms += _special(clause, subject, body)
     if forms:
         only_polar = all(style == "yes_no" for style, _, _ in forms)
-        asked_once = context.ready(forms, phrase, 0.5 if only_polar else 0.72)
-        yield replace(asked_once, tags=frozenset({"once"}))
+        keywords = searched(f"{head} {tail or ''}")
+        if tail and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
+            found = context.ready(forms, phrase, 0.5 if only_polar else 0.72)
+            yield replace(found, forms=(*found.forms, ("keywords", keywords, 8)))
+        else:
+            yield replace(context.ready(forms, phrase, 0.5 if only_polar else 0.72), tags=frozenset({"once"}))
 
 
 def _is_a(clause: Clause) -> bool:

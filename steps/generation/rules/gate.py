@@ -5,8 +5,25 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from steps.generation.rules.grammar import is_base_verb, is_code, lemmas, verb_base
-from steps.generation.rules.lexicon import ADVERBS, CONJUNCTIONS, FUNCTION_WORDS, GENERIC_NOUNS, PREPOSITIONS
+from steps.generation.rules.grammar import (
+    is_base_verb,
+    is_code,
+    is_noun,
+    is_only_adjective,
+    is_plural_noun,
+    is_word,
+    lemmas,
+    verb_base,
+)
+from steps.generation.rules.lexicon import (
+    ADVERBS,
+    CONJUNCTIONS,
+    FUNCTION_WORDS,
+    GENERIC_NOUNS,
+    NEEDS_COMPLEMENT,
+    NEEDS_OBJECT,
+    PREPOSITIONS,
+)
 from steps.generation.rules.phrasing import content_words
 
 LONGEST, SHORTEST = 17, 2
@@ -36,6 +53,38 @@ _ENDS = re.compile(
 _TO_ENDS = re.compile(r"\b(?:for|to|set \S+ to|from|with|by|on|about|in)\?$")
 
 
+_LACKS = (
+    (re.compile(r"\bthan\b"), re.compile(r"\b(?:more|less|fewer|other|rather|better|worse|sooner|later|else|different|\w+er)\b.*\bthan\b")),
+    (re.compile(r"\beither\b"), re.compile(r"\beither\b(?:.+\bor\b| (?:side|end|way|of|case|one|direction))")),
+    (re.compile(r"\bneither\b"), re.compile(r"\bneither\b.+\bnor\b")),
+    (re.compile(r"\bbetween\b"), re.compile(r"\bbetween\b.+(?:\band\b|s\b)")),
+    (re.compile(r"\bfrom one\b"), re.compile(r"\bfrom one\b.+\b(?:to|into)\b")),
+    (re.compile(r"\bturn (?!on|off|into|up|down|over|around|back|out)"), re.compile(r"\bturn\b.+\b(?:on|off|into|up|down|around|back|to)\b")),
+)
+"""(word, the company that it must have): `take than` and `turn a flag` lost a word."""
+_SEARCH = r"(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|I (?:want|need) to|I can't|(?:unable|trying) to)"
+_WITHOUT_OBJECT = re.compile(
+    rf"^(?:{_SEARCH} )?({'|'.join(sorted(NEEDS_OBJECT))}) (?:to|from|into|for|in|with|as|by|at)\b", re.I
+)
+_COMPLEMENT_LOST = re.compile(rf"^(?:Is|Are|Was|Were|How|Why|Does|Do|Will|Can|What happens)\b.*\b(?:{'|'.join(sorted(NEEDS_COMPLEMENT))})\?$")
+_ARTICLE_INSIDE = re.compile(r"(?<=[a-z,] )(?:A|An|The) [a-z]")
+_ARTICLE_AND_NAME = re.compile(r"^What (?:is|does|do|are) (?:the|an?) [A-Z][a-z]+(?: do| for)?\?$")
+_SAYS_NOTHING_IF = re.compile(
+    r"^What (?:happens|if|should I do|do I do|can I do)(?: (?:if|when))? (?:[a-z]+|[A-Z]) (?:is|are|was) (?:not )?(?:provided|given|set|"
+    r"specified|passed|used|needed|required|defined|present|available|None|True|False)\?$"
+)
+_THING_ASKED = re.compile(
+    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do I|can I|to) use|Can you explain|How does|How do) (.+?)(?: do| for| mean| work)?\?$"
+)
+_CODE_NAME = re.compile(r"^(?:the )?(?:[A-Z]{2,}[-_ ]?\d[\w-]*|[A-Z][A-Z\d]*_[A-Z\d_]+|[\d.-]+|v\d[\w.]*)$")
+_AGREES = re.compile(
+    r"^What (is|are) (?!meant by)([\w'-]+(?: [\w'-]+){0,3}?)(?:\?| (?:for|in|that|which)\b)"
+    r"|^(Does) ((?:the |my |an? )?[\w'-]+(?: [\w'-]+){0,2}?) (?:support|require|need|include|use|have|provide|contain|work|allow)\b"
+)
+_OBJECT_CLAUSE_CUT = re.compile(r"\b(?:what|how|which|whether|where) (?:an?|the) [\w-]+\?$")
+_GERUND_END = re.compile(r"(?<!meant )\b(?:by|when|while|before|after|without) \w+ing\?$|\b(?:depending|according|based|including|using)\?$")
+
+
 def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
     """Returns why a query is dropped, or None if it reads well; `sentences` are the passage's own, normalised."""
     words = query.rstrip("?").split()
@@ -59,7 +108,63 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         first = verb[1].lower().strip(",")
         if not is_base_verb(first) and first not in ADVERBS and first not in {"be", "have", "do"} and not first.endswith("ly"):
             return f"{first!r} is no verb"
-    return _content_reason(query, words, sentences)
+    return _lost_reason(query, words) or _asked_reason(query, words) or _content_reason(query, words, sentences)
+
+
+def _lost_reason(query: str, words: list[str]) -> str | None:
+    """A word that the query needs was lost on the way from the sentence."""
+    for needing, satisfied in _LACKS:
+        if (match := needing.search(query)) and not satisfied.search(query):
+            return f"lacks what goes with {match[0].strip()!r}"
+    if match := _WITHOUT_OBJECT.match(query):
+        return f"lacks what to {match[1].lower()!r}"
+    if _COMPLEMENT_LOST.match(query):
+        return f"lacks what goes with {words[-1]!r}"
+    if _OBJECT_CLAUSE_CUT.search(query) and not re.match(r"^(?:What|How|Which|Where)\b", query):
+        return "its last clause is cut short"
+    if _GERUND_END.search(query):
+        return f"ends on {words[-1]!r}"
+    if any(word.startswith("'") for word in words) and not any(word.rstrip("?,").endswith("'") for word in words):
+        return "unbalanced quotes or brackets"
+    return None
+
+
+def _asked_reason(query: str, words: list[str]) -> str | None:
+    """What is asked about is a code, a bare heading or nothing, or does not agree with its verb."""
+    if match := _ARTICLE_INSIDE.search(query):
+        return f"a title inside: {match[0].split()[0]!r}"
+    if _ARTICLE_AND_NAME.match(query):
+        return "an article before a name"
+    if _SAYS_NOTHING_IF.search(query):
+        return "its condition says nothing"
+    if asked := _THING_ASKED.match(query):
+        thing = asked[1]
+        if _CODE_NAME.match(thing):
+            return "asks about a code"
+        if query.startswith("What do ") and query.endswith(" do?") and len(words) <= 4 and thing.islower():
+            return "says nothing in particular"
+        if re.search(r"\w[a-z]ed$", thing) and query.endswith(" do?"):
+            return "a participle before 'do'"
+        article = re.match(r"^(?:an?|the) ([\w-]+)(?: (?:in|of|for|with) .+)?$", thing)
+        if article and is_only_adjective(article[1]) and not is_noun(article[1]):
+            return f"{article[1]!r} is no thing"
+    if match := _AGREES.match(query):
+        return _disagreement(match[1] or match[3], match[2] or match[4])
+    return None
+
+
+def _disagreement(verb: str, thing: str) -> str | None:
+    """`What is Webhooks`, `Does the connectors`, `What are feature selector`."""
+    words = thing.split()
+    head = words[-1]
+    if not is_word(head) or head.isupper() or head.lower() in FUNCTION_WORDS:
+        return None
+    many = " and " in thing or (is_plural_noun(head.lower()) and (bool(lemmas(head)) or is_plural_noun(head.capitalize())))
+    if verb in {"is", "Does"} and many and (len(words) == 1 or words[0][0].islower()) and len(words) < 4 and not head.endswith(("ics", "ings")):
+        return f"{verb!r} does not agree with {head!r}"
+    if verb == "are" and not many and lemmas(head) and "VERB" not in lemmas(head) and not any(map(is_plural_noun, words)):
+        return f"{verb!r} does not agree with {head!r}"
+    return None
 
 
 def _is_stranded_on_purpose(query: str) -> bool:

@@ -88,6 +88,8 @@ def is_base_verb(word: str) -> bool:
     if word in VERBS or word in MAYBE_VERBS:
         return True
     known = lemmas(word)
+    if not known and len(word) > 6 and word.isalpha() and word.endswith(("ize", "ise", "ify")):
+        return True  # `binarize`: coined faster than dictionaries are written.
     return word not in FUNCTION_WORDS and word in known.get("VERB", ()) and not {"NOUN", "ADJ", "ADV"} & set(known)
 
 
@@ -134,7 +136,12 @@ def is_plural_noun(word: str) -> bool:
     known = lemmas(word).get("NOUN", ())
     if known:
         return low not in known
-    return not word[0].isupper() and low.endswith("s")
+    return not word[0].isupper() or _plural_of_unknown(low)
+
+
+def _plural_of_unknown(word: str) -> bool:
+    """`Webhooks` ends on a noun that the dictionary knows, `Kubernetes` does not."""
+    return any("NOUN" in lemmas(word[start:-1]) for start in range(2, len(word) - 4))
 
 
 @lru_cache(maxsize=10_000)
@@ -194,7 +201,7 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
         )
     if any(word.lower() in FINITE_AUXILIARIES for word in _main_clause(words)[1:7]):
         return False
-    if first in VERBS:
+    if first in VERBS or (not lemmas(first) and is_base_verb(first)):
         return True
     if first not in MAYBE_VERBS:
         return (

@@ -19,7 +19,7 @@ from steps.generation.rules.grammar import (
 )
 from steps.generation.rules.lexicon import DETERMINERS, EMPTY_HEADINGS, FUNCTION_WORDS, QUESTION_WORDS, VERBS
 from steps.generation.rules.phrases import lower_first, noun_phrase, verb_phrase, without_asides
-from steps.generation.rules.phrasing import OPTION_FORMS, Candidate, Form, says_enough
+from steps.generation.rules.phrasing import OPTION_FORMS, Candidate, Form, content_words, says_enough, searched
 from steps.generation.rules.prose import Unit
 from steps.generation.rules.sentences import Context, sentence_candidates
 
@@ -124,6 +124,7 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
                 ("parameter", f"How do I {phrase}{of}?", 8),
             ]
             yield context.ready(forms, phrase, 0.84)
+            yield Candidate("action", phrase, 0.83, context.unit)
     elif _QUANTITY.match(text) and not _starts_with_verb(text) and (thing := noun_phrase(text, context.topic, 8)):
         thing = lower_first(thing)
         thing = thing if thing.split()[0] in {"the", "a", "an"} else f"the {thing}"
@@ -134,6 +135,7 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
             ("parameter", f"How do I choose {thing}{of}?", 2),
         ]
         yield context.ready(forms, thing, 0.85)
+        yield context.ready(_needs_of(thing), thing, 0.84)
     elif starts_imperative(words_of(text)):
         yield from context.action(lower_first(text), 0.8)
     elif (thing := _specific(text, context)) and short:
@@ -164,6 +166,21 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
         if re.search(r"\bdefaults?\b", f"{unit.note} {unit.text}", re.I):
             named.append(("default", f"What is the default value of {name}{of}?", 3))
         yield replace(context.ready(named, f"{name} {short}", 0.62), tags=frozenset({"named"}))
+
+
+def _needs_of(thing: str) -> list[Form]:
+    """What a quantity is set for, without the parameter's name: `the number of trees` -> `set how many trees`."""
+    forms: list[Form] = [
+        ("parameter", f"How do I set {thing}?", 6),
+        ("keywords", f"set {searched(thing)}", 6),
+        ("need", f"I want to change {thing}", 6),
+        ("parameter", f"Which parameter controls {thing}?", 5),
+    ]
+    if match := re.match(r"^the number of (\w+(?: [\w-]+){0,4})$", thing):
+        forms += [("need", f"I want to set how many {match[1]} there are", 4), ("keywords", f"set how many {match[1]}", 4)]
+    if match := re.match(r"^the (maximum|minimum|largest|smallest) (.+)$", thing):
+        forms += [("how_to", f"How do I limit the {match[2]}?", 8), ("keywords", f"limit {searched(match[2])}", 6)]
+    return forms
 
 
 def _starts_with_verb(text: str) -> bool:
@@ -207,6 +224,14 @@ def _result(name: str, unit: Unit, context: Context, short: str) -> Iterator[Can
             thing,
             0.8,
         )
+        if short and len(content_words(thing)) > 1:
+            asked: list[Form] = [
+                ("how_to", f"How do I get {thing}?", 8),
+                ("keywords", f"get {searched(thing)}", 6),
+                ("keywords", searched(thing), 4),
+                ("need", f"I want to get {thing}", 4),
+            ]
+            yield context.ready(asked, thing, 0.79)
     if len(name) > 3 and short:
         yield context.ready(
             [("what_is", f"What is {name} in {short}?", 8), ("what_is", f"What does {name} of {short} mean?", 3)],

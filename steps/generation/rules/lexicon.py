@@ -137,6 +137,18 @@ MICRO_STEPS = word_set(
 )
 """Verbs of a single hand movement or of a pointer elsewhere: worth asking is only what follows "to" in such a sentence."""
 
+NEEDS_OBJECT = word_set(
+    "move copy add send save convert transfer assign apply attach export import upload set tag put store map bind insert pass "
+    "combine separate replace remove delete extract append select define provide handle create build override"
+)
+"""Verbs that say nothing without what they act on: `move to a folder` lost it."""
+
+NEEDS_COMPLEMENT = word_set(
+    "associated considered treated called named based related regarded referred viewed depend depends rely relies consist "
+    "consists become becomes change depending intended expected allowed likely able aware capable subject"
+)
+"""Words with which no question about a statement can end."""
+
 GENERIC_NOUNS = word_set(
     "feature features option options setting settings function functions item items thing things way ways step steps section "
     "page pages example "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from steps.generation.rules.grammar import be_for, do_for
 from steps.generation.rules.lexicon import GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS, word_set
-from steps.generation.rules.phrases import core, without_determiners
+from steps.generation.rules.phrases import core, lower_first, without_determiners
 
 Form = tuple[str, str, int]
 """(style, template, weight)."""
@@ -48,6 +48,17 @@ ACTION_FORMS: tuple[Form, ...] = (
     ("how_to", "What should I do to {p}?", 2),
     ("keywords", "{k}", 3),
 )
+ACTION_SEARCHES: tuple[Form, ...] = (
+    ("keywords", "{k}", 12),
+    ("need", "I want to {p}", 8),
+    ("need", "I need to {p}", 6),
+    ("need", "looking for a way to {p}", 4),
+    ("problem", "I can't {p}", 4),
+    ("problem", "unable to {p}", 3),
+    ("need", "trying to {p}", 3),
+)
+"""What people type without asking: searches, needs and what does not work. Only beside a question about the same."""
+THING_SEARCHES: tuple[Form, ...] = (("keywords", "{k}", 8), ("keywords", "{k} explained", 3))
 PLACE_FORMS: tuple[Form, ...] = (
     ("where", "Where can I {p}?", 14),
     ("where", "Where do I {p}?", 8),
@@ -120,7 +131,20 @@ def renderings(candidate: Candidate, *key: object) -> list[tuple[str, str]]:
         # `the Print in Gallery option` is no English: what belongs somewhere takes templates that end on its name.
         forms = tuple(form for form in forms if not re.search(r"\{p\} (?:option|setting|feature|on)", form[1]))
     drawn = weighted_order(forms, *key, candidate.phrase)
+    if candidate.kind != "ready":
+        searches = ACTION_SEARCHES if candidate.kind == "action" else THING_SEARCHES
+        drawn += weighted_order(searches, *key, candidate.phrase, "searches")
     return [(_render(candidate, form, *key), form[0]) for form in drawn]
+
+
+FAMILIES = {"keywords": "keywords", "need": "need", "intent": "need", "problem": "problem"}
+"""Style -> the family that it is of; all others are questions. A phrase is said once in each family."""
+
+
+def searched(phrase: str) -> str:
+    """Returns a phrase as people type it into a search box, in small letters where it has no names."""
+    words = [word for word in without_determiners(phrase).split() if word.lower() not in {"i", "i'm", "that", "which", "is", "are"}]
+    return lower_first(" ".join(words)) if words else ""
 
 
 def _forms(candidate: Candidate) -> tuple[Form, ...]:
@@ -147,9 +171,9 @@ def _render(candidate: Candidate, form: Form, *key: object) -> str:
     context = candidate.context if named else ""
     if context and style != "keywords":
         phrase = f"{phrase} {context}"
-    keywords = without_determiners(f"{candidate.phrase} {context}".strip())
+    keywords = searched(f"{candidate.phrase} {context}".strip())
     query = template.format(p=phrase, k=keywords, be=be_for(phrase), do=do_for(phrase))
-    return query[:1].upper() + query[1:] if style != "keywords" else query
+    return query[:1].upper() + query[1:] if style != "keywords" and not query.startswith(("looking", "unable", "trying")) else query
 
 
 def varied_action(phrase: str, *key: object) -> str:

@@ -25,7 +25,7 @@ _COMMENT = re.compile(r"^\s*(?:#|//)\s+([A-Z][^=(){}\[\]<>$]{12,90})$")
 _RUN_TOGETHER = re.compile(r"\b([a-z]{2,})([.!?])([A-Z][a-z]+)\b")
 _UNSTOPPED = re.compile(r"(?<=[a-z]) (?=From [A-Z][\w ]{2,30}, (?:tap|click|select|press|choose|swipe|open|touch)\b)")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\ufe0f\u200d\u200b]")
-_BOLD_LABEL = re.compile(r"^(?:\*\*|__)(.{1,80}?)(?:\*\*|__)\s*(?:\(([^)]*)\))?\s*(?:[:–—-]|(?<=:\*\*))\s*(.+)$", re.S)
+_BOLD_LABEL = re.compile(r"^(?:\*\*|__)(.{1,80}?)(?:\*\*|__)\s*(?:\(((?:[^()]|\([^()]*\))*)\))?\s*(?:[:–—-]|(?<=:\*\*))\s*(.+)$", re.S)
 _BOLD_LABEL_INSIDE = re.compile(r"^(?:\*\*|__)([^*]{1,80}?):\s*(?:\*\*|__)\s*(.+)$", re.S)
 _CODE_LABEL = re.compile(r"^`([^`]{1,60})`\s*(?:\(([^)]*)\))?\s*(?::|–|—| - )\s*(.+)$", re.S)
 _PLAIN_LABEL = re.compile(r"^([A-Z0-9][^:.?!;,]{1,48}):\s+([A-Z\"'“(].+)$", re.S)
@@ -231,6 +231,17 @@ def sentences(text: str) -> list[str]:
         else:
             found.append(piece)
     return [sentence.strip() for sentence in found if sentence.strip()]
+
+
+def without_code(text: str) -> str:
+    """Returns Markdown without its code blocks, so that what is told can be judged."""
+    kept, fenced = [], False
+    for line in text.splitlines():
+        if _FENCE.match(line):
+            fenced = not fenced
+        elif not fenced:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 _ENGLISH = word_set(

@@ -12,12 +12,13 @@ from steps.generation.rules.grammar import (
     is_noun,
     lemmas,
     starts_imperative,
+    third_person_base,
     verb_base,
     words_of,
 )
 from steps.generation.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, PREPOSITIONS, PRONOUNS, VERBS, word_set
 from steps.generation.rules.phrases import cut, first_person, lower_first, noun_phrase, resolve, tidy, verb_phrase, without_asides
-from steps.generation.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, Form, content_words, says_enough
+from steps.generation.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, Form, content_words, says_enough, searched
 
 _TO = r"(?:to|in order to|so as to)"
 _AFTER_TO = re.compile(
@@ -84,6 +85,11 @@ _DEFAULT_IS = re.compile(r"\b(?:the|its) default ((?:[\w-]+ ){0,2}[\w-]+) (?:is|
 _DIFFERENCE = re.compile(r"\bdifferences? between (.{2,60}?) and (.{2,60}?)(?: is\b| are\b|[,.:;]|$)", re.I)
 _PREVENT = re.compile(r"\b(?:to|and) ((?:prevent|avoid|reduce|minimize|protect|fix|resolve|troubleshoot)\s.+)$", re.I)
 _BECAUSE = re.compile(r"^(.+?),? (?:because|since|so that|due to the fact that)\s+(.+)$", re.I)
+_IMPOSSIBLE = re.compile(
+    r"\b(?:(?:it is|it's|is) (?:not possible|impossible) to|you (?:cannot|can't|can not|may not|must not|aren't able to|won't be able to)|"
+    r"does not (?:allow|let) you to)\s+(.+)$",
+    re.I,
+)
 _ADVICE = re.compile(
     r"^(?:you|it is recommended (?:that you|to)|we recommend(?: that you| to)?|make sure (?:that you|to)|you should|do not|"
     r"don't|never|avoid)\s+(.+)$",
@@ -526,7 +532,50 @@ def _should_use(sentence: str, context: Context) -> Iterator[Candidate]:
         )
 
 
+def _impossible(sentence: str, context: Context) -> Iterator[Candidate]:
+    """What cannot be done is what people run into."""
+    match = _IMPOSSIBLE.search(sentence)
+    phrase = verb_phrase(match[1], context.topic) if match else None
+    if phrase:
+        yield context.ready(
+            [
+                ("problem", f"Why can't I {phrase}?", 8),
+                ("problem", f"can't {searched(phrase)}", 5),
+                ("yes_no", f"Can I {phrase}?", 6),
+            ],
+            phrase,
+            0.8,
+        )
+
+
+def _raised(sentence: str, context: Context) -> Iterator[Candidate]:
+    """`This exception is raised when a template contains errors.`"""
+    match = re.search(r"\b(?:is|are) (raised|thrown|shown|called|sent|triggered|ignored) (?:if|when|whenever) (.+)$", sentence)
+    condition = resolve(first_person(cut(match[2], 10)), "") if match else None
+    if condition and _finite(condition) and (condition := _subject_named(condition, context)):
+        forms: list[Form] = [("condition", f"What happens when {condition}?", 8), ("condition", f"What happens if {condition}?", 5)]
+        yield context.ready(forms, condition, 0.76)
+
+
+def _returns(sentence: str, context: Context) -> Iterator[Candidate]:
+    """What stands below a signature speaks of it without naming it: `Returns the inverse of ...`, `Creates a token`."""
+    words = words_of(sentence)
+    base = third_person_base(words[0]) if len(words) > 2 else None
+    if not base or words[1].lower() not in {"a", "an", "the", "all", "whether", "your", "any"}:
+        return
+    rest = re.sub(r"^whether ", "whether ", " ".join(sentence.split()[1:]))
+    verb = {"return": "get", "yield": "get", "indicate": "find out", "represent": ""}.get(base, base)
+    if not verb:
+        return
+    if rest.startswith("whether "):
+        verb = "check" if verb == "get" else verb
+    yield from context.action(f"{verb} {rest}", 0.8)
+
+
 _RULES: tuple[Rule, ...] = (
+    _impossible,
+    _raised,
+    _returns,
     _purpose_first,
     _capability,
     _we_can,

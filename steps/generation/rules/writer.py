@@ -12,16 +12,18 @@ from steps.generation.rules.gate import normalised, reject_reason
 from steps.generation.rules.grammar import starts_imperative, words_of
 from steps.generation.rules.headings import heading_candidates, readable_title, topic_of
 from steps.generation.rules.labels import label_candidates
-from steps.generation.rules.phrasing import Candidate, content_words, renderings, stable
-from steps.generation.rules.prose import Unit, looks_english, plain, sentences, units
+from steps.generation.rules.phrasing import FAMILIES, Candidate, content_words, renderings, searched, stable
+from steps.generation.rules.prose import Unit, looks_english, plain, sentences, units, without_code
 from steps.generation.rules.sentences import Context, sentence_candidates
 
-VERSION = "1"
+VERSION = "2"
 SPARE = 3
 """More queries than asked for are handed on, since some turn out to be asked of many chunks."""
 _REJECTS = 12
 _FEW, _WORTH_ALWAYS, _WORTH_MORE = 3, 0.08, 0.3
 """Up to a few queries, a second way to ask the same is welcome; beyond, only something else is."""
+_AGAIN = 0.2
+"""What a phrase loses each time that it is said again in another family of forms."""
 _INSTRUCTIONAL = re.compile(
     r"\b(?:users? (?:can|to|may)|you|your|you're)\b|(?:^|[.:] |^[-*] )(?:To [a-z]+ |(?:Use|Set|Select|Tap|Click|Run|Create|"
     r"Add|Choose|Enable|"
@@ -44,7 +46,7 @@ class Written:
 def written_queries(passage: Passage, seed: int, queries_per_chunk: int) -> Written:
     """Returns the queries of a passage, best first, up to a few more than `queries_per_chunk`, and what the gate dropped."""
     text = plain(passage.text)
-    if not looks_english(text):
+    if not looks_english(plain(without_code(passage.text))):
         return Written(rejects=[])
     candidates = sorted(_candidates(passage, text), key=lambda candidate: -candidate.score)
     return _selected(candidates, passage, seed, queries_per_chunk + SPARE)
@@ -55,6 +57,7 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
     heading = readable_title(passage.section.split(" > ")[-1]) if passage.section else ""
     short = api_name(passage.title)
     topic = short or topic_of(heading) or topic_of(title)
+    topic = re.sub(r"^(?:The|An?)(?= )", lambda article: article[0].lower(), topic)
     read = units(passage.text, passage.title)
     instructional = bool(short) or _instructs(passage.text, read)
     ui = bool(_UI.search(text))
@@ -85,7 +88,29 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
             for place, unit in enumerate(told)
             for candidate in clause_candidates(unit.text, Context(topic, place, False, ui))
         ]
+    if "```" in passage.text and heading and not passage.opens_section and len(found) < _FEW and not short:
+        found += _example_candidates(heading)
     return found
+
+
+def _example_candidates(heading: str) -> list[Candidate]:
+    """The code of a passage under a heading that another passage opens shows how what the heading names is done."""
+    about = [each for each in heading_candidates(heading, "", -2, "", False, False) if each.kind != "ready"]
+    return [
+        Candidate(
+            "ready",
+            each.phrase,
+            0.6,
+            -2,
+            (
+                ("keywords", f"{searched(each.phrase)} example", 8),
+                ("keywords", f"{searched(each.phrase)} code example", 4),
+                ("example", f"Is there an example of how to {each.phrase}?" if each.kind == "action" else f"Is there an example of {each.phrase}?", 5),
+                ("need", f"I need a code example to {each.phrase}" if each.kind == "action" else f"I need a code example of {each.phrase}", 3),
+            ),
+        )
+        for each in about
+    ]
 
 
 def _instructs(text: str, read: list[Unit]) -> bool:
@@ -112,6 +137,7 @@ def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: s
 
 def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: int) -> Written:
     own = frozenset(normalised(sentence) for sentence in sentences(plain(passage.text)))
+    identifier = _identifier(passage.title)
     written = Written()
     pool: list[tuple[Candidate, list[tuple[str, str]]]] = []
     seen: set[str] = set()
@@ -121,7 +147,7 @@ def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: 
         seen.add(candidate.phrase.casefold())
         good = []
         for query, style in renderings(candidate, seed, passage.id):
-            reason = reject_reason(query, own)
+            reason = reject_reason(query, own) or (_spells(query, identifier) if identifier else None)
             if reason is None:
                 good.append((query, style))
             elif len(written.rejects) < _REJECTS and not good:
@@ -132,24 +158,41 @@ def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: 
     return written
 
 
+def _identifier(title: str) -> str:
+    """Returns the last part of a dotted name: that word alone would find the passage, and nothing would be learnt."""
+    return title.rpartition(".")[2] if re.fullmatch(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", title) else ""
+
+
+def _spells(query: str, identifier: str) -> str | None:
+    spelled = re.search(rf"(?<!\w){re.escape(identifier)}(?!\w)", query, re.IGNORECASE)
+    return f"spells {identifier!r}, the name of what answers it" if spelled else None
+
+
 def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written, seed: int, key: str, wanted: int) -> None:
-    """Takes the best query again and again, where content, units and styles that were taken already count against it."""
-    taken: list[frozenset[str]] = []
+    """Takes the best query again and again, where content, units and styles that were taken already count against it.
+
+    The same phrase may come again as a search, a need or a problem: another family of forms is something else to learn from.
+    """
+    taken: dict[int, frozenset[str]] = {}
     styles: dict[str, int] = {}
-    used: dict[int, int] = {}
+    used: dict[int, set[str]] = {}
     asked: set[str] = set()
     named = 0  # Questions by a parameter's bare name: one is enough.
     forms_left = [list(good) for _, good in pool]
-    units_used: dict[int, int] = {}
+    units_used: dict[int, set[int]] = {}
+    words = [content_words(candidate.phrase) for candidate, _ in pool]
     while len(written.queries) < wanted:
         best: tuple[float, int] | None = None
         for place, (candidate, _) in enumerate(pool):
-            if not forms_left[place] or used.get(place, 0) >= (1 if "once" in candidate.tags else 2):
+            said = used.get(place, set())
+            if not forms_left[place] or ("once" in candidate.tags and said):
                 continue
-            words = content_words(candidate.phrase)
-            overlap = max((len(words & other) / max(len(words | other), 1) for other in taken), default=0.0)
-            worth = candidate.score - 0.42 * overlap - 0.1 * units_used.get(candidate.unit, 0) - 0.25 * used.get(place, 0)
-            worth -= 0.3 * named if "named" in candidate.tags else 0.0
+            overlap = max(
+                (len(words[place] & other) / max(len(words[place] | other), 1) for own, other in taken.items() if own != place),
+                default=0.0,
+            )
+            worth = candidate.score - 0.42 * overlap - 0.1 * len(units_used.get(candidate.unit, set()) - {place})
+            worth -= _AGAIN * len(said) + (0.3 * named if "named" in candidate.tags else 0.0)
             worth += stable("tie", seed, key, candidate.phrase) % 100 / 2500
             if best is None or worth > best[0]:
                 best = (worth, place)
@@ -158,13 +201,15 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
         place = best[1]
         candidate = pool[place][0]
         form = min(range(len(forms_left[place])), key=lambda n: styles.get(forms_left[place][n][1], 0) * 1.0 + n * 0.7)
-        query, style = forms_left[place].pop(form)
-        used[place] = used.get(place, 0) + 1
+        query, style = forms_left[place][form]
+        family = FAMILIES.get(style, "question")
+        forms_left[place] = [each for each in forms_left[place] if FAMILIES.get(each[1], "question") != family]
+        used.setdefault(place, set()).add(family)
         named += "named" in candidate.tags
         if query.casefold() in asked:
             continue
         asked.add(query.casefold())
         written.queries.append((query, style))
         styles[style] = styles.get(style, 0) + 1
-        units_used[candidate.unit] = units_used.get(candidate.unit, 0) + 1
-        taken.append(content_words(candidate.phrase))
+        units_used.setdefault(candidate.unit, set()).add(place)
+        taken[place] = words[place]
