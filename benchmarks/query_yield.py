@@ -54,7 +54,7 @@ class Yield:
     styles: Counter[str] = field(default_factory=Counter)
     """Style -> surviving queries."""
     seconds: float = 0.0
-    """What writing alone took."""
+    """Of the processor, for writing alone."""
     survivors: list[tuple[str, str]] = field(default_factory=list)
     """(query, place), to be judged."""
 
@@ -86,9 +86,9 @@ def measured(corpus: str, seed: int, per_chunk: int, round_trip: bool) -> Yield:
     stages = Counter[str]()
     for passage in all_passages:
         _trace(passage, seed, stages, found.gate)
-    start = time.perf_counter()
+    start = time.process_time()
     written = [written_queries(passage, seed, per_chunk).queries for passage in all_passages]
-    found.seconds = time.perf_counter() - start
+    found.seconds = time.process_time() - start
     found.stages |= {name: stages[name] for name in ("in English", *_UNITS, *_KINDS, "wordings", "pass the gate")}
     found.stages["chosen, with spare"] = sum(map(len, written))
     triplets = list(_asked(chunks, written, per_chunk))

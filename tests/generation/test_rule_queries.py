@@ -127,6 +127,48 @@ def test_a_docstring_is_asked_for_by_what_it_does_and_by_its_name() -> None:
     assert "What is the default value of normalize in confusion_matrix?" in asked
 
 
+API_TEXT = (
+    "Remove features with low variance.\n\n```python\ntoolkit.select.VarianceSieve(threshold=0.0, *, n_jobs=None, copy=True)\n```\n\n"
+    "**Parameters**\n\n- **n_trees** (int or array of shape (n,)): The number of trees."
+)
+
+
+def test_api_docs_are_asked_for_by_meaning_and_never_by_the_identifier() -> None:
+    for seed in range(10):
+        queries = [query for query, _ in written_queries(passage(API_TEXT, "toolkit.select.VarianceSieve"), seed, 6).queries]
+        assert len(queries) >= 4
+        assert not any("variancesieve" in query.casefold() for query in queries)
+        assert any("low variance" in query for query in queries)
+
+
+def test_a_parameter_is_a_need_without_its_name() -> None:
+    asked = phrases(API_TEXT, "toolkit.select.VarianceSieve")
+    assert {"set how many trees", "How do I set the number of trees?"} <= set(asked)
+
+
+def test_one_good_phrase_is_asked_in_several_forms() -> None:
+    queries = written_queries(passage("To restore a deleted file, open the trash.", "Trash"), 13, 6).queries
+    about = {style for query, style in queries if "deleted file" in query}
+    assert {"keywords"} < about and about & {"need", "problem"} and len(about) >= 3
+
+
+def test_code_does_not_hide_that_a_passage_is_english() -> None:
+    code = "\n".join(f"value_{n} = compute_{n}(x_{n}, y_{n})" for n in range(30))
+    assert written_queries(passage(f"Restore a deleted file from the trash.\n\n```\n{code}\n```"), 13, 6).queries
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("You cannot rename a locked folder. You unlock it first.", "Why can't I rename a locked folder?"),
+        ("Note that it is not possible to copy instances of a draft.", "can't copy instances of draft"),
+        ("This error is raised when the queue is full of jobs.", "What happens when the queue is full of jobs?"),
+    ],
+)
+def test_what_cannot_be_done_becomes_a_problem(text: str, question: str) -> None:
+    assert question in phrases(text)
+
+
 def test_this_feature_is_called_by_the_headings_name() -> None:
     assert "turn on Easy mode" in phrases("Tap the switch to turn on this feature. You see larger text.", "Easy mode")
 

@@ -11,6 +11,7 @@ from steps.generation.rules.grammar import (
     is_base_verb,
     is_code,
     is_plural,
+    is_plural_noun,
     lemmas,
     starts_imperative,
     third_person_base,
@@ -55,8 +56,9 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
     function = is_callable_name(short)
     kind = "function" if function else "class"
     within = f" in {library}" if library else ""
-    if base or starts_imperative(words):
-        text = " ".join([base or lower_first(words[0]), *sentence.split()[1:]])
+    coined = words[0].lower().endswith("ate") and "VERB" in lemmas(words[0]) and is_plural_noun(words[1])
+    if base or coined or starts_imperative(words):
+        text = " ".join([base or words[0].lower(), *sentence.split()[1:]])
         phrase = verb_phrase(text, "", 12)
         if phrase:
             third = _third(phrase)
@@ -80,7 +82,7 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
         re.I,
     ):
         base_class = cut(sentence, 11)
-        if base_class:
+        if base_class and len(base_class.split()) > 3:
             yield context.ready(
                 [
                     ("which", f"What is the {lower_first(base_class)}?", 10),
@@ -102,7 +104,8 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
         return
     bare = re.sub(r"^(?:the|an?)\s+", "", lower_first(thing), flags=re.I)
     article = "an" if bare[:1].lower() in "aeiou" else "a"
-    single = not is_plural(bare) and not re.match(r"(?:object|class|method|function|utilities)\b", bare)
+    mass = bare.split()[-1].endswith(("ing", "ion", "ment", "ance", "ics", "ty"))
+    single = not mass and not is_plural(bare) and not re.match(r"(?:object|class|method|function|utilities)\b", bare)
     forms: list[Form] = [
         ("which", f"Which {kind} implements {bare}?", 6 if single else 0),
         ("how_to", f"How do I use {bare}{within}?", 6),
@@ -141,14 +144,15 @@ def name_candidates(short: str, unit: int, instructional: bool = True) -> list[C
     spelled = spelled_out(short)
     found = []
     if spelled:
-        article = "an" if spelled[0].lower() in "aeiou" else "a"
+        mass = spelled.endswith(("ing", "ion", "ment", "ance", "ics", "ty"))
+        article = "" if mass else "an " if spelled[0].lower() in "aeiou" else "a "
         asked: tuple[Form, ...] = (
-            ("how_to", f"How do I use {article} {spelled}?", 8),
-            ("what_is", f"What is {article} {spelled}?", 5),
-            ("how_to", f"How does {article} {spelled} work?", 5),
-            ("when", f"When should I use {article} {spelled}?", 2),
+            ("how_to", f"How do I use {article}{spelled}?", 8),
+            ("what_is", f"What is {article}{spelled}?", 5),
+            ("how_to", f"How does {article}{spelled} work?", 5),
+            ("when", f"When should I use {article}{spelled}?", 2),
         )
-        searches: tuple[Form, ...] = (("keywords", spelled, 6), ("need", f"I need {article} {spelled}", 3))
+        searches: tuple[Form, ...] = (("keywords", spelled, 6), ("need", f"I need {article}{spelled}", 3))
         found.append(Candidate("ready", spelled, 0.88, unit, asked + searches))
     forms: tuple[Form, ...] = (
         ("what_is", f"What does {short} do?", 8),

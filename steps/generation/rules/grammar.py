@@ -90,6 +90,8 @@ def is_base_verb(word: str) -> bool:
     known = lemmas(word)
     if not known and len(word) > 6 and word.isalpha() and word.endswith(("ize", "ise", "ify")):
         return True  # `binarize`: coined faster than dictionaries are written.
+    if word.endswith("ate") and len(word) > 6 and word in known.get("VERB", ()):
+        return True  # `agglomerate`
     return word not in FUNCTION_WORDS and word in known.get("VERB", ()) and not {"NOUN", "ADJ", "ADV"} & set(known)
 
 

@@ -56,6 +56,7 @@ def without_asides_of_title(title: str) -> str:
 
 def topic_of(heading: str) -> str:
     """Returns the noun phrase that `it` and `this feature` stand for under a heading, or an empty string if it names no thing."""
+    heading = re.sub(r"^(?:understanding|about|introduction to|overview of) (?=\w)", "", heading, flags=re.I)
     words = words_of(heading)
     if (
         not words

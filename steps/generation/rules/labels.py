@@ -177,7 +177,7 @@ def _needs_of(thing: str) -> list[Form]:
         ("parameter", f"Which parameter controls {thing}?", 5),
     ]
     if match := re.match(r"^the number of (\w+(?: [\w-]+){0,4})$", thing):
-        forms += [("need", f"I want to set how many {match[1]} there are", 4), ("keywords", f"set how many {match[1]}", 4)]
+        forms += [("need", f"I want to set how many {match[1]} are used", 4), ("keywords", f"set how many {match[1]}", 4)]
     if match := re.match(r"^the (maximum|minimum|largest|smallest) (.+)$", thing):
         forms += [("how_to", f"How do I limit the {match[2]}?", 8), ("keywords", f"limit {searched(match[2])}", 6)]
     return forms
@@ -211,7 +211,7 @@ def _surely_verb(base: str, words: list[str]) -> bool:
 def _result(name: str, unit: Unit, context: Context, short: str) -> Iterator[Candidate]:
     """What an object gives back, by what it is and now and then by its name."""
     of = f" with {short}" if short else ""
-    thing = noun_phrase(without_asides(unit.text), context.topic, 9)
+    thing = noun_phrase(re.sub(r"^returns? (?=the|an?)", "", without_asides(unit.text), flags=re.I), context.topic, 9)
     if thing and len(thing.split()) >= 2 and is_noun(thing.split()[-1]):
         thing = lower_first(thing)
         thing = thing if thing.split()[0] in {"the", "a", "an"} or is_plural(thing) else f"the {thing}"

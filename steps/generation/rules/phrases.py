@@ -66,6 +66,8 @@ _NO_WISH = frozenset(
         "depend",
         "happen",
         "consist",
+        "think",
+        "omit",
     }
 )
 _DANGLING = FUNCTION_WORDS - {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from steps.generation.rules.grammar import be_for, do_for
@@ -124,8 +124,8 @@ def weighted_order(forms: Sequence[Form], *key: object) -> list[Form]:
     return sorted(forms, key=draw, reverse=True)
 
 
-def renderings(candidate: Candidate, *key: object) -> list[tuple[str, str]]:
-    """Returns (query, style) for every form of a candidate, in the order drawn for the key."""
+def renderings(candidate: Candidate, *key: object) -> Iterator[tuple[str, str]]:
+    """Yields (query, style) for every form of a candidate, in the order drawn for the key."""
     forms = candidate.forms or _forms(candidate)
     if candidate.context and candidate.kind == "thing":
         # `the Print in Gallery option` is no English: what belongs somewhere takes templates that end on its name.
@@ -134,16 +134,17 @@ def renderings(candidate: Candidate, *key: object) -> list[tuple[str, str]]:
     if candidate.kind != "ready":
         searches = ACTION_SEARCHES if candidate.kind == "action" else THING_SEARCHES
         drawn += weighted_order(searches, *key, candidate.phrase, "searches")
-    return [(_render(candidate, form, *key), form[0]) for form in drawn]
+    for form in drawn:
+        yield _render(candidate, form, *key), form[0]
 
 
-FAMILIES = {"keywords": "keywords", "need": "need", "intent": "need", "problem": "problem"}
+FAMILIES = {"keywords": "keywords", "need": "need", "problem": "problem"}
 """Style -> the family that it is of; all others are questions. A phrase is said once in each family."""
 
 
 def searched(phrase: str) -> str:
     """Returns a phrase as people type it into a search box, in small letters where it has no names."""
-    words = [word for word in without_determiners(phrase).split() if word.lower() not in {"i", "i'm", "that", "which", "is", "are"}]
+    words = [word for word in without_determiners(phrase).split() if word.lower() not in {"i", "i'm", "that", "which", "is", "are", "be"}]
     return lower_first(" ".join(words)) if words else ""
 
 

@@ -157,7 +157,11 @@ class Context:
             phrase,
             score,
             self.unit,
-            tuple((style, text[:1].upper() + text[1:], weight) for style, text, weight in forms if weight > 0),
+            tuple(
+                (style, text if style in {"keywords", "problem"} else text[:1].upper() + text[1:], weight)
+                for style, text, weight in forms
+                if weight > 0
+            ),
         )
 
     def subject(self, text: str) -> str | None:

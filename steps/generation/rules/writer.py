@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 
 from steps.generation.passages import Passage
 from steps.generation.rules.api import api_name, is_code_heading, method_candidates, name_candidates, summary_candidates
@@ -12,7 +13,7 @@ from steps.generation.rules.gate import normalised, reject_reason
 from steps.generation.rules.grammar import starts_imperative, words_of
 from steps.generation.rules.headings import heading_candidates, readable_title, topic_of
 from steps.generation.rules.labels import label_candidates
-from steps.generation.rules.phrasing import FAMILIES, Candidate, content_words, renderings, searched, stable
+from steps.generation.rules.phrasing import FACT_FORMS, FAMILIES, THING_FORMS, Candidate, content_words, renderings, searched, stable
 from steps.generation.rules.prose import Unit, looks_english, plain, sentences, units, without_code
 from steps.generation.rules.sentences import Context, sentence_candidates
 
@@ -22,6 +23,8 @@ SPARE = 3
 _REJECTS = 12
 _FEW, _WORTH_ALWAYS, _WORTH_MORE = 3, 0.08, 0.3
 """Up to a few queries, a second way to ask the same is welcome; beyond, only something else is."""
+_CHOICES = 4
+"""Questions of a phrase that are worth wording: one of them is asked, of a style that the passage lacks."""
 _AGAIN = 0.2
 """What a phrase loses each time that it is said again in another family of forms."""
 _INSTRUCTIONAL = re.compile(
@@ -95,7 +98,11 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
 
 def _example_candidates(heading: str) -> list[Candidate]:
     """The code of a passage under a heading that another passage opens shows how what the heading names is done."""
-    about = [each for each in heading_candidates(heading, "", -2, "", False, False) if each.kind != "ready"]
+    about = [
+        each
+        for each in heading_candidates(heading, "", -2, "", False, False)
+        if each.kind != "ready" and len(content_words(each.phrase)) > 1
+    ]
     return [
         Candidate(
             "ready",
@@ -130,6 +137,8 @@ def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: s
     if unit.kind in {"label", "parameter", "row"}:
         return label_candidates(unit, context, api, short, returned)
     found = sentence_candidates(unit.text, context)
+    if short:  # `How do I use the recall?`: what a docstring defines is asked about, not used.
+        found = [replace(each, forms=FACT_FORMS) if each.forms is THING_FORMS else each for each in found]
     if not context.instructional:
         found += clause_candidates(unit.text, context)
     return found
@@ -145,11 +154,16 @@ def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: 
         if candidate.phrase.casefold() in seen and candidate.kind != "ready":
             continue
         seen.add(candidate.phrase.casefold())
-        good = []
+        good: list[tuple[str, str]] = []
+        in_family = Counter[str]()
         for query, style in renderings(candidate, seed, passage.id):
+            family = FAMILIES.get(style, "question")
+            if in_family[family] >= (_CHOICES if family == "question" else 1) and candidate.kind != "ready":
+                continue
             reason = reject_reason(query, own) or (_spells(query, identifier) if identifier else None)
             if reason is None:
                 good.append((query, style))
+                in_family[family] += 1
             elif len(written.rejects) < _REJECTS and not good:
                 written.rejects.append((query, reason))
         if good:
