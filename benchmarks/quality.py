@@ -126,11 +126,12 @@ def measure(tasks: Sequence[Task], wanted: Wanted, scratch: Path, save: Path | N
             started = time.monotonic()
             metrics, peak_mb = retrained(task, task.eval_set, config_file(config, wanted, seed, place), place, use_cache=False)
             run = record_of(metrics, task.name, seed, {"seconds": round(time.monotonic() - started, 1), "peak_mb": peak_mb})
+            runs.append(run)
+            _save(runs, wanted, save)
             if seed == first_seed:
                 models[task.name] = place / "out" / "model"
                 run |= _more(task, config, run, wanted, place, scratch)
-            runs.append(run)
-            _save(runs, wanted, save)
+                _save(runs, wanted, save)
             print(f"{task.name}, seed {seed}: {run['seconds']:.0f} s", file=sys.stderr, flush=True)
     if wanted.forgetting:
         for run in runs:
