@@ -19,7 +19,7 @@ RRF_K = 60
 """Cormack, Clarke, Buettcher, "Reciprocal Rank Fusion outperforms Condorcet", SIGIR 2009."""
 
 
-ChosenOn = Literal["human dev", "generated dev", "default"]
+ChosenOn = Literal["human dev", "default"]
 
 
 @dataclass(frozen=True)
@@ -198,14 +198,14 @@ def candidates(default: Fusion, is_human: bool) -> list[Fusion]:
     """Returns the fusions that dev chooses among, the preferred ones first, led by the default.
 
     People's questions may choose any weights, a single part included. Generated ones share words with their chunks and always
-    vote for BM25, so on them the weights stay near the default and the lexical one never rises above it.
+    vote for what finds words, so on them the default stays: how far BM25 is trusted, each query says for itself.
 
     Args:
         default: FUSED or HYBRID.
         is_human: Whether people asked the dev questions.
     """
     if not is_human:
-        return _near(default)
+        return [default]
     if default.late == 0:
         near_half = sorted(SHARES, key=lambda share: (round(abs(share - 0.5), 6), -share))
         return [replace(_shared(name, share), chosen_on="human dev") for name in METHODS for share in near_half]
@@ -213,16 +213,6 @@ def candidates(default: Fusion, is_human: bool) -> list[Fusion]:
     weights += [(1.0, 0.0, lexical) for lexical in RATIOS] + [(0.0, 0.0, 1.0)]
     nearest = sorted(weights, key=lambda item: sum(map(_steps, item, default.weights.values())))
     return [Fusion(name, *item, chosen_on="human dev") for name in METHODS for item in nearest]
-
-
-def _near(default: Fusion) -> list[Fusion]:
-    lexical = (1.0, 0.75, 0.5)
-    late = (1.0,) if default.late == 0 else (1.0, 0.75, 1.5)
-    return [
-        replace(default, late=default.late * times, lexical=default.lexical * share, chosen_on="generated dev")
-        for times in late
-        for share in lexical
-    ]
 
 
 def _steps(given: float, default: float) -> float:

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
     from steps.training.settings import TrainingSettings
 
+LIKE_THE_BEST = 0.01
+"""Of nDCG@10 on dev: a smaller lead is chance."""
+
 Weights = dict[str, torch.Tensor]
 Progress = Callable[[int, int], None]
 
@@ -221,22 +224,28 @@ class _Run:
         if self.dev is None or any(entry["step"] == step for entry in self.history):
             return
         entry = {"step": step, "epoch": step / self.plan.steps_per_epoch, "ndcg@10": self.dev.ndcg(model, self.late)}
-        if all(entry["ndcg@10"] >= other["ndcg@10"] for other in self.history):
+        if self._best_of([*self.history, entry]) == step:
             write_atomically(self.folder / "best.safetensors", save(_contiguous(model)))
         self.history = [*self.history, entry]
         write_atomically(self.folder / "dev.json", json.dumps(self.history).encode())
 
     def best_step(self) -> int:
-        """Returns the step with the best dev score, the later of equals; the last one without dev queries."""
-        return (
-            int(max(self.history, key=lambda entry: (entry["ndcg@10"], entry["step"]))["step"])
-            if self.history
-            else self.plan.steps
-        )
+        """Returns the last step whose dev score is within LIKE_THE_BEST of the best; the last one without dev queries.
+
+        The learning rate falls to zero towards the end, which makes late weights the steadier ones: an earlier step has to be
+        clearly better.
+        """
+        return self._best_of(self.history)
+
+    def _best_of(self, history: Sequence[dict[str, float]]) -> int:
+        if not history:
+            return self.plan.steps
+        bar = max(entry["ndcg@10"] for entry in history) - LIKE_THE_BEST
+        return int(max(entry["step"] for entry in history if entry["ndcg@10"] >= bar))
 
     def best_score(self) -> float:
-        """Returns the best nDCG@10 on dev so far."""
-        return max(entry["ndcg@10"] for entry in self.history)
+        """Returns nDCG@10 on dev at `best_step`."""
+        return next(entry["ndcg@10"] for entry in self.history if entry["step"] == self.best_step())
 
     def best_weights(self) -> Weights | None:
         """Returns the weights of `best_step`, or None for those that the model has now."""

@@ -91,12 +91,12 @@ def eval_set(kind: str = "human") -> dict[str, Any]:
             "hybrid_finetuned": {
                 "name": "z_score",
                 "weights": {"dense": 1.0, "late": 0.0, "lexical": 1.0},
-                "chosen_on": "generated dev",
+                "chosen_on": "default",
             },
             "fused_finetuned": {
                 "name": "z_score",
                 "weights": {"dense": 1.0, "late": 1.5, "lexical": 1.0},
-                "chosen_on": "generated dev",
+                "chosen_on": "default",
             },
         },
         "bill": {"points": bill_points(), "n_queries": 300},

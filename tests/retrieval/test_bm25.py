@@ -61,3 +61,13 @@ def test_scores_do_not_depend_on_the_hash_seed() -> None:
         ).stdout
 
     assert output("1") == output("2")
+
+
+def test_coverage_is_the_share_of_the_query_s_rarity_that_one_text_has() -> None:
+    # "camera" and "driver" are in one text of three, "instal" in two; nothing has "unicorn".
+    rare, common, unseen = (math.log(1 + (3 - n + 0.5) / (n + 0.5)) for n in (1, 2, 0))
+    found = Bm25(TEXTS).coverage(
+        ["camera driver", "install unicorn", "camera printers", "the of", "unicorn", "camera camera unicorn"]
+    )
+    expected = [1, common / (common + unseen), 0.5, 0, 0, rare / (rare + unseen)]
+    assert found == pytest.approx(expected, rel=1e-5)
