@@ -68,9 +68,7 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, help="surviving queries to print per corpus")
     parser.add_argument("--no-round-trip", action="store_true", help="without the filter that needs the model")
     arguments = parser.parse_args()
-    found = [
-        measured(corpus, arguments.seed, arguments.per_chunk, not arguments.no_round_trip) for corpus in arguments.corpora
-    ]
+    found = [measured(corpus, arguments.seed, arguments.per_chunk, not arguments.no_round_trip) for corpus in arguments.corpora]
     for corpus in found:
         for query, place in random.Random(arguments.seed).sample(corpus.survivors, min(arguments.show, len(corpus.survivors))):
             print(f"{corpus.name}\t{query}\t{place}")
@@ -159,7 +157,9 @@ def _print_table(found: list[Yield]) -> None:
             shares = [f"{count[name]:,} ({count[name] / max(count.total(), 1):.0%})" for count in counts]
             row(f"{title}{name}"[:43], shares)
     row("surviving queries per chunk", [f"{len(corpus.survivors) / corpus.stages['chunks']:.2f}" for corpus in found])
-    row(f"written per second, {SPARE} spare", [f"{corpus.stages['chosen, with spare'] / corpus.seconds:,.0f}" for corpus in found])
+    row(
+        f"written per second, {SPARE} spare", [f"{corpus.stages['chosen, with spare'] / corpus.seconds:,.0f}" for corpus in found]
+    )
 
 
 if __name__ == "__main__":

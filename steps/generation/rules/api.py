@@ -144,7 +144,7 @@ def name_candidates(short: str, unit: int, instructional: bool = True) -> list[C
     spelled = spelled_out(short)
     found = []
     if spelled:
-        mass = spelled.endswith(("ing", "ion", "ment", "ance", "ics", "ty"))
+        mass = spelled.endswith(("ing", "ion", "ment", "ance", "ics", "ty")) or is_plural_noun(spelled.split()[-1])
         article = "" if mass else "an " if spelled[0].lower() in "aeiou" else "a "
         asked: tuple[Form, ...] = (
             ("how_to", f"How do I use {article}{spelled}?", 8),

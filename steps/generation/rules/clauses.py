@@ -251,7 +251,9 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
     forms += _special(clause, subject, body)
     if forms:
         only_polar = all(style == "yes_no" for style, _, _ in forms)
-        keywords = searched(f"{head} {tail or ''}")
+        tag = {"does": "VBZ", "did": "VBD"}.get(clause.auxiliary)
+        said = inflect(clause.verb, tag) if tag and clause.verb else clause.verb
+        keywords = searched(f"{subject} {said} {tail or ''}")
         if tail and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
             found = context.ready(forms, phrase, 0.5 if only_polar else 0.72)
             yield replace(found, forms=(*found.forms, ("keywords", keywords, 8)))

@@ -36,7 +36,8 @@ _POINTS_OUT = re.compile(
 )
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
 _CUT_SHORT = re.compile(
-    r"\b(?:to|and) (?:find out|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$",
+    r"\b(?:to|and) (?:find out|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|cause [\w ]+|"
+    r"end)\?$|\b(?:and|or) \w{3,}ed\?$",
     re.I,
 )
 _REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
@@ -47,52 +48,80 @@ _STARTS = re.compile(
 )
 _ENDS = re.compile(
     r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|"
-    r"only|can|will)\s*[?.]?$",
+    r"only|can|will|that's|it's|there's)\s*[?.]?$",
     re.I,
 )
 _TO_ENDS = re.compile(r"\b(?:for|to|set \S+ to|from|with|by|on|about|in)\?$")
 
 
 _LACKS = (
-    (re.compile(r"\bthan\b"), re.compile(r"\b(?:more|less|fewer|other|rather|better|worse|sooner|later|else|different|\w+er)\b.*\bthan\b")),
+    (
+        re.compile(r"\bthan\b"),
+        re.compile(r"\b(?:more|less|fewer|other|rather|better|worse|sooner|later|else|different|\w+er)\b.*\bthan\b"),
+    ),
     (re.compile(r"\beither\b"), re.compile(r"\beither\b(?:.+\bor\b| (?:side|end|way|of|case|one|direction))")),
     (re.compile(r"\bneither\b"), re.compile(r"\bneither\b.+\bnor\b")),
     (re.compile(r"\bbetween\b"), re.compile(r"\bbetween\b.+(?:\band\b|s\b)")),
     (re.compile(r"\bfrom one\b"), re.compile(r"\bfrom one\b.+\b(?:to|into)\b")),
-    (re.compile(r"\bturn (?!on|off|into|up|down|over|around|back|out)"), re.compile(r"\bturn\b.+\b(?:on|off|into|up|down|around|back|to)\b")),
+    (
+        re.compile(r"\bturn (?!on|off|into|up|down|over|around|back|out)"),
+        re.compile(r"\bturn\b.+\b(?:on|off|into|up|down|around|back|to)\b"),
+    ),
 )
 """(word, the company that it must have): `take than` and `turn a flag` lost a word."""
-_SEARCH = r"(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|I (?:want|need) to|I can't|(?:unable|trying|need a way|looking for a way) to)"
-_WITHOUT_OBJECT = re.compile(
-    rf"^(?:{_SEARCH} )?({'|'.join(sorted(NEEDS_OBJECT))}) (?:to|from|into|for|in|with|as|by|at)\b", re.I
+_SEARCH = (
+    r"(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|I (?:want|need) to|I can't|"
+    r"(?:unable|trying|need a way|looking for a way) to)"
 )
-_COMPLEMENT_LOST = re.compile(rf"^(?:Is|Are|Was|Were|How|Why|Does|Do|Will|Can|What happens)\b.*\b(?:{'|'.join(sorted(NEEDS_COMPLEMENT))})\?$")
+_WITHOUT_OBJECT = re.compile(
+    rf"^(?:{_SEARCH} )?({'|'.join(sorted(NEEDS_OBJECT))}) (?:to|from|into|for|in|with|as|by|"
+    rf"at)\b",
+    re.I,
+)
+_COMPLEMENT_LOST = re.compile(
+    rf"^(?:Is|Are|Was|Were|How|Why|Does|Do|Will|Can|What happens)\b.*\b(?:{'|'.join(sorted(NEEDS_COMPLEMENT))})\?$"
+)
 _ARTICLE_INSIDE = re.compile(r"(?<=[a-z,] )(?:A|An|The) [a-z]")
-_ARTICLE_AND_NAME = re.compile(r"^What (?:is|does|do|are) (?:the|an?) [A-Z][a-z]+(?: do| for)?\?$|^(?:What|How) (?:is|does|do) (?:the|an?) \S*_\S*(?: do| for| work)?\?$")
+_ARTICLE_AND_NAME = re.compile(
+    r"^What (?:is|does|do|are) (?:the|an?) [A-Z][a-z]+(?: do| for)?\?$|^(?:What|How) (?:is|does|do) (?:the|"
+    r"an?) \S*_\S*(?: do| for| work)?\?$"
+)
 _SAYS_NOTHING_IF = re.compile(
-    r"^What (?:happens|if|should I do|do I do|can I do)(?: (?:if|when))? (?:[a-z]+|[A-Z]) (?:is|are|was) (?:not )?(?:provided|given|set|"
+    r"^What (?:happens|if|should I do|do I do|can I do)(?: (?:if|when))? (?:[a-z]+|[A-Z]) (?:is|are|"
+    r"was) (?:not )?(?:provided|given|set|"
     r"specified|passed|used|needed|required|defined|present|available|None|True|False)\?$"
 )
 _THING_ASKED = re.compile(
-    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do I|can I|to) use|Can you explain|How does|How do) (.+?)(?: do| for| mean| work)?\?$"
+    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do I|can I|to) use|Can you explain|How does|How do) (.+?)(?: do|"
+    r" for| mean| work)?\?$"
 )
 _CODE_NAME = re.compile(r"^(?:the )?(?:[A-Z]{2,}[-_ ]?\d[\w-]*|[A-Z][A-Z\d]*_[A-Z\d_]+|[\d.-]+|v\d[\w.]*)$")
 _AGREES = re.compile(
     r"^What (is|are) (?!meant by)([\w'-]+(?: [\w'-]+){0,4}?)(?:\?| (?:for|in|of|that|which)\b)"
-    r"|^(Does) ((?:the |my |an? )?[\w'-]+(?: [\w'-]+){0,2}?) (?:support|require|need|include|use|have|provide|contain|work|allow)\b"
+    r"|^(Does) ((?:the |my |an? )?[\w'-]+(?: [\w'-]+){0,2}?) (?:support|require|need|include|use|have|provide|contain|"
+    r"work|allow)\b"
 )
 _OBJECT_CLAUSE_CUT = re.compile(r"\b(?:what|how|which|whether|where) (?:an?|the) [\w-]+\?$")
-_ME_TWICE = re.compile(r"\b(?:do|can|should|could) I (?:give|help|let|show|tell|allow|ask|teach) (?:me|I)\b|\b(?:lets?|helps?|allows?|for|with|to) I\b")
+_ME_TWICE = re.compile(
+    r"\b(?:do|can|should|could) I (?:give|help|let|show|tell|allow|ask|teach) (?:me|I)\b|\b(?:lets?|helps?|allows?|for|"
+    r"with|to) I\b"
+)
 _TWO_VERBS = re.compile(rf"^{_SEARCH} (.+?) (is|are|was|were|has|have|I can|I could|I will) (?!to\b)\w+")
+_FINITE = re.compile(r"\b(?:can|will|could|would|may|might|should|has|was|were)\b")
 _ON_WHAT = re.compile(r"\b\w+ on\?$")
 _SUBORDINATES = re.compile(r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after)\b", re.I)
 _HEADING_ASKED = re.compile(
-    r"\w: \w|[!.]\?|\bfor some reason\b|\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
-    r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|on|to|for|an?|the)) |"
+    r"\w: \w|[!.]\?|!$|\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
+    r"^What is [A-Z]\w+ (?:an?|the|my|your) |^What (?:can|should) I do (?:if|when) I am using|\bfor some reason\b|"
+    r"\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
+    r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|"
+    r"on|to|for|an?|the)) |"
     r"^What do [A-Z]\w+ and \w+ do\?|^(?:How to|How do I|Can I|I (?:want|need) to) [A-Z]{3,} "
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
-_GERUND_END = re.compile(r"(?<!meant )\b(?:by|when|while|before|after|without|from) \w+ing\?$|\b(?:depending|according|based|including|using)\?$")
+_GERUND_END = re.compile(
+    r"(?<!meant )\b(?:by|when|while|before|after|without|from) \w+ing\?$|\b(?:depending|according|based|including|using)\?$"
+)
 
 
 def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
@@ -119,7 +148,8 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         first = verb[1].lower().strip(",")
         if not is_base_verb(first) and first not in ADVERBS and first not in {"be", "have", "do"} and not first.endswith("ly"):
             return f"{first!r} is no verb"
-    return _lost_reason(asked, asked.rstrip("?").split()) or _asked_reason(query, words) or _content_reason(query, words, sentences)
+    lost = _lost_reason(asked, asked.rstrip("?").split())
+    return lost or _asked_reason(query, words) or _content_reason(query, words, sentences)
 
 
 def _lost_reason(query: str, words: list[str]) -> str | None:
@@ -135,7 +165,9 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         return "its last clause is cut short"
     if _ME_TWICE.search(query):
         return "asks what others do to me"
-    if _ON_WHAT.search(query) and not re.search(r"\b(?:turn|switch|put|log|sign|keep|stay|go|come|try|rely|depend|What|Which)\b", query):
+    if _ON_WHAT.search(query) and not re.search(
+        r"\b(?:turn|switch|put|log|sign|keep|stay|go|come|try|rely|depend|What|Which)\b", query
+    ):
         return "lacks what it is on"
     if (match := _TWO_VERBS.match(query)) and not _SUBORDINATES.search(match[1]):
         return f"a second verb {match[2]!r}"
@@ -154,6 +186,8 @@ def _asked_reason(query: str, words: list[str]) -> str | None:
         return "an article before a name"
     if (match := _BARE_HEADING.match(query)) and (match[2] or "NOUN" in lemmas(match[1])):
         return "a bare heading"
+    if not query.endswith("?") and words[0][0].islower() and _FINITE.search(query) and not _SUBORDINATES.search(query):
+        return "a search with an auxiliary"
     if words[0].lower() in PREPOSITIONS and not query.endswith("?"):
         return f"starts with {words[0]!r}"
     if match := _HEADING_ASKED.search(query):
@@ -183,7 +217,13 @@ def _disagreement(verb: str, thing: str) -> str | None:
     if not is_word(head) or head.isupper() or head.lower() in FUNCTION_WORDS:
         return None
     many = " and " in thing or (is_plural_noun(head.lower()) and (bool(lemmas(head)) or is_plural_noun(head.capitalize())))
-    if verb in {"is", "Does"} and many and (len(words) == 1 or words[0][0].islower()) and len(words) < 6 and not head.endswith(("ics", "ings")):
+    if (
+        verb in {"is", "Does"}
+        and many
+        and (len(words) == 1 or words[0][0].islower())
+        and len(words) < 6
+        and not head.endswith(("ics", "ings"))
+    ):
         return f"{verb!r} does not agree with {head!r}"
     if verb == "are" and not many and lemmas(head) and "VERB" not in lemmas(head) and not any(map(is_plural_noun, words)):
         return f"{verb!r} does not agree with {head!r}"
@@ -202,7 +242,11 @@ def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> 
     if all(
         word in GENERIC_NOUNS
         or word in FUNCTION_WORDS
-        or (is_base_verb(word) and word in {"use", "set", "change", "find", "get", "do", "choose", "enable", "disable"})
+        or (
+            is_base_verb(word)
+            and word
+            in {"use", "set", "change", "find", "get", "do", "choose", "enable", "disable", "view", "see", "refer", "perform"}
+        )
         for word in plain_words
     ):
         return "says nothing in particular"

@@ -139,7 +139,8 @@ MICRO_STEPS = word_set(
 
 NEEDS_OBJECT = word_set(
     "move copy add send save convert transfer assign apply attach export import upload set tag put store map bind insert pass "
-    "combine separate replace remove delete extract append select define provide handle create build override support"
+    "combine separate replace remove delete extract append select define provide handle create build override support "
+    "position weight"
 )
 """Verbs that say nothing without what they act on: `move to a folder` lost it."""
 

@@ -144,7 +144,11 @@ FAMILIES = {"keywords": "keywords", "need": "need", "problem": "problem"}
 
 def searched(phrase: str) -> str:
     """Returns a phrase as people type it into a search box, in small letters where it has no names."""
-    words = [word for word in without_determiners(phrase).split() if word.lower() not in {"i", "i'm", "that", "which", "is", "are", "be"}]
+    words = [
+        word
+        for word in without_determiners(phrase).split()
+        if word.lower() not in {"i", "i'm", "that", "which", "is", "are", "be"}
+    ]
     return lower_first(" ".join(words)) if words else ""
 
 
@@ -174,7 +178,9 @@ def _render(candidate: Candidate, form: Form, *key: object) -> str:
         phrase = f"{phrase} {context}"
     keywords = searched(f"{candidate.phrase} {context}".strip())
     query = template.format(p=phrase, k=keywords, be=be_for(phrase), do=do_for(phrase))
-    return query[:1].upper() + query[1:] if style != "keywords" and not query.startswith(("looking", "unable", "trying")) else query
+    return (
+        query[:1].upper() + query[1:] if style != "keywords" and not query.startswith(("looking", "unable", "trying")) else query
+    )
 
 
 def varied_action(phrase: str, *key: object) -> str:

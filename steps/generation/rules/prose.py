@@ -25,7 +25,9 @@ _COMMENT = re.compile(r"^\s*(?:#|//)\s+([A-Z][^=(){}\[\]<>$]{12,90})$")
 _RUN_TOGETHER = re.compile(r"\b([a-z]{2,})([.!?])([A-Z][a-z]+)\b")
 _UNSTOPPED = re.compile(r"(?<=[a-z]) (?=From [A-Z][\w ]{2,30}, (?:tap|click|select|press|choose|swipe|open|touch)\b)")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\ufe0f\u200d\u200b]")
-_BOLD_LABEL = re.compile(r"^(?:\*\*|__)(.{1,80}?)(?:\*\*|__)\s*(?:\(((?:[^()]|\([^()]*\))*)\))?\s*(?:[:–—-]|(?<=:\*\*))\s*(.+)$", re.S)
+_BOLD_LABEL = re.compile(
+    r"^(?:\*\*|__)(.{1,80}?)(?:\*\*|__)\s*(?:\(((?:[^()]|\([^()]*\))*)\))?\s*(?:[:–—-]|(?<=:\*\*))\s*(.+)$", re.S
+)
 _BOLD_LABEL_INSIDE = re.compile(r"^(?:\*\*|__)([^*]{1,80}?):\s*(?:\*\*|__)\s*(.+)$", re.S)
 _CODE_LABEL = re.compile(r"^`([^`]{1,60})`\s*(?:\(([^)]*)\))?\s*(?::|–|—| - )\s*(.+)$", re.S)
 _PLAIN_LABEL = re.compile(r"^([A-Z0-9][^:.?!;,]{1,48}):\s+([A-Z\"'“(].+)$", re.S)

@@ -86,7 +86,8 @@ _DIFFERENCE = re.compile(r"\bdifferences? between (.{2,60}?) and (.{2,60}?)(?: i
 _PREVENT = re.compile(r"\b(?:to|and) ((?:prevent|avoid|reduce|minimize|protect|fix|resolve|troubleshoot)\s.+)$", re.I)
 _BECAUSE = re.compile(r"^(.+?),? (?:because|since|so that|due to the fact that)\s+(.+)$", re.I)
 _IMPOSSIBLE = re.compile(
-    r"\b(?:(?:it is|it's|is) (?:not possible|impossible) to|you (?:cannot|can't|can not|may not|must not|aren't able to|won't be able to)|"
+    r"\b(?:(?:it is|it's|is) (?:not possible|impossible) to|you (?:cannot|can't|can not|may not|must not|aren't able to|"
+    r"won't be able to)|"
     r"does not (?:allow|let) you to)\s+(.+)$",
     re.I,
 )
@@ -557,7 +558,10 @@ def _raised(sentence: str, context: Context) -> Iterator[Candidate]:
     match = re.search(r"\b(?:is|are) (raised|thrown|shown|called|sent|triggered|ignored) (?:if|when|whenever) (.+)$", sentence)
     condition = resolve(first_person(cut(match[2], 10)), "") if match else None
     if condition and _finite(condition) and (condition := _subject_named(condition, context)):
-        forms: list[Form] = [("condition", f"What happens when {condition}?", 8), ("condition", f"What happens if {condition}?", 5)]
+        forms: list[Form] = [
+            ("condition", f"What happens when {condition}?", 8),
+            ("condition", f"What happens if {condition}?", 5),
+        ]
         yield context.ready(forms, condition, 0.76)
 
 

@@ -13,7 +13,16 @@ from steps.generation.rules.gate import normalised, reject_reason
 from steps.generation.rules.grammar import starts_imperative, words_of
 from steps.generation.rules.headings import heading_candidates, readable_title, topic_of
 from steps.generation.rules.labels import label_candidates
-from steps.generation.rules.phrasing import FACT_FORMS, FAMILIES, THING_FORMS, Candidate, content_words, renderings, searched, stable
+from steps.generation.rules.phrasing import (
+    FACT_FORMS,
+    FAMILIES,
+    THING_FORMS,
+    Candidate,
+    content_words,
+    renderings,
+    searched,
+    stable,
+)
 from steps.generation.rules.prose import Unit, looks_english, plain, sentences, units, without_code
 from steps.generation.rules.sentences import Context, sentence_candidates
 
@@ -112,8 +121,20 @@ def _example_candidates(heading: str) -> list[Candidate]:
             (
                 ("keywords", f"{searched(each.phrase)} example", 8),
                 ("keywords", f"{searched(each.phrase)} code example", 4),
-                ("example", f"Is there an example of how to {each.phrase}?" if each.kind == "action" else f"Is there an example of {each.phrase}?", 5),
-                ("need", f"I need a code example to {each.phrase}" if each.kind == "action" else f"I need a code example of {each.phrase}", 3),
+                (
+                    "example",
+                    f"Is there an example of how to {each.phrase}?"
+                    if each.kind == "action"
+                    else f"Is there an example of {each.phrase}?",
+                    5,
+                ),
+                (
+                    "need",
+                    f"I need a code example to {each.phrase}"
+                    if each.kind == "action"
+                    else f"I need a code example of {each.phrase}",
+                    3,
+                ),
             ),
         )
         for each in about
