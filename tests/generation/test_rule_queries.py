@@ -169,6 +169,10 @@ def test_what_cannot_be_done_becomes_a_problem(text: str, question: str) -> None
     assert question in phrases(text)
 
 
+def test_what_may_be_is_not_asked_for_as_if_it_were() -> None:
+    assert not any(phrase.startswith(("do the", "Do the")) for phrase in phrases("The module may contain syntax errors."))
+
+
 def test_this_feature_is_called_by_the_headings_name() -> None:
     assert "turn on Easy mode" in phrases("Tap the switch to turn on this feature. You see larger text.", "Easy mode")
 

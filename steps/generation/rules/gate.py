@@ -48,7 +48,7 @@ _STARTS = re.compile(
 )
 _ENDS = re.compile(
     r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|"
-    r"only|can|will|that's|it's|there's)\s*[?.]?$",
+    r"only|can|will|that's|it's|there's|whilst)\s*[?.]?$",
     re.I,
 )
 _TO_ENDS = re.compile(r"\b(?:for|to|set \S+ to|from|with|by|on|about|in)\?$")

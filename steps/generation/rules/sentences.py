@@ -16,7 +16,7 @@ from steps.generation.rules.grammar import (
     verb_base,
     words_of,
 )
-from steps.generation.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, PREPOSITIONS, PRONOUNS, VERBS, word_set
+from steps.generation.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, MODALS, PREPOSITIONS, PRONOUNS, VERBS, word_set
 from steps.generation.rules.phrases import cut, first_person, lower_first, noun_phrase, resolve, tidy, verb_phrase, without_asides
 from steps.generation.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, Form, content_words, says_enough, searched
 
@@ -435,6 +435,8 @@ def _needs(sentence: str, context: Context) -> Iterator[Candidate]:
     base = verb_base(verb.split()[0]) or ""
     tail = " on" if verb.endswith(" on") else ""
     third = verb.split()[0].endswith("s")
+    if match[1].split()[-1].lower() in MODALS | {"not", "to"}:
+        return  # `The module may contain errors` is no statement that it does.
     do = "does" if third else "do"
     if (base != "use" or "/" not in subject) and verb.split()[0] in lemmas(verb.split()[0]).get("NOUN", ()):
         return
