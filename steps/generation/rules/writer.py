@@ -36,6 +36,8 @@ _CHOICES = 4
 """Questions of a phrase that are worth wording: one of them is asked, of a style that the passage lacks."""
 _AGAIN = 0.2
 """What a phrase loses each time that it is said again in another family of forms."""
+_AGAIN_ASKED = 0.35
+"""What it loses beside that where both are questions."""
 _INSTRUCTIONAL = re.compile(
     r"\b(?:users? (?:can|to|may)|you|your|you're)\b|(?:^|[.:] |^[-*] )(?:To [a-z]+ |(?:Use|Set|Select|Tap|Click|Run|Create|"
     r"Add|Choose|Enable|"
@@ -227,7 +229,11 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
                 default=0.0,
             )
             worth = candidate.score - 0.42 * overlap - 0.1 * len(units_used.get(candidate.unit, set()) - {place})
-            worth -= _AGAIN * len(said) + (0.3 * named if "named" in candidate.tags else 0.0)
+            worth -= (
+                _AGAIN * len(said)
+                + (_AGAIN_ASKED if "only questions" in said else 0.0)
+                + (0.3 * named if "named" in candidate.tags else 0.0)
+            )
             worth += stable("tie", seed, key, candidate.phrase) % 100 / 2500
             if best is None or worth > best[0]:
                 best = (worth, place)
@@ -238,8 +244,12 @@ def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written,
         form = min(range(len(forms_left[place])), key=lambda n: styles.get(forms_left[place][n][1], 0) * 1.0 + n * 0.7)
         query, style = forms_left[place][form]
         family = FAMILIES.get(style, "question")
-        forms_left[place] = [each for each in forms_left[place] if FAMILIES.get(each[1], "question") != family]
-        used.setdefault(place, set()).add(family)
+        others = [each for each in forms_left[place] if FAMILIES.get(each[1], "question") != family]
+        said = used.setdefault(place, set())
+        if not others and not said:  # Nothing but questions: a second one is welcome where little else is there.
+            others, family = [each for each in forms_left[place] if each[0] != query], "only questions"
+        forms_left[place] = others if "only questions" not in said else []
+        said.add(family)
         named += "named" in candidate.tags
         if query.casefold() in asked:
             continue
