@@ -8,6 +8,8 @@ import numpy as np
 
 from steps.rows import Chunk, embedded_text
 
+MOST_WITH_TOKENS = 20_000
+"""Chunks up to which their token vectors are made along the way; a larger corpus may never be evaluated here."""
 QUERY_BLOCK = 256
 """Queries scored at once: bounds the score matrix to QUERY_BLOCK x n_chunks."""
 
@@ -20,7 +22,12 @@ class HybridRanker:
         from steps.retrieval.index import build_index
 
         self._row = {chunk.id: row for row, chunk in enumerate(chunks)}
-        self._index = build_index([embedded_text(chunk) for chunk in chunks], CachedEmbedder(base_model))
+        texts = [embedded_text(chunk) for chunk in chunks]
+        embedder = CachedEmbedder(base_model, precision="auto")
+        if len(chunks) <= MOST_WITH_TOKENS:
+            # The evaluation will want the token vectors of the same chunks: one pass makes both kinds, and both are kept.
+            embedder.embed_tokens(texts, "document")
+        self._index = build_index(texts, embedder)
 
     def ranks(self, queries: Sequence[str], chunk_ids: Sequence[str]) -> list[int]:
         """Returns, for each query, the rank (1 is first) of the chunk beside it; equal scores share the better rank."""

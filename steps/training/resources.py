@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,17 @@ def set_dropout(model: SentenceTransformer, share: float) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = share
+
+
+def set_training_attention(model: SentenceTransformer) -> None:
+    """Has a CPU compute attention step by step: the backward pass of its fused operation takes longer than all the rest.
+
+    Where a model knows no such way, it keeps its own.
+    """
+    transformer = getattr(model[0], "auto_model", None)
+    if model.device.type == "cpu" and transformer is not None and hasattr(transformer, "set_attn_implementation"):
+        with suppress(ValueError, AttributeError, KeyError):
+            transformer.set_attn_implementation("eager")
 
 
 def choose_mini_batch(model: SentenceTransformer, max_tokens: int, batch_size: int) -> int:

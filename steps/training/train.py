@@ -42,7 +42,7 @@ from steps.training.dev import DevSet, dev_set, nearest_within
 from steps.training.lay_questions import choosing_questions, practised_pairs
 from steps.training.learning_curve import point_of, trained_on_parts
 from steps.training.losses import JOINT, LossPlan, build_loss, encodes_chunks_once, trained_dims, uses_negatives
-from steps.training.resources import batch_fits, choose_mini_batch, choose_precision, set_dropout
+from steps.training.resources import batch_fits, choose_mini_batch, choose_precision, set_dropout, set_training_attention
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -106,6 +106,7 @@ def train_model(
         # 1. Train, with the best checkpoint kept beside the one that a crash goes on from.
         model = load_encoder(base_model, max_tokens=settings.max_tokens)
         set_dropout(model, settings.dropout)
+        set_training_attention(model)
         plan = _plan(train_pairs, chunks, settings, model)
         run = _Run(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, settings.loss == JOINT)
         loss_curve = _fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress)
