@@ -125,6 +125,7 @@ def compared_with(arms: list[str], best_untrained: str | None) -> list[tuple[str
     pairs = [pair for pair in COMPARISONS if all(arm in arms for arm in pair)]
     if best_untrained is not None:
         pairs += [(arm, best_untrained) for arm in arms if ARMS[arm].model == FINETUNED]
+        pairs += [(best_untrained, plain) for plain in (BASE, "bm25") if plain in arms and plain != best_untrained]
     return list(dict.fromkeys(pairs))
 
 

@@ -40,7 +40,7 @@ LOSS = 0.01
 _TIMED = 8
 """Queries that are timed, one after the other."""
 _TIMED_SECONDS = 0.5
-_CELLS = 3 << 33
+_CELLS = 1 << 33
 """Query tokens by chunk tokens over the whole bill, which bounds its minutes: with more tokens fewer queries are asked."""
 _FEWEST_QUERIES = 50
 

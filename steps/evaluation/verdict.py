@@ -12,7 +12,8 @@ from steps.evaluation.metrics import HEADLINE
 AUTO = "auto"
 LEVEL = 0.005
 """nDCG@10 that a simpler way of searching may score less and still be preferred: half a point."""
-_EMPTY = ("eval_set", "better", "arm", "against", "delta", "low", "high", "base_delta", "base_low", "base_high", "cost")
+_FACTS = ("eval_set", "better", "arm", "against", "delta", "low", "high", "base_delta", "base_low", "base_high", "cost")
+_EMPTY = (*_FACTS, "way", "way_delta", "way_low", "way_high")
 
 
 def verdict(
@@ -22,8 +23,9 @@ def verdict(
 
     Keys: `eval_set`, `metric`, `arm`, `against`, `better` (None when the interval holds zero, or when there is nothing to
     compare), `delta`, `low`, `high`, the same of that arm against the base model (`base_delta`, `base_low`, `base_high`),
-    `cost` (the point of the bill that is recommended for it, or its vectors in full), `sentence`, and `next`: what to do now, in
-    one to three sentences.
+    `cost` (the point of the bill that is recommended for it, or its vectors in full), `way` (the arm to search by: the tuned one
+    where it is better, else the best untrained one) with its gain over the base model's vectors alone (`way_delta`, `way_low`,
+    `way_high`), `sentence`, and `next`: what to do now, in one to three sentences.
 
     The largest human set decides; generated queries do only where there is no human set.
 
@@ -50,7 +52,10 @@ def verdict(
         **{f"base_{key}": base_row.get(key) for key in ("delta", "low", "high")},
         "cost": _cost_of(scores, arm),
     }
-    sentences = [_result(name, scores, facts), _advice(facts), *_warnings(scores, facts), *_guard_warning(guard)]
+    facts |= _search_gain(scores, facts)
+    training, way = [_result(name, scores, facts), _advice(facts)], _way(scores, facts)
+    told = [*training, way] if better else [way, *training]
+    sentences = [*told, *_warnings(scores, facts), *_guard_warning(guard)]
     return {**facts, "sentence": " ".join(part for part in sentences if part), "next": _next(scores, facts)}
 
 
@@ -112,7 +117,28 @@ def _cost_of(scores: Mapping[str, Any], arm: str) -> dict[str, Any] | None:
     return next((dict(point) for point in (*marked, *points)), None)
 
 
+def _search_gain(scores: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arm to search by, and its paired difference from the base model's vectors alone, where they were compared."""
+    way = facts["arm"] if facts["better"] else facts["against"]
+    row = comparison(scores, way, "base")
+    return {"way": way, **{f"way_{key}": row.get(key) for key in ("delta", "low", "high")}}
+
+
 # 1. Sentences.
+
+
+def _way(scores: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """Returns what the recommended way of searching gains over the base model's vectors and over BM25, where that is clear."""
+    if not known(facts["way_low"]) or facts["way_low"] <= 0:
+        return ""
+    lexical = comparison(scores, facts["way"], "bm25")
+    over_bm25 = f", and {_spanned(lexical)} over BM25" if lexical else ""
+    own = {key: facts[f"way_{key}"] for key in ("delta", "low", "high")}
+    return f"Search by '{arm_name(facts['way'])}': it gains {_spanned(own)} over the base model's vectors alone{over_bm25}."
+
+
+def _spanned(row: Mapping[str, float]) -> str:
+    return f"{_signed(row['delta'])} points [{_signed(row['low'])}, {_signed(row['high'])}]"
 
 
 def _result(name: str, scores: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

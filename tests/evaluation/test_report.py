@@ -512,7 +512,7 @@ def test_arms_are_shown_in_two_groups_with_the_best_of_each_marked() -> None:
     text = _Page(page).text
     assert text.index("Without training") < text.index("With the trained model")
     assert re.findall(r'<span class="best">([A-Z][^<]+)</span>', page) == ["Late, base", "Fused, fine-tuned"]
-    assert "z-score, dense 1, late 1.5, BM25 1 (chosen on generated dev)" in text
+    assert "z-score, dense 1, late 1.5, BM25 1 (default)" in text
     shown, _, hidden = text[text.index("Is the difference real?") :].partition("All other comparisons")
     assert "Fused, fine-tuned against late, base" in shown and "Hybrid, base against BM25" in hidden
 
@@ -555,5 +555,5 @@ def test_the_summary_shows_both_groups_the_weights_and_what_comes_next() -> None
     first = [line.split("  ")[0] for line in lines_shown]
     assert first.index("Fused, base") < first.index("Fine-tuned") < first.index("Fused, fine-tuned")
     assert [line.split("  ")[0] for line in lines_shown if "] *" in line] == ["Late, base", "Fused, fine-tuned"]
-    assert "Weights of Fused, fine-tuned: z-score, dense 1, late 1.5, BM25 1 (chosen on generated dev)" in lines_shown
+    assert "Weights of Fused, fine-tuned: z-score, dense 1, late 1.5, BM25 1 (default)" in lines_shown
     assert "What next:" in lines_shown

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from steps.evaluation.verdict import verdict
+from tests.evaluation.many_arms import eval_set
 
 
 def _scores(
@@ -184,3 +185,22 @@ def test_a_model_that_lost_general_understanding_carries_a_warning() -> None:
     fell = {"fell": True, "sentence": "On 60 lay questions dense fell by 5.0 points."}
     assert "cost the model general understanding. On 60 lay questions" in verdict({"tv": _arms(MANUAL)}, guard=fell)["sentence"]
     assert "understanding" not in verdict({"tv": _arms(MANUAL)}, guard={**fell, "fell": False})["sentence"]
+
+
+def test_the_way_to_search_is_held_against_plain_vectors_also_where_training_adds_nothing() -> None:
+    scores = eval_set()
+    for row in scores["comparisons"]:
+        if row["metric"] == "ndcg@10" and row["arm"] == "late_finetuned":
+            row |= {"delta": 0.001, "low": -0.02, "high": 0.02}
+    found = verdict({"tv": scores}, headline_arm="late_finetuned")
+    against = found["against"]
+    assert found["better"] is None and found["way"] == against
+    gain = {"metric": "ndcg@10", "arm": against, "p": 0.001}
+    scores["comparisons"] = [row for row in scores["comparisons"] if (row["arm"], row["against"]) != (against, "base")]
+    assert not verdict({"tv": scores}, headline_arm="late_finetuned")["sentence"].startswith("Search by")
+    scores["comparisons"].append({**gain, "against": "base", "delta": 0.03, "low": 0.01, "high": 0.05})
+    found = verdict({"tv": scores}, headline_arm="late_finetuned")
+    assert found["sentence"].startswith(
+        "Search by 'Late, base': it gains +3.0 points [+1.0, +5.0] over the base model's vectors alone"
+    )
+    assert (found["way_delta"], found["way_low"], found["way_high"]) == (0.03, 0.01, 0.05)
