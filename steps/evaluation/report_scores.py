@@ -49,6 +49,7 @@ _HEADINGS = {
 }
 _BETTER_ON_GENERATED = "Better on generated questions"
 _NO_TRAINING_NEEDED = "A way without training is better"
+_BETTER_SEARCH = "A better way to search, without training"
 _GROUPS = {False: "Without training", True: "With the trained model"}
 
 
@@ -64,7 +65,15 @@ def verdict_view(verdict: Mapping[str, Any], sets: Sequence[tuple[str, dict[str,
         heading = _NO_TRAINING_NEEDED
     elif better and sets and sets[0][1].get("kind") == "generated":
         heading = _BETTER_ON_GENERATED
+    elif better is None and _search_gains(verdict):
+        heading = _BETTER_SEARCH
     return {**view, "state": _STATES[better], "heading": heading, "next": [str(step) for step in verdict.get("next") or []]}
+
+
+def _search_gains(verdict: Mapping[str, Any]) -> bool:
+    """Returns whether the recommended way of searching is clearly better than the base model's vectors alone."""
+    low = verdict.get("way_low")
+    return known(low) and low > 0
 
 
 def _tiles(verdict: Mapping[str, Any], arms: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -81,12 +90,13 @@ def _tiles(verdict: Mapping[str, Any], arms: Mapping[str, Any]) -> list[dict[str
 
 
 def _use_tile(verdict: Mapping[str, Any], arm: str, against: str) -> dict[str, str]:
-    use = against if verdict.get("better") is False else arm
+    better = verdict.get("better")
+    use = against if better is False or (better is None and _search_gains(verdict)) else arm
     cost = verdict.get("cost") or {}
     costs = [kilobytes(round(cost["bytes_per_chunk"])) + " per chunk"] if known(cost.get("bytes_per_chunk")) else []
     costs += [milliseconds(cost["ms_per_query"]) + " per query"] if known(cost.get("ms_per_query")) else []
     detail = ", ".join(costs) if use == arm else "needs no training"
-    label = "Search by" if verdict.get("better") is not None else "Best after training"
+    label = "Search by" if better is not None or use == against else "Best after training"
     return {"label": label, "value": arm_name(use), "detail": detail, "mark": f"use {use}"}
 
 

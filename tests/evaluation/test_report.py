@@ -255,6 +255,20 @@ def test_the_heading_follows_the_verdict(better: bool | None, heading: str) -> N
     assert f"<h1>{heading}</h1>" in render_report(metrics, {})
 
 
+def test_a_better_way_to_search_is_the_heading_where_training_adds_nothing() -> None:
+    metrics = many_arms()
+    metrics["verdict"] |= {
+        "better": None,
+        "way": metrics["verdict"]["against"],
+        "way_delta": 0.03,
+        "way_low": 0.01,
+        "way_high": 0.05,
+    }
+    text = render_report(metrics, {})
+    assert "<h1>A better way to search, without training</h1>" in text
+    assert "needs no training" in _Page(text).text
+
+
 def test_human_sets_come_before_generated_ones() -> None:
     metrics = {**_metrics(a=_eval_set("generated", 900), b=_eval_set(n_queries=50), c=_eval_set(n_queries=70)), "verdict": {}}
     page = render_report(metrics, {})
