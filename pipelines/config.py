@@ -148,7 +148,14 @@ def _with_paths_found(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
         return {**settings, key: str((folder / value).resolve())}
 
     result = dict(raw)
-    for name, key in (("source", "path"), ("training", "base_model"), ("evaluation", "model"), ("evaluation", "reranker")):
+    paths = (
+        ("source", "path"),
+        ("training", "base_model"),
+        ("training", "teacher"),
+        ("evaluation", "model"),
+        ("evaluation", "reranker"),
+    )
+    for name, key in paths:
         if name in result:
             result[name] = found(result[name], key)
     generation = result.get("generation")

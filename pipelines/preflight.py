@@ -52,6 +52,8 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         _check_writable(out)
         check_replaceable(out)
     check_base_model(config.training.base_model)
+    if config.training.teacher is not None:
+        check_base_model(config.training.teacher)
     evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
     if evaluates_named_model:
         check_base_model(config.evaluation.model)

@@ -319,6 +319,19 @@ def load_encoder(ref: str | Path, max_tokens: int | None = None, device: str | N
     return encoder
 
 
+def is_cross_encoder(ref: str | Path) -> bool:
+    """Returns whether a directory or Hub id holds a model that reads query and text together and gives one score.
+
+    Raises:
+        InputError: No such model.
+    """
+    directory = fetch_model(ref)
+    if (directory / "modules.json").is_file() or not (directory / "config.json").is_file():
+        return False
+    kinds = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+    return any(str(kind).endswith("ForSequenceClassification") for kind in kinds)
+
+
 def _longest_input(encoder: SentenceTransformer) -> int:
     """Returns how many tokens the model can read: its position embeddings, where it says so."""
     config = getattr(getattr(encoder[0], "auto_model", None), "config", None)

@@ -39,8 +39,9 @@ def training_fingerprint(
     for chunk in chunks:
         digest.update(json.dumps([chunk.id, chunk.doc_id, embedded_text(chunk)]).encode())
     code = code_hash(Path(__file__).parent / "train.py")
+    models = [model_fingerprint(model) for model in (base_model, settings.teacher) if model is not None]
     versions = {name: metadata.version(name) for name in _LIBRARIES}
-    digest.update(json.dumps([settings.model_dump(), model_fingerprint(base_model), seed, code, versions]).encode())
+    digest.update(json.dumps([settings.model_dump(), models, seed, code, versions]).encode())
     return digest.hexdigest()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from steps.errors import InputError
+
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor, nn
@@ -82,7 +84,7 @@ def cached_gist(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
 
 def joint(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
     """Returns the loss of one encoder for dense search and late interaction."""
-    from steps.retrieval.encoder import load_encoder
+    from steps.retrieval.encoder import is_cross_encoder, load_encoder
     from steps.training.joint import JointLoss, JointPlan
 
     settings = plan.joint or JointPlan(scale=plan.scale, mini_batch_size=plan.mini_batch_size)
@@ -90,6 +92,11 @@ def joint(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
     def frozen(reference: str) -> SentenceTransformer:
         return load_encoder(reference, max_tokens=model.max_seq_length, device=str(model.device))
 
+    if plan.teacher and is_cross_encoder(plan.teacher):
+        raise InputError(
+            f"training.teacher '{plan.teacher}' is a cross-encoder; expected a model that embeds, such as an earlier export. "
+            "A cross-encoder can be an arm: evaluation.reranker."
+        )
     return JointLoss(
         model,
         settings,

@@ -11,7 +11,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.similarity import maxsim
 
+from steps.errors import InputError
 from steps.training.joint import JointLoss, JointPlan, divergence, late_similarities, packed, similarities
+from steps.training.losses import LossPlan, build_loss
 
 QUERIES = ["how do I rotate a key", "where are backups kept", "can I invite people by mail"]
 CHUNKS = ["Rotate the key in the console.", "Backups are kept in a second region.", "Invite people by mail or link."]
@@ -181,3 +183,14 @@ def test_rare_tokens_count_more(model: SentenceTransformer) -> None:
     shares = loss._weights_of(features)[0]
     assert shares.sum().item() == pytest.approx(1)
     assert shares[features["input_ids"][0] == key].item() > 0.8
+
+
+def test_a_cross_encoder_as_the_teacher_is_one_clear_line(model: SentenceTransformer, tmp_path: Path) -> None:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    BertForSequenceClassification(BertConfig(**shape)).save_pretrained(str(tmp_path / "cross"))
+    model.tokenizer.save_pretrained(str(tmp_path / "cross"))
+    plan = LossPlan(20.0, 8, str(tmp_path), JointPlan(**PLAIN | {"distil": 1.0}), teacher=str(tmp_path / "cross"))
+    with pytest.raises(InputError, match=r"is a cross-encoder; expected a model that embeds.*evaluation\.reranker"):
+        build_loss("joint", model, plan, [])
