@@ -50,6 +50,8 @@ class TrainingSettings(BaseModel):
     """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
     lay_questions: int = Field(default=32, ge=0)
     """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
+    api_reference: Literal["gentle", "as_prose"] = "gentle"
+    """How to train where most titles are dotted names: `gentle` halves the steps, doubles `keep_base` and distils nothing."""
     matryoshka_dims: list[int] = [384, 256, 128, 64]
     """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
     matryoshka_token_dims: list[int] = [128, 64, 32]

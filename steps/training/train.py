@@ -28,6 +28,7 @@ from steps.evaluation.guard import guard_questions, guard_record
 from steps.retrieval.encoder import load_encoder, resolve_base_model
 from steps.retrieval.multi_vector import token_idf
 from steps.rows import Chunk, Pair, embedded_text
+from steps.training.api_reference import gentler, is_api_reference
 from steps.training.batches import BatchRules, PairBatches, Row, count_batches
 from steps.training.card import model_card
 from steps.training.checkpoints import (
@@ -100,6 +101,9 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed)
+    api_reference = is_api_reference(train_pairs, chunks)
+    if api_reference and settings.api_reference == "gentle":
+        settings = gentler(settings)
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
         curve = trained_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
         started = time.monotonic()
@@ -133,6 +137,7 @@ def train_model(
             "chosen": {"step": run.best_step(), "base_share": share},
             "dev_is": ("human" if run.dev.by_people else "generated") if run.dev else "none",
             "guard": guard,
+            "api_reference": api_reference,
             "learning_curve": [*curve, point_of(1.0, pairs, run.dev, model)] if curve and run.dev else [],
             "device": str(model.device.type),
             "seconds": round(time.monotonic() - started, 1),
