@@ -227,6 +227,7 @@ def set_metrics(scored: ScoredSet, samples: int, seed: int) -> dict[str, Any]:
     return {
         "n_queries": len(eval_set.queries),
         "n_documents": eval_set.n_documents,
+        "n_documents_judged": _documents_judged(eval_set),
         "n_chunks": len(eval_set.chunks),
         "kind": eval_set.kind,
         "unit": eval_set.unit,
@@ -240,6 +241,14 @@ def set_metrics(scored: ScoredSet, samples: int, seed: int) -> dict[str, Any]:
         "bill": None,
         "notes": list(eval_set.notes),
     }
+
+
+def _documents_judged(eval_set: EvalSet) -> int:
+    """Returns how many documents answer a question of the set."""
+    units = {unit for judged in eval_set.qrels.values() for unit, score in judged.items() if score > 0}
+    if eval_set.unit == "document":
+        return len(units)
+    return len({chunk.doc_id for chunk in eval_set.chunks if chunk.id in units})
 
 
 def _with_intervals(values: Scores, means: Scores) -> dict[str, dict[str, float]]:
