@@ -81,7 +81,9 @@ def _rule_queries(chunk: str) -> tuple[str, ...]:
     from steps.generation.passages import Passage
     from steps.generation.rules import written_queries
 
-    return tuple(query for query, _ in written_queries(Passage("", "", "", chunk, True, True), 0, 6).queries)
+    written = tuple(query for query, _ in written_queries(Passage("", "", "", chunk, True, True), 0, 6).queries)
+    # The rules also write searches and needs; a language model that is asked for a question gives one.
+    return tuple(query for query in written if query.endswith("?")) or written
 
 
 @lru_cache(maxsize=20_000)

