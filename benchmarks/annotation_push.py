@@ -27,15 +27,15 @@ sys.path.insert(0, str(ROOT))
 
 from annotation_server import plain_server  # noqa: E402
 
-from steps.annotation.api import Server, find_workspace  # noqa: E402
-from steps.annotation.connection import Connection  # noqa: E402
-from steps.annotation.enrichment import Enriched, enrich, vectors_by_id  # noqa: E402
-from steps.annotation.push import PushReport, push  # noqa: E402
-from steps.annotation.records import make_records  # noqa: E402
-from steps.annotation.schema import ensure_dataset  # noqa: E402
-from steps.annotation.server import ensure_server, stop_server  # noqa: E402
-from steps.progress import Progress  # noqa: E402
-from steps.rows import Chunk, Triplet, embedded_text  # noqa: E402
+from finetrieve.annotation.client import Server, find_workspace  # noqa: E402
+from finetrieve.annotation.connection import Connection  # noqa: E402
+from finetrieve.annotation.dataset import ensure_dataset  # noqa: E402
+from finetrieve.annotation.enrichment import Enriched, enrich, vectors_by_id  # noqa: E402
+from finetrieve.annotation.push import PushReport, push  # noqa: E402
+from finetrieve.annotation.records import make_records  # noqa: E402
+from finetrieve.argilla_server import ensure_server, stop_server  # noqa: E402
+from finetrieve.core.progress import Progress  # noqa: E402
+from finetrieve.core.rows import Chunk, Triplet, embedded_text  # noqa: E402
 
 Result = TypeVar("Result")
 NAME = "push"
@@ -90,12 +90,12 @@ def timed(work: Callable[[], Result]) -> tuple[float, Result]:
 
 def make_rows(docs: Path | None, wanted: int) -> Rows:
     """Returns queries that the rules write about documents; the negative of each is a query about the next chunk."""
-    from pipelines.config import DEFAULT_CONFIG, load_config
-    from steps.chunks.chunking import build_chunks
-    from steps.chunks.sources import read_source
-    from steps.generation.passages import passages
-    from steps.generation.rules import written_queries
-    from steps.retrieval.encoder import EMBEDDED, load_tokenizer
+    from finetrieve.app.config import DEFAULT_CONFIG, load_config
+    from finetrieve.corpus.chunking import build_chunks
+    from finetrieve.corpus.sources.registry import read_source
+    from finetrieve.generation.chunk_context import passages
+    from finetrieve.generation.recipes.rules import written_queries
+    from finetrieve.retrieval.encoder import EMBEDDED, load_tokenizer
 
     config = load_config(DEFAULT_CONFIG, docs)
     chunks = build_chunks(read_source(config.source).documents, config.chunks, load_tokenizer(EMBEDDED)).chunks
@@ -117,7 +117,7 @@ def as_the_guide_does(rows: Rows, home: Path) -> tuple[float, float, Any, float]
     from sentence_transformers import SentenceTransformer
     from sklearn.metrics.pairwise import cosine_similarity
 
-    from steps.retrieval.encoder import EMBEDDED, resolve_base_model
+    from finetrieve.retrieval.encoder import EMBEDDED, resolve_base_model
 
     of_id = rows.of_id
     anchors = [embedded_text(of_id[row.chunk_id]) for row in rows.triplets]
@@ -195,9 +195,9 @@ def guide_records(rows: Rows, anchors: Sequence[str], data: dict[str, Any]) -> l
 
 def as_we_do(rows: Rows, home: Path) -> tuple[float, float, Any, float, PushReport]:
     """Returns the seconds of a push and of the same push again, the cosines, the seconds for vectors, and the second report."""
-    from steps.retrieval.embedder import CachedEmbedder
-    from steps.retrieval.encoder import EMBEDDED
-    from steps.training.settings import SplitSettings
+    from finetrieve.retrieval.encoder import EMBEDDED
+    from finetrieve.retrieval.vector_cache import CachedEmbedder
+    from finetrieve.training.settings import SplitSettings
 
     with tempfile.TemporaryDirectory() as nothing_kept:
         embedder = CachedEmbedder(EMBEDDED, folder=Path(nothing_kept))

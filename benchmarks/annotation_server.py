@@ -28,8 +28,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from steps.annotation.connection import Connection  # noqa: E402
-from steps.annotation.server import ensure_server, server_status, stop_server  # noqa: E402
+from finetrieve.annotation.connection import Connection  # noqa: E402
+from finetrieve.argilla_server import ensure_server, server_status, stop_server  # noqa: E402
 
 Json = dict[str, Any]
 
@@ -284,7 +284,7 @@ def compare_pushes(folder: Path, count: int) -> dict[str, float]:
 @contextlib.contextmanager
 def plain_server(home: Path) -> Iterator[Connection]:
     """Runs the server without its changes for speed."""
-    from steps.annotation.server.environment import ensure_environment
+    from finetrieve.argilla_server.environment import ensure_environment
 
     connection = ensure_server(home)
     stop_server(home)

@@ -51,8 +51,8 @@ def main() -> None:
 
 def write_source(path: Path, rows: int) -> Path:
     """Writes chunks as `load_chunks` would make them, a batch at a time."""
-    from steps.rows import Chunk
-    from steps.tables import schema_of
+    from finetrieve.core.rows import Chunk
+    from finetrieve.core.tables import schema_of
 
     schema = schema_of(Chunk)
     words = " ".join(f"word{number % 97}" for number in range(70))
@@ -77,8 +77,8 @@ def run_part(part: str, folder: Path) -> None:
     """Runs one part and prints its line."""
     import pyarrow.parquet as pq
 
+    from finetrieve.reporting.artifact_pages import spread, table_page
     from steps.materializers import TableMaterializer
-    from steps.previews import spread, table_page
 
     materializer = TableMaterializer(str(folder / "artifact"), local_store(folder))
     (folder / "artifact").mkdir(exist_ok=True)

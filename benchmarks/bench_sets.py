@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
-    from pipelines.config import Config
-    from steps.chunks.settings import ChunkSettings
-    from steps.evaluation.eval_sets import EvalSet
-    from steps.evaluation.evaluate import EvaluationResult
-    from steps.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, Triplet
+    from finetrieve.app.config import Config
+    from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, Triplet
+    from finetrieve.corpus.settings import ChunkSettings
+    from finetrieve.evaluation.eval_sets import EvalSet
+    from finetrieve.evaluation.evaluate import EvaluationResult
 
 VARIABLE = "FINETRIEVE_BENCH_DATA"
 """Names a folder of sets, which are taken where none are given."""
@@ -117,11 +117,11 @@ class Corpus:
 
 def corpus_of(docs: Path, settings: ChunkSettings, base_model: str) -> Corpus:
     """Returns the chunks of a folder, as the pipeline's first step does."""
-    from steps.chunks.chunking import build_chunks, near_duplicate_documents
-    from steps.chunks.settings import source_from_path
-    from steps.chunks.sources import read_source
-    from steps.retrieval.encoder import load_tokenizer
-    from steps.rows import DocumentEntry, DuplicateChunk
+    from finetrieve.core.rows import DocumentEntry, DuplicateChunk
+    from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents
+    from finetrieve.corpus.settings import source_from_path
+    from finetrieve.corpus.sources.registry import read_source
+    from finetrieve.retrieval.encoder import load_tokenizer
 
     documents = read_source(source_from_path(docs)).documents
     result = build_chunks(documents, settings, load_tokenizer(base_model))
@@ -136,9 +136,9 @@ def corpus_of(docs: Path, settings: ChunkSettings, base_model: str) -> Corpus:
 
 def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:
     """Returns the task's questions over its chunks, or None where nobody asked."""
-    from steps.evaluation.eval_sets import load_eval_set
-    from steps.evaluation.settings import EvalSetSettings
-    from steps.retrieval.encoder import load_tokenizer
+    from finetrieve.evaluation.eval_sets import load_eval_set
+    from finetrieve.evaluation.settings import EvalSetSettings
+    from finetrieve.retrieval.encoder import load_tokenizer
 
     if task.eval_set is None:
         return None
@@ -150,10 +150,10 @@ def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:
 
 def pairs_of(task: Task, corpus: Corpus, config: Config, scratch: Path) -> list[Pair]:
     """Returns the pairs that a retrain on the task trains on: generated, filtered and split."""
-    from steps.curation.filters import curate
-    from steps.generation.run import generate
-    from steps.rows import Chunk, Triplet
-    from steps.tables import to_rows, to_table
+    from finetrieve.core.rows import Chunk, Triplet
+    from finetrieve.core.tables import to_rows, to_table
+    from finetrieve.curation.filters import curate
+    from finetrieve.generation.generate import generate
 
     made = generate(to_table(corpus.chunks, Chunk), config.generation, config.seed, scratch / "generation").triplets
     kept = curate(to_rows(made, Triplet), corpus.chunks, config.filters, config.training.base_model).triplets
@@ -162,10 +162,10 @@ def pairs_of(task: Task, corpus: Corpus, config: Config, scratch: Path) -> list[
 
 def split_of(triplets: Sequence[Triplet], corpus: Corpus, config: Config, eval_set: Path | None) -> list[Pair]:
     """Returns the pairs on their sides, none of which asks what the evaluation set asks; its own dev questions besides."""
-    from steps.evaluation.eval_sets import read_questions
-    from steps.evaluation.settings import EvalSetSettings
-    from steps.training.split import split_pairs
-    from steps.training.split_queries import human_dev_pairs
+    from finetrieve.evaluation.eval_sets import read_questions
+    from finetrieve.evaluation.settings import EvalSetSettings
+    from finetrieve.training.split import split_pairs
+    from steps.split_queries import human_dev_pairs
 
     human = [EvalSetSettings(path=eval_set)] if eval_set is not None else []
     found = split_pairs(
@@ -197,8 +197,8 @@ def evaluated(
         arms: None takes the base's and the model's by one vector, by late interaction and fused.
         dev: Chooses the fusion where the set has no dev questions of its own.
     """
-    from steps.evaluation.evaluate import evaluate_models
-    from steps.retrieval.embedder import CachedEmbedder, Embedder
+    from finetrieve.evaluation.evaluate import evaluate_models
+    from finetrieve.retrieval.vector_cache import CachedEmbedder, Embedder
 
     wanted = list(arms or [arm for tuned in WAYS.values() for arm in (tuned.replace("finetuned", "base"), tuned)])
     settings = config.evaluation.model_copy(update={"arms": wanted, "bill": False, "dimensions": [], "headline_arm": "auto"})

@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from bench_sets import bench_folders
 
-from steps.chunks.settings import ChunkSettings
-from steps.evaluation.arms import BASE
-from steps.evaluation.eval_sets import EvalSet, load_eval_set
-from steps.evaluation.metrics import HEADLINE, METRICS
-from steps.evaluation.scoring import DEV_QUERIES, fusion_scores, score_set, spread
-from steps.evaluation.settings import EvalSetSettings
-from steps.retrieval.embedder import CachedEmbedder
-from steps.retrieval.encoder import load_tokenizer
-from steps.retrieval.fusion import FUSED, HYBRID, candidates, choose_fusion
-from steps.retrieval.index import build_index
-from steps.rows import embedded_text
+from finetrieve.core.rows import embedded_text
+from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.evaluation.arms import BASE
+from finetrieve.evaluation.eval_sets import EvalSet, load_eval_set
+from finetrieve.evaluation.metrics import HEADLINE, METRICS
+from finetrieve.evaluation.scoring import DEV_QUERIES, fusion_scores, score_set, spread
+from finetrieve.evaluation.settings import EvalSetSettings
+from finetrieve.retrieval.encoder import load_tokenizer
+from finetrieve.retrieval.fusion import FUSED, HYBRID, candidates, choose_fusion
+from finetrieve.retrieval.hybrid_index import build_index
+from finetrieve.retrieval.vector_cache import CachedEmbedder
 
 COLUMNS = ("bm25", "dense", "late", "hybrid", "fused", "chosen", "best", "chosen - best")
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from generation_runs import Result, Run, llm_settings, session_processes
 
-from tests.servers.faults import FOREIGN, KINDS, ORDERS
-from tests.servers.llm import LlmServer
+from tests.fakes.faults import FOREIGN, KINDS, ORDERS
+from tests.fakes.llm import LlmServer
 
 ENDING = {"unauthorized", "forbidden", "not_found", "quota"}
 """These stop a run by design; a share of them is no test."""

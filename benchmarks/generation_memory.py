@@ -20,8 +20,8 @@ from pathlib import Path
 
 from generation_runs import Run, llm_settings, session_processes
 
-from steps.generation.settings import GenerationSettings
-from tests.servers.llm import LlmServer
+from finetrieve.generation.settings import GenerationSettings
+from tests.fakes.llm import LlmServer
 
 _EVERY = 0.2
 """Seconds between two looks at the memory."""

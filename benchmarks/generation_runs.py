@@ -24,9 +24,9 @@ import pyarrow as pa
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from steps.generation.settings import GenerationSettings  # noqa: E402
-from steps.rows import Chunk  # noqa: E402
-from steps.tables import RowFile  # noqa: E402
+from finetrieve.core.rows import Chunk  # noqa: E402
+from finetrieve.core.tables import RowFile  # noqa: E402
+from finetrieve.generation.settings import GenerationSettings  # noqa: E402
 
 KEY_VARIABLE = "FINETRIEVE_BENCHMARK_KEY"
 _WORDS = {
@@ -114,7 +114,7 @@ def session_processes(session: int) -> list[Path]:
 
 def main() -> None:
     """Generates as the first argument says."""
-    from steps.generation.run import generate
+    from finetrieve.generation.generate import generate
 
     run = Run(**json.loads(sys.argv[1]))
     folder = Path(run.out)

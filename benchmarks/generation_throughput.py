@@ -21,11 +21,11 @@ from typing import Any
 
 from generation_runs import KEY_VARIABLE, chunks, llm_settings
 
-from steps.generation.distilabel_guard import guarded_run
-from steps.generation.run import generate
-from steps.rows import Chunk
-from steps.tables import to_table
-from tests.servers.llm import LlmServer
+from finetrieve.core.rows import Chunk
+from finetrieve.core.tables import to_table
+from finetrieve.generation.distilabel_guard import guarded_run
+from finetrieve.generation.generate import generate
+from tests.fakes.llm import LlmServer
 
 GUIDE_BATCH = 10
 GUIDE_CONTEXT = "The text is a chunk from technical documentation. It may include code snippets and logs."

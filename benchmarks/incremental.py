@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 SHOW = """
 import json
-from pipelines.session import quiet_zenml
+from finetrieve.app.run import quiet_zenml
 quiet_zenml()
 from zenml.client import Client
 [run] = Client().list_pipeline_runs(sort_by="desc:created", size=1, hydrate=True).items
@@ -78,7 +78,7 @@ def asked(recipe: str) -> Iterator[tuple[dict[str, Any], Any]]:
     if recipe == "rules":
         yield {"name": "rules"}, lambda: 0
         return
-    from tests.servers.llm import LlmServer
+    from tests.fakes.llm import LlmServer
 
     with LlmServer(key="", answers="rules") as server:
         settings = {"name": "triplet", "provider": "openai", "model": "gpt-4o-mini", "base_url": server.openai}

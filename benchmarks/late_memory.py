@@ -22,13 +22,13 @@ import numpy.typing as npt
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from steps.evaluation.eval_sets import EvalSet  # noqa: E402
-from steps.evaluation.evaluate import evaluate_models  # noqa: E402
-from steps.evaluation.settings import EvaluationSettings  # noqa: E402
-from steps.retrieval.embedder import CachedEmbedder, Embedder  # noqa: E402
-from steps.retrieval.encoder import Role  # noqa: E402
-from steps.retrieval.late import TokenVectors, TokenWriter  # noqa: E402
-from steps.rows import Chunk  # noqa: E402
+from finetrieve.core.rows import Chunk  # noqa: E402
+from finetrieve.evaluation.eval_sets import EvalSet  # noqa: E402
+from finetrieve.evaluation.evaluate import evaluate_models  # noqa: E402
+from finetrieve.evaluation.settings import EvaluationSettings  # noqa: E402
+from finetrieve.retrieval.encoder import Role  # noqa: E402
+from finetrieve.retrieval.late_interaction import TokenVectors, TokenWriter  # noqa: E402
+from finetrieve.retrieval.vector_cache import CachedEmbedder, Embedder  # noqa: E402
 
 DIM = 384
 WORDS = 20_000

@@ -33,14 +33,14 @@ import psutil
 from bench_sets import Corpus, Task, bench_folders, corpus_of, evaluated, pairs_of, questions_of, split_of, task_of
 from quality_tables import METRIC, aligned
 
-from pipelines.config import DEFAULT_CONFIG, Config, load_config
-from pipelines.origin import code_commit
-from steps.errors import InputError
-from steps.evaluation.bootstrap import difference, resampled_means
-from steps.evaluation.eval_sets import DEV, EvalSet, generated_eval_set, load_eval_set
-from steps.evaluation.metrics import METRICS
-from steps.evaluation.settings import EvalSetSettings
-from steps.rows import Chunk, Pair, Triplet, embedded_text
+from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
+from finetrieve.app.provenance import code_commit
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, Pair, Triplet, embedded_text
+from finetrieve.evaluation.bootstrap import difference, resampled_means
+from finetrieve.evaluation.eval_sets import DEV, EvalSet, generated_eval_set, load_eval_set
+from finetrieve.evaluation.metrics import METRICS
+from finetrieve.evaluation.settings import EvalSetSettings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -130,9 +130,9 @@ def given_pairs(folder: Path, config: Config, held_out: Path, scratch: Path) -> 
         held_out: The evaluation set: none of its questions is trained on.
         scratch: Where vectors may be kept.
     """
-    from steps.retrieval.embedder import CachedEmbedder
-    from steps.retrieval.encoder import load_tokenizer
-    from steps.retrieval.index import build_index
+    from finetrieve.retrieval.encoder import load_tokenizer
+    from finetrieve.retrieval.hybrid_index import build_index
+    from finetrieve.retrieval.vector_cache import CachedEmbedder
 
     base = config.training.base_model
     split = "train" if (folder / "qrels" / "train.tsv").is_file() else None
@@ -180,7 +180,7 @@ def answering_chunks(eval_set: EvalSet, score: Callable[[int, Sequence[int]], np
 
 def ours(material: Material, out: Path, max_steps: int | None) -> None:  # noqa: ARG001 (in the settings already)
     """Trains as the product does."""
-    from steps.training.train import train_model
+    from finetrieve.training.train import train_model
 
     settings, base = material.config.training, material.config.training.base_model
     train_model(material.pairs, material.chunks, settings, base, out, out.parent / "checkpoints", material.config.seed)
@@ -228,7 +228,7 @@ def _trained(
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
-    from steps.retrieval.encoder import load_encoder
+    from finetrieve.retrieval.encoder import load_encoder
 
     texts = {chunk.id: embedded_text(chunk) for chunk in material.chunks}
     used = own_pairs(material.pairs)

@@ -46,10 +46,10 @@ from quality_tables import (
     table_of,
 )
 
-from pipelines.config import DEFAULT_CONFIG, Config, load_config
-from pipelines.origin import code_commit
-from steps.errors import InputError
-from steps.evaluation.eval_sets import EvalSet
+from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
+from finetrieve.app.provenance import code_commit
+from finetrieve.core.errors import InputError
+from finetrieve.evaluation.eval_sets import EvalSet
 
 QUICK: dict[str, dict[str, Any]] = {"training": {"max_steps": 12}, "evaluation": {"bill": False}}
 """What the cheap variant changes."""
@@ -265,9 +265,9 @@ def learned(
     task: Task, config: Config, corpus: Corpus, questions: EvalSet, run: Run, place: Path, scratch: Path
 ) -> list[dict[str, Any]]:
     """Returns nDCG@10 of people's questions after training on parts of the queries; the whole is the run's own."""
-    from steps.evaluation.eval_sets import DEV, generated_eval_set
-    from steps.training.learning_curve import SHARES, part_of
-    from steps.training.train import train_model
+    from finetrieve.evaluation.eval_sets import DEV, generated_eval_set
+    from finetrieve.training.learning_curve import SHARES, part_of
+    from finetrieve.training.train import train_model
 
     pairs, points = pairs_of(task, corpus, config, place), list[dict[str, Any]]()
     base, dev = config.training.base_model, generated_eval_set(pairs, corpus.chunks, DEV)

@@ -24,20 +24,20 @@ from pydantic import TypeAdapter
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from steps.chunks.chunking import build_chunks  # noqa: E402
-from steps.chunks.settings import ChunkSettings, PackageSource, SourceSettings, source_from_path  # noqa: E402
-from steps.chunks.sources import read_source  # noqa: E402
-from steps.curation.filters import curate  # noqa: E402
-from steps.curation.settings import FilterSettings  # noqa: E402
-from steps.generation.collecting import SHARED_BY_MOST  # noqa: E402
-from steps.generation.passages import Passage, passages  # noqa: E402
-from steps.generation.rules import written_queries  # noqa: E402
-from steps.generation.rules.gate import normalised, reject_reason  # noqa: E402
-from steps.generation.rules.phrasing import renderings  # noqa: E402
-from steps.generation.rules.prose import looks_english, plain, sentences, units  # noqa: E402
-from steps.generation.rules.writer import SPARE, _candidates  # noqa: E402
-from steps.retrieval.encoder import load_tokenizer  # noqa: E402
-from steps.rows import Chunk, Triplet  # noqa: E402
+from finetrieve.core.rows import Chunk, Triplet  # noqa: E402
+from finetrieve.corpus.chunking import build_chunks  # noqa: E402
+from finetrieve.corpus.settings import ChunkSettings, PackageSource, SourceSettings, source_from_path  # noqa: E402
+from finetrieve.corpus.sources.registry import read_source  # noqa: E402
+from finetrieve.curation.filters import curate  # noqa: E402
+from finetrieve.curation.settings import FilterSettings  # noqa: E402
+from finetrieve.generation.assemble import SHARED_BY_MOST  # noqa: E402
+from finetrieve.generation.chunk_context import Passage, passages  # noqa: E402
+from finetrieve.generation.recipes.rules import written_queries  # noqa: E402
+from finetrieve.generation.recipes.rules.gate import normalised, reject_reason  # noqa: E402
+from finetrieve.generation.recipes.rules.phrasing import renderings  # noqa: E402
+from finetrieve.generation.recipes.rules.prose import looks_english, plain, sentences, units  # noqa: E402
+from finetrieve.generation.recipes.rules.writer import SPARE, _candidates  # noqa: E402
+from finetrieve.retrieval.encoder import load_tokenizer  # noqa: E402
 
 CONFIG = ROOT / "configs" / "default.yaml"
 

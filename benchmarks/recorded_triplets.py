@@ -28,22 +28,22 @@ from typing import Any
 import numpy as np
 from bench_sets import questions_about
 
-from pipelines.config import DEFAULT_CONFIG, load_config
-from steps.chunks.chunking import build_chunks
-from steps.chunks.duplicates import near_duplicate_documents
-from steps.chunks.settings import source_from_path
-from steps.chunks.sources import read_source
-from steps.curation.filters import curate, normalised_query
-from steps.evaluation.bootstrap import difference, interval, resampled_means
-from steps.evaluation.metrics import HEADLINE, METRICS, Scores, relevance_of, score_queries
-from steps.generation.run import generate
-from steps.generation.settings import GenerationSettings, RulesRecipe
-from steps.retrieval.bm25 import Bm25
-from steps.retrieval.encoder import encode, load_encoder, load_tokenizer
-from steps.rows import Chunk, Document, Pair, Triplet, embedded_text
-from steps.tables import to_rows, to_table
-from steps.training.settings import TrainingSettings
-from steps.training.train import train_model
+from finetrieve.app.config import DEFAULT_CONFIG, load_config
+from finetrieve.core.rows import Chunk, Document, Pair, Triplet, embedded_text
+from finetrieve.core.tables import to_rows, to_table
+from finetrieve.corpus.chunking import build_chunks
+from finetrieve.corpus.deduplication import near_duplicate_documents
+from finetrieve.corpus.settings import source_from_path
+from finetrieve.corpus.sources.registry import read_source
+from finetrieve.curation.filters import curate, normalised_query
+from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
+from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores, relevance_of, score_queries
+from finetrieve.generation.generate import generate
+from finetrieve.generation.settings import GenerationSettings, RulesRecipe
+from finetrieve.retrieval.bm25 import Bm25
+from finetrieve.retrieval.encoder import encode, load_encoder, load_tokenizer
+from finetrieve.training.settings import TrainingSettings
+from finetrieve.training.train import train_model
 
 NOT_PAGES = ("DATA.md", "how-do-i.md", "faq.md")
 """The last two hold most of the human questions."""

@@ -24,15 +24,15 @@ ROOT = Path(__file__).resolve().parents[1]
 def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
     """Prints queries for chunks drawn from PATH, then the counts."""
     sys.path.insert(0, str(ROOT))
-    from steps.chunks.chunking import build_chunks
-    from steps.chunks.settings import ChunkSettings, PackageSource, source_from_path
-    from steps.chunks.sources import read_source
-    from steps.errors import InputError
-    from steps.generation.run import generate
-    from steps.generation.settings import GenerationSettings, RulesRecipe
-    from steps.retrieval.encoder import load_tokenizer
-    from steps.rows import Chunk, Triplet
-    from steps.tables import Rows, to_table
+    from finetrieve.core.errors import InputError
+    from finetrieve.core.rows import Chunk, Triplet
+    from finetrieve.core.tables import Rows, to_table
+    from finetrieve.corpus.chunking import build_chunks
+    from finetrieve.corpus.settings import ChunkSettings, PackageSource, source_from_path
+    from finetrieve.corpus.sources.registry import read_source
+    from finetrieve.generation.generate import generate
+    from finetrieve.generation.settings import GenerationSettings, RulesRecipe
+    from finetrieve.retrieval.encoder import load_tokenizer
 
     try:
         source = source_from_path(Path(path)) if Path(path).exists() or "/" in path else PackageSource(package=path)

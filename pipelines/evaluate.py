@@ -6,13 +6,13 @@ from typing import Any
 
 from zenml import pipeline
 
-from pipelines.config import Config, plain
-from pipelines.history import trained_model, training_pairs
-from pipelines.preflight import LATEST, Inputs
-from steps.chunks.load_chunks import load_chunks
-from steps.evaluation.build_report import build_report
-from steps.evaluation.evaluate_model import evaluate_model
-from steps.evaluation.import_model import import_model
+from finetrieve.app.config import Config, plain
+from finetrieve.app.earlier_runs import trained_model, training_pairs
+from finetrieve.app.preflight import LATEST, Inputs
+from steps.build_report import build_report
+from steps.evaluate_model import evaluate_model
+from steps.import_model import import_model
+from steps.load_chunks import load_chunks
 
 
 @pipeline(name="evaluate")

@@ -6,20 +6,20 @@ from typing import Any
 
 from zenml import pipeline
 
-from pipelines.annotation import wire_comparison, wire_pull
-from pipelines.config import Config, plain
-from pipelines.generated import Generated
-from pipelines.history import generated_queries
-from pipelines.live_inputs import LiveInputs
-from pipelines.origin import Origin
-from pipelines.preflight import Inputs
-from steps.evaluation.build_report import build_report
-from steps.evaluation.evaluate_model import evaluate_model
-from steps.registry.compare_with_production import compare_with_production
-from steps.registry.find_production import find_production
-from steps.registry.promote import promote
-from steps.training.split_queries import split_queries
-from steps.training.train_model import train_model
+from finetrieve.app.config import Config, plain
+from finetrieve.app.earlier_runs import generated_queries
+from finetrieve.app.preflight import Inputs
+from finetrieve.app.provenance import Origin
+from finetrieve.app.remote.live_inputs import LiveInputs
+from pipelines.artifacts import Generated
+from pipelines.review import wire_comparison, wire_pull
+from steps.build_report import build_report
+from steps.compare_with_production import compare_with_production
+from steps.evaluate_model import evaluate_model
+from steps.find_production import find_production
+from steps.promote import promote
+from steps.split_queries import split_queries
+from steps.train_model import train_model
 
 
 def wire_finetuning(

@@ -6,14 +6,14 @@ from typing import Any
 
 from zenml import pipeline
 
-from pipelines.annotation import wire_push
-from pipelines.config import Config, plain
-from pipelines.generated import Generated
-from pipelines.live_inputs import LiveInputs, look_later
-from pipelines.preflight import Inputs
-from steps.chunks.load_chunks import load_chunks
-from steps.curation.curate_queries import curate_queries
-from steps.generation.generate_queries import generate_queries
+from finetrieve.app.config import Config, plain
+from finetrieve.app.preflight import Inputs
+from finetrieve.app.remote.live_inputs import LiveInputs, look_later
+from pipelines.artifacts import Generated
+from pipelines.review import wire_push
+from steps.curate_queries import curate_queries
+from steps.generate_queries import generate_queries
+from steps.load_chunks import load_chunks
 
 
 def wire_generation(config: Config, inputs: Inputs | LiveInputs) -> Generated:

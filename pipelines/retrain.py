@@ -6,14 +6,14 @@ from typing import Any
 
 from zenml import pipeline
 
-from pipelines.annotation import wire_push
-from pipelines.config import Config
+from finetrieve.app.config import Config
+from finetrieve.app.notifications import notify
+from finetrieve.app.preflight import Inputs
+from finetrieve.app.provenance import Origin
+from finetrieve.app.remote.live_inputs import look_later
 from pipelines.finetune import wire_finetuning
 from pipelines.generate import wire_generation
-from pipelines.live_inputs import look_later
-from pipelines.notifications import notify
-from pipelines.origin import Origin
-from pipelines.preflight import Inputs
+from pipelines.review import wire_push
 
 
 @pipeline(name="retrain")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from zenml.config.cache_policy import CachePolicy
 
-from steps.reached_code import ROOT, reached_files
+from finetrieve.core.code_hash import reached_files
+from finetrieve.core.paths import ROOT
 
 _LIBRARIES = (
     "bm25s",

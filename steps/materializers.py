@@ -19,8 +19,8 @@ from zenml.enums import ArtifactType, VisualizationType
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.metadata.metadata_types import MetadataType
 
-from steps.folders import scratch_folder
-from steps.previews import record_page, table_page
+from finetrieve.core.paths import scratch_folder
+from finetrieve.reporting.artifact_pages import record_page, table_page
 
 _BATCH_ROWS = 65_536
 _METADATA_LENGTH = 250

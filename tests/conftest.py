@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from steps.annotation.server.environment import environment_path  # noqa: E402
+from finetrieve.argilla_server.environment import environment_path  # noqa: E402
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from steps.annotation.connection import Connection
-from steps.annotation.server import ensure_server, stop_server
-from steps.annotation.server.environment import ensure_environment
-from steps.errors import InputError
+from finetrieve.annotation.connection import Connection
+from finetrieve.argilla_server import ensure_server, stop_server
+from finetrieve.argilla_server.environment import ensure_environment
+from finetrieve.core.errors import InputError
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from steps.rows import Annotation, Chunk, Triplet
+from finetrieve.core.rows import Annotation, Chunk, Triplet
 
 QUESTION_IDS = {"query": "id-query", "verdict": "id-verdict", "negative": "id-negative", "own_queries": "id-own"}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.config import load_config
-from steps.annotation.settings import AnnotationSettings, dataset_name
-from steps.errors import InputError
+from finetrieve.annotation.settings import AnnotationSettings, dataset_name
+from finetrieve.app.config import load_config
+from finetrieve.core.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from steps.annotation.answers import AnsweredRecord, answered_records
-from steps.annotation.human_sets import dataset_of, human_queries, write_eval_set
-from steps.annotation.inert import inert_markdown
-from steps.annotation.pull import current_chunks, from_records
-from steps.errors import InputError
-from steps.evaluation.eval_sets import check_eval_set, read_questions
-from steps.evaluation.settings import EvalSetSettings
+from finetrieve.annotation.human_eval_sets import dataset_of, human_queries, write_eval_set
+from finetrieve.annotation.pull import current_chunks, from_records
+from finetrieve.annotation.responses import AnsweredRecord, answered_records
+from finetrieve.annotation.sanitize_markdown import inert_markdown
+from finetrieve.core.errors import InputError
+from finetrieve.evaluation.eval_sets import check_eval_set, read_questions
+from finetrieve.evaluation.settings import EvalSetSettings
 from tests.annotation.rows import QUESTION_IDS, chunk, raw_record, response
 
 TEXT = "Open cover 3 to reach the pump. Turn the pump by hand first, then switch it on again."

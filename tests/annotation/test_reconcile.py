@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from steps.annotation.answers import AnsweredRecord, answered_records, pseudonym, split_queries
-from steps.annotation.reconcile import agreement, distinct_own_queries, reconcile
+from finetrieve.annotation.reconcile import agreement, distinct_own_queries, reconcile
+from finetrieve.annotation.responses import AnsweredRecord, answered_records, pseudonym, split_queries
 from tests.annotation.rows import QUESTION_IDS, raw_record, response
 
 GENERATED = "how do I reach the pump"

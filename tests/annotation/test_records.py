@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steps.annotation.push import BATCH_BYTES, BATCH_RECORDS, Existing, batches, make_plan
-from steps.annotation.records import Record, as_json, make_record, shown_chunk
-from steps.rows import Chunk, QueryFacts, Triplet
+from finetrieve.annotation.push import BATCH_BYTES, BATCH_RECORDS, Existing, batches, make_plan
+from finetrieve.annotation.records import Record, as_json, make_record, shown_chunk
+from finetrieve.core.rows import Chunk, QueryFacts, Triplet
 from tests.annotation.rows import QUESTION_IDS, chunk, triplet
 
 FACTS = QueryFacts("t1", "train", 0.8, None, None, 0.4, "spot check")

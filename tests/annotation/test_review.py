@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from steps.annotation.review import review
-from steps.rows import Annotation
+from finetrieve.annotation.review import review
+from finetrieve.core.rows import Annotation
 from tests.annotation.rows import annotation, triplet
 
 CHUNKS = {"c1", "c2"}

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from steps.annotation.api import Server, find_workspace
-from steps.annotation.connection import Connection
-from steps.annotation.pull import pull
-from steps.annotation.push import push
-from steps.annotation.schema import ensure_dataset
-from steps.annotation.server import account
-from steps.annotation.session import dataset_url
-from steps.rows import Annotation
+from finetrieve.annotation.client import Server, find_workspace
+from finetrieve.annotation.connection import Connection
+from finetrieve.annotation.dataset import ensure_dataset
+from finetrieve.annotation.open_server import dataset_url
+from finetrieve.annotation.pull import pull
+from finetrieve.annotation.push import push
+from finetrieve.argilla_server import account
+from finetrieve.core.rows import Annotation
 from tests.annotation.rows import chunk
 from tests.annotation.test_review_with_server import DIMENSIONS, NOBODY_LISTENS, records
 

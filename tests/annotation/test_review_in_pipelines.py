@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from steps.annotation.api import Server, find_dataset, find_workspace, read_records
-from steps.annotation.server import ensure_server
-from steps.annotation.server.environment import environment_path
+from finetrieve.annotation.client import Server, find_dataset, find_workspace, read_records
+from finetrieve.argilla_server import ensure_server
+from finetrieve.argilla_server.environment import environment_path
 from tests.conftest import RunCommand
 from tests.pipelines.test_retrain import ran, write_config, write_docs
 

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.argilla_inputs import ENOUGH, check_named_server, with_argilla_sets
-from pipelines.config import Config
-from steps.annotation.api import Server, find_dataset, find_workspace, read_records
-from steps.annotation.connection import Connection
-from steps.annotation.pull import pull
-from steps.annotation.push import PushReport, push
-from steps.annotation.records import Record, make_record, shown_chunk
-from steps.annotation.schema import ensure_dataset, question_ids
-from steps.annotation.server import ensure_server, server_status
-from steps.errors import InputError
-from steps.evaluation.eval_sets import read_questions
-from steps.rows import Annotation, QueryFacts
+from finetrieve.annotation.client import Server, find_dataset, find_workspace, read_records
+from finetrieve.annotation.connection import Connection
+from finetrieve.annotation.dataset import ensure_dataset, question_ids
+from finetrieve.annotation.pull import pull
+from finetrieve.annotation.push import PushReport, push
+from finetrieve.annotation.records import Record, make_record, shown_chunk
+from finetrieve.app.argilla_inputs import ENOUGH, check_named_server, with_argilla_sets
+from finetrieve.app.config import Config
+from finetrieve.argilla_server import ensure_server, server_status
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Annotation, QueryFacts
+from finetrieve.evaluation.eval_sets import read_questions
 from tests.annotation.rows import chunk, triplet
 
 pytestmark = pytest.mark.slow

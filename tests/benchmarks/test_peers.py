@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from peers import answering_chunks, own_pairs, table_of
 
-from steps.evaluation.eval_sets import EvalSet
-from steps.rows import Chunk, Pair
+from finetrieve.core.rows import Chunk, Pair
+from finetrieve.evaluation.eval_sets import EvalSet
 
 
 def test_a_judged_question_goes_to_the_chunk_of_its_document_that_scores_best() -> None:

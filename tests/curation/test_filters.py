@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from steps.curation.filters import FILTERS, curate, normalised_query
-from steps.curation.settings import CopyFilter, DuplicateFilter, LengthFilter, NameFilter, RoundTripFilter
-from steps.rows import Chunk, Triplet
+from finetrieve.core.rows import Chunk, Triplet
+from finetrieve.curation.filters import FILTERS, curate, normalised_query
+from finetrieve.curation.settings import CopyFilter, DuplicateFilter, LengthFilter, NameFilter, RoundTripFilter
 
 TEXT = "To rotate the signing key, open the admin console and choose Rotate. The old key stays valid for one hour."
 

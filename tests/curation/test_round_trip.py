@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from steps.curation.round_trip import HybridRanker
-from steps.rows import Chunk
+from finetrieve.core.rows import Chunk
+from finetrieve.curation.round_trip import HybridRanker
 
 TEXTS = {
     "keys": "Rotate the signing key in the admin console. The old key stays valid for one hour.",

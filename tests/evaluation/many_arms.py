@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from steps.evaluation.verdict import verdict
+from finetrieve.evaluation.verdict import verdict
 
 METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "recall@100", "map")
 VALUES = {

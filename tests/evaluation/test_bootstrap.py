@@ -7,8 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from steps.evaluation import bootstrap
-from steps.evaluation.bootstrap import difference, interval, resampled_means
+from finetrieve.evaluation import bootstrap
+from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 
 
 def _difference(values: np.ndarray, against: np.ndarray) -> bootstrap.Difference:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from steps.chunks.settings import ChunkSettings
-from steps.errors import InputError
-from steps.evaluation.eval_sets import EvalSet, check_eval_set, fingerprint, generated_eval_set, load_eval_set
-from steps.evaluation.settings import EvalSetSettings, EvaluationSettings
-from steps.retrieval.encoder import EMBEDDED, load_tokenizer
-from steps.rows import Chunk, DuplicateChunk, Pair
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
+from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.evaluation.eval_sets import EvalSet, check_eval_set, fingerprint, generated_eval_set, load_eval_set
+from finetrieve.evaluation.settings import EvalSetSettings, EvaluationSettings
+from finetrieve.retrieval.encoder import EMBEDDED, load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = [("q1", "How do I reset the phone?"), ("q2", "What is a widget?"), ("q3", "Can I use two cards?")]
@@ -204,7 +204,7 @@ def test_checking_a_set_loads_nothing_heavy(folder: Path) -> None:
     _add_corpus(folder, *DOCUMENTS)
     script = (
         "import sys; from pathlib import Path\n"
-        "from steps.evaluation.eval_sets import *\n"
+        "from finetrieve.evaluation.eval_sets import *\n"
         f"check_eval_set(EvalSetSettings(path=Path({str(folder)!r})), [])\n"
         "print(sorted({'torch', 'transformers', 'zenml', 'pandas', 'datasets', 'bm25s'} & set(sys.modules)))"
     )

@@ -14,19 +14,19 @@ import numpy.typing as npt
 import pytest
 from pydantic import ValidationError
 
-from steps.errors import InputError
-from steps.evaluation import scoring
-from steps.evaluation.arms import ARMS, compared_with
-from steps.evaluation.eval_sets import EvalSet
-from steps.evaluation.evaluate import EvaluationResult, evaluate_models
-from steps.evaluation.metrics import METRICS
-from steps.evaluation.scoring import Reranking, score_set, units_of
-from steps.evaluation.settings import EvaluationSettings
-from steps.retrieval.bm25 import Bm25
-from steps.retrieval.fusion import FUSED, HYBRID, Fusion, fuse
-from steps.retrieval.index import SearchIndex, build_index
-from steps.retrieval.late import TokenVectors
-from steps.rows import Chunk, embedded_text
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, embedded_text
+from finetrieve.evaluation import scoring
+from finetrieve.evaluation.arms import ARMS, compared_with
+from finetrieve.evaluation.eval_sets import EvalSet
+from finetrieve.evaluation.evaluate import EvaluationResult, evaluate_models
+from finetrieve.evaluation.metrics import METRICS
+from finetrieve.evaluation.scoring import Reranking, score_set, units_of
+from finetrieve.evaluation.settings import EvaluationSettings
+from finetrieve.retrieval.bm25 import Bm25
+from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, fuse
+from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
+from finetrieve.retrieval.late_interaction import TokenVectors
 
 WORDS = [f"word{number}" for number in range(120)]
 SETTINGS = EvaluationSettings(bootstrap_samples=200, dimensions=[64, 16, 8], bill=False)

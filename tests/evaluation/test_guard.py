@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from steps.evaluation.guard import guard_questions, guard_record
-from steps.training.lay_questions import choosing_questions, practised_pairs
+from finetrieve.evaluation.guard import guard_questions, guard_record
+from finetrieve.training.lay_questions import choosing_questions, practised_pairs
 
 
 def test_a_fall_of_one_way_of_searching_is_a_fall() -> None:

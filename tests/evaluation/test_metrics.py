@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from steps.evaluation.metrics import METRICS, Relevance, relevance_of, relevant_ranks, score_queries
+from finetrieve.evaluation.metrics import METRICS, Relevance, relevance_of, relevant_ranks, score_queries
 
 TREC_NAMES = {
     "ndcg@10": "ndcg_cut_10",

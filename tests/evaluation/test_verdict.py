@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from steps.evaluation.verdict import verdict
+from finetrieve.evaluation.verdict import verdict
 from tests.evaluation.many_arms import eval_set
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from steps.generation import run
-from steps.generation.ledger import Tally
-from steps.generation.settings import GenerationSettings
-from steps.progress import Progress
-from steps.rows import Chunk, Reject, Triplet
-from steps.tables import to_rows, to_table
+from finetrieve.core.progress import Progress
+from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.tables import to_rows, to_table
+from finetrieve.generation import generate as run
+from finetrieve.generation.run_state import Tally
+from finetrieve.generation.settings import GenerationSettings
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steps.generation.rules.gate import reject_reason
+from finetrieve.generation.recipes.rules.gate import reject_reason
 
 
 @pytest.mark.parametrize(

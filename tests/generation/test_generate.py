@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from steps.generation.settings import GenerationSettings, RulesRecipe
-from steps.rows import Chunk
+from finetrieve.core.rows import Chunk
+from finetrieve.generation.settings import GenerationSettings, RulesRecipe
 from tests.generation.generating import generate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,8 +91,8 @@ def stop(number, frame): raise Stopped(number)
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGINT, stop)
 from tests.generation.generating import generate
-from steps.generation.settings import GenerationSettings
-from steps.rows import Chunk
+from finetrieve.generation.settings import GenerationSettings
+from finetrieve.core.rows import Chunk
 chunk = Chunk("c", "d", "s", "Alarm", "", "You can set the alarm volume.", 9, 0)
 with tempfile.TemporaryDirectory() as folder:
     for _ in range(2):

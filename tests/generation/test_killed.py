@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.servers.llm import LlmServer
+from tests.fakes.llm import LlmServer
 
 pytest.importorskip("openai")
 CONCURRENCY, ROWS = 4, 40
@@ -22,8 +22,8 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from tests.generation.generating import generate
-from steps.generation.settings import GenerationSettings
-from steps.rows import Chunk
+from finetrieve.generation.settings import GenerationSettings
+from finetrieve.core.rows import Chunk
 
 settings, rows, out = json.loads(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 texts = [f"Page {number} says how to open drawer {number} of the cabinet, and how to lock it again." for number in range(rows)]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from steps.errors import InputError
-from steps.generation.providers.registry import check_model_files
-from steps.generation.settings import GenerationSettings, TripletRecipe
-from steps.rows import Chunk
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk
+from finetrieve.generation.llm.providers.registry import check_model_files
+from finetrieve.generation.settings import GenerationSettings, TripletRecipe
 from tests.generation.generating import generate
 
 TEMPLATE = (
@@ -68,7 +68,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def llm(model: Path, **sampling: Any) -> Any:
-    from steps.generation.triplet_step import llm_of
+    from finetrieve.generation.recipes.llm_triplets import llm_of
 
     recipe = TripletRecipe(provider="transformers", model=str(model), sampling={"temperature": 0.0, **sampling})  # type: ignore[arg-type]
     loaded = llm_of(recipe, None)

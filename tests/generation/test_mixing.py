@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from steps.errors import InputError
-from steps.generation import mixing
-from steps.generation.settings import GenerationSettings
-from steps.rows import Chunk, Reject, Triplet
-from steps.tables import to_table
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.tables import to_table
+from finetrieve.generation import mixing
+from finetrieve.generation.settings import GenerationSettings
+from tests.fakes.llm import LlmServer
 from tests.generation.generating import generate
-from tests.servers.llm import LlmServer
 
 KEY = "FINETRIEVE_TEST_KEY"
 

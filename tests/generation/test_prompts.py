@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from steps.errors import InputError
-from steps.generation.passages import Passage
-from steps.generation.prompts import Asked, UserTemplate, anchor
-from steps.generation.settings import GenerationSettings, TripletRecipe
-from steps.generation.triplet_step import Draft, prompt_writer
-from steps.generation.voices import STYLES, Voice, drawn_voices
+from finetrieve.core.errors import InputError
+from finetrieve.generation.chunk_context import Passage
+from finetrieve.generation.prompts import Asked, UserTemplate, anchor
+from finetrieve.generation.query_styles import STYLES, Voice, drawn_voices
+from finetrieve.generation.recipes.llm_triplets import Draft, prompt_writer
+from finetrieve.generation.settings import GenerationSettings, TripletRecipe
 
 TEXT = "You can set the alarm volume. To snooze the alarm, swipe left. If the alarm is silent, check the speaker. "
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from steps.errors import InputError
-from steps.generation.prompts import system_addition
-from steps.generation.providers.answering import AnsweringLLM, Reply
-from steps.generation.providers.faults import Fault, fault_of
-from steps.generation.providers.registry import PROVIDERS, check_provider
-from steps.generation.reading import answer_schema, written
-from steps.generation.settings import TripletRecipe
-from steps.generation.triplet_step import llm_of
-from tests.servers.llm import LlmServer
+from finetrieve.core.errors import InputError
+from finetrieve.generation.llm.providers.base import AnsweringLLM, Reply
+from finetrieve.generation.llm.providers.errors import Fault, fault_of
+from finetrieve.generation.llm.providers.registry import PROVIDERS, check_provider
+from finetrieve.generation.parse_response import answer_schema, written
+from finetrieve.generation.prompts import system_addition
+from finetrieve.generation.recipes.llm_triplets import llm_of
+from finetrieve.generation.settings import TripletRecipe
+from tests.fakes.llm import LlmServer
 
 LOOP = asyncio.new_event_loop()
 KEY = "FINETRIEVE_TEST_KEY"

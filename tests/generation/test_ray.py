@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from pipelines.preflight import check_engine
-from steps.errors import InputError
-from steps.generation.answers import AnswerCache
-from steps.generation.rules import VERSION
-from steps.generation.settings import GenerationSettings
-from steps.rows import Chunk
+from finetrieve.app.preflight import check_engine
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk
+from finetrieve.generation.llm.response_cache import AnswerCache
+from finetrieve.generation.recipes.rules import VERSION
+from finetrieve.generation.settings import GenerationSettings
 from tests.conftest import ROOT
+from tests.fakes.llm import LlmServer
 from tests.generation.generating import generate
-from tests.servers.llm import LlmServer
 
 pytest.importorskip("ray")
 from ray._raylet import Config
@@ -147,7 +147,7 @@ def test_a_wrong_key_stops_the_run_as_it_does_here_and_no_key_is_in_the_clusters
 HOST = """
 import os, pathlib, sys, tempfile
 from tests.generation.generating import generate
-from steps.generation.settings import GenerationSettings
+from finetrieve.generation.settings import GenerationSettings
 from tests.generation.test_ray import chunks
 settings = GenerationSettings.model_validate_json(sys.argv[1])
 def told(done, total, details=""):

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from steps.generation.passages import Passage
-from steps.generation.rules import written_queries
-from steps.generation.rules.writer import _candidates
+from finetrieve.generation.chunk_context import Passage
+from finetrieve.generation.recipes.rules import written_queries
+from finetrieve.generation.recipes.rules.writer import _candidates
 
 
 def passage(text: str, title: str = "", section: str = "", key: str = "p1") -> Passage:

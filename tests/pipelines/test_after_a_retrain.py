@@ -21,8 +21,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.fakes.llm import LlmServer
 from tests.pipelines.test_retrain import write_config, write_docs
-from tests.servers.llm import LlmServer
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import kubernetes
+from tests.fakes.airflow import OPERATOR, Airflow
+from tests.fakes.world import World
 from tests.pipelines.test_retrain import write_config, write_docs
-from tests.servers import kubernetes
-from tests.servers.airflow import OPERATOR, Airflow
-from tests.servers.world import World
 
 AIRFLOW = os.environ.get("FINETRIEVE_AIRFLOW", "")
 """The bin folder of an environment that has Airflow, which cannot live in the project's own."""

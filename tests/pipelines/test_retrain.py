@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from steps.evaluation.arms import ARMS
+from finetrieve.evaluation.arms import ARMS
 from tests.conftest import ROOT, RunCommand
 
 pytestmark = pytest.mark.slow

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steps.errors import InputError
-from steps.registry import export
-from steps.registry.export import check_target, export_model
-from steps.retrieval.encoder import load_encoder, resolve_base_model
+from finetrieve.core.errors import InputError
+from finetrieve.registry import export
+from finetrieve.registry.export import check_target, export_model
+from finetrieve.retrieval.encoder import load_encoder, resolve_base_model
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:

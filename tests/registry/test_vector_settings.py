@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from steps.registry.vector_settings import asked_settings, recommended_settings
-from steps.retrieval.multi_vector import LateSettings
+from finetrieve.registry.vector_settings import asked_settings, recommended_settings
+from finetrieve.retrieval.multi_vector import LateSettings
 from tests.evaluation.many_arms import many_arms
 
 METRICS: dict[str, Any] = many_arms()

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steps.retrieval.bm25 import Bm25
+from finetrieve.retrieval.bm25 import Bm25
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ["Install the camera driver", "Installing printers: printer setup", "Reset the phone"]
@@ -49,7 +49,7 @@ def test_nothing_to_search_or_to_ask_gives_zeros(texts: list[str], queries: list
 
 def test_scores_do_not_depend_on_the_hash_seed() -> None:
     script = (
-        "from steps.retrieval.bm25 import Bm25\n"
+        "from finetrieve.retrieval.bm25 import Bm25\n"
         "texts = [' '.join(f'word{(i * j) % 17}' for j in range(30)) for i in range(40)]\n"
         "print(Bm25(texts).scores([' '.join(f'word{i}' for i in range(17))]).tobytes().hex())"
     )

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from steps.errors import InputError
-from steps.retrieval.encoder import (
+from finetrieve.core.errors import InputError
+from finetrieve.retrieval.encoder import (
     EMBEDDED,
     check_base_model,
     encode,
@@ -119,7 +119,7 @@ def test_a_model_without_the_empty_folder_of_its_normalisation_is_whole(model: P
 
 def test_checking_a_model_does_not_load_torch() -> None:
     script = (
-        "import sys; from steps.retrieval.encoder import *\n"
+        "import sys; from finetrieve.retrieval.encoder import *\n"
         "check_base_model('embedded'); model_fingerprint('embedded'); load_tokenizer('embedded')\n"
         "print(sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from steps.errors import InputError
-from steps.retrieval import fusion as module
-from steps.retrieval.fusion import (
+from finetrieve.core.errors import InputError
+from finetrieve.retrieval import fusion as module
+from finetrieve.retrieval.fusion import (
     FUSED,
     FUSIONS,
     HYBRID,

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 
-from steps.errors import InputError
-from steps.retrieval.encoder import load_encoder
-from steps.retrieval.late import TokenIdf, encode_with_tokens
-from steps.retrieval.multi_vector import LateSettings, as_multi_vector, save_late, token_idf
+from finetrieve.core.errors import InputError
+from finetrieve.retrieval.encoder import load_encoder
+from finetrieve.retrieval.late_interaction import TokenIdf, encode_with_tokens
+from finetrieve.retrieval.multi_vector import LateSettings, as_multi_vector, save_late, token_idf
 
 TEXTS = ["How do I clean the pump?", "Pump > Care\nRinse the pump \N{DROPLET} with water, then dry it.", "pump"]
 

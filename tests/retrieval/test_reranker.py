@@ -8,9 +8,9 @@ import pytest
 from sentence_transformers import CrossEncoder
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
-from steps.errors import InputError
-from steps.retrieval.encoder import EMBEDDED, resolve_base_model
-from steps.retrieval.reranker import CrossEncoderReranker
+from finetrieve.core.errors import InputError
+from finetrieve.retrieval.encoder import EMBEDDED, resolve_base_model
+from finetrieve.retrieval.reranker import CrossEncoderReranker
 
 PAIRS = [("how do I clean a pump", "pumps are cleaned with water"), ("how do I clean a pump", "doors are painted")]
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steps.retrieval.bm25 import Bm25
-from steps.retrieval.fusion import HYBRID, Fusion
-from steps.retrieval.index import SearchIndex
-from steps.retrieval.search import Corpus, Side
-from steps.rows import Chunk
+from finetrieve.core.rows import Chunk
+from finetrieve.retrieval.bm25 import Bm25
+from finetrieve.retrieval.fusion import HYBRID, Fusion
+from finetrieve.retrieval.hybrid_index import SearchIndex
+from finetrieve.retrieval.search import Corpus, Side
 
 TEXTS = ["pumps are cleaned with water", "valves are closed by hand", "doors are painted"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from steps.rows import Chunk, Pair
-from steps.training.api_reference import gentler, is_api_reference
-from steps.training.settings import TrainingSettings
+from finetrieve.core.rows import Chunk, Pair
+from finetrieve.training.api_reference import gentler, is_api_reference
+from finetrieve.training.settings import TrainingSettings
 
 
 def test_documents_are_api_reference_where_most_asked_chunks_are_about_dotted_names() -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from steps.training.batches import BatchRules, PairBatches, Row, count_batches, plan_batches
+from finetrieve.training.batches import BatchRules, PairBatches, Row, count_batches, plan_batches
 
 
 def corpus(n_chunks: int, queries: int, per_document: int = 5) -> list[Row]:

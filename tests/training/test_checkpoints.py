@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from steps.errors import InputError
-from steps.rows import Chunk, Pair
-from steps.training.checkpoints import (
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, Pair
+from finetrieve.training.checkpoints import (
     clear_disk_errors,
     last_checkpoint,
     mark_complete,
@@ -19,7 +19,7 @@ from steps.training.checkpoints import (
     training_fingerprint,
     write_atomically,
 )
-from steps.training.settings import TrainingSettings
+from finetrieve.training.settings import TrainingSettings
 
 CHUNKS = [Chunk("c", "d", "", "Title", "", "text", 3, 0)]
 PAIRS = [Pair("query", "c", "train", "generated", "")]

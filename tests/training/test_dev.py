@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from steps.rows import Chunk, Pair
-from steps.training.dev import dev_set, mean_ndcg, nearest_within
+from finetrieve.core.rows import Chunk, Pair
+from finetrieve.training.dev import dev_set, mean_ndcg, nearest_within
 
 
 def test_ndcg_agrees_with_pytrec_eval() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from test_train import corpus, settings
 
-from steps.rows import Pair
-from steps.training.learning_curve import SHARES, part_of
-from steps.training.split import TRAIN, side_of
-from steps.training.train import train_model
+from finetrieve.core.rows import Pair
+from finetrieve.training.learning_curve import SHARES, part_of
+from finetrieve.training.split import TRAIN, side_of
+from finetrieve.training.train import train_model
 
 
 def pairs_of(n_chunks: int) -> list[Pair]:
@@ -33,7 +33,7 @@ def test_dev_and_test_stay_whole() -> None:
 
 def test_the_part_has_nothing_to_do_with_the_split() -> None:
     """Where chunks were split instead of documents, no train chunk has a hash below dev's and test's shares."""
-    from steps.training.settings import SplitSettings
+    from finetrieve.training.settings import SplitSettings
 
     split = SplitSettings(dev=0.25, test=0.25)
     trained = [pair for pair in pairs_of(4000) if side_of(pair.chunk_id, split) == TRAIN]

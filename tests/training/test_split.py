@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from steps.rows import Chunk, Triplet
-from steps.training.settings import SplitSettings
-from steps.training.split import side_of, split_pairs
+from finetrieve.core.rows import Chunk, Triplet
+from finetrieve.training.settings import SplitSettings
+from finetrieve.training.split import side_of, split_pairs
 
 
 def corpus(n_documents: int, per_document: int = 2) -> tuple[list[Triplet], list[Chunk]]:

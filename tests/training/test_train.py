@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from steps.errors import InputError
-from steps.rows import Chunk, Pair
-from steps.training.settings import TrainingSettings
-from steps.training.train import TrainingResult, train_model
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, Pair
+from finetrieve.training.settings import TrainingSettings
+from finetrieve.training.train import TrainingResult, train_model
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 THINGS = ["key", "backup", "invoice", "printer", "camera", "battery", "router", "sensor", "ticket", "badge", "drone", "filter"]
@@ -209,7 +209,7 @@ CHILD = """
     import sys, os, signal, time
     from pathlib import Path
     from tests.training.test_train import corpus, settings
-    from steps.training.train import train_model
+    from finetrieve.training.train import train_model
 
     # A shell starts what it puts into the background with interrupts ignored, and that is inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,135 @@
+"""What people made of the queries, brought back: annotations, and the report on the review."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finetrieve.annotation.client import Server, find_dataset, read_records
+from finetrieve.annotation.dataset import check_schema, question_ids
+from finetrieve.annotation.reconcile import agreement, distinct_own_queries, reconcile
+from finetrieve.annotation.responses import AnsweredRecord, answered_records
+from finetrieve.annotation.review import EDITED, REJECTED
+from finetrieve.annotation.sanitize_markdown import inert_markdown
+from finetrieve.core.progress import Progress
+from finetrieve.core.rows import Annotation, Chunk
+
+LISTED = 50
+"""Edits, rejects, own queries and disagreements that the report lists; it counts all of them."""
+SAME_CHUNK = 80.0
+"""From this likeness (0..100, edits between the texts) on, a chunk is the changed form of one that is gone."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What came back."""
+
+    annotations: list[Annotation]
+    """One for each answered record and for each query of people's own, ordered by id."""
+    report: Json
+
+
+def pull(server: Server, workspace: Json, name: str, chunks: Sequence[Chunk], progress: Callable[[str], Progress]) -> Pulled:
+    """Returns the answers of a dataset; none where there is no such dataset yet.
+
+    The same answers give the same result, whatever else happened on the server.
+
+    Raises:
+        InputError: The dataset of that name is not one of ours.
+    """
+    dataset = find_dataset(server, workspace, name)
+    if dataset is None or dataset["status"] == "draft":
+        return from_records([], name, 0, chunks)
+    check_schema(server, dataset, None)
+    ids = question_ids(server, dataset)
+    seen = Counter[str]()
+    raw = read_records(server, dataset["id"], ["responses", "suggestions"], progress("Records read"))
+    answered = answered_records(_counted(raw, seen), dataset["id"], ids)
+    return from_records(answered, name, seen["records"], chunks)
+
+
+def _counted(records: Iterable[Json], seen: Counter[str]) -> Iterator[Json]:
+    """Yields the records and counts them: all of them at once would not fit where there are very many."""
+    for record in records:
+        seen["records"] += 1
+        yield record
+
+
+def from_records(records: Sequence[AnsweredRecord], name: str, n_records: int, chunks: Sequence[Chunk]) -> Pulled:
+    """Returns the annotations and the report of answered records.
+
+    Args:
+        records: The answered ones.
+        name: The dataset's.
+        n_records: All that there are.
+        chunks: The corpus as it is today.
+    """
+    ordered = sorted(records, key=lambda record: record.external_id)
+    homes = current_chunks(ordered, chunks)
+    reconciled = [(record, reconcile(record, homes[record.external_id])) for record in ordered]
+    reviewed = [found.annotation for _, found in reconciled]
+    own = distinct_own_queries([query for _, found in reconciled for query in found.own_queries])
+    known = {chunk.id for chunk in chunks}
+    report = {
+        "dataset": name,
+        "records": n_records,
+        "reviewed": len(reviewed),
+        "outcomes": dict(sorted(Counter(annotation.status for annotation in reviewed).items())),
+        "human_queries": len(own),
+        "annotators": _annotators(ordered, reviewed, own),
+        "agreement": agreement(ordered),
+        "edits": _listed(reconciled, EDITED),
+        "rejected": _listed(reconciled, REJECTED),
+        "own": [{"query": annotation.query} for annotation in own[:LISTED]],
+        "disagreements": [found.disagreement for _, found in reconciled if found.disagreement][:LISTED],
+        "disagreements_in_all": sum(found.disagreement is not None for _, found in reconciled),
+        "chunk_changed": sum(record.chunk_id != homes[record.external_id] for record in ordered),
+        "chunk_gone": sum(homes[record.external_id] not in known for record in ordered),
+    }
+    return Pulled(sorted([*reviewed, *own], key=lambda annotation: (annotation.id, annotation.status)), report)
+
+
+def current_chunks(records: Sequence[AnsweredRecord], chunks: Sequence[Chunk]) -> dict[str, str]:
+    """Returns record id -> the chunk it is about today: its own, or what its own became when the document was edited.
+
+    A chunk that is gone and has no likeness in its document keeps its id, which is then none of the corpus's.
+    """
+    from rapidfuzz import fuzz, process
+
+    known = {chunk.id for chunk in chunks}
+    lost = {record.doc_id for record in records if record.chunk_id not in known}
+    texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for chunk in chunks:
+        if chunk.doc_id in lost:
+            texts[chunk.doc_id][chunk.id] = inert_markdown(chunk.text)
+    found = {}
+    for record in records:
+        home = record.chunk_id
+        if home not in known and texts[record.doc_id]:
+            best = process.extractOne(record.chunk_text, texts[record.doc_id], scorer=fuzz.ratio, score_cutoff=SAME_CHUNK)
+            home = best[2] if best else home
+        found[record.external_id] = home
+    return found
+
+
+def _annotators(records: Sequence[AnsweredRecord], reviewed: Sequence[Annotation], own: Sequence[Annotation]) -> list[Json]:
+    """Returns for each person, under a pseudonym, how many records they answered and what those came to."""
+    answers = Counter(answer.annotator for record in records for answer in record.answers)
+    outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for annotation in (*reviewed, *own):
+        for name in annotation.annotators.split():
+            outcomes[name][annotation.status] += 1
+    ordered = sorted(answers.items(), key=lambda item: (-item[1], item[0]))
+    return [{"name": name, "answers": count, "outcomes": dict(sorted(outcomes[name].items()))} for name, count in ordered]
+
+
+def _listed(reconciled: Sequence[tuple[AnsweredRecord, Any]], status: str) -> list[Json]:
+    found = [(record, item.annotation) for record, item in reconciled if item.annotation.status == status]
+    return [
+        {"place": record.place, "before": annotation.generated_query, "after": annotation.query}
+        for record, annotation in found[:LISTED]
+    ]

@@ -1,0 +1,226 @@
+"""Sends queries to Argilla so that what is there becomes what there should be, and nothing that a person did is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from finetrieve.annotation.client import Server, read_records, untouched
+from finetrieve.annotation.dataset import FINGERPRINT, NEGATIVE, question_ids
+from finetrieve.annotation.records import NEGATIVE_SIMILARITY, Record, as_json
+from finetrieve.core.progress import Progress
+
+BATCH_RECORDS = 200
+BATCH_BYTES = 4_000_000
+"""A batch is sent when it reaches either: a lost one costs little, and long texts do not pile up in memory."""
+DELETED_AT_ONCE = 100
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A record that the server has."""
+
+    server_id: str
+    external_id: str
+    fingerprint: str | None
+    """None: not of ours."""
+    chunk_id: str
+    touched: bool
+    """A person answered it, discarded it or keeps a draft of it."""
+    has_negative: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to be done."""
+
+    new: list[Record]
+    changed: list[Record]
+    unchanged: int
+    changed_but_touched: int
+    """Would look otherwise today, but a person has answered: left as they saw it."""
+    chunk_gone: list[Existing]
+    """Not touched, and what they asked about is no longer in the corpus."""
+    query_gone: list[Existing]
+    """Not touched, and the query is no longer among those that are generated and pass the filters."""
+    gone_but_touched: int
+    foreign: int
+    """Records that people added themselves."""
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """What a push did, in records."""
+
+    added: int
+    updated: int
+    unchanged: int
+    kept_because_touched: int
+    withdrawn_chunk_gone: int
+    withdrawn_query_gone: int
+    gone_but_touched: int
+    foreign: int
+
+    @property
+    def changes(self) -> int:
+        """Records that were added, updated or withdrawn."""
+        return self.added + self.updated + self.withdrawn_chunk_gone + self.withdrawn_query_gone
+
+    def as_dict(self) -> dict[str, int]:
+        """Returns the counts by name."""
+        return asdict(self)
+
+
+def push(
+    server: Server,
+    dataset: Json,
+    records: Sequence[Record],
+    query_ids: Collection[str],
+    chunk_ids: Collection[str],
+    progress: Callable[[str], Progress],
+) -> PushReport:
+    """Returns what was done to make a dataset hold the records.
+
+    It can be cut off anywhere and run again: what was sent is found and compared by its fingerprint.
+
+    Args:
+        server: The server.
+        dataset: As the server describes it.
+        records: Those wanted, in the order in which people should see them.
+        query_ids: All triplets that exist; a record of another one is withdrawn if no person touched it.
+        chunk_ids: All chunks that exist.
+        progress: Shows how far a phase is.
+    """
+    # 1. What is there.
+    existing = list(existing_records(server, dataset["id"], progress("Records compared")))
+    plan = make_plan(records, existing, query_ids, chunk_ids)
+    # 2. What has to come or to change.
+    _send(server, dataset, [*plan.new, *plan.changed], progress("Records sent"))
+    _drop_negatives(server, dataset, plan, existing)
+    # 3. What has to go.
+    chunk_gone, touched_chunk = _withdraw(server, dataset, plan.chunk_gone, progress("Records withdrawn"))
+    query_gone, touched_query = _withdraw(server, dataset, plan.query_gone, progress("Records withdrawn"))
+    return PushReport(
+        added=len(plan.new),
+        updated=len(plan.changed),
+        unchanged=plan.unchanged,
+        kept_because_touched=plan.changed_but_touched,
+        withdrawn_chunk_gone=chunk_gone,
+        withdrawn_query_gone=query_gone,
+        gone_but_touched=plan.gone_but_touched + touched_chunk + touched_query,
+        foreign=plan.foreign,
+    )
+
+
+def existing_records(server: Server, dataset_id: str, on_page: Progress) -> Iterator[Existing]:
+    """Yields what the server has, as far as a push must know it."""
+    for record in read_records(server, dataset_id, ["responses"], on_page):
+        yield _existing(record)
+
+
+def _existing(record: Json) -> Existing:
+    metadata = record.get("metadata") or {}
+    return Existing(
+        server_id=record["id"],
+        external_id=record.get("external_id") or "",
+        fingerprint=metadata.get(FINGERPRINT),
+        chunk_id=str(metadata.get("chunk_id") or ""),
+        touched=bool(record.get("responses")),
+        has_negative=NEGATIVE_SIMILARITY in metadata,
+    )
+
+
+def make_plan(
+    records: Sequence[Record], existing: Iterable[Existing], query_ids: Collection[str], chunk_ids: Collection[str]
+) -> Plan:
+    """Returns what has to be done, each record in one place."""
+    found = list(existing)
+    ours = {item.external_id: item for item in found if item.fingerprint is not None}
+    new, changed, unchanged, touched = [], [], 0, 0
+    for record in records:
+        there = ours.get(record.external_id)
+        if there is None:
+            new.append(record)
+        elif there.fingerprint == record.fingerprint:
+            unchanged += 1
+        elif there.touched:
+            touched += 1
+        else:
+            changed.append(record)
+    gone = [item for item in ours.values() if item.external_id not in query_ids]
+    return Plan(
+        new,
+        changed,
+        unchanged,
+        touched,
+        chunk_gone=[item for item in gone if not item.touched and item.chunk_id not in chunk_ids],
+        query_gone=[item for item in gone if not item.touched and item.chunk_id in chunk_ids],
+        gone_but_touched=sum(item.touched for item in gone),
+        foreign=len(found) - len(ours),
+    )
+
+
+def _send(server: Server, dataset: Json, records: Sequence[Record], on_progress: Progress) -> None:
+    ids = question_ids(server, dataset) if records else {}
+    done = 0
+    for batch in batches(records):
+        items = [as_json(record, ids) for record in batch]
+        server.request("PUT", f"/datasets/{dataset['id']}/records/bulk", {"items": items})
+        done += len(batch)
+        on_progress(done, len(records))
+
+
+def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Yields the records in groups few enough and small enough to go at once."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        n_bytes = _size(record)
+        if batch and (len(batch) == BATCH_RECORDS or size + n_bytes > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(record)
+        size += n_bytes
+    if batch:
+        yield batch
+
+
+def _size(record: Record) -> int:
+    """Returns about how many bytes a record has as JSON."""
+    texts = [*record.fields.values(), *(str(suggestion["value"]) for suggestion in record.suggestions)]
+    return 1_500 + 2 * sum(map(len, texts)) + sum(9 * len(vector) for vector in record.vectors.values())
+
+
+def _drop_negatives(server: Server, dataset: Json, plan: Plan, existing: Sequence[Existing]) -> None:
+    """Deletes the suggested negative of records that have none any more: an update leaves what it does not name."""
+    had_one = {item.external_id: item.server_id for item in existing if item.has_negative}
+    without = [
+        record.external_id
+        for record in plan.changed
+        if record.external_id in had_one and all(item["question"] != NEGATIVE for item in record.suggestions)
+    ]
+    if not without:
+        return
+    negative = question_ids(server, dataset)[NEGATIVE]
+    for external_id in without:
+        path = f"/records/{had_one[external_id]}/suggestions"
+        ids = [item["id"] for item in server.items(path) if item["question_id"] == negative]
+        if ids:
+            server.request("DELETE", path, params={"ids": ",".join(ids)})
+
+
+def _withdraw(server: Server, dataset: Json, gone: Sequence[Existing], on_progress: Progress) -> tuple[int, int]:
+    """Deletes records that nobody has touched until now; returns how many went, and how many were touched meanwhile."""
+    withdrawn = 0
+    for start in range(0, len(gone), DELETED_AT_ONCE):
+        part = [item.server_id for item in gone[start : start + DELETED_AT_ONCE]]
+        # Asked again right before: somebody may have answered since the records were compared.
+        free = untouched(server, dataset["id"], part)
+        if free:
+            server.request("DELETE", f"/datasets/{dataset['id']}/records", params={"ids": ",".join(free)})
+        withdrawn += len(free)
+        on_progress(start + len(part), len(gone))
+    return withdrawn, len(gone) - withdrawn

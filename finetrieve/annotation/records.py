@@ -1,0 +1,161 @@
+"""Queries as Argilla records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from finetrieve.annotation.dataset import CHUNK, CHUNK_VECTOR, FINGERPRINT, NEGATIVE, PLACE, QUERY, QUERY_VECTOR
+from finetrieve.annotation.sanitize_markdown import inert_markdown
+from finetrieve.core.html import clean
+from finetrieve.core.rows import Chunk, QueryFacts, Triplet
+
+NEGATIVE_SIMILARITY = "similarity-anchor-negative"
+AGENT_LENGTH, SECTION_LENGTH = 200, 200
+VECTOR_DECIMALS = 5
+"""An error of 1e-5 in a cosine is nothing to a search, and a record is half as large to send, store and read."""
+_NO_AGENT = re.compile(r"[^a-zA-Z0-9_:./\s-]+")
+
+Vector = npt.NDArray[np.float32]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as we want it to be, with its vectors apart: they are written out when it is sent."""
+
+    external_id: str
+    chunk_id: str
+    fields: dict[str, str]
+    metadata: Json
+    suggestions: list[Json]
+    """`question` (its name), `value`, `agent`, `score`."""
+    vectors: dict[str, Vector]
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of everything above."""
+        return str(self.metadata[FINGERPRINT])
+
+
+def make_records(
+    facts: Iterable[QueryFacts],
+    triplets: Mapping[str, Triplet],
+    chunks: Mapping[str, Chunk],
+    chunk_vectors: Mapping[str, Vector],
+    query_vectors: Mapping[str, Vector],
+) -> list[Record]:
+    """Returns the records of queries, in the order of the facts; what a chunk shows is written once for all of its queries.
+
+    Args:
+        facts: Of the queries that are wanted.
+        triplets: Id -> query.
+        chunks: Id -> chunk.
+        chunk_vectors: Chunk id -> vector.
+        query_vectors: Triplet id -> vector.
+    """
+    shown: dict[str, dict[str, str]] = {}
+    records = []
+    for fact in facts:
+        triplet = triplets[fact.id]
+        chunk = chunks[triplet.chunk_id]
+        if chunk.id not in shown:
+            shown[chunk.id] = shown_chunk(chunk)
+        records.append(make_record(triplet, chunk, fact, chunk_vectors[chunk.id], query_vectors[fact.id], shown[chunk.id]))
+    return records
+
+
+def shown_chunk(chunk: Chunk) -> dict[str, str]:
+    """Returns the fields that show a chunk and its place, inert."""
+    return {PLACE: shown_place(chunk), CHUNK: inert_markdown(chunk.text) or " "}
+
+
+def make_record(
+    triplet: Triplet, chunk: Chunk, facts: QueryFacts, chunk_vector: Vector, query_vector: Vector, fields: dict[str, str]
+) -> Record:
+    """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint."""
+    suggestions = [_suggestion(QUERY, triplet.query, triplet, facts.chunk_similarity)]
+    if triplet.negative_query:
+        suggestions.append(_suggestion(NEGATIVE, triplet.negative_query, triplet, facts.negative_chunk_similarity))
+    vectors = {CHUNK_VECTOR: _rounded(chunk_vector), QUERY_VECTOR: _rounded(query_vector)}
+    metadata = _metadata(triplet, chunk, facts)
+    digest = hashlib.sha256(json.dumps([fields, metadata, suggestions], sort_keys=True).encode())
+    for vector in vectors.values():
+        digest.update(vector.tobytes())
+    metadata = {**metadata, FINGERPRINT: digest.hexdigest()[:16]}
+    return Record(triplet.id, chunk.id, fields, metadata, suggestions, vectors)
+
+
+def shown_place(chunk: Chunk) -> str:
+    """Returns where a chunk stands, for people: title, heading path, source."""
+    place = " > ".join(part for part in (chunk.title, chunk.section) if part)
+    return clean(f"{place}\n{chunk.source}" if place and chunk.source not in ("", place) else place or chunk.source) or " "
+
+
+def shown_query(query: str) -> str:
+    """Returns a query as it is suggested; an answer that says the same confirms it."""
+    return clean(query)
+
+
+def _suggestion(question: str, value: str, triplet: Triplet, similarity: float | None) -> Json:
+    """Returns a suggestion whose score is its cosine with the text, as far as Argilla's range from 0 to 1 can say it."""
+    agent = " ".join(_NO_AGENT.sub(" ", triplet.generator).split())[:AGENT_LENGTH]
+    score = None if similarity is None else min(1.0, max(0.0, similarity))
+    return {"question": question, "value": shown_query(value), "agent": agent or None, "score": score}
+
+
+def _metadata(triplet: Triplet, chunk: Chunk, facts: QueryFacts) -> Json:
+    values: Json = {
+        "usefulness": float(facts.usefulness),
+        "reason": facts.reason,
+        "parent_section": clean(chunk.section or chunk.title, SECTION_LENGTH) or "-",
+        "style": triplet.style,
+        "recipe": triplet.recipe,
+        "generator": triplet.generator,
+        "split": facts.split,
+        "token_count": chunk.n_tokens,
+        "round_trip_rank": triplet.round_trip_rank,
+        "similarity-anchor-positive": facts.chunk_similarity,
+        NEGATIVE_SIMILARITY: facts.negative_chunk_similarity,
+        "similarity-positive-negative": facts.negative_query_similarity,
+        # Without a property, so that no filter lists thousands of them: what the way back needs.
+        "chunk_id": chunk.id,
+        "doc_id": chunk.doc_id,
+    }
+    return {name: clean(value) if isinstance(value, str) else value for name, value in values.items() if value is not None}
+
+
+def _rounded(vector: Vector) -> Vector:
+    rounded: Vector = np.round(vector.astype(np.float64), VECTOR_DECIMALS).astype(np.float32)
+    return rounded
+
+
+def as_json(record: Record, question_ids: dict[str, str]) -> Json:
+    """Returns the record as the server takes it."""
+    suggestions = [
+        {
+            "question_id": question_ids[suggestion["question"]],
+            "type": "model",
+            **{key: suggestion[key] for key in ("value", "agent", "score")},
+        }
+        for suggestion in record.suggestions
+    ]
+    # As float64 of five decimals: a float32 is written with eight digits that say nothing.
+    vectors = {
+        name: [round(value, VECTOR_DECIMALS) for value in vector.astype(np.float64).tolist()]
+        for name, vector in record.vectors.items()
+    }
+    return {
+        "external_id": record.external_id,
+        "fields": record.fields,
+        "metadata": record.metadata,
+        "suggestions": suggestions,
+        "vectors": vectors,
+    }

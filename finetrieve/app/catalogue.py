@@ -1,0 +1,47 @@
+"""What exists, by name: printed by `--list` and used to check names; imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PIPELINES = {
+    "generate": "load chunks, generate queries, curate them",
+    "finetune": "split the generated queries, train, evaluate every arm, report",
+    "evaluate": "score any model on any evaluation set, report",
+    "retrain": "generate and finetune in one run: the main job",
+}
+SCHEDULABLE = ("generate", "retrain")
+"""Those whose inputs can be looked at when they run; the others go on from one earlier run."""
+
+
+def catalogue() -> str:
+    """Returns every name that a configuration can use, one line each, with what it is."""
+    from finetrieve.corpus.sources.registry import SOURCES
+    from finetrieve.curation.filters import FILTERS
+    from finetrieve.evaluation.arms import ARMS
+    from finetrieve.generation.llm.providers.registry import PROVIDERS
+    from finetrieve.generation.query_styles import PERSONAS, STYLES
+    from finetrieve.generation.recipes.registry import RECIPES
+    from finetrieve.training.losses import LOSSES
+
+    parts = {
+        "pipelines": PIPELINES,
+        "sources": _descriptions(SOURCES),
+        "recipes": _descriptions(RECIPES),
+        "providers": {name: provider.description for name, provider in PROVIDERS.items()},
+        "styles": STYLES,
+        "personas": PERSONAS,
+        "filters": _descriptions(FILTERS),
+        "losses": _descriptions(LOSSES),
+        "arms": {name: arm.description for name, arm in ARMS.items()},
+    }
+    width = max(len(name) for names in parts.values() for name in names)
+    blocks = [
+        f"{kind}\n" + "\n".join(f"  {name:{width}}  {text}" for name, text in names.items()) for kind, names in parts.items()
+    ]
+    return "\n\n".join(blocks)
+
+
+def _descriptions(registry: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Returns name -> description of a registry of (description, "module:name")."""
+    return {name: entry[0] for name, entry in registry.items()}

@@ -1,0 +1,66 @@
+"""What earlier runs on the same documents left in ZenML's store: the input of `finetune` and `evaluate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zenml.client import Client
+from zenml.enums import ExecutionStatus
+from zenml.models import ArtifactVersionResponse, PipelineRunResponse, StepRunResponse
+
+from finetrieve.app.preflight import Inputs, corpus_tag
+from finetrieve.core.errors import InputError
+from pipelines.artifacts import Generated
+
+_LOOKED_AT = 200
+
+
+def generated_queries(inputs: Inputs) -> Generated:
+    """Returns the artifacts of the last generation on these documents.
+
+    Raises:
+        InputError: There is none yet.
+    """
+    run = _last_run(inputs, "curate_queries")
+    if run is None:
+        raise InputError("No queries were generated for these documents yet. Run --pipeline generate (or retrain) on them first.")
+    outputs = artifacts_of(run)
+    return Generated(**{name: outputs[name] for name in Generated._fields})
+
+
+def artifacts_of(run: PipelineRunResponse) -> dict[str, Any]:
+    """Returns everything that the steps of a run made, by name."""
+    return {name: output for step in run.steps.values() for name, output in _outputs(step).items()}
+
+
+def trained_model(inputs: Inputs) -> ArtifactVersionResponse:
+    """Returns the model of the last training on these documents.
+
+    Raises:
+        InputError: There is none yet.
+    """
+    run = _last_run(inputs, "train_model")
+    if run is None:
+        raise InputError(
+            "No model was trained on these documents yet. Run --pipeline retrain first, or set evaluation.model to a directory."
+        )
+    model: ArtifactVersionResponse = _outputs(run.steps["train_model"])["model"]
+    return model
+
+
+def training_pairs(inputs: Inputs) -> ArtifactVersionResponse | None:
+    """Returns the split queries of the last training on these documents, or None."""
+    run = _last_run(inputs, "split_queries")
+    return _outputs(run.steps["split_queries"])["pairs"] if run else None
+
+
+def _last_run(inputs: Inputs, step: str) -> PipelineRunResponse | None:
+    """Returns the newest run on these documents in which `step` was completed or came from the cache."""
+    runs = Client().list_pipeline_runs(sort_by="desc:created", tags=[corpus_tag(inputs)], size=_LOOKED_AT, hydrate=True)
+    done = (ExecutionStatus.COMPLETED, ExecutionStatus.CACHED)
+    return next((run for run in runs.items if step in run.steps and run.steps[step].status in done), None)
+
+
+def _outputs(step: StepRunResponse) -> dict[str, Any]:
+    """Returns the step's outputs by name; ZenML keeps a list of versions for each."""
+    return {name: versions[0] for name, versions in step.outputs.items()}

@@ -1,0 +1,115 @@
+"""Everything that can be found wrong before the work starts, in well under two seconds and without zenml or torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from finetrieve.app.config import Config
+from finetrieve.app.results import check_replaceable
+from finetrieve.core.errors import InputError
+from finetrieve.corpus.sources.registry import check_source, fingerprint
+from finetrieve.evaluation.eval_sets import check_eval_set
+from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
+from finetrieve.generation.llm.providers.registry import check_model_files, check_provider
+from finetrieve.generation.llm.response_cache import generation_state
+from finetrieve.generation.settings import GenerationSettings, TripletRecipe
+from finetrieve.retrieval.encoder import check_base_model, model_fingerprint
+
+LATEST = "latest"
+"""As `evaluation.model`: the model that the last training on these documents made."""
+
+
+class Inputs(BaseModel):
+    """Fingerprints of what lies outside the configuration: the cache keys see the world through them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    documents: str
+    base_model: str
+    eval_sets: list[str]
+    evaluated_model: str = ""
+    """Only of `evaluate`, when the configuration names a model."""
+    generation_state: str = ""
+    """Of the templates' texts, and of how many runs ended with failed requests: a run after one of them asks for those again."""
+
+
+def corpus_tag(inputs: Inputs) -> str:
+    """Returns the tag that every run on these documents carries."""
+    return f"corpus-{inputs.documents[:12]}"
+
+
+def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
+    """Returns the fingerprints of all inputs.
+
+    Raises:
+        InputError: If documents, an evaluation set, a model or the output folder cannot be used.
+    """
+    if out is not None:
+        _check_writable(out)
+        check_replaceable(out)
+    check_base_model(config.training.base_model)
+    if config.training.teacher is not None:
+        check_base_model(config.training.teacher)
+    evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
+    if evaluates_named_model:
+        check_base_model(config.evaluation.model)
+    if config.evaluation.reranker is not None:
+        check_base_model(config.evaluation.reranker)
+    if pipeline in ("generate", "retrain"):
+        check_engine(config.generation)
+        _check_recipes(config)
+    document_ids = check_source(config.source)
+    for settings in config.evaluation.eval_sets:
+        check_eval_set(settings, document_ids)
+    return Inputs(
+        documents=fingerprint(config.source),
+        base_model=model_fingerprint(config.training.base_model),
+        eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_reranker(config)],
+        evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
+        generation_state=generation_state(config.generation),
+    )
+
+
+def _reranker(config: Config) -> list[str]:
+    """Returns the fingerprint of the model that orders results anew, where there is one: evaluation depends on its content."""
+    return [] if config.evaluation.reranker is None else [model_fingerprint(config.evaluation.reranker)]
+
+
+def check_engine(settings: GenerationSettings) -> None:
+    """Raises an InputError for an engine that is not installed."""
+    if settings.engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise InputError("generation.engine 'ray' needs the package 'ray', which is not installed: pip install -e '.[ray]'")
+
+
+def _check_recipes(config: Config) -> None:
+    """Raises an InputError for a recipe that could not run: no client library, no key, no usable template."""
+    for recipe in config.generation.recipes:
+        if isinstance(recipe, TripletRecipe):
+            check_provider(recipe.provider, recipe.api_key_env, recipe.api_key_secret is not None, recipe.base_url is not None)
+            if config.generation.engine == "local":  # the nodes of a cluster may have what this machine has not
+                check_model_files(recipe.provider, recipe.model)
+            if recipe.template is not None:
+                from finetrieve.generation.prompts import UserTemplate
+
+                UserTemplate(Path(recipe.template))
+
+
+def _check_writable(out: Path) -> None:
+    """Raises an InputError unless `out` is, or can become, a folder that we can write to; creates nothing."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out '{out}' is a file; give a folder.")
+    place = out.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"--out '{out}' lies under '{place}', which is a file; give a folder.")
+    if not os.access(place, os.W_OK | os.X_OK) or _is_read_only(place):
+        raise InputError(f"--out '{out}' cannot be written: '{place}' is read-only; give a folder that you may write to.")
+
+
+def _is_read_only(place: Path) -> bool:
+    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)

@@ -1,0 +1,34 @@
+"""Where a run comes from: the code's commit and what the person who started it asked for. No cache key sees it."""
+
+from __future__ import annotations
+
+import subprocess
+
+from pydantic import BaseModel, ConfigDict
+
+from finetrieve.core.paths import ROOT
+
+
+class Origin(BaseModel):
+    """What is recorded with a run beside its settings and inputs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    commit: str = ""
+    """The git commit of this project, with `+changes` where files differ from it; empty outside a repository."""
+    promote_anyway: bool = False
+    """The trained model goes into production whatever the promotion rule says."""
+
+
+def code_commit() -> str:
+    """Returns the short commit of this project's checkout, or an empty string."""
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    return f"{commit}+changes" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,117 @@
+"""What `--out` writes: the metrics, the report and the model, and never over what is not ours."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from finetrieve.core.errors import InputError
+
+MARK = ".finetrieve"
+"""In a model folder that we wrote: it may be replaced."""
+_MARK_TEXT = "Written by Finetrieve. A run with the same --out replaces this folder.\n"
+_MADE_BY = "Made by Finetrieve."
+_END_OF_REPORT = 4_096
+"""Bytes at the end of a report that name its maker."""
+
+
+def check_replaceable(out: Path) -> None:
+    """Checks that what a run would replace in `out` was written by us; reads little and creates nothing.
+
+    Raises:
+        InputError: A file or folder there is somebody else's.
+    """
+    ours: dict[str, Callable[[Path], bool]] = {
+        "model": _is_our_model,
+        "metrics.json": _is_our_metrics,
+        "report.html": _is_our_report,
+    }
+    foreign = [name for name, is_ours in ours.items() if _exists(out / name) and not is_ours(out / name)]
+    if foreign:
+        names = ", ".join(f"'{out / name}'" for name in foreign)
+        was = "was" if len(foreign) == 1 else "were"
+        raise InputError(
+            f"--out would replace {names}, which {was} not written by Finetrieve. Move it away or give another folder."
+        )
+
+
+def _exists(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
+
+
+def _is_our_model(path: Path) -> bool:
+    """Returns whether it is empty or carries our mark, or the record that every training leaves in its model."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    return (
+        (path / MARK).is_file()
+        or _json_keys(path / "training_record.json") >= {"base_model", "loss_name"}
+        or not any(path.iterdir())
+    )
+
+
+def _is_our_metrics(path: Path) -> bool:
+    return _json_keys(path) >= {"eval_sets", "verdict"}
+
+
+def _json_keys(path: Path) -> set[str]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return set()
+    return set(found) if isinstance(found, dict) else set()
+
+
+def _is_our_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _END_OF_REPORT))
+            return _MADE_BY.encode() in file.read()
+    except OSError:
+        return False
+
+
+def write_results(
+    out: Path, metrics: Mapping[str, Any], report: str, model: Path | None, texts: Sequence[str] | None = None
+) -> None:
+    """Writes `metrics.json`, `report.html` and `model/` with `model/late/` into `out`; each is replaced whole or not at all.
+
+    Args:
+        out: The folder.
+        metrics: The content of `metrics.json`.
+        report: The page.
+        model: A model directory to copy, if there is one.
+        texts: The chunks as they are embedded: how rare their tokens are goes with `model/late/`.
+
+    Raises:
+        InputError: The folder cannot be written, or holds somebody else's files under these names.
+    """
+    check_replaceable(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
+            fresh = Path(staging)
+            (fresh / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            (fresh / "report.html").write_text(report, encoding="utf-8")
+            if model is not None:
+                _write_model(fresh / "model", model, metrics, texts)
+                if (out / "model").exists():
+                    (out / "model").rename(fresh / "replaced-model")
+                (fresh / "model").rename(out / "model")
+            for name in ("metrics.json", "report.html"):
+                (fresh / name).replace(out / name)
+    except PermissionError as error:
+        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
+
+
+def _write_model(target: Path, model: Path, metrics: Mapping[str, Any], texts: Sequence[str] | None) -> None:
+    from finetrieve.registry.vector_settings import recommended_settings
+    from finetrieve.retrieval.multi_vector import save_late
+
+    shutil.copytree(model, target)
+    (target / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+    save_late(target, texts, *recommended_settings(metrics))

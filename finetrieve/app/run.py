@@ -1,0 +1,178 @@
+"""A run: ZenML set up quietly, the pipeline called, its results written out and summed up."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetrieve.app.catalogue import SCHEDULABLE
+from finetrieve.app.config import Config, plain
+from finetrieve.app.preflight import Inputs, corpus_tag
+from finetrieve.app.provenance import Origin
+from finetrieve.core.paths import ROOT
+
+if TYPE_CHECKING:
+    from zenml import Tag
+    from zenml.models import PipelineRunResponse
+
+_ENVIRONMENT = {
+    # Opting in stays possible: a value that the user set is left alone.
+    "ZENML_ANALYTICS_OPT_IN": "false",
+    # ZenML prints the traceback of a failed step by itself; run.py says it in one line.
+    "ZENML_LOGGING_VERBOSITY": "CRITICAL",
+    "ZENML_ENABLE_REPO_INIT_WARNINGS": "false",
+    "ZENML_ENABLE_RICH_TRACEBACK": "false",
+    "ZENML_DISABLE_STEP_NAMES_IN_LOGS": "true",
+    "AUTO_OPEN_DASHBOARD": "false",
+    "TOKENIZERS_PARALLELISM": "false",
+    # Threads that wait by spinning make training many times slower as soon as anything else wants the cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+_UNUSED_INTEGRATIONS = ("huggingface", "pandas", "pytorch", "pytorch_lightning", "scipy", "sklearn", "tensorflow")
+"""What ZenML imports before each run for materializers alone; every artifact here names its own."""
+
+
+def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out: Path | None, use_cache: bool) -> str:
+    """Runs a pipeline on the active ZenML stack and returns the closing summary.
+
+    Raises:
+        InputError: A mistake that only the work could find.
+    """
+    quiet_zenml()
+    run = _run(name, config, inputs, origin, use_cache)
+    from finetrieve.app.earlier_runs import artifacts_of
+
+    artifacts = artifacts_of(run)
+    if "promotion_decision" not in artifacts:
+        _describe(run, artifacts, origin)
+    lines = [_steps_line(run)]
+    if "metrics" in artifacts:
+        lines.append(_results(artifacts, out))
+    elif out is not None:
+        lines.append(f"Nothing to write to {out}: '{name}' makes no model and no metrics.")
+    lines.append("Lineage and pictures: `python run.py dashboard`.")
+    return "\n".join(lines)
+
+
+def quiet_zenml() -> None:
+    """Makes ZenML quiet and tells it where the code is: call it before anything imports ZenML."""
+    for variable, value in _ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line for each retry; the failure is said once
+    from zenml.utils import source_utils
+
+    source_utils.set_custom_source_root(str(ROOT))
+
+
+def _leave_out_unused_integrations() -> None:
+    """Spares a run that comes from the cache the import of torch and scikit-learn."""
+    from zenml.integrations.registry import integration_registry
+
+    for name in _UNUSED_INTEGRATIONS:
+        integration_registry.integrations.pop(name, None)
+
+
+def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: bool) -> PipelineRunResponse:
+    import importlib
+
+    from zenml.client import Client
+    from zenml.exceptions import RunInterruptedException, RunStoppedException
+
+    from finetrieve.app.remote.cache_keys import with_frozen_code
+    from finetrieve.app.remote.live_inputs import shipped
+    from finetrieve.app.remote.stacks import run_options, runs_here
+    from finetrieve.app.stale_runs import close_stale_runs, noted
+
+    _leave_out_unused_integrations()
+    run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
+    pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
+    options = {**run_options(), "run_name": run_name, "enable_cache": use_cache, "tags": run_tags(name, inputs)}
+    arguments = {"config": plain(config), "inputs": plain(inputs), "origin": plain(origin)}
+    if runs_here():
+        configured = pipeline.with_options(**options)
+    else:
+        arguments["config"] = plain(shipped(config))
+        if name in SCHEDULABLE:  # the steps look at the inputs that they will read, and tag the run by them
+            del arguments["inputs"]
+            options["tags"] = [purpose_tag(name)]
+        configured = with_frozen_code(pipeline, options, arguments)
+    close_stale_runs()
+    try:
+        with noted(run_name) if runs_here() else nullcontext():
+            response = configured(**arguments)
+    except (RunInterruptedException, RunStoppedException):
+        raise KeyboardInterrupt from None
+    if response is None:
+        raise RuntimeError("ZenML returned no run")
+    run: PipelineRunResponse = Client().get_pipeline_run(response.id)
+    return run
+
+
+def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], origin: Origin) -> None:
+    """Logs with a run what one filters by; where a model is decided about, the step that decides has done so."""
+    from zenml import log_metadata
+
+    from finetrieve.registry.facts import facts_of
+    from steps.caching import library_versions
+
+    parts = {"corpus": "corpus_report", "generation": "generation_report"}
+    made = {part: artifacts[name].load() for part, name in parts.items() if name in artifacts}
+    metrics = artifacts["metrics"].load() if "metrics" in artifacts else made
+    facts = {**facts_of(metrics), "commit": origin.commit, "packages": library_versions()}
+    log_metadata(metadata=facts, run_id_name_or_prefix=run.id)
+
+
+def run_tags(name: str, inputs: Inputs) -> list[str | Tag]:
+    """Returns the tags of a run, which its new artifacts carry as well: the documents, and what it was for."""
+    from zenml import Tag
+
+    return [Tag(name=corpus_tag(inputs), cascade=True), purpose_tag(name)]
+
+
+def purpose_tag(name: str) -> Tag:
+    """Returns the tag that says what a run was for."""
+    from zenml import Tag
+
+    return Tag(name=f"purpose-{name}", cascade=True)
+
+
+def _steps_line(run: PipelineRunResponse) -> str:
+    cached = [name for name, step in run.steps.items() if step.status == "cached"]
+    text = f"Run '{run.name}': {len(run.steps)} steps"
+    return f"{text}, {len(cached)} of them from the cache ({', '.join(cached)})" if cached else text
+
+
+def _results(artifacts: dict[str, Any], out: Path | None) -> str:
+    """Returns the table and the places of report and model, after writing them to `out`."""
+    from finetrieve.app.results import write_results
+    from finetrieve.reporting.summary import summary_table
+
+    metrics, report = artifacts["metrics"].load(), artifacts["report"].load()
+    model = artifacts.get("model")
+    places = {"Report": f"{artifacts['report'].uri}/report.html", "Model": f"{model.uri}/model" if model else ""}
+    if out is not None:
+        write_results(out, metrics, report, model.load().path if model else None, _embedded_texts(artifacts) if model else None)
+        places = {"Report": str(out / "report.html"), "Model": str(out / "model"), "Metrics": str(out / "metrics.json")}
+    if model is None:
+        places.pop("Model", None)
+    width = max(len(label) for label in places) + 1
+    decided = artifacts["promotion_decision"].load() if "promotion_decision" in artifacts else None
+    decision = [f"{decided['version']} -> {decided['stage']}. {decided['why']}", ""] if decided else []
+    return "\n".join(
+        ["", summary_table(metrics), "", *decision, *(f"{label + ':':{width}} {place}" for label, place in places.items())]
+    )
+
+
+def _embedded_texts(artifacts: dict[str, Any]) -> list[str] | None:
+    """Returns the run's chunks as they are embedded."""
+    from finetrieve.core.rows import Chunk, embedded_text
+    from finetrieve.core.tables import to_rows
+
+    if "chunks" not in artifacts:
+        return None
+    return [embedded_text(chunk) for chunk in to_rows(artifacts["chunks"].load(), Chunk)]

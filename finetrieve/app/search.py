@@ -1,0 +1,147 @@
+"""The model in production and its base model, ready to be asked about the documents that it was trained for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, embedded_text
+from finetrieve.core.tables import to_rows
+from finetrieve.evaluation.verdict import best_untrained
+from finetrieve.retrieval.bm25 import Bm25
+from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, fusion_from
+from finetrieve.retrieval.hybrid_index import build_index
+from finetrieve.retrieval.search import Corpus, Side
+from finetrieve.retrieval.vector_cache import CachedEmbedder
+
+if TYPE_CHECKING:
+    from finetrieve.core.progress import Progress
+    from finetrieve.registry.versions import Version
+
+TRAINED, BASE = "trained", "base"
+LONGEST_QUESTION = 1_000
+"""Characters."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What answers questions."""
+
+    corpus: Corpus
+    names: Mapping[str, str]
+    """Side -> what people call it."""
+    note: str
+    """What one should know of the answers."""
+    ways: Mapping[str, str] = field(default_factory=dict)
+    """Side -> by what it searches."""
+
+
+def open_desk(reference: str | None, progress: Progress | None = None) -> Desk:
+    """Returns the models with their documents; the documents are embedded once and kept.
+
+    Args:
+        reference: A version; None takes the one in production, or the newest one where none is.
+        progress: Told how far embedding is.
+
+    Raises:
+        InputError: There is no such version, or its files are gone.
+    """
+    from finetrieve.registry.versions import artifact_of, load_model
+
+    version, note = _version(reference)
+    chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
+    ways = ways_of(artifact_of(version, "metrics").load(), str(version.record.get("eval_set")))
+    base = str(version.record.get("base_model", "embedded"))
+    places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
+    bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
+    sides = {name: _side(place, chunks, bm25, ways[name].fusion, progress) for name, place in places.items()}
+    names = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
+    if ways[BASE].arm == "bm25":
+        names[BASE] = "no model"
+    return Desk(Corpus(chunks, sides), names, note, {side: f"by {way.words}" for side, way in ways.items()})
+
+
+def checked_question(text: str) -> str:
+    """Returns the question without surrounding space.
+
+    Raises:
+        InputError: It is empty or too long.
+    """
+    question = " ".join(text.split())
+    if not question:
+        raise InputError('The question is empty. Ask one: python run.py ask "how do I ...?"')
+    if len(question) > LONGEST_QUESTION:
+        raise InputError(f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are read.")
+    return question
+
+
+def _version(reference: str | None) -> tuple[Version, str]:
+    from finetrieve.registry.versions import find_version, known_model, version_in, versions
+
+    if reference is not None and not reference.endswith(":"):
+        return find_version(reference), ""
+    model = known_model(reference.rstrip(":") if reference else None)
+    version = version_in("production", model)
+    if version is not None:
+        return version, ""
+    newest = versions(model)[0]
+    return newest, f"No version of '{model}' is in production, so the newest one answers: {newest.label}, {newest.stage}."
+
+
+@dataclass(frozen=True)
+class SearchWay:
+    """How one side searches."""
+
+    arm: str
+    """As the evaluation calls it."""
+    fusion: Fusion
+    """How much each part counts; an arm of one part has weight on that part alone."""
+
+    @property
+    def words(self) -> str:
+        """What is compared, for people."""
+        named = {"dense": "vectors", "late": "late interaction", "lexical": "BM25"}
+        return " + ".join(name for part, name in named.items() if self.fusion.weights[part] > 0)
+
+
+def ways_of(metrics: Mapping[str, Any], eval_set: str) -> dict[str, SearchWay]:
+    """Returns how each side searches: the trained model by the verdict's arm, the base model by the best without training.
+
+    Older metrics name no arm: then both are hybrids, as they were.
+
+    Args:
+        metrics: The content of `metrics.json`.
+        eval_set: The set whose numbers and fusions count.
+    """
+    found = (metrics.get("eval_sets") or {}).get(eval_set) or {}
+    named = (metrics.get("verdict") or {}).get("arm")
+    arms = {TRAINED: named or "hybrid_finetuned", BASE: (best_untrained(found) if named else None) or "hybrid_base"}
+    return {side: SearchWay(arm, _fusion_of(arm, found.get("fusion") or {})) for side, arm in arms.items()}
+
+
+_ONE_PART = {
+    "bm25": Fusion(dense=0.0, late=0.0),
+    "dense": Fusion(late=0.0, lexical=0.0),
+    "late": Fusion(dense=0.0, lexical=0.0),
+    "hybrid": HYBRID,
+}
+
+
+def _fusion_of(arm: str, chosen: Mapping[str, Any]) -> Fusion:
+    """Returns an arm's weights: as they were chosen when it was evaluated, or those of its kind.
+
+    What reorders the first chunks of a hybrid searches by the sum of all three parts here, which finds nearly the same.
+    """
+    way, _, model = arm.rpartition("_")
+    if way.startswith(("rerank", "cross")):
+        way, arm = "fused", f"fused_{model}"
+    return fusion_from(chosen[arm]) if arm in chosen else _ONE_PART.get(arm if arm == "bm25" else way or "dense", FUSED)
+
+
+def _side(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Side:
+    embedder = CachedEmbedder(place, on_progress=progress)
+    texts = [embedded_text(chunk) for chunk in chunks]
+    return Side(build_index(texts, embedder, bm25=bm25, with_tokens=fusion.late > 0), fusion)

@@ -1,0 +1,83 @@
+"""`python run.py answers`: what the answer cache of LLM generation holds, and a way to make it smaller."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from finetrieve.cli.commands import guarded
+from finetrieve.core.errors import InputError
+
+_UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@click.group("answers", help="The answer cache of LLM generation: what it holds and how well it serves; prune it.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), help="The YAML file that names the cache.")
+@click.pass_context
+def command(context: click.Context, config_path: Path | None) -> None:
+    """Finds the cache."""
+    context.obj = config_path
+
+
+@command.command("show", help="Print its place, size, hit rate and models.")
+@click.pass_obj
+def show(config_path: Path | None) -> None:
+    """Prints the statistics."""
+    sys.exit(guarded(lambda: click.echo(_shown(_directory(config_path)))))
+
+
+@command.command("prune", help="Delete answers: those that no run used for so long, of one model, or all.")
+@click.option("--unused-for", metavar="TIME", help="Such as 90d, 12h or 4w.")
+@click.option("--model", metavar="PROVIDER/MODEL", help="Only of this model.")
+@click.option("--all", "everything", is_flag=True, help="Every answer.")
+@click.pass_obj
+def prune(config_path: Path | None, unused_for: str | None, model: str | None, everything: bool) -> None:
+    """Deletes answers."""
+    sys.exit(guarded(lambda: click.echo(_pruned(_directory(config_path), unused_for, model, everything))))
+
+
+def _directory(config_path: Path | None) -> Path:
+    from finetrieve.app.config import DEFAULT_CONFIG, load_config
+    from finetrieve.generation.llm.response_cache import answers_directory
+
+    return answers_directory(load_config(config_path or DEFAULT_CONFIG).generation)
+
+
+def _shown(directory: Path) -> str:
+    from finetrieve.generation.llm.response_cache import AnswerCache
+
+    if not directory.exists():
+        return f"{directory}: empty; no LLM was asked yet."
+    found = AnswerCache(directory).statistics()
+    looked = found.hits + found.misses
+    rate = f"{found.hits / looked:.0%} of {looked:,} lookups" if looked else "never looked up"
+    lines = [
+        f"{directory}",
+        f"  answers   {found.answers:,} in {found.bytes / 1e6:,.1f} MB",
+        f"  hit rate  {rate}",
+        f"  tokens    {found.input_tokens:,} read and {found.output_tokens:,} written to get them",
+    ]
+    return "\n".join([*lines, *(f"  {number:9,} {model}" for model, number in found.models.items())])
+
+
+def _pruned(directory: Path, unused_for: str | None, model: str | None, everything: bool) -> str:
+    from finetrieve.generation.llm.response_cache import AnswerCache
+
+    if not (unused_for or model or everything):
+        raise InputError("Say what to delete: --unused-for 90d, --model PROVIDER/MODEL, or --all.")
+    if everything and (unused_for or model):
+        raise InputError("--all deletes every answer; leave --unused-for and --model out.")
+    seconds = _seconds(unused_for) if unused_for else None
+    if not directory.exists():
+        return "0 answers deleted: there is no cache yet."
+    return f"{AnswerCache(directory).prune(seconds, model):,} answers deleted."
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([hdw])", text.strip())
+    if match is None:
+        raise InputError(f"--unused-for '{text}' is no time; expected a number with h, d or w, such as 90d.")
+    return float(match.group(1)) * _UNITS[match.group(2)]

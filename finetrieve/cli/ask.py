@@ -1,0 +1,96 @@
+"""`python run.py ask "how do I ..."`: the trained model and its base model answer beside each other."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from finetrieve.cli.commands import guarded
+from finetrieve.core.errors import InputError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from finetrieve.app.search import Desk
+
+_PORT = 8600
+
+
+@click.command("ask", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.argument("question", required=False)
+@click.option(
+    "--version", metavar="VERSION", help="NUMBER, NAME:NUMBER or NAME: (its production). Default: the one in production."
+)
+@click.option("-k", "k", type=click.IntRange(1, 50), default=5, show_default=True, help="Passages per model.")
+@click.option("--serve", is_flag=True, help="A page on 127.0.0.1 instead of the terminal.")
+@click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
+def command(question: str | None, version: str | None, k: int, serve: bool, port: int) -> None:
+    """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
+    sys.exit(guarded(lambda: _serve(version, k, port) if serve else _answer(question or "", version, k)))
+
+
+def _answer(text: str, version: str | None, k: int) -> None:
+    from finetrieve.app.search import checked_question
+
+    question = checked_question(text)
+    desk = _desk(version)
+    from finetrieve.app.search_page import as_text
+
+    click.echo(as_text(desk, question, desk.corpus.ask(question, k), shutil.get_terminal_size().columns))
+
+
+def _desk(version: str | None) -> Desk:
+    from finetrieve.app.run import quiet_zenml
+
+    quiet_zenml()
+    from finetrieve.app.search import open_desk
+    from finetrieve.core.progress import reporter
+
+    return open_desk(version, reporter("Passages embedded"))
+
+
+def _serve(version: str | None, k: int, port: int) -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(
+                f"Port {port} cannot be used ({error.strerror}); give another --port, or 0 for a free one."
+            ) from None
+        import uvicorn
+
+        server = uvicorn.Server(uvicorn.Config(page_app(_desk(version), k), log_level="warning"))
+        listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
+        click.echo(f"Ask at http://127.0.0.1:{listener.getsockname()[1]}/ (this machine only; Ctrl-C stops it)")
+        server.run(sockets=[listener])
+
+
+def page_app(desk: Desk, k: int) -> FastAPI:
+    """Returns the page as an app: `GET /?q=...`, answered to this machine's own names only."""
+    from fastapi import FastAPI
+    from fastapi.responses import HTMLResponse
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from finetrieve.app.search import checked_question
+    from finetrieve.app.search_page import as_page
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"}
+
+    @app.get("/")
+    def page(q: str = "") -> HTMLResponse:
+        if not q.strip():
+            return HTMLResponse(as_page(desk, "", None), headers=policy)
+        try:
+            question = checked_question(q)
+        except InputError as error:
+            return HTMLResponse(as_page(desk, q, None, str(error)), 400, headers=policy)
+        return HTMLResponse(as_page(desk, question, desk.corpus.ask(question, k)), headers=policy)
+
+    return app

@@ -1,0 +1,77 @@
+"""The commands beside `--pipeline`, by name, loaded when they are called; and how every command ends."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+import click
+
+from finetrieve.app.catalogue import PIPELINES
+from finetrieve.core.errors import InputError, unknown_name
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "answers": ("The answer cache of LLM generation: show, prune.", "finetrieve.cli.answers:command"),
+    "argilla": ("The embedded annotation server: up, down, status, url, annotator.", "finetrieve.cli.argilla:command"),
+    "ask": ("Ask the model in production and its base model, side by side.", "finetrieve.cli.ask:command"),
+    "dashboard": ("ZenML's dashboard on this machine, at the last run.", "finetrieve.cli.dashboard:command"),
+    "doctor": ("What this machine lacks to run a configuration, with the fix.", "finetrieve.cli.doctor:command"),
+    "models": ("Trained models: list, compare, promote, roll back, export.", "finetrieve.cli.models:command"),
+    "schedules": ("What runs on a schedule: list, pause, resume, delete.", "finetrieve.cli.schedules:command"),
+    "stack": ("Where pipelines run: list, register from a YAML file, use.", "finetrieve.cli.stack:command"),
+}
+"""Name -> (one-line description, `module:function` of the click command)."""
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a command's module only when the command is called: `--help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Returns the names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's signature
+        """Returns the command of a name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name][1].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Returns the command of the first argument.
+
+        Raises:
+            click.UsageError: There is none of that name; the nearest one is named.
+        """
+        if args[0] in PIPELINES:
+            raise click.UsageError(f"'{args[0]}' is a pipeline: run it with `python run.py --pipeline {args[0]}`.")
+        if args[0] not in COMMANDS:
+            raise click.UsageError(str(unknown_name("command", args[0], COMMANDS)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the names and descriptions without importing a command."""
+        if COMMANDS:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, COMMANDS[name][0]) for name in self.list_commands(ctx)])
+
+
+def guarded(work: Callable[[], None]) -> int:
+    """Runs the work of a command and returns the exit code; a user's mistake is one line on stderr, never a traceback."""
+    try:
+        work()
+    except InputError as error:
+        click.echo(f"Error: {error}", err=True)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", err=True)
+        return FAILED
+    except Exception as error:
+        from finetrieve.core.failures import explain
+
+        click.echo(f"Failed: {explain(error)}", err=True)
+        return FAILED
+    return DONE

@@ -1,0 +1,87 @@
+"""Which files of this project decide what a module computes: what it imports, names in a registry, and reads beside itself."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import re
+from pathlib import Path
+
+from finetrieve.core.paths import ROOT
+
+_PACKAGES = ("finetrieve", "steps", "pipelines")
+_LEFT_OUT = (
+    ROOT / "steps" / "caching.py",
+    Path(__file__).resolve(),
+    ROOT / "finetrieve" / "reporting" / "artifact_pages.py",
+)
+"""What makes cache keys, and the pictures of artifacts: no result depends on them."""
+_REGISTERED = re.compile(r"^((?:finetrieve|steps|pipelines)(?:\.\w+)+):\w+$")
+_DATA_NAME = re.compile(r"[\w.-]{1,100}")
+_DATA_SUFFIXES = (".jsonl", ".tsv")
+
+
+def code_hash(start: Path) -> str:
+    """Returns a hash of the files that `start` reaches."""
+    digest = hashlib.sha256()
+    for path in reached_files(start.resolve()):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def reached_files(start: Path) -> list[Path]:
+    """Returns the project files that `start` reaches, sorted; itself included, what decides no result left out."""
+    seen: set[Path] = set()
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path in _LEFT_OUT:
+            continue
+        seen.add(path)
+        if path.suffix == ".py":
+            waiting.extend(_imported_files(path))
+    return sorted(seen)
+
+
+@functools.cache
+def _imported_files(path: Path) -> frozenset[Path]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {name for name in _module_names(tree, path) if name.split(".")[0] in _PACKAGES}
+    return frozenset({file for name in names for file in _files_of(name)} | _data_files(tree, path.parent))
+
+
+def _data_files(tree: ast.AST, folder: Path) -> set[Path]:
+    """Returns the templates in the module's folder that it names, and the files of a folder of data that it names there."""
+    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    names = {word for word in words if _DATA_NAME.fullmatch(word)}
+    templates = {folder / name for name in names if name.endswith(".j2") and (folder / name).is_file()}
+    return templates | {path for name in names for path in (folder / name).glob("*") if path.suffix in _DATA_SUFFIXES}
+
+
+def _module_names(tree: ast.AST, path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, path)
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (match := _REGISTERED.match(node.value)):
+            names.add(match.group(1))
+    return names
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(ROOT).parts[: -node.level]
+    return ".".join((*package, *([node.module] if node.module else [])))
+
+
+def _files_of(name: str) -> set[Path]:
+    """Returns the module's file; of a package its `__init__.py`; nothing for a name that is no module."""
+    place = ROOT.joinpath(*name.split("."))
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return {path for path in candidates if path.is_file()}

@@ -1,0 +1,181 @@
+"""Pages of every format as clean Markdown: HTML, reStructuredText, notebooks, plain text."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from finetrieve.corpus.parsing.cleaning import CleanPage, clean_markdown, clean_plain, first_heading, plain_words
+from finetrieve.corpus.parsing.markdown import fenced
+
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+MAIN_CONTENT = (
+    "main article",
+    "article[role=main]",
+    "[itemprop=articleBody]",
+    "div.markdown-body",
+    "div.theme-doc-markdown",
+    "div.md-content",
+    "div.document div.body",
+    "[role=main]",
+    "main",
+    "article",
+    "#main-content",
+    "#content",
+    "div.content",
+)
+"""Where documentation sites put the page itself, most telling first."""
+MIN_MAIN_SHARE = 0.25
+"""Of the page's words; an element with less is not taken for the main content."""
+SITE_ELEMENTS = (
+    "script, style, noscript, template, nav, aside, footer, iframe, object, embed, form, svg, button, select, dialog, canvas, "
+    "video, audio, img, [role=navigation], [role=search], [role=banner], [role=contentinfo], [role=complementary], "
+    "[aria-hidden=true], [hidden], .headerlink, .breadcrumb, .breadcrumbs, .toctree-wrapper, .toc, #toc, .table-of-contents, "
+    ".sidebar, .sphinxsidebar, .related, .linenos, .prev-next-area, .prev-next-footer, .pagination, .pagination-nav, "
+    ".edit-this-page, .theme-edit-this-page, .cookie-banner, .skip-link, .footnote-reference, .viewcode-link, .copybtn, "
+    ".hash-link, .md-source-file"
+)
+MAX_OUTPUT_CHARACTERS = 300
+"""Longer outputs of a notebook's cell are results rather than documentation."""
+
+
+def to_markdown(text: str, kind: str) -> CleanPage:
+    """Returns title and clean Markdown of a page.
+
+    Args:
+        text: The whole page.
+        kind: `markdown`, `html`, `restructuredtext`, `notebook` or `text`.
+
+    Raises:
+        ValueError: The page is not what its kind says.
+    """
+    if kind == "markdown":
+        return clean_markdown(text)
+    if kind == "html":
+        return html_page(text)
+    if kind == "restructuredtext":
+        from finetrieve.corpus.parsing.restructuredtext import restructuredtext_to_html
+
+        return html_page(restructuredtext_to_html(text))
+    if kind == "notebook":
+        return clean_markdown(notebook_to_markdown(text))
+    body = clean_plain(text)
+    return CleanPage("", body)
+
+
+def html_page(html: str) -> CleanPage:
+    """Returns title and clean Markdown of an HTML page's main content."""
+    soup = _soup(html)
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    _remove(soup, "head")
+    for header in soup.select("body > header, .site-header, .navbar, header.md-header"):
+        header.decompose()
+    _remove(soup, SITE_ELEMENTS)
+    for literal in soup.select("span.literal, tt"):  # As docutils and old Sphinx write `code`.
+        literal.name = "code"
+    page = clean_markdown(_markdown_of(_main_content(soup)))
+    heading = first_heading(page.text) or page.title
+    return CleanPage(heading or plain_words(re.split(r"\s+[—|·»]\s+|\s+-\s+(?=[^-]*$)", title)[0]), page.text, page.contents_only)
+
+
+def html_fragment_to_markdown(html: str) -> str:
+    """Returns a piece of HTML, such as a table, as Markdown."""
+    soup = _soup(html)
+    _remove(soup, "script, style, img, svg")
+    return _markdown_of(soup).strip("\n")
+
+
+def notebook_to_markdown(text: str) -> str:
+    """Returns a notebook's Markdown and code cells in their order, with short text outputs.
+
+    Raises:
+        ValueError: The text is no notebook.
+    """
+    import nbformat
+
+    try:
+        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
+    except (nbformat.reader.NotJSONError, json.JSONDecodeError) as error:
+        raise ValueError("not a notebook: invalid JSON") from error
+    language = notebook.metadata.get("kernelspec", {}).get("language") or "python"
+    parts = []
+    for cell in notebook.cells:
+        source = cell.get("source", "")
+        source = "".join(source) if isinstance(source, list) else str(source)
+        if not source.strip():
+            continue
+        if cell.get("cell_type") == "markdown":
+            parts.append(source)
+        elif cell.get("cell_type") == "code":
+            parts.append(fenced(source.strip("\n"), str(language)))
+            parts += [fenced(output) for output in _short_outputs(cell)]
+    return "\n\n".join(parts)
+
+
+def _short_outputs(cell: Any) -> list[str]:
+    found = []
+    for output in cell.get("outputs", []):
+        text = output.get("text") or output.get("data", {}).get("text/plain") or ""
+        text = ("".join(text) if isinstance(text, list) else str(text)).strip()
+        if text and len(text) <= MAX_OUTPUT_CHARACTERS and not text.startswith("<") and output.get("name") != "stderr":
+            found.append(text)
+    return found
+
+
+def _soup(html: str) -> BeautifulSoup:
+    import warnings
+
+    from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+        return BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", html), "lxml")
+
+
+def _remove(soup: BeautifulSoup, selector: str) -> None:
+    for element in soup.select(selector):
+        if not element.decomposed and element.name not in ("html", "body"):
+            element.decompose()
+
+
+def _main_content(soup: BeautifulSoup) -> Tag:
+    page: Tag = soup.body or soup
+    words = len(page.get_text(" ").split())
+    for selector in MAIN_CONTENT:
+        found = soup.select_one(selector)
+        if found is not None and len(found.get_text(" ").split()) >= MIN_MAIN_SHARE * words:
+            return found
+    return page
+
+
+def _markdown_of(element: Tag) -> str:
+    from markdownify import MarkdownConverter
+
+    converter = MarkdownConverter(
+        heading_style="ATX",
+        bullets="-",
+        escape_asterisks=False,
+        escape_underscores=False,
+        escape_misc=False,
+        table_infer_header=True,
+        code_language_callback=_code_language,
+    )
+    return str(converter.convert_soup(element))
+
+
+def _code_language(pre: Tag) -> str:
+    """Returns the language of a code block from the class names that Sphinx, Prism and Pygments give it or what is around it."""
+    nearby = [pre, *pre.find_all("code", limit=1), *list(pre.parents)[:3]]
+    for element in nearby:
+        given: object = element.get("class")
+        classes = [str(name) for name in given] if isinstance(given, list) else str(given or "").split()
+        for name in classes:
+            match = re.match(r"(?:highlight|language|lang|brush)[-:](?!source)(\w+)$", name)
+            if match and match[1] not in ("default", "none", "text", "plaintext"):
+                return match[1]
+            if name == "code" and len(classes) > 1:
+                return classes[1]
+    return ""

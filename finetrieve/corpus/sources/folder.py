@@ -1,0 +1,235 @@
+"""Documentation files in a folder, or one such file, as documents."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Document, Skipped
+from finetrieve.corpus.parsing.cleaning import readable_name
+from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
+from finetrieve.corpus.parsing.formats import to_markdown
+from finetrieve.corpus.settings import DOCUMENT_SUFFIXES, FolderSource
+from finetrieve.corpus.sources.registry import SourceRead
+
+LEFT_OUT_FOLDERS = {"node_modules", "__pycache__", "venv", "site-packages"}
+"""Besides hidden ones: folders that hold other people's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    """POSIX path relative to the folder."""
+    path: Path
+
+
+class Folder:
+    """The `folder` source."""
+
+    def __init__(self, settings: FolderSource) -> None:
+        self.settings = settings
+        self._skipped: list[Skipped] = []
+        self._seen: Counter[str] = Counter()
+
+    def read(self) -> SourceRead:
+        """Returns a document for each file with text, by path; its id is the path relative to the folder."""
+        skipped = []
+        documents = []
+        for found in self._files:
+            result = _document(found, self._kind(found.name))
+            if isinstance(result, Document):
+                documents.append(result)
+            else:
+                skipped.append(result)
+        return SourceRead(documents, [*self._skipped, *skipped])
+
+    def check(self) -> list[str]:
+        """Returns the relative paths of the files to read."""
+        if not self._files:
+            raise InputError(self._nothing_found())
+        names = []
+        for found in self._files:
+            try:
+                with found.path.open("rb") as file:
+                    if binary_kind(file.read(SNIFFED_BYTES)) is None:
+                        names.append(found.name)
+            except OSError:
+                continue
+        if not names:
+            raise InputError(self._nothing_found())
+        return names
+
+    def fingerprint(self) -> str:
+        """Returns a hash of names and contents, in order of names."""
+        digest = hashlib.sha256()
+        for found in self._files:
+            try:
+                content = hashlib.sha256(found.path.read_bytes()).hexdigest()
+            except OSError:
+                content = "unreadable"
+            digest.update(f"{found.name}\0{content}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+    @cached_property
+    def _files(self) -> list[_Found]:
+        root = Path(self.settings.path).expanduser()
+        try:
+            if root.is_file():
+                root, names = root.parent, [root.name]
+                entries: Iterator[tuple[str, Path]] = ((name, root / name) for name in names)
+                wanted = _Patterns([], [])
+            elif root.is_dir():
+                next(root.iterdir(), None)
+                entries = self._walk(root.resolve())
+                wanted = _Patterns(self.settings.include, self.settings.exclude)
+            else:
+                raise InputError(f"No such folder: '{self.settings.path}'. Give a folder with documentation files.")
+        except OSError as error:
+            raise InputError(f"Cannot read the folder '{self.settings.path}': {error.strerror}.") from None
+        found = (self._candidate(name, path) for name, path in entries if wanted.match(name))
+        return sorted((item for item in found if item), key=lambda item: item.name)
+
+    def _walk(self, root: Path) -> Iterator[tuple[str, Path]]:
+        """Yields relative name and path of each file below `root`, links resolved, no file twice and no loop entered."""
+        links: list[tuple[str, Path]] = []
+        real_files: set[Path] = set()
+        folders = [root]
+        while folders:
+            folder = folders.pop()
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            except OSError as error:
+                self._skip(folder.relative_to(root).as_posix(), f"cannot be read: {error.strerror}")
+                continue
+            for entry in entries:
+                path = folder / entry.name
+                name = path.relative_to(root).as_posix()
+                if entry.is_symlink():
+                    links.append((name, path))
+                elif entry.is_dir():
+                    if entry.name in LEFT_OUT_FOLDERS or entry.name.startswith("."):
+                        self._skip(name, "a hidden folder or one of other people's files")
+                    else:
+                        folders.append(path)
+                elif entry.is_file() and not entry.name.startswith("."):
+                    real_files.add(path)
+                    yield name, path
+        yield from self._linked(root, links, real_files)
+
+    def _linked(self, root: Path, links: list[tuple[str, Path]], real_files: set[Path]) -> Iterator[tuple[str, Path]]:
+        seen = set(real_files)
+        for name, path in sorted(links):
+            target = _link_target(path)
+            if target is None:
+                self._skip(name, "a broken link or a loop of links")
+            elif not target.is_relative_to(root) and not self.settings.follow_links:
+                self._skip(name, "a link that leads out of the folder (set follow_links to read it)")
+            elif target.is_dir():
+                if root.is_relative_to(target) or target.is_relative_to(root):
+                    self._skip(name, "a link to a folder that is read by itself")
+                else:
+                    for file in sorted(_plain_files(target)):
+                        if file not in seen:
+                            seen.add(file)
+                            yield f"{name}/{file.relative_to(target).as_posix()}", file
+            elif target in seen:
+                self._skip(name, "a link to a file that is read by itself")
+            else:
+                seen.add(target)
+                yield name, target
+
+    def _candidate(self, name: str, path: Path) -> _Found | None:
+        suffix = Path(name).suffix.lower()
+        self._seen[suffix or "no ending"] += 1
+        objection = self._objection(suffix, path)
+        if objection:
+            self._skip(name, objection)
+            return None
+        return _Found(name, path)
+
+    def _objection(self, suffix: str, path: Path) -> str:
+        """Returns why a file is not read, as far as its name and size tell, or an empty string."""
+        if suffix not in DOCUMENT_SUFFIXES:
+            return f"{suffix or 'a file without an ending'} is no kind of documentation that is read"
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
+        if size == 0:
+            return "the file is empty (0 bytes)"
+        limit = self.settings.max_file_mb
+        return f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)" if size > limit * 1e6 else ""
+
+    def _kind(self, name: str) -> str:
+        suffix = Path(name).suffix.lower()
+        return self.settings.txt_format if suffix == ".txt" else DOCUMENT_SUFFIXES[suffix]
+
+    def _skip(self, name: str, reason: str) -> None:
+        self._skipped.append(Skipped(name, reason))
+
+    def _nothing_found(self) -> str:
+        path, kinds = self.settings.path, ", ".join(DOCUMENT_SUFFIXES)
+        if Path(path).expanduser().is_file():
+            reason = self._skipped[0].reason if self._skipped else "it holds binary data"
+            return f"Cannot read '{path}' as documentation: {reason}."
+        if not self._seen:
+            patterns = " that include and exclude let through" if self.settings.include or self.settings.exclude else ""
+            return f"No files in the folder '{path}'{patterns}. Expected documentation: {kinds}."
+        seen = ", ".join(f"{count} {suffix}" for suffix, count in self._seen.most_common(8))
+        reasons = [item for item in self._skipped if Path(item.source).suffix.lower() in DOCUMENT_SUFFIXES]
+        why = f" {reasons[0].source}: {reasons[0].reason}." if reasons else ""
+        return f"No documentation in the folder '{path}': found {seen}.{why} Kinds that are read: {kinds}."
+
+
+class _Patterns:
+    """Which relative paths are wanted, by patterns as in `.gitignore`."""
+
+    def __init__(self, include: list[str], exclude: list[str]) -> None:
+        from pathspec import GitIgnoreSpec
+
+        self._include = GitIgnoreSpec.from_lines(include) if include else None
+        self._exclude = GitIgnoreSpec.from_lines(exclude)
+
+    def match(self, name: str) -> bool:
+        return (self._include is None or self._include.match_file(name)) and not self._exclude.match_file(name)
+
+
+def _document(found: _Found, kind: str) -> Document | Skipped:
+    try:
+        data = found.path.read_bytes()
+    except OSError as error:
+        return Skipped(found.name, f"cannot be read: {error.strerror}")
+    binary = binary_kind(data[:SNIFFED_BYTES])
+    if binary:
+        return Skipped(found.name, f"holds {binary} rather than text")
+    try:
+        page = to_markdown(decode(data), kind)
+    except Exception as error:  # Parsers of strange files raise anything; one page must not end the run.
+        problem = " ".join(str(error).split())[:120] or type(error).__name__
+        return Skipped(found.name, f"cannot be parsed as {kind}: {problem}")
+    if page.contents_only:
+        return Skipped(found.name, "hardly a word outside of links: a table of contents")
+    if not any(character.isalpha() for character in page.text):
+        return Skipped(found.name, "no text is left after cleaning")
+    name = found.name.encode(errors="replace").decode()
+    return Document(id=name, title=page.title or readable_name(name), text=page.text, source=name)
+
+
+def _link_target(path: Path) -> Path | None:
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
+
+
+def _plain_files(folder: Path) -> Iterator[Path]:
+    """Yields the files below a folder outside of the root, links and hidden folders left out."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in LEFT_OUT_FOLDERS]
+        yield from (path for name in names if not (path := Path(place) / name).is_symlink() and not name.startswith("."))

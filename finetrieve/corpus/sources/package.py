@@ -1,0 +1,419 @@
+"""The API documentation of an installed Python package, parsed from its source; nothing of the package is imported."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import gc
+import hashlib
+import importlib.machinery
+import importlib.metadata
+import re
+import warnings
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Document, Skipped
+from finetrieve.corpus.parsing.docstrings import Docstring, parse_docstring
+from finetrieve.corpus.parsing.encoding import decode
+from finetrieve.corpus.parsing.markdown import fenced
+from finetrieve.corpus.settings import PackageSection, PackageSource
+from finetrieve.corpus.sources.registry import SourceRead
+
+LEFT_OUT_PARTS = {
+    *("tests", "test", "testing", "conftest", "benchmarks", "externals", "vendor", "vendored", "extern", "setup", "__main__"),
+}
+"""Modules and folders that are no part of what people use."""
+TRIVIAL_METHODS = {"get_params", "set_params", "get_metadata_routing", "model_post_init", "model_config"}
+SECTION_OF: dict[str, PackageSection] = {
+    "Parameters": "parameters",
+    "Other parameters": "parameters",
+    "Attributes": "attributes",
+    "Returns": "returns",
+    "Yields": "returns",
+    "Raises": "raises",
+    "Warns": "raises",
+    "Examples": "examples",
+    "Methods": "methods",
+}
+"""The setting that a docstring's section goes by; every other one is among the notes."""
+PYTEST_HOOKS = {"setup_module", "teardown_module"}
+TRIVIAL_METHOD = re.compile(r"^set_\w+_request$")
+MIN_MODULE_WORDS = 8
+"""A module's docstring with fewer only names the module."""
+MAX_SIGNATURE = 160
+"""Characters; the rest of the parameters are listed below anyway."""
+MAX_RESOLVED = 12
+"""Imports followed from a public name to its definition."""
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(slots=True)
+class _Module:
+    name: str
+    is_package: bool
+    tree: ast.Module
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    listed: list[str] | None = None
+    """`__all__`, where it is written out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PublicObject:
+    name: str
+    """As users import it: `sklearn.cluster.KMeans`."""
+    module: str
+    """Where it is defined."""
+    node: Definition
+
+
+class Package:
+    """The `package` source."""
+
+    def __init__(self, settings: PackageSource) -> None:
+        self.settings = settings
+        self._skipped: list[Skipped] = []
+        self._parsed: dict[str, _Module | None] = {}
+
+    def read(self) -> SourceRead:
+        """Returns a document for each public class, function and described module; its id is the dotted public name."""
+        documents = [_module_document(module) for module in self._described_modules]
+        for found in self._objects:
+            try:
+                document = _object_document(found, self.settings.sections)
+            except (ValueError, RecursionError) as error:
+                self._skipped.append(Skipped(found.name, f"its docstring cannot be parsed: {error}"))
+                continue
+            if document is not None:
+                documents.append(document)
+        ordered = sorted(documents, key=lambda document: document.id)
+        return SourceRead(ordered, self._skipped)
+
+    def check(self) -> list[str]:
+        """Returns the dotted names of the documents."""
+        names = sorted([*(module.name for module in self._described_modules), *(found.name for found in self._objects)])
+        if not names:
+            raise InputError(self._nothing_found())
+        return names
+
+    def fingerprint(self) -> str:
+        """Returns a hash of the source files, in order of their names."""
+        digest = hashlib.sha256()
+        for name, path in self._files:
+            digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    # 1. The source files.
+
+    @cached_property
+    def _files(self) -> list[tuple[str, Path]]:
+        """Module name and path of each source file of the whole package."""
+        top = self.settings.package.split(".")[0]
+        roots = _locate(top)
+        found: dict[str, Path] = {}
+        for root in roots:
+            if root.is_file():
+                found[top] = root
+                continue
+            for path in sorted(root.rglob("*.py")):
+                parts = (top, *path.relative_to(root).with_suffix("").parts)
+                name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+                if not LEFT_OUT_PARTS.intersection(parts[1:]) and not any(_is_test(part) for part in parts[1:]):
+                    found.setdefault(name, path)
+        if not found:
+            raise InputError(f"The package '{top}' is installed without Python source; there is nothing to parse.")
+        return sorted(found.items())
+
+    def _module(self, name: str) -> _Module | None:
+        """Returns a parsed module, or None where there is none or it cannot be parsed; parsed when it is first asked for."""
+        if name not in self._parsed:
+            self._parsed[name] = self._parse(name) if name in self._paths else None
+        return self._parsed[name]
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        return dict(self._files)
+
+    def _parse(self, name: str) -> _Module | None:
+        path = self._paths[name]
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)
+                with _paused_collection():
+                    tree = ast.parse(decode(path.read_bytes()))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            self._skipped.append(Skipped(name, f"cannot be parsed as Python: {error}"))
+            return None
+        except OSError as error:
+            self._skipped.append(Skipped(name, f"cannot be read: {error.strerror}"))
+            return None
+        return _scanned(_Module(name, path.name == "__init__.py", tree))
+
+    @cached_property
+    def _public_modules(self) -> list[_Module]:
+        """The public modules that may hold a name that is wanted."""
+        included = self._included
+        names = [name for name in self._paths if not _is_private(name)]
+        near = [name for name in names if _below(name, included) or any(_below(place, [name]) for place in included)]
+        return [module for name in near if (module := self._module(name)) is not None]
+
+    @property
+    def _included(self) -> list[str]:
+        return self.settings.include or [self.settings.package]
+
+    # 2. Public names.
+
+    @cached_property
+    def _objects(self) -> list[_PublicObject]:
+        """Each public class and function once, under the shortest name that users import it by."""
+        names: dict[tuple[str, str], list[str]] = {}
+        nodes: dict[tuple[str, str], Definition] = {}
+        for module in self._public_modules:
+            for name in self._exports(module):
+                public = f"{module.name}.{name}"
+                origin = self._resolve(module.name, name) if self._wanted(public) and _is_for_users(name) else None
+                if origin is None:
+                    continue
+                key = (origin[0], origin[1].name)
+                nodes[key] = origin[1]
+                names.setdefault(key, []).append(public)
+        return [
+            _PublicObject(min(public, key=lambda dotted: (dotted.count("."), len(dotted), dotted)), key[0], nodes[key])
+            for key, public in names.items()
+            if _documented(nodes[key]) and not _is_deprecated(nodes[key])
+        ]
+
+    @cached_property
+    def _described_modules(self) -> list[_Module]:
+        taken = {found.name for found in self._objects}
+        return [
+            module
+            for module in self._public_modules
+            if module.name not in taken
+            and self._wanted(module.name)
+            and len((ast.get_docstring(module.tree) or "").split()) >= MIN_MODULE_WORDS
+        ]
+
+    def _exports(self, module: _Module) -> Iterable[str]:
+        if module.listed is not None:
+            return module.listed
+        if not module.is_package:
+            return module.definitions
+        top = module.name.split(".")[0]
+        own = [name for name, (origin, _) in module.imports.items() if origin.split(".")[0] == top]
+        stars = [
+            name for origin in module.stars if (starred := self._module(origin)) is not None for name in self._exports(starred)
+        ]
+        return dict.fromkeys([*module.definitions, *own, *stars])
+
+    def _resolve(self, module_name: str, name: str, depth: int = 0) -> tuple[str, Definition] | None:
+        """Returns the module and the definition that a name in a module means, through its imports."""
+        module = self._module(module_name) if depth <= MAX_RESOLVED else None
+        if module is None:
+            return None
+        if name in module.definitions:
+            return module_name, module.definitions[name]
+        if name in module.imports:
+            return self._resolve(*module.imports[name], depth + 1)
+        return next((found for star in module.stars if (found := self._resolve(star, name, depth + 1))), None)
+
+    def _wanted(self, name: str) -> bool:
+        return _below(name, self._included) and _below(name, [self.settings.package]) and not _below(name, self.settings.exclude)
+
+    def _nothing_found(self) -> str:
+        wanted = self._included
+        public = [name for name in self._paths if not _is_private(name)]
+        near = difflib.get_close_matches(wanted[0], public, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near and near[0] not in wanted else ""
+        return f"No documented public names in {', '.join(wanted)} of the package '{self.settings.package}'.{hint}"
+
+
+@contextmanager
+def _paused_collection() -> Iterator[None]:
+    """Keeps the garbage collector out: it would search each growing syntax tree again and again, two thirds of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _locate(top: str) -> list[Path]:
+    """Returns the folders (or the one file) of an installed top-level package."""
+    spec = importlib.machinery.PathFinder.find_spec(top, None)
+    if spec is None:
+        raise InputError(f"No installed package '{top}'.{_nearest_package(top)} Install it, or name one that is.")
+    if spec.submodule_search_locations:
+        return [Path(place) for place in spec.submodule_search_locations]
+    if spec.origin and spec.origin.endswith(".py"):
+        return [Path(spec.origin)]
+    raise InputError(f"The package '{top}' is installed without Python source; there is nothing to parse.")
+
+
+def _nearest_package(top: str) -> str:
+    by_import_name = importlib.metadata.packages_distributions()
+    wanted = re.sub(r"[-_.]+", "-", top).lower()
+    for import_name, distributions in by_import_name.items():
+        if any(re.sub(r"[-_.]+", "-", name).lower() == wanted for name in distributions) and not import_name.startswith("_"):
+            return f" The distribution of that name is imported as '{import_name}'."
+    near = difflib.get_close_matches(top, by_import_name, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def _scanned(module: _Module) -> _Module:
+    """Returns the module with its top-level definitions, imports and `__all__` noted, also those under `if` and `try`."""
+    for node in _top_level(module.tree.body):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            # Of overloads and of variants for other systems the one with a docstring counts, or else the last.
+            if node.name not in module.definitions or not ast.get_docstring(module.definitions[node.name]):
+                module.definitions[node.name] = node
+        elif isinstance(node, ast.ImportFrom):
+            origin = _origin(module, node)
+            for alias in node.names:
+                if alias.name == "*":
+                    module.stars.append(origin)
+                else:
+                    module.imports.setdefault(alias.asname or alias.name, (origin, alias.name))
+        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            _note_all(module, node)
+    return module
+
+
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        if isinstance(node, ast.If):
+            yield from _top_level([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try):
+            yield from _top_level([*node.body, *node.orelse, *(inner for handler in node.handlers for inner in handler.body)])
+
+
+def _origin(module: _Module, node: ast.ImportFrom) -> str:
+    """Returns the full name of the module that an import is from."""
+    if not node.level:
+        return node.module or ""
+    parts = module.name.split(".")
+    parts = parts[: len(parts) - node.level + (1 if module.is_package else 0)]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def _note_all(module: _Module, node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    if not any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+        return
+    if isinstance(node.value, ast.List | ast.Tuple):
+        names = [item.value for item in node.value.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        module.listed = [*(module.listed or []), *names]
+
+
+# 3. Documents.
+
+
+def _module_document(module: _Module) -> Document:
+    docstring = parse_docstring(ast.get_docstring(module.tree) or "")
+    sections = (f"## {heading}\n\n{text}" for heading, text in docstring.sections)
+    return Document(module.name, module.name, _joined([docstring.summary, docstring.body, *sections]), module.name)
+
+
+def _object_document(found: _PublicObject, wanted: Collection[PackageSection]) -> Document | None:
+    node = found.node
+    docstring = parse_docstring(ast.get_docstring(node) or "")
+    initializer = _method(node, "__init__") if isinstance(node, ast.ClassDef) else node
+    if isinstance(node, ast.ClassDef):
+        docstring = _with_initializer(docstring, initializer)
+    signature = fenced(_signature(found.name, initializer), "python")
+    described = [section for section in docstring.sections if SECTION_OF.get(section[0], "notes") in wanted]
+    rest = [f"## {heading}\n\n{text}" for heading, text in described]
+    parts = [docstring.summary, signature, docstring.body, *rest]
+    if isinstance(node, ast.ClassDef) and "methods" in wanted:
+        parts += _method_sections(node)
+    text = _joined(parts)
+    return Document(id=found.name, title=found.name, text=text, source=found.name) if text else None
+
+
+def _method_sections(node: ast.ClassDef) -> Iterator[str]:
+    for member in node.body:
+        if not isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) or member.name.startswith("_"):
+            continue
+        raw = ast.get_docstring(member)
+        if not raw or member.name in TRIVIAL_METHODS or TRIVIAL_METHOD.match(member.name) or _is_deprecated(member):
+            continue
+        docstring = parse_docstring(raw)
+        is_property = any(_decorator(item) in ("property", "cached_property") for item in member.decorator_list)
+        signature = "" if is_property else f"`{_signature(member.name, member)}`"
+        inner = [f"**{heading}**\n\n{text}" for heading, text in docstring.sections if heading != "Examples"]
+        examples = [f"### Examples\n\n{text}" for heading, text in docstring.sections if heading == "Examples"]
+        yield _joined([f"## {member.name}", docstring.summary, signature, docstring.body, *inner, *examples])
+
+
+def _with_initializer(docstring: Docstring, initializer: Definition | None) -> Docstring:
+    """Returns a class's docstring with the parameters that only its `__init__` describes."""
+    raw = ast.get_docstring(initializer) if initializer is not None else None
+    if not raw or any(heading == "Parameters" for heading, _ in docstring.sections):
+        return docstring
+    wanted = tuple(section for section in parse_docstring(raw).sections if section[0] in ("Parameters", "Raises"))
+    return Docstring(docstring.summary, docstring.body, (*wanted, *docstring.sections))
+
+
+def _signature(name: str, node: Definition | None) -> str:
+    """Returns how it is called, with defaults and without annotations."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return f"{name}()"
+    arguments = ast.parse(f"def f({ast.unparse(node.args)}): pass").body[0]
+    assert isinstance(arguments, ast.FunctionDef)
+    for argument in ast.walk(arguments.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    text = ast.unparse(arguments.args)
+    if not any(_decorator(item) == "staticmethod" for item in node.decorator_list):
+        text = re.sub(r"^(?:self|cls)(?:, (?:/, )?|$)", "", text)
+    if len(text) > MAX_SIGNATURE:
+        text = text[:MAX_SIGNATURE].rsplit(", ", 1)[0] + ", ..."
+    return f"{name}({text})"
+
+
+def _method(node: ast.ClassDef, name: str) -> Definition | None:
+    return next((member for member in node.body if isinstance(member, ast.FunctionDef) and member.name == name), None)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip())
+
+
+def _documented(node: Definition) -> bool:
+    return len((ast.get_docstring(node) or "").split()) >= 2
+
+
+def _is_deprecated(node: Definition) -> bool:
+    docstring = ast.get_docstring(node) or ""
+    marked = any(_decorator(item).rsplit(".", 1)[-1] == "deprecated" for item in node.decorator_list)
+    return marked or docstring.lstrip().upper().startswith("DEPRECATED")
+
+
+def _decorator(node: ast.expr) -> str:
+    return ast.unparse(node.func if isinstance(node, ast.Call) else node)
+
+
+def _is_private(module: str) -> bool:
+    return any(part.startswith("_") for part in module.split("."))
+
+
+def _is_for_users(name: str) -> bool:
+    return not name.startswith("_") and name not in PYTEST_HOOKS
+
+
+def _is_test(part: str) -> bool:
+    return part.startswith("test_") or part.endswith("_test")
+
+
+def _below(name: str, places: list[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}.") for place in places)

@@ -1,0 +1,393 @@
+"""Evaluation sets: questions with the documents or chunks that answer them.
+
+The reading and checking half imports nothing heavy: the command line runs it before any work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
+from finetrieve.evaluation.settings import GENERATED, EvalSetSettings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from finetrieve.corpus.settings import ChunkSettings
+
+DEV = "dev"
+TEST = "test"
+
+Qrels = dict[str, dict[str, int]]
+"""Query id -> unit id -> score; above 0 is relevant."""
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """Questions, what answers them, and the chunks that are searched."""
+
+    name: str
+    kind: Literal["human", "generated"]
+    queries: dict[str, str]
+    """Query id -> text; each has at least one relevant unit."""
+    qrels: Qrels
+    unit: Literal["document", "chunk"]
+    """What the judgements name; a document scores by its best chunk."""
+    chunks: list[Chunk]
+    n_documents: int
+    other_units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Chunk id -> further units that are found through it: the documents of its duplicates, which the corpus left out."""
+    dev: EvalSet | None = None
+    """The set's own dev questions, where it has some: the hybrid's fusion may be chosen on them."""
+    notes: tuple[str, ...] = ()
+    """What was left out, in words."""
+
+    def units_of(self, chunk: Chunk) -> tuple[str, ...]:
+        """Returns the ids of the units that are found through a chunk, its own first."""
+        own = chunk.doc_id if self.unit == "document" else chunk.id
+        return (own, *(unit for unit in self.other_units.get(chunk.id, ()) if unit != own))
+
+
+# 1. Reading a folder in BEIR's layout.
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    query: str
+    document: str
+    score: int
+    place: str
+    """File and line, for messages."""
+
+
+def check_eval_set(settings: EvalSetSettings, document_ids: Iterable[str]) -> None:
+    """Reads a human evaluation set without loading anything heavy.
+
+    Args:
+        settings: Where it is.
+        document_ids: The pipeline's documents, which the set asks about when it has no `corpus.jsonl`.
+
+    Raises:
+        InputError: A file is missing, empty or malformed, or the judgements name queries or documents that do not exist.
+    """
+    corpus = _corpus_file(settings)
+    if corpus is not None:
+        from finetrieve.corpus.settings import source_from_path
+        from finetrieve.corpus.sources.registry import check_source
+
+        document_ids = check_source(source_from_path(corpus))
+    known = set(document_ids)
+    _read_split(settings, _chosen_files(settings)[0], known)
+    if read_dev_judgements(settings):
+        _read_split(settings, [settings.path / "qrels" / f"{DEV}.tsv"], known)
+
+
+def fingerprint(settings: EvalSetSettings) -> str:
+    """Returns the sha256 of everything that the set's files say; touching a file does not change it."""
+    digest = hashlib.sha256(f"{settings.label}\0{settings.split}\0".encode())
+    for path in [_file(settings, "queries.jsonl"), *_qrels_files(settings), _corpus_file(settings)]:
+        if path is not None:
+            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+    return digest.hexdigest()
+
+
+def read_questions(settings: EvalSetSettings) -> dict[str, str]:
+    """Returns all questions of a set, of every split, by query id: none of them may be trained on.
+
+    Raises:
+        InputError: There is no `queries.jsonl`, or it is malformed.
+    """
+    return _read_queries(_file(settings, "queries.jsonl"))
+
+
+def read_dev_judgements(settings: EvalSetSettings) -> Qrels:
+    """Returns the judgements of the set's own dev questions, `qrels/dev.tsv`; none where there is no such file."""
+    path = settings.path / "qrels" / f"{DEV}.tsv"
+    if not path.is_file() or settings.split == DEV or len(_qrels_files(settings)) == 1:
+        return {}
+    return _collect(list(_read_judgements(path)))
+
+
+def _file(settings: EvalSetSettings, name: str) -> Path:
+    if not settings.path.is_dir():
+        problem = "is a file" if settings.path.exists() else "does not exist"
+        raise InputError(f"Evaluation set '{settings.path}' {problem}; give a folder with queries.jsonl and qrels/*.tsv.")
+    path = settings.path / name
+    if not path.is_file():
+        raise InputError(f"Evaluation set '{settings.path}' has no {name}; expected queries.jsonl and qrels/*.tsv.")
+    return path
+
+
+def _corpus_file(settings: EvalSetSettings) -> Path | None:
+    path = settings.path / "corpus.jsonl"
+    return path if path.is_file() else None
+
+
+def _qrels_files(settings: EvalSetSettings) -> list[Path]:
+    files = sorted((settings.path / "qrels").glob("*.tsv"))
+    if not files:
+        raise InputError(f"Evaluation set '{settings.path}' has no qrels/*.tsv; expected lines of query id, document id, score.")
+    return files
+
+
+def _chosen_files(settings: EvalSetSettings) -> tuple[list[Path], list[str]]:
+    """Returns the judgement files to evaluate on, with a note where that is not what one would expect."""
+    _file(settings, "queries.jsonl")
+    files = {path.stem: path for path in _qrels_files(settings)}
+    if settings.split is not None:
+        if settings.split not in files:
+            raise InputError(
+                f"Evaluation set '{settings.path}' has no qrels/{settings.split}.tsv. Choose one of: {', '.join(files)}."
+            )
+        return [files[settings.split]], []
+    if TEST in files or len(files) == 1:
+        return [files.get(TEST) or next(iter(files.values()))], []
+    return list(files.values()), [f"No split 'test': all of {', '.join(files)} are used together."]
+
+
+def _read_split(
+    settings: EvalSetSettings, files: Sequence[Path], documents: set[str] | None
+) -> tuple[dict[str, str], Qrels, list[str]]:
+    """Returns the queries that have a relevant document, the judgements, and notes on what was left out.
+
+    Args:
+        settings: Where the set is.
+        files: Of judgements.
+        documents: Their ids have to be among these; None was checked before.
+    """
+    queries = _read_queries(_file(settings, "queries.jsonl"))
+    judgements = [judgement for path in files for judgement in _read_judgements(path)]
+    where = "corpus.jsonl" if _corpus_file(settings) is not None else "the documents"
+    _check_known("query", "queries.jsonl", [(row.query, row.place) for row in judgements], queries)
+    if documents is not None:
+        _check_known("document", where, [(row.document, row.place) for row in judgements], documents)
+    qrels = _collect(judgements)
+    judged = {query: text for query, text in queries.items() if any(score > 0 for score in qrels.get(query, {}).values())}
+    if not judged:
+        raise InputError(f"Evaluation set '{settings.path}': no query has a relevant document (a score of 1 or more).")
+    left_out = len(queries) - len(judged)
+    notes = (
+        [f"{left_out:,} of {len(queries):,} queries have no relevant document in this split and are left out."]
+        if left_out
+        else []
+    )
+    return judged, {query: qrels[query] for query in judged}, notes
+
+
+def _read_queries(path: Path) -> dict[str, str]:
+    queries: dict[str, str] = {}
+    for number, line in _lines(path):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{path} line {number}: not valid JSON ({error}).") from None
+        if not isinstance(row, dict) or not all(isinstance(row.get(key), str | int) for key in ("_id", "text")):
+            found = f"the keys {', '.join(map(str, row))}" if isinstance(row, dict) else f"a {type(row).__name__}"
+            raise InputError(f'{path} line {number}: expected an object with "_id" and "text", found {found}.')
+        query, text = str(row["_id"]), str(row["text"]).strip()
+        if not text:
+            raise InputError(f"{path} line {number}: query '{query}' has no text.")
+        if query in queries:
+            raise InputError(f"{path} line {number}: query id '{query}' is there twice.")
+        queries[query] = text
+    if not queries:
+        raise InputError(f"{path} has no queries.")
+    return queries
+
+
+def _read_judgements(path: Path) -> Iterator[_Judgement]:
+    """Yields the lines of a judgement file; a first line whose third field has no digit is a header."""
+    count = 0
+    for number, line in _lines(path):
+        fields = line.rstrip("\r\n").split("\t")
+        if len(fields) != 3:
+            raise InputError(
+                f"{path} line {number}: expected 3 fields parted by tabs (query id, document id, score), found {len(fields)}."
+            )
+        query, document, score = (field.strip() for field in fields)
+        if number == 1 and not any(character.isdigit() for character in score):
+            continue
+        try:
+            yield _Judgement(query, document, int(score), f"{path} line {number}")
+        except ValueError:
+            raise InputError(f"{path} line {number}: the score '{score}' is no whole number.") from None
+        count += 1
+    if not count:
+        raise InputError(f"{path} has no judgements.")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields the lines that are not blank, numbered from 1."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text.") from None
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}.") from None
+
+
+def _check_known(kind: str, where: str, named: Iterable[tuple[str, str]], known: Iterable[str]) -> None:
+    """Raises InputError if a judgement names an id that does not exist, with the nearest one that does."""
+    ids = known if isinstance(known, set | dict) else set(known)
+    unknown: dict[str, str] = {}
+    for name, place in named:
+        if name not in ids:
+            unknown.setdefault(name, place)
+    if not unknown:
+        return
+    name, place = next(iter(unknown.items()))
+    more = f" {len(unknown) - 1:,} more ids are unknown." if len(unknown) > 1 else ""
+    raise InputError(f"{place}: {kind} '{name}' is not in {where}.{_nearest(name, ids)}{more}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    from rapidfuzz import process
+
+    found = process.extractOne(name, list(known), score_cutoff=50)
+    return f" The nearest known id is '{found[0]}'." if found else ""
+
+
+def _collect(judgements: Iterable[_Judgement]) -> Qrels:
+    qrels: Qrels = {}
+    for row in judgements:
+        seen = qrels.setdefault(row.query, {}).setdefault(row.document, row.score)
+        if seen != row.score:
+            raise InputError(
+                f"{row.place}: query '{row.query}', document '{row.document}' has the score {row.score} here and {seen} before."
+            )
+    return qrels
+
+
+# 2. Building the sets that are searched.
+
+
+def load_eval_set(
+    settings: EvalSetSettings,
+    chunks: Sequence[Chunk],
+    duplicates: Sequence[DuplicateChunk],
+    document_ids: Iterable[str],
+    chunk_settings: ChunkSettings,
+    tokenizer: Tokenizer,
+    *,
+    checked: bool = False,
+) -> EvalSet:
+    """Returns a human evaluation set with the chunks to search.
+
+    Args:
+        settings: Where it is.
+        chunks: The pipeline's chunks, searched when the set has no `corpus.jsonl`.
+        duplicates: Chunks that the pipeline's corpus left out.
+        document_ids: The pipeline's documents.
+        chunk_settings: How the set's own corpus is cut, as the pipeline's is.
+        tokenizer: Measures the chunks.
+        checked: Whether `check_eval_set` read the set before the run, with all that the source names: then a document that is
+            not among the pipeline's turned out to have no text, and cannot be found.
+
+    Raises:
+        InputError: As `check_eval_set` does.
+    """
+    corpus = _corpus_file(settings)
+    if corpus is not None:
+        chunks, duplicates, document_ids = _own_corpus(corpus, chunk_settings, tokenizer)
+    documents = set(document_ids)
+    files, notes = _chosen_files(settings)
+    known = documents if corpus is not None or not checked else None
+    queries, qrels, left_out = _read_split(settings, files, known)
+    findable = {chunk.doc_id for chunk in chunks} | {duplicate.doc_id for duplicate in duplicates}
+    relevant = {document for judged in qrels.values() for document, score in judged.items() if score > 0}
+    lost = sorted(relevant - findable)
+    if lost:
+        named = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
+        left_out.append(f"{len(lost):,} relevant documents have no text and cannot be found, by any arm: {named}.")
+    return EvalSet(
+        name=settings.label,
+        kind="human",
+        queries=queries,
+        qrels=qrels,
+        unit="document",
+        chunks=list(chunks),
+        n_documents=len(documents),
+        other_units=_other_documents(duplicates),
+        dev=_own_dev(settings, files, chunks, duplicates, documents, known),
+        notes=(*notes, *left_out),
+    )
+
+
+def _own_corpus(path: Path, settings: ChunkSettings, tokenizer: Tokenizer) -> tuple[list[Chunk], list[DuplicateChunk], list[str]]:
+    from finetrieve.corpus.chunking import build_chunks
+    from finetrieve.corpus.settings import source_from_path
+    from finetrieve.corpus.sources.registry import check_source, read_source
+
+    source = source_from_path(path)
+    documents = read_source(source).documents
+    result = build_chunks(documents, settings, tokenizer)
+    duplicates = [
+        DuplicateChunk(dropped.chunk_id, dropped.doc_id, group.kept, group.kind)
+        for group in result.duplicates
+        for dropped in group.dropped
+    ]
+    return result.chunks, duplicates, check_source(source)  # with the ids of rows that have no text
+
+
+def _own_dev(
+    settings: EvalSetSettings,
+    used: Sequence[Path],
+    chunks: Sequence[Chunk],
+    duplicates: Sequence[DuplicateChunk],
+    documents: set[str],
+    known: set[str] | None,
+) -> EvalSet | None:
+    """Returns the set of `qrels/dev.tsv`, unless it is what we evaluate on."""
+    dev = next((path for path in _qrels_files(settings) if path.stem == DEV), None)
+    if dev is None or dev in used:
+        return None
+    queries, qrels, _ = _read_split(settings, [dev], known)
+    others = _other_documents(duplicates)
+    return EvalSet(f"{settings.label} dev", "human", queries, qrels, "document", list(chunks), len(documents), others)
+
+
+def _other_documents(duplicates: Iterable[DuplicateChunk]) -> dict[str, tuple[str, ...]]:
+    """Returns kept chunk id -> the documents whose chunks were left out in its favour."""
+    ordered = sorted((duplicate.kept_chunk_id, duplicate.doc_id) for duplicate in duplicates)
+    return {kept: tuple(dict.fromkeys(doc for _, doc in rows)) for kept, rows in groupby(ordered, key=lambda row: row[0])}
+
+
+def generated_eval_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], split: str) -> EvalSet | None:
+    """Returns the set of the generated queries of a split, or None when there are none.
+
+    A query that was written for several chunks, on whatever side of the split, has all of them as its answers.
+    """
+    answers: Qrels = {}
+    texts: dict[str, str] = {}
+    for pair in pairs:
+        key = _same_question(pair.query)
+        answers.setdefault(key, {})[pair.chunk_id] = 1
+        if pair.split == split:
+            texts.setdefault(key, pair.query)
+    if not texts:
+        return None
+    ids = {key: f"{split}-{number}" for number, key in enumerate(texts)}
+    return EvalSet(
+        name=GENERATED,
+        kind="generated",
+        queries={ids[key]: text for key, text in texts.items()},
+        qrels={ids[key]: answers[key] for key in texts},
+        unit="chunk",
+        chunks=list(chunks),
+        n_documents=len({chunk.doc_id for chunk in chunks}),
+    )
+
+
+def _same_question(query: str) -> str:
+    return " ".join(query.casefold().split()).rstrip("?.! ")

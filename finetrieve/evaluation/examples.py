@@ -1,0 +1,91 @@
+"""What the report shows of single queries: those that changed most, and how near queries stand to chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from finetrieve.core.rows import Chunk
+from finetrieve.evaluation.metrics import HEADLINE, METRICS
+from finetrieve.evaluation.scoring import ScoredSet
+
+SHOWN = 10
+"""Queries that got better, and as many that got worse."""
+EXPECTED = 2
+"""Relevant units whose first chunk is quoted."""
+DRAWN = 2_000
+"""Cosines per histogram, spread over the queries."""
+
+_MODELS = ("base", "finetuned")
+
+
+def examples_of(scored: ScoredSet) -> dict[str, list[dict[str, Any]]]:
+    """Returns `better` and `worse`: the queries whose nDCG@10 changed most, each with what both models found.
+
+    An entry has `query_id`, `query`, `relevant` (unit ids), `expected` (their first chunks), `delta`, and per model `ndcg@10` and
+    `found`: the best chunks, as `chunk_id`, `doc_id`, `title`, `section`, `text`, `score` (cosine) and `relevant`. Empty without
+    both models.
+    """
+    if not all(model in scored.arms and model in scored.retrieved for model in _MODELS):
+        return {"better": [], "worse": []}
+    column = METRICS.index(HEADLINE)
+    before, after = (scored.arms[model][:, column] for model in _MODELS)
+    order = np.argsort(after - before, kind="stable")
+    delta = (after - before)[order]
+    return {
+        "better": [_example(scored, int(row)) for row in order[delta > 0][::-1][:SHOWN]],
+        "worse": [_example(scored, int(row)) for row in order[delta < 0][:SHOWN]],
+    }
+
+
+def _example(scored: ScoredSet, row: int) -> dict[str, Any]:
+    column = METRICS.index(HEADLINE)
+    eval_set = scored.eval_set
+    query_id = list(eval_set.queries)[row]
+    scores = {model: float(scored.arms[model][row, column]) for model in _MODELS}
+    relevant = [unit for unit, score in eval_set.qrels[query_id].items() if score > 0]
+    return {
+        "query_id": query_id,
+        "query": eval_set.queries[query_id],
+        "relevant": relevant,
+        "expected": [_place(chunk) for chunk in _first_chunks(scored, relevant[:EXPECTED])],
+        "delta": scores["finetuned"] - scores["base"],
+        **{model: {HEADLINE: scores[model], "found": _found(scored, model, row)} for model in _MODELS},
+    }
+
+
+def _found(scored: ScoredSet, model: str, row: int) -> list[dict[str, Any]]:
+    eval_set, retrieved = scored.eval_set, scored.retrieved[model]
+    judged = eval_set.qrels[list(eval_set.queries)[row]]
+    found = []
+    for chunk_row, score in zip(retrieved.rows[row], retrieved.scores[row], strict=True):
+        chunk = eval_set.chunks[chunk_row]
+        is_relevant = any(judged.get(unit, 0) > 0 for unit in eval_set.units_of(chunk))
+        found.append({**_place(chunk), "score": float(score), "relevant": is_relevant})
+    return found
+
+
+def _first_chunks(scored: ScoredSet, units: Sequence[str]) -> list[Chunk]:
+    """Returns the first chunk of each unit that has one."""
+    first: dict[str, Chunk] = {}
+    for chunk in scored.eval_set.chunks:
+        for unit in scored.eval_set.units_of(chunk):
+            if unit in units:
+                first.setdefault(unit, chunk)
+    return [first[unit] for unit in units if unit in first]
+
+
+def _place(chunk: Chunk) -> dict[str, Any]:
+    return {"chunk_id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title, "section": chunk.section, "text": chunk.text}
+
+
+def similarities_of(scored: ScoredSet) -> dict[str, dict[str, list[float]]]:
+    """Returns model -> `relevant` and `hardest`: cosines of queries with their best relevant and best other unit, row by row."""
+    result = {}
+    for model, found in scored.retrieved.items():
+        whole = np.flatnonzero(np.isfinite(found.relevant) & np.isfinite(found.hardest))
+        rows = whole[:: max(1, -(-len(whole) // DRAWN))]
+        result[model] = {"relevant": found.relevant[rows].tolist(), "hardest": found.hardest[rows].tolist()}
+    return result

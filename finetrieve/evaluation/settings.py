@@ -1,0 +1,77 @@
+"""What a configuration can say about evaluation. Light: the command line reads it before anything heavy is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from finetrieve.core.errors import InputError
+from finetrieve.evaluation.arms import ARMS, known_arm
+
+GENERATED = "generated"
+"""The name of the evaluation set that is made of the generated test queries."""
+AUTO = "auto"
+
+
+def _known_headline(name: str) -> str:
+    return name if name == AUTO else known_arm(name)
+
+
+class EvalSetSettings(BaseModel):
+    """A human evaluation set: a folder in BEIR's layout."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path
+    """With `queries.jsonl` and `qrels/*.tsv`; with `corpus.jsonl` where it does not ask about the pipeline's own documents."""
+    name: str | None = None
+    """Shown in tables; None takes the folder's name."""
+    split: str | None = None
+    """Which `qrels/SPLIT.tsv`; None takes `test`, else the only one, else all."""
+
+    @property
+    def label(self) -> str:
+        """The name that tables show."""
+        return self.name or self.path.resolve().name
+
+
+class EvaluationSettings(BaseModel):
+    """What is evaluated on what, and how precisely."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = "latest"
+    """For the `evaluate` pipeline: `latest`, `embedded`, a directory or a Hub id."""
+    eval_sets: list[EvalSetSettings] = []
+    """Human sets; the generated test queries are always evaluated where there are any."""
+    arms: list[Annotated[str, AfterValidator(known_arm)]] = Field(default_factory=lambda: list(ARMS), min_length=1)
+    """Those that cannot be scored, for lack of a model or a reranker, are left out; it is said when not all arms are listed."""
+    headline_arm: Annotated[str, AfterValidator(_known_headline)] = AUTO
+    """The arm that the verdict and promotion go by; `auto` takes the best fine-tuned one."""
+    fusion: Literal["dev", "rrf", "z_score", "min_max"] = "dev"
+    """How fused arms add up: chosen on dev queries, or this one at the default weights."""
+    reranker: str | None = None
+    """A cross-encoder, a directory or a Hub id: brings the arms `cross_base` and `cross_finetuned`."""
+    rerank_depth: int = Field(default=20, ge=1, le=1_000)
+    """How many of the hybrid's results the cross-encoder puts in a new order."""
+    bill: bool = True
+    """Whether to table what fewer dimensions, bits and token vectors save and cost."""
+    dimensions: list[Annotated[int, Field(ge=1)]] = [384, 256, 128, 64]
+    """Matryoshka dimensions to table; the model's full one is always there, larger ones are left out."""
+    bootstrap_samples: int = Field(default=10_000, ge=100, le=1_000_000)
+    precision: Literal["fp32", "auto"] = "auto"
+    """`auto` encodes in bfloat16 where the hardware computes in it."""
+    batch_size: int = Field(default=64, ge=1)
+    bm25_k1: float = Field(default=1.2, ge=0)
+    bm25_b: float = Field(default=0.75, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> EvaluationSettings:
+        seen: set[str] = {GENERATED}
+        for eval_set in self.eval_sets:
+            if eval_set.label in seen:
+                raise InputError(f"Two evaluation sets are named '{eval_set.label}'; give each a `name` of its own.")
+            seen.add(eval_set.label)
+        return self

@@ -1,0 +1,298 @@
+"""The quality gate: why a query does not read as if a person had asked it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from finetrieve.generation.recipes.rules.grammar import (
+    is_base_verb,
+    is_code,
+    is_noun,
+    is_only_adjective,
+    is_plural_noun,
+    is_word,
+    lemmas,
+    verb_base,
+)
+from finetrieve.generation.recipes.rules.lexicon import (
+    ADVERBS,
+    CONJUNCTIONS,
+    FUNCTION_WORDS,
+    GENERIC_NOUNS,
+    NEEDS_COMPLEMENT,
+    NEEDS_OBJECT,
+    PREPOSITIONS,
+)
+from finetrieve.generation.recipes.rules.phrasing import content_words
+
+LONGEST, SHORTEST = 17, 2
+"""Words."""
+_POINTS_OUT = re.compile(
+    r"\b(?:the following|this (?:section|page|guide|chapter|document|article|tutorial|example|case|way)|these (?:steps|"
+    r"sections|options|instructions)|"
+    r"as follows|see also|above|below|aforementioned|listed|shown here|table \d|figure \d|e\.g|i\.e|etc)\b",
+    re.I,
+)
+_MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
+_CUT_SHORT = re.compile(
+    r"\b(?:to|and) (?:find out|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|cause [\w ]+|"
+    r"end)\?$|\b(?:and|or) \w{3,}ed\?$",
+    re.I,
+)
+_REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
+_STARTS = re.compile(
+    r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|"
+    r"Why should I|Do I need to) (\S+)",
+    re.I,
+)
+_ENDS = re.compile(
+    r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|"
+    r"only|can|will|that's|it's|there's|whilst)\s*[?.]?$",
+    re.I,
+)
+_TO_ENDS = re.compile(r"\b(?:for|to|set \S+ to|from|with|by|on|about|in)\?$")
+
+
+_LACKS = (
+    (
+        re.compile(r"\bthan\b"),
+        re.compile(r"\b(?:more|less|fewer|other|rather|better|worse|sooner|later|else|different|\w+er)\b.*\bthan\b"),
+    ),
+    (re.compile(r"\beither\b"), re.compile(r"\beither\b(?:.+\bor\b| (?:side|end|way|of|case|one|direction))")),
+    (re.compile(r"\bneither\b"), re.compile(r"\bneither\b.+\bnor\b")),
+    (re.compile(r"\bbetween\b"), re.compile(r"\bbetween\b.+(?:\band\b|s\b)")),
+    (re.compile(r"\bfrom one\b"), re.compile(r"\bfrom one\b.+\b(?:to|into)\b")),
+    (
+        re.compile(r"\bturn (?!on|off|into|up|down|over|around|back|out)"),
+        re.compile(r"\bturn\b.+\b(?:on|off|into|up|down|around|back|to)\b"),
+    ),
+)
+"""(word, the company that it must have): `take than` and `turn a flag` lost a word."""
+_SEARCH = (
+    r"(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|I (?:want|need) to|I can't|"
+    r"(?:unable|trying|need a way|looking for a way) to)"
+)
+_WITHOUT_OBJECT = re.compile(
+    rf"^(?:{_SEARCH} )?({'|'.join(sorted(NEEDS_OBJECT))}) (?:to|from|into|for|in|with|as|by|"
+    rf"at)\b",
+    re.I,
+)
+_COMPLEMENT_LOST = re.compile(
+    rf"^(?:Is|Are|Was|Were|How|Why|Does|Do|Will|Can|What happens)\b.*\b(?:{'|'.join(sorted(NEEDS_COMPLEMENT))})\?$"
+)
+_ARTICLE_INSIDE = re.compile(r"(?<=[a-z,] )(?:A|An|The) [a-z]")
+_ARTICLE_AND_NAME = re.compile(
+    r"^What (?:is|does|do|are) (?:the|an?) [A-Z][a-z]+(?: do| for)?\?$|^(?:What|How) (?:is|does|do) (?:the|"
+    r"an?) \S*_\S*(?: do| for| work)?\?$"
+)
+_SAYS_NOTHING_IF = re.compile(
+    r"^What (?:happens|if|should I do|do I do|can I do)(?: (?:if|when))? (?:[a-z]+|[A-Z]) (?:is|are|"
+    r"was) (?:not )?(?:provided|given|set|"
+    r"specified|passed|used|needed|required|defined|present|available|None|True|False)\?$"
+)
+_THING_ASKED = re.compile(
+    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do I|can I|to) use|Can you explain|How does|How do) (.+?)(?: do|"
+    r" for| mean| work)?\?$"
+)
+_CODE_NAME = re.compile(r"^(?:the )?(?:[A-Z]{2,}[-_ ]?\d[\w-]*|[A-Z][A-Z\d]*_[A-Z\d_]+|[\d.-]+|v\d[\w.]*)$")
+_AGREES = re.compile(
+    r"^What (is|are) (?!meant by)([\w'-]+(?: [\w'-]+){0,4}?)(?:\?| (?:for|in|of|that|which)\b)"
+    r"|^(Does) ((?:the |my |an? )?[\w'-]+(?: [\w'-]+){0,2}?) (?:support|require|need|include|use|have|provide|contain|"
+    r"work|allow)\b"
+)
+_OBJECT_CLAUSE_CUT = re.compile(r"\b(?:what|how|which|whether|where) (?:an?|the) [\w-]+\?$")
+_ME_TWICE = re.compile(
+    r"\b(?:do|can|should|could) I (?:give|help|let|show|tell|allow|ask|teach) (?:me|I)\b|\b(?:lets?|helps?|allows?|for|"
+    r"with|to) I\b"
+)
+_TWO_VERBS = re.compile(rf"^{_SEARCH} (.+?) (is|are|was|were|has|have|I can|I could|I will) (?!to\b)\w+")
+_FINITE = re.compile(r"\b(?:can|will|could|would|may|might|should|has|was|were)\b")
+_ON_WHAT = re.compile(r"\b\w+ on\?$")
+_SUBORDINATES = re.compile(r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after)\b", re.I)
+_HEADING_ASKED = re.compile(
+    r"\w: \w|[!.]\?|!$|\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
+    r"^What is [A-Z]\w+ (?:an?|the|my|your) |^What (?:can|should) I do (?:if|when) I am using|\bfor some reason\b|"
+    r"\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
+    r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|"
+    r"on|to|for|an?|the)) |"
+    r"^What do [A-Z]\w+ and \w+ do\?|^(?:How to|How do I|Can I|I (?:want|need) to) [A-Z]{3,} "
+)
+_BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
+_GERUND_END = re.compile(
+    r"(?<!meant )\b(?:by|when|while|before|after|without|from) \w+ing\?$|\b(?:depending|according|based|including|using)\?$"
+)
+
+
+def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
+    """Returns why a query is dropped, or None if it reads well; `sentences` are the passage's own, normalised."""
+    words = query.rstrip("?").split()
+    if not SHORTEST <= len(words) <= LONGEST:
+        return f"{len(words)} words, {SHORTEST} to {LONGEST} are wanted"
+    if match := _MARKDOWN.search(query):
+        return f"left-over markup {match[0]!r}"
+    if query.count('"') % 2 or query.count("(") != query.count(")") or query.count("[") != query.count("]"):
+        return "unbalanced quotes or brackets"
+    if match := _POINTS_OUT.search(query):
+        return f"points at something outside: {match[0]!r}"
+    if words[0].lower() in CONJUNCTIONS - {"when", "where", "which", "who", "why", "whose", "whom", "how", "that"}:
+        return f"starts with {words[0]!r}"
+    if _ENDS.search(query) and not query.endswith("do that?") and not _is_stranded_on_purpose(query):
+        return f"ends on {words[-1]!r}"
+    asked = query.removesuffix(". How do I do that?").rstrip("?") + "?"  # Needs and searches end as questions do.
+    if match := _CUT_SHORT.search(asked):
+        return f"is cut short after {match[0].strip('?')!r}"
+    if match := _REPEATED.search(query):
+        return f"repeats {match[1]!r}"
+    if verb := _STARTS.match(query):
+        first = verb[1].lower().strip(",")
+        if not is_base_verb(first) and first not in ADVERBS and first not in {"be", "have", "do"} and not first.endswith("ly"):
+            return f"{first!r} is no verb"
+    lost = _lost_reason(asked, asked.rstrip("?").split())
+    return lost or _asked_reason(query, words) or _content_reason(query, words, sentences)
+
+
+def _lost_reason(query: str, words: list[str]) -> str | None:
+    """A word that the query needs was lost on the way from the sentence."""
+    for needing, satisfied in _LACKS:
+        if (match := needing.search(query)) and not satisfied.search(query):
+            return f"lacks what goes with {match[0].strip()!r}"
+    if match := _WITHOUT_OBJECT.match(query):
+        return f"lacks what to {match[1].lower()!r}"
+    if _COMPLEMENT_LOST.match(query):
+        return f"lacks what goes with {words[-1]!r}"
+    if _OBJECT_CLAUSE_CUT.search(query) and not re.match(r"^(?:What|How|Which|Where)\b", query):
+        return "its last clause is cut short"
+    if _ME_TWICE.search(query):
+        return "asks what others do to me"
+    if _ON_WHAT.search(query) and not re.search(
+        r"\b(?:turn|switch|put|log|sign|keep|stay|go|come|try|rely|depend|What|Which)\b", query
+    ):
+        return "lacks what it is on"
+    if (match := _TWO_VERBS.match(query)) and not _SUBORDINATES.search(match[1]):
+        return f"a second verb {match[2]!r}"
+    if _GERUND_END.search(query):
+        return f"ends on {words[-1]!r}"
+    if any(word.startswith("'") for word in words) and not any(word.rstrip("?,").endswith("'") for word in words):
+        return "unbalanced quotes or brackets"
+    return None
+
+
+def _asked_reason(query: str, words: list[str]) -> str | None:
+    """What is asked about is a code, a bare heading or nothing, or does not agree with its verb."""
+    if match := _ARTICLE_INSIDE.search(query):
+        return f"a title inside: {match[0].split()[0]!r}"
+    if _ARTICLE_AND_NAME.match(query):
+        return "an article before a name"
+    if (match := _BARE_HEADING.match(query)) and (match[2] or "NOUN" in lemmas(match[1])):
+        return "a bare heading"
+    if not query.endswith("?") and words[0][0].islower() and _FINITE.search(query) and not _SUBORDINATES.search(query):
+        return "a search with an auxiliary"
+    if words[0].lower() in PREPOSITIONS and not query.endswith("?"):
+        return f"starts with {words[0]!r}"
+    if match := _HEADING_ASKED.search(query):
+        return f"asks about a heading: {match[0].strip()!r}"
+    if _SAYS_NOTHING_IF.search(query):
+        return "its condition says nothing"
+    if asked := _THING_ASKED.match(query):
+        thing = asked[1]
+        if _CODE_NAME.match(thing):
+            return "asks about a code"
+        if query.startswith("What do ") and query.endswith(" do?") and len(words) <= 4 and thing.islower():
+            return "says nothing in particular"
+        if re.search(r"\w[a-z]ed$", thing) and query.endswith(" do?"):
+            return "a participle before 'do'"
+        article = re.match(r"^(?:an?|the) ([\w-]+)(?: (?:in|of|for|with) .+)?$", thing)
+        if article and is_only_adjective(article[1]) and not is_noun(article[1]):
+            return f"{article[1]!r} is no thing"
+    if match := _AGREES.match(query):
+        return _disagreement(match[1] or match[3], match[2] or match[4])
+    return None
+
+
+def _disagreement(verb: str, thing: str) -> str | None:
+    """`What is Webhooks`, `Does the connectors`, `What are feature selector`."""
+    words = thing.split()
+    head = words[-1]
+    if not is_word(head) or head.isupper() or head.lower() in FUNCTION_WORDS:
+        return None
+    many = " and " in thing or (is_plural_noun(head.lower()) and (bool(lemmas(head)) or is_plural_noun(head.capitalize())))
+    if (
+        verb in {"is", "Does"}
+        and many
+        and (len(words) == 1 or words[0][0].islower())
+        and len(words) < 6
+        and not head.endswith(("ics", "ings"))
+    ):
+        return f"{verb!r} does not agree with {head!r}"
+    if verb == "are" and not many and lemmas(head) and "VERB" not in lemmas(head) and not any(map(is_plural_noun, words)):
+        return f"{verb!r} does not agree with {head!r}"
+    return None
+
+
+def _is_stranded_on_purpose(query: str) -> bool:
+    return bool(re.match(r"^(?:What (?:is|are|do|does|should|can)|Which)\b.*\b(?:for|to|from|with|by|on|about|in)\?$", query))
+
+
+def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> str | None:
+    content = content_words(query)
+    if not content:
+        return "no content word"
+    plain_words = [word.lower().strip("?,") for word in words]
+    if all(
+        word in GENERIC_NOUNS
+        or word in FUNCTION_WORDS
+        or (
+            is_base_verb(word)
+            and word
+            in {"use", "set", "change", "find", "get", "do", "choose", "enable", "disable", "view", "see", "refer", "perform"}
+        )
+        for word in plain_words
+    ):
+        return "says nothing in particular"
+    if sum(is_code(word) for word in words) > len(words) / 2:
+        return "code, not a question"
+    if len(plain_words) >= 4 and normalised(query) in sentences:
+        return "a sentence of the chunk"
+    if sum(len(word) for word in words) > 120:
+        return "too long to type"
+    if len([word for word in plain_words if re.search(r"[^\x00-\x7f]", word)]) > 2:
+        return "not English"
+    if re.search(r"\d{5,}|\d+,\d{3},\d{3}|\w{35,}", query) or any(_runs_together(word) for word in words):
+        return "long numbers or run-together words"
+    if plain_words[-1] in PREPOSITIONS - {
+        "on",
+        "off",
+        "up",
+        "out",
+        "in",
+        "for",
+        "to",
+        "from",
+        "with",
+        "down",
+        "over",
+        "about",
+        "by",
+        "through",
+        "like",
+    }:
+        return f"ends on {plain_words[-1]!r}"
+    return None
+
+
+@lru_cache(maxsize=20_000)
+def _runs_together(word: str) -> bool:
+    """`theCompany`, `changingenvironment`: two words whose space was lost on the way from a page."""
+    word = re.sub(r"'s$|[?,.]", "", word)
+    if re.match(r"^(?:the|of|and|our|to|in|for|with)[A-Z][a-z]+$|^[A-Z]?[a-z]{3,}(?:The|Our|In|We|This|If)$", word):
+        return True
+    if not re.fullmatch(r"[a-z]{11,}", word) or lemmas(word) or verb_base(word):
+        return False
+    halves = ((word[:place], word[place:]) for place in range(3, len(word) - 2))
+    return any((first in FUNCTION_WORDS or lemmas(first)) and lemmas(second) for first, second in halves)
+
+
+def normalised(text: str) -> str:
+    """Returns text as lower-case words, for comparison."""
+    return " ".join(re.findall(r"[\w'-]+", text.lower()))

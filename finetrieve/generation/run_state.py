@@ -1,0 +1,120 @@
+"""What one generation did so far, shared by the processes of its recipes: progress, spending, and the order to stop.
+
+A small SQLite file that lives as long as the run; each recipe's process adds to it, the parent reads it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from finetrieve.generation.settings import Budget
+
+_COLUMNS = ("done", "hits", "requests", "retries", "input_tokens", "output_tokens", "failed")
+_TABLES = f"""
+CREATE TABLE tally (recipe TEXT PRIMARY KEY, {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _COLUMNS)},
+                    money REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE orders (number INTEGER PRIMARY KEY, kind TEXT UNIQUE NOT NULL, reason TEXT NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The counts of one recipe, or of all."""
+
+    done: int = 0
+    """Queries (rules: chunks) that have their answer, or have failed for good."""
+    hits: int = 0
+    """Of these, answered by the cache."""
+    requests: int = 0
+    """Requests that reached the provider's client, retries included."""
+    retries: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    failed: int = 0
+    money: float = 0.0
+
+
+class Ledger:
+    """The counts in one file; open it in the process that uses it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+        # It dies with the run: nothing has to survive a power cut.
+        self._connection.execute("PRAGMA synchronous = OFF")
+
+    @classmethod
+    def create(cls, path: Path) -> Ledger:
+        """Returns a new, empty ledger."""
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        for statement in _TABLES.strip().split(";\n"):
+            connection.execute(statement)
+        connection.close()
+        return cls(path)
+
+    def add(self, recipe: str, money: float = 0.0, **counts: int) -> None:
+        """Adds to the counts of a recipe, by the names of `Tally`."""
+        names = list(counts)
+        sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in (*names, "money"))
+        self._connection.execute(
+            f"INSERT INTO tally (recipe, {', '.join((*names, 'money'))}) VALUES (?{', ?' * (len(names) + 1)})"
+            f" ON CONFLICT (recipe) DO UPDATE SET {sums}",
+            (recipe, *counts.values(), money),
+        )
+
+    def total(self) -> Tally:
+        """Returns the sums over all recipes."""
+        columns = ", ".join(f"coalesce(sum({name}), 0)" for name in (*_COLUMNS, "money"))
+        return Tally(*self._connection.execute(f"SELECT {columns} FROM tally").fetchone())
+
+    def by_recipe(self) -> dict[str, Tally]:
+        """Returns the counts of each recipe."""
+        rows = self._connection.execute(f"SELECT recipe, {', '.join(_COLUMNS)}, money FROM tally")
+        return {row[0]: Tally(*row[1:]) for row in rows}
+
+    def stop(self, kind: str, reason: str) -> None:
+        """Orders every recipe to start no further request; the first reason of a kind stays."""
+        self._connection.execute("INSERT OR IGNORE INTO orders (kind, reason) VALUES (?, ?)", (kind, reason))
+
+    def stopped(self) -> tuple[str, str] | None:
+        """Returns (kind, reason) of the order to stop, or None.
+
+        A person's order comes before the others, and a spent budget, with which a run may go on, after them.
+        """
+        row = self._connection.execute(
+            "SELECT kind, reason FROM orders ORDER BY kind = 'interrupted' DESC, kind = 'budget', number LIMIT 1"
+        ).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def take(self, recipe: str, budget: Budget, retry: bool) -> str | None:
+        """Counts a request that is about to be made, unless the budget is used up: then returns of what.
+
+        Looking and counting are one step, so that the processes of several recipes share a budget to the last request.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            spent = self.over(budget)
+            if spent is None:
+                self.add(recipe, requests=1, retries=int(retry))
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        return spent
+
+    def over(self, budget: Budget) -> str | None:
+        """Returns what the budget is used up of, or None."""
+        tally = self.total()
+        spent = {"requests": tally.requests, "tokens": tally.input_tokens + tally.output_tokens, "money": tally.money}
+        for name, amount in spent.items():
+            limit = getattr(budget, name)
+            if limit is not None and amount >= limit:
+                return f"{name}: {amount:,.4g} of {limit:,.4g}" if name == "money" else f"{name}: {amount:,} of {limit:,}"
+        return None
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()

@@ -1,0 +1,117 @@
+"""Versions of models as the terminal shows them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from finetrieve.core.html import one_line
+from finetrieve.evaluation.formats import arm_name, known, score, way_name
+from finetrieve.registry.promotion_rule import in_points
+
+if TYPE_CHECKING:
+    from finetrieve.registry.versions import Version
+
+WIDTH = 100
+_FACTS = (
+    ("trained", "trained"),
+    ("stage", "stage"),
+    ("base model", "base_model"),
+    ("corpus", "corpus"),
+    ("documents", "documents"),
+    ("chunks", "chunks"),
+    ("queries", "queries"),
+    ("generator", "generator"),
+    ("generation cost", "cost"),
+    ("code", "commit"),
+    ("run", "run"),
+    ("measured on", "eval_set"),
+    ("questions", "eval_queries"),
+    ("way of searching", "arm_name"),
+    ("nDCG@10", "ndcg"),
+    ("base model's", "base"),
+    ("BM25's", "bm25_ndcg_at_10"),
+    ("libraries", "packages"),
+)
+
+
+def listing(models: Mapping[str, Sequence[Version]]) -> str:
+    """Returns a table per model, the newest version first: date, corpus, headline metric, stage, and why."""
+    return "\n\n".join(_table(name, found) for name, found in models.items())
+
+
+def _table(name: str, found: Sequence[Version]) -> str:
+    rows: list[tuple[str, ...]] = [("", "trained", "corpus", "nDCG@10, 95% interval", "base", "stage")]
+    rows += [(str(version.number), *_cells(version)) for version in found]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    margin = " " * (widths[0] + 2)
+    whys = ["", *(textwrap.fill(_why(version), WIDTH, initial_indent=margin, subsequent_indent=margin) for version in found)]
+    body = [line for pair in zip(lines, whys, strict=True) for line in pair if line]
+    return "\n".join([f"{name}", *body])
+
+
+def _cells(version: Version) -> tuple[str, ...]:
+    record = version.record
+    corpus = f"{one_line(record.get('corpus', ''), 12)} ({record['documents']:,} documents)" if record.get("documents") else ""
+    return f"{version.created:%Y-%m-%d %H:%M}", corpus, _measured(record), score(record.get("base_ndcg_at_10")), version.stage
+
+
+def _measured(record: Mapping[str, Any]) -> str:
+    if not known(record.get("ndcg_at_10")):
+        return ""
+    interval = f"[{score(record.get('ndcg_at_10_low'))}, {score(record.get('ndcg_at_10_high'))}]"
+    asked = f"{record.get('eval_queries', 0):,} questions, {one_line(record.get('eval_set', ''), 24)}"
+    if record.get("arm"):
+        asked += f", {way_name(str(record['arm'])).lower()}"
+    return f"{score(record['ndcg_at_10'])} {interval} on {asked}"
+
+
+def _why(version: Version) -> str:
+    decision = version.record.get("decision")
+    if not decision:
+        return "Its run ended before the decision; the next run of the same training decides."
+    by_hand = version.record.get("by_hand")
+    return one_line(f"{decision['why']} {by_hand or ''}", 1_000)
+
+
+def side_by_side(first: Version, second: Version) -> str:
+    """Returns two versions' facts beside each other; those that differ carry a mark."""
+    facts = [_facts(version) for version in (first, second)]
+    rows = [("", first.label, second.label)]
+    rows += [(label, facts[0][key], facts[1][key]) for label, key in _FACTS if facts[0][key] or facts[1][key]]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"{label:{widths[0]}}  {a:{widths[1]}}  {b}{'  *' if label and a != b else ''}".rstrip() for label, a, b in rows]
+    same = facts[0]["eval_set"] == facts[1]["eval_set"] and facts[0]["corpus"] == facts[1]["corpus"]
+    notes = ["", "* differs"]
+    if not same:
+        notes.append("They were measured on other documents or questions, so their numbers do not compare;")
+        notes.append("each run's own comparison with the version in production does: see the reasons below.")
+    whys = [textwrap.fill(f"{version.label}: {_why(version)}", WIDTH) for version in (first, second)]
+    return "\n".join([*lines, *notes, "", *whys, *_difference(first, second)])
+
+
+def _facts(version: Version) -> dict[str, str]:
+    record = version.record
+    plain = {key: one_line(record.get(key, ""), 60) for _, key in _FACTS}
+    if known(record.get("bm25_ndcg_at_10")):
+        plain["bm25_ndcg_at_10"] = score(record["bm25_ndcg_at_10"])
+    interval = f"[{score(record.get('ndcg_at_10_low'))}, {score(record.get('ndcg_at_10_high'))}]"
+    return {
+        **plain,
+        "trained": f"{version.created:%Y-%m-%d %H:%M}",
+        "stage": version.stage,
+        "arm_name": one_line(arm_name(str(record.get("arm") or "")), 60),
+        "ndcg": f"{score(record['ndcg_at_10'])} {interval}" if known(record.get("ndcg_at_10")) else "",
+        "base": score(record.get("base_ndcg_at_10")),
+    }
+
+
+def _difference(first: Version, second: Version) -> list[str]:
+    """Returns the paired difference, where one of the two was compared with the other when it was trained."""
+    for version, other in ((second, first), (first, second)):
+        decision = version.record.get("decision") or {}
+        if decision.get("against") == other.label and known(decision.get("delta")):
+            return ["", f"{version.label} - {other.label}, same questions: nDCG@10 {in_points(decision)}"]
+    return []

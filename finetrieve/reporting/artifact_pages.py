@@ -1,0 +1,236 @@
+"""What the dashboard shows of an artifact: counts as bars, a sample, numbers with their intervals, curves. No scripts run there.
+
+Every word is escaped. The size of a page and the time it takes do not grow with the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from finetrieve.core.html import clean, element
+
+SAMPLE_ROWS = 25
+SHOWN_COUNTS = 6
+"""Few, so that the sample begins where the dashboard cuts the page."""
+CLIP = 400
+"""Characters of a cell."""
+_LOOKED_AT = 500
+"""Rows that tell whether a column repeats its values."""
+_MOST_DISTINCT = 0.6
+"""Share of distinct values among them up to which counts say something."""
+_LEAST_POINTS = 3
+_WIDTH, _HEIGHT = 440, 120
+
+_STYLE = Markup(
+    "<style>:root{color-scheme:light dark}body{font:14px/1.45 system-ui,sans-serif;margin:1rem}"
+    "table{border-collapse:collapse;margin:.4rem 0 1rem}td,th{border:1px solid #8884;padding:.25rem .55rem;text-align:left;"
+    "vertical-align:top;max-width:36rem;overflow-wrap:anywhere;white-space:pre-wrap}th{background:#8881;font-weight:600;overflow-wrap:normal;white-space:nowrap}"
+    ".inside{border-left:2px solid #8883;padding-left:.8rem}"
+    ""
+    "td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}h1{font-size:1.1rem;margin:.2rem 0 .6rem}"
+    "h2{font-size:.95rem;margin:1rem 0 .2rem}small{opacity:.7}.bars td{border:0;padding:.1rem .5rem .1rem 0}"
+    ".bar{display:inline-block;height:.7em;background:#3b7dd8;border-radius:2px}.parts{display:flex;flex-wrap:wrap;gap:0 2.5rem}"
+    "svg{display:block}polyline{fill:none;stroke:#3b7dd8;stroke-width:2}circle{fill:#3b7dd8}text{font-size:11px;fill:currentColor}"
+    "path{stroke:#8886;fill:none}</style>"
+)
+
+
+# 1. Tables.
+
+
+def table_page(table: pa.Table) -> str:
+    """Returns a page: the number of rows, how often the values of repeating columns occur, and a sample spread over the rows."""
+    rows = spread(table, SAMPLE_ROWS)
+    counts = [_count_part(table, name) for name in _repeating(table)]
+    head = element("tr", *(element("th", name) for name in table.column_names))
+    body = [element("tr", *(_cell(row[name]) for name in table.column_names)) for row in rows.to_pylist()]
+    noun = "row" if table.num_rows == 1 else "rows"
+    shown = f"{rows.num_rows} of them, spread over the table" if rows.num_rows < table.num_rows else "all of them"
+    parts = [element("h1", f"{table.num_rows:,} {noun}"), element("div", *counts, class_="parts")]
+    return _page(*parts, element("h2", f"A sample: {shown}"), element("table", head, *body))
+
+
+def spread(table: pa.Table, n_rows: int) -> pa.Table:
+    """Returns at most so many rows, at equal distances."""
+    step = max(1, table.num_rows // n_rows)
+    # Not `take`: on a table in many pieces it copies all of them first.
+    rows = [table.slice(row, 1) for row in range(0, table.num_rows, step)[:n_rows]]
+    return pa.concat_tables(rows).combine_chunks() if rows else table
+
+
+def _repeating(table: pa.Table) -> Iterator[str]:
+    """Yields the text columns that repeat their values: a section, a style, a filter, a side."""
+    looked_at = spread(table, _LOOKED_AT)
+    for name in table.column_names:
+        if table.schema.field(name).type == pa.string() and looked_at.num_rows:
+            distinct = pc.count_distinct(looked_at.column(name), mode="all").as_py()
+            if looked_at.column(name).to_pylist().count("") == looked_at.num_rows:
+                continue
+            if distinct <= max(1, _MOST_DISTINCT * looked_at.num_rows) and not name.endswith(("_id", "query")):
+                yield name
+
+
+def _count_part(table: pa.Table, name: str) -> Markup:
+    found = pc.value_counts(table.column(name))
+    values, counts = found.field("values"), found.field("counts")
+    order = pc.sort_indices(counts, sort_keys=[("", "descending")])[:SHOWN_COUNTS]
+    shown = list(zip(values.take(order).to_pylist(), counts.take(order).to_pylist(), strict=True))
+    rest = table.num_rows - sum(count for _, count in shown)
+    if rest:
+        shown.append((f"{len(found) - len(shown):,} others", rest))
+    largest = max(count for _, count in shown)
+    rows = [
+        element("tr", element("td", _text(value, 60) or "(none)"), element("td", f"{count:,}", class_="n"), _bar(count / largest))
+        for value, count in shown
+    ]
+    return element("div", element("h2", f"By {name.replace('_', ' ')}"), element("table", *rows, class_="bars"))
+
+
+def _bar(share: float) -> Markup:
+    return element("td", element("span", class_="bar", style=f"width:{max(2, round(140 * share))}px"))
+
+
+# 2. Records.
+
+
+def record_page(record: Mapping[str, Any]) -> str:
+    """Returns a page of nested tables; numbers with an interval stand in one cell, and numbers by step are drawn."""
+    return _page(_value(record))
+
+
+def _value(value: Any) -> Markup:
+    if isinstance(value, Mapping) and _is_interval(value):
+        return element("span", _interval(value))
+    if isinstance(value, Mapping) and _is_grid(list(value.values())):
+        return _grid({str(key): row for key, row in value.items()})
+    if isinstance(value, Mapping):
+        return _sections(value)
+    if _is_curve(value):
+        return element("div", *_curves(value), class_="parts")
+    if isinstance(value, list) and _is_grid(value):
+        return Markup("").join([_grid({str(place): row for place, row in enumerate(value[:SAMPLE_ROWS], 1)}), _more(value)])
+    if isinstance(value, list | tuple):
+        lines = [element("div", _value(item)) for item in value[:SAMPLE_ROWS]]
+        return Markup("").join([*lines, _more(value)])
+    return element("span", _text(value))
+
+
+def _sections(record: Mapping[str, Any]) -> Markup:
+    """Returns what fits a cell as one table, and everything else below its name."""
+    short = {key: item for key, item in record.items() if _fits(item) or item in ({}, [])}
+    rows = [
+        element("tr", element("th", _words(key)), _grid_cell("–" if item in ({}, []) else item)) for key, item in short.items()
+    ]
+    # The dashboard cuts what is long: what is read at a glance comes first.
+    others = sorted((key for key in record if key not in short), key=lambda key: not _is_flat(record[key]))
+    long = [
+        element("section", element("h2", _words(key)), element("div", _value(record[key]), class_="inside")) for key in others
+    ]
+    curves = [part for key, part in zip(others, long, strict=True) if _is_curve(record[key])]
+    rest = [part for key, part in zip(others, long, strict=True) if not _is_curve(record[key])]
+    return Markup("").join([*curves, element("table", *rows) if rows else Markup(""), *rest])
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_fits(item) for item in value.values())
+
+
+def _more(values: Sequence[object]) -> Markup:
+    left = len(values) - SAMPLE_ROWS
+    return element("small", f"… {left:,} more") if left > 0 else Markup("")
+
+
+def _is_interval(value: Mapping[str, Any]) -> bool:
+    return set(value) == {"value", "low", "high"} and all(isinstance(item, int | float) for item in value.values())
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def _is_grid(rows: Sequence[Any]) -> bool:
+    """Whether the rows are mappings with the same few keys, each of which fits a cell."""
+    if len(rows) < 2 or not all(isinstance(row, Mapping) and row for row in rows):
+        return False
+    same = all(list(row) == list(rows[0]) for row in rows)
+    return same and all(_fits(cell) for row in rows for cell in row.values())
+
+
+def _fits(cell: Any) -> bool:
+    return (isinstance(cell, Mapping) and _is_interval(cell)) or not isinstance(cell, Mapping | list | tuple)
+
+
+def _grid(rows: Mapping[str, Mapping[str, Any]]) -> Markup:
+    columns = list(next(iter(rows.values())))
+    head = element("tr", element("th", ""), *(element("th", _words(name)) for name in columns))
+    body = [element("tr", element("th", _words(name)), *(_grid_cell(row[key]) for key in columns)) for name, row in rows.items()]
+    return element("table", head, *body)
+
+
+def _grid_cell(value: Any) -> Markup:
+    return element("td", _interval(value), class_="n") if isinstance(value, Mapping) else _cell(value)
+
+
+def _is_curve(rows: Any) -> bool:
+    """Whether these are rows of numbers by step, enough of them to draw."""
+    if (
+        not isinstance(rows, list)
+        or len(rows) < _LEAST_POINTS
+        or not all(isinstance(row, Mapping) and "step" in row for row in rows)
+    ):
+        return False
+    return all(isinstance(item, int | float) and math.isfinite(item) for row in rows for item in row.values())
+
+
+def _curves(rows: Sequence[Mapping[str, float]]) -> list[Markup]:
+    return [_curve(rows, name) for name in rows[0] if name not in ("step", "epoch")]
+
+
+def _curve(rows: Sequence[Mapping[str, float]], name: str) -> Markup:
+    """Returns a picture of one number by step, with its range written at the sides."""
+    steps, values = [row["step"] for row in rows], [row[name] for row in rows]
+    low, high = min(values), max(values)
+    first, last = steps[0], steps[-1]
+    points = [
+        (50 + (_WIDTH - 60) * (step - first) / ((last - first) or 1), 10 + (_HEIGHT - 35) * (high - value) / ((high - low) or 1))
+        for step, value in zip(steps, values, strict=True)
+    ]
+    line = element("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points))
+    frame = element("path", d=f"M50 8V{_HEIGHT - 23}H{_WIDTH - 8}")
+    labels = [
+        element("text", f"{high:.3g}", x=4, y=16),
+        element("text", f"{low:.3g}", x=4, y=_HEIGHT - 24),
+        element("text", f"step {first:,}", x=50, y=_HEIGHT - 6),
+        element("text", f"{last:,}", x=_WIDTH - 8, y=_HEIGHT - 6, text_anchor="end"),
+    ]
+    picture = element("svg", frame, line, *labels, viewBox=f"0 0 {_WIDTH} {_HEIGHT}", width=_WIDTH, height=_HEIGHT)
+    return element("div", element("h2", _words(name)), picture)
+
+
+# 3. Words.
+
+
+def _page(*parts: Markup) -> str:
+    return str(Markup("").join([Markup("<!doctype html><meta charset=utf-8>"), _STYLE, *parts]))
+
+
+def _cell(value: object) -> Markup:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    written = f"{value:,}" if isinstance(value, int) and is_number else _text(value)
+    return element("td", written, class_="n") if is_number else element("td", written)
+
+
+def _words(name: object) -> str:
+    return _text(str(name).replace("_", " "), 80)
+
+
+def _text(value: object, limit: int = CLIP) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else clean(value, limit)

@@ -1,0 +1,96 @@
+"""The report: one HTML file that opens anywhere, offline and without scripts, the verdict first."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+from finetrieve.core.html import clean, one_line
+from finetrieve.evaluation.formats import ordered_sets
+from finetrieve.reporting.report_making import corpus_view, filters_view, generation_view, guard_view, split_view, training_view
+from finetrieve.reporting.report_queries import changes_view, similarities_view
+from finetrieve.reporting.report_review import review_view
+from finetrieve.reporting.report_scores import set_view, verdict_view
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+CONFIG_LIMIT = 40_000
+"""Characters of the configuration that are shown."""
+WORDS_LIMIT = 2_000
+"""Characters of any other text that nothing shorter was asked for."""
+
+
+def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+    """Returns the report as one HTML page; what is missing from the arguments is left out of it.
+
+    Every word that came from documents, queries, models, paths or settings is escaped and cut to a length; the page's size does
+    not grow with the number of queries.
+
+    Args:
+        metrics: The content of `metrics.json`: `eval_sets`, `verdict`, `training`, `generation` (with `filters` and `split`),
+            `corpus` and `annotation`.
+        details: What stands behind the numbers, each part optional:
+            `changes`: queries as `eval_set`, `query`, `before` and `after` (nDCG@10 of the base and of the fine-tuned model),
+            `expected` (the chunks that answer, as `title`, `section`, `text`), and what the models found, `base` and `finetuned`:
+            chunks as `title`, `section`, `text`, `score` (cosine), `relevant` (bool), best first;
+            `similarities`: set -> model -> `relevant` and `hardest`: cosines of queries with their right and the nearest wrong
+            chunk;
+            `samples`: generated queries as `query`, `style`, `title`, `section`, `text`;
+            `rejects`: dropped queries as `filter`, `query`, `reason`;
+            `provenance`: name -> value: seed, versions, fingerprints;
+            `config_yaml`: the whole configuration.
+    """
+    verdict = metrics.get("verdict") or {}
+    sets = ordered_sets(metrics.get("eval_sets") or {}, verdict.get("eval_set"))
+    names = [name for name, _ in sets]
+    generation = metrics.get("generation") or {}
+    return _template().render(
+        verdict=verdict_view(verdict, sets),
+        measured=one_line(names[0], 120) if names else "",
+        eval_sets=[set_view(one_line(name, 120), found) for name, found in sets],
+        corpus=corpus_view(metrics.get("corpus") or {}),
+        generation=generation_view(generation, details.get("samples") or []),
+        filters=filters_view(generation.get("filters") or {}, details.get("rejects") or []),
+        review=review_view(metrics.get("annotation") or {}),
+        split=split_view(generation.get("split") or {}),
+        similarities=similarities_view(details.get("similarities") or {}, names),
+        training=training_view(metrics.get("training") or {}),
+        guard=guard_view((metrics.get("training") or {}).get("guard")),
+        changes=changes_view(details.get("changes") or [], names),
+        provenance=_provenance(details.get("provenance") or {}),
+        config=escape(clean(details.get("config_yaml") or "", CONFIG_LIMIT)),
+    )
+
+
+@functools.cache
+def _template() -> Template:
+    """Returns the page's template, which escapes and cleans whatever is put into it."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_cleaned, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+
+
+def _cleaned(value: object) -> object:
+    return value if isinstance(value, Markup) else clean(value, WORDS_LIMIT)
+
+
+def _provenance(provenance: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [
+        {"label": one_line(str(name).replace("_", " "), 60).capitalize(), "value": one_line(_in_words(value), WORDS_LIMIT)}
+        for name, value in provenance.items()
+    ]
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_in_words(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_in_words(item) for item in value)
+    return str(value)

@@ -1,0 +1,372 @@
+"""What the report says of how the model was made: documents, queries, filters, split and training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from finetrieve.core.html import clean, one_line
+from finetrieve.evaluation.formats import (
+    arm_name,
+    count,
+    counted,
+    duration,
+    headline_of,
+    known,
+    percent,
+    points,
+    points_span,
+    score,
+)
+from finetrieve.evaluation.metrics import HEADLINE
+from finetrieve.reporting.charts import Axis, BarRow, Series, axis_of, bars, lines
+
+REASONS = 8
+"""Reasons for skipping that are listed; the others are summed."""
+STYLES = 14
+SAMPLES = 12
+SPLIT_SIDES = ("train", "dev", "test")
+CURVE_POINTS = 120
+ENOUGH = 0.005
+"""nDCG@10 that the last pairs must have brought for more of them to be worth it."""
+LABEL_LENGTH = 18
+"""Characters that fit at the left of a bar."""
+
+Fact = dict[str, str]
+
+
+def corpus_view(corpus: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns what was read, what was skipped and why, and what became of it."""
+    skipped = _skipped(corpus)
+    facts = [
+        _fact("Documents", corpus.get("documents")),
+        _fact("Skipped", sum(number for _, number in skipped) if skipped else None),
+        _fact("Chunks", corpus.get("chunks")),
+        *_token_facts(corpus.get("tokens")),
+        *_duplicate_facts(corpus.get("duplicates")),
+        *_empty_facts(corpus.get("documents_without_chunks")),
+    ]
+    facts = [fact for fact in facts if fact]
+    rest = sum(number for _, number in skipped[REASONS:])
+    reasons = [{"reason": clean(reason, 200), "count": count(number)} for reason, number in skipped[:REASONS]]
+    if rest:
+        reasons.append({"reason": "other reasons", "count": count(rest)})
+    return {"facts": facts, "reasons": reasons} if facts else None
+
+
+def _skipped(corpus: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Returns reasons with how many inputs each kept out, the commonest first."""
+    listed = corpus.get("skipped_files") or []
+    reasons = Counter(str(item.get("reason", "")) for item in listed)
+    by_reason = corpus.get("skipped")
+    if isinstance(by_reason, Mapping):
+        reasons.update({str(reason): int(number) for reason, number in by_reason.items() if known(number)})
+    return reasons.most_common()
+
+
+def _fact(label: str, number: Any, detail: str = "") -> Fact:
+    return {"label": label, "value": count(number), "detail": detail} if known(number) else {}
+
+
+def _token_facts(tokens: Any) -> list[Fact]:
+    if not isinstance(tokens, Mapping):
+        return []
+    limits = f"{count(tokens['min'])} to {count(tokens['max'])}" if known(tokens.get("min")) and known(tokens.get("max")) else ""
+    return [_fact("Tokens per chunk", tokens.get("median", tokens.get("mean")), limits), _fact("Tokens", tokens.get("total"))]
+
+
+def _duplicate_facts(duplicates: Any) -> list[Fact]:
+    if not isinstance(duplicates, Mapping):
+        return []
+    exact, near = duplicates.get("exact", 0), duplicates.get("near", 0)
+    return [_fact("Duplicate chunks left out", exact + near, f"{count(exact)} exact, {count(near)} near")]
+
+
+def _empty_facts(empty: Any) -> list[Fact]:
+    number = empty.get("count") if isinstance(empty, Mapping) else None
+    return [_fact("Documents without text", number)] if number else []
+
+
+# 1. Queries.
+
+
+def generation_view(generation: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Returns how many queries were written, how they ask, and some of them."""
+    per_chunk = generation.get("queries_per_chunk")
+    facts = [
+        _fact("Queries written", generation.get("queries"), f"{per_chunk:.1f} per chunk" if known(per_chunk) else ""),
+        _fact("Chunks with none", generation.get("chunks_without_query")),
+        *_asked_facts(generation),
+    ]
+    facts = [fact for fact in facts if fact]
+    styles = _numbers(generation.get("styles"))[:STYLES]
+    shown = [
+        {
+            "query": one_line(sample.get("query", ""), 200),
+            "style": _words(sample.get("style", "")),
+            "place": _place(sample),
+            "text": one_line(sample.get("text", ""), 180),
+        }
+        for sample in samples[:SAMPLES]
+    ]
+    if not (facts or styles or shown):
+        return None
+    return {"facts": facts, "picture": _styles_picture(styles), "samples": shown}
+
+
+def _asked_facts(generation: Mapping[str, Any]) -> list[Fact]:
+    """Returns what asking an LLM took in the run that generated: an answer from the cache took nothing."""
+    asked = generation.get("asked")
+    tallies = [tally for tally in asked.values() if isinstance(tally, Mapping)] if isinstance(asked, Mapping) else []
+    requests, tokens = (
+        sum(int(tally.get(name) or 0) for tally in tallies for name in names)
+        for names in (("requests",), ("input_tokens", "output_tokens"))
+    )
+    writers = [name for name, _ in _numbers(generation.get("generators")) if not name.startswith("rules ")]
+    if not writers:
+        return []
+    cost = generation.get("cost")
+    detail = f"{count(tokens)} tokens" + (f", cost {cost:.2f}" if known(cost) and cost else "")
+    failed = sum(number for _, number in _numbers(generation.get("failures")))
+    return [
+        _fact("Requests to an LLM", requests, f"{', '.join(one_line(name, 60) for name in writers)}; {detail}"),
+        *([_fact("Failed requests", failed)] if failed else []),
+    ]
+
+
+def _place(found: Mapping[str, Any]) -> str:
+    return " > ".join(one_line(found[key], 100) for key in ("title", "section") if found.get(key))
+
+
+def _words(name: object) -> str:
+    return one_line(str(name).replace("_", " "), 40)
+
+
+def _numbers(found: Any) -> list[tuple[str, int]]:
+    if not isinstance(found, Mapping):
+        return []
+    return sorted(((str(name), int(value)) for name, value in found.items() if known(value)), key=lambda item: -item[1])
+
+
+def _styles_picture(styles: Sequence[tuple[str, int]]) -> Markup | str:
+    if not styles:
+        return ""
+    most = max(number for _, number in styles) or 1
+    rows = [BarRow(clean(_words(name), LABEL_LENGTH), number / most, count(number)) for name, number in styles]
+    return bars("Queries by the way they ask", rows, "plain")
+
+
+# 2. Filters and split.
+
+
+def filters_view(filters: Mapping[str, Any], rejects: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Returns the funnel with the keep rate of each filter, and rejects with their reasons."""
+    passed = [(name, found) for name, found in filters.items() if isinstance(found, Mapping) and known(found.get("kept"))]
+    shown = [
+        {
+            "filter": _words(reject.get("filter", "")),
+            "query": one_line(reject.get("query", ""), 200),
+            "reason": one_line(reject.get("reason", ""), 240),
+        }
+        for reject in rejects[:SAMPLES]
+    ]
+    return {"picture": _funnel(passed) if passed else "", "rejects": shown} if passed or shown else None
+
+
+def _funnel(passed: Sequence[tuple[str, Mapping[str, Any]]]) -> Markup:
+    first = passed[0][1]
+    start = first["in"] if known(first.get("in")) else first["kept"]
+    whole = max(1, start)
+    rows, before = [BarRow("Written", 1.0, count(start))], start
+    for name, found in passed:
+        kept = found["kept"]
+        rate = found["rate"] if known(found.get("rate")) else kept / max(1, before)
+        label = clean(_words(name).capitalize(), LABEL_LENGTH)
+        rows.append(BarRow(label, kept / whole, f"{count(kept)} ({percent(rate)})", min(1.0, before / whole)))
+        before = kept
+    return bars("Queries left after each filter, and the share that it kept", rows, "finetuned")
+
+
+def split_view(split: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns how many of everything stand on each side."""
+    tables = {
+        name: found for name, found in split.items() if isinstance(found, Mapping) and any(side in found for side in SPLIT_SIDES)
+    }
+    if not tables and any(known(split.get(side)) for side in SPLIT_SIDES):
+        tables = {"pairs": split}
+    sides = [side for side in SPLIT_SIDES if any(side in found for found in tables.values())]
+    if not sides:
+        return None
+    rows = [
+        {"label": _words(name).capitalize(), "cells": [count(found.get(side, 0)) for side in sides]}
+        for name, found in tables.items()
+    ]
+    return {"sides": sides, "rows": rows}
+
+
+# 3. Training.
+
+
+def training_view(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the curves of a training, its size, and what dev chose."""
+    pictures = [found for found in (_loss_curve(training), _dev_curve(training), _averaging_curve(training)) if found]
+    facts = [
+        _fact("Training pairs", training.get("n_pairs")),
+        _fact("Steps", training.get("steps"), f"batches of {count(training['batch_size'])}" if "batch_size" in training else ""),
+        {"label": "Time", "value": duration(training.get("seconds")), "detail": _where(training)},
+    ]
+    facts = [fact for fact in facts if fact and fact["value"] != "–"]
+    more_pairs = learning_view(training.get("learning_curve"))
+    if not (pictures or facts or more_pairs):
+        return None
+    return {"facts": facts, "pictures": pictures, "chosen": _chosen(training), "more_pairs": more_pairs}
+
+
+def _where(training: Mapping[str, Any]) -> str:
+    return ", ".join(one_line(training[key], 30) for key in ("device", "precision") if training.get(key))
+
+
+def _chosen(training: Mapping[str, Any]) -> str:
+    chosen = training.get("chosen")
+    if not isinstance(chosen, Mapping):
+        return ""
+    step, share = chosen.get("step"), chosen.get("base_share")
+    parts = [f"the checkpoint of step {count(step)}"] if known(step) else []
+    if known(share):
+        parts.append(
+            f"averaged with {percent(share)} of the base model's weights" if share else "not averaged with the base model"
+        )
+    who = {"human": "Questions of people (dev) chose", "generated": "Generated dev queries chose", "none": "Without dev queries:"}
+    return f"{who.get(str(training.get('dev_is')), 'Dev chose')} {', '.join(parts)}." if parts else ""
+
+
+def _loss_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = _points(training.get("loss"), "step", "loss")
+    if len(found) < 2:
+        return None
+    found = _thinned(found)
+    series = [Series("loss", found, "plain", dots=False)]
+    title = "Training loss by step"
+    return {
+        "title": title,
+        "picture": lines(title, series, axis_of((x for x, _ in found), low=0.0), axis_of(y for _, y in found)),
+    }
+
+
+def _dev_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = _points(training.get("dev"), "step", "ndcg@10")
+    if len(found) < 2:
+        return None
+    title = "nDCG@10 on dev by step"
+    x_axis = axis_of((x for x, _ in found), low=0.0)
+    return {"title": title, "picture": lines(title, [Series("dev", found, "finetuned")], x_axis, _dev_axis(found))}
+
+
+def _averaging_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = sorted(_points(training.get("averaging"), "base_share", "ndcg@10"))
+    if len(found) < 2:
+        return None
+    title = "nDCG@10 on dev by share of the base model's weights"
+    shares = [x for x, _ in found]
+    x_axis = axis_of(shares)
+    x_axis = Axis(x_axis.low, x_axis.high, tuple(shares))
+    words = [percent(share) for share in shares]
+    return {"title": title, "picture": lines(title, [Series("dev", found, "finetuned")], x_axis, _dev_axis(found), words)}
+
+
+def _dev_axis(found: Sequence[tuple[float, float]]) -> Axis:
+    return axis_of((y for _, y in found), low=0.0, high=1.0, ticks=5)
+
+
+def _points(rows: Any, x: str, y: str) -> list[tuple[float, float]]:
+    listed = rows if isinstance(rows, Sequence) else []
+    return [(float(row[x]), float(row[y])) for row in listed if known(row.get(x)) and known(row.get(y))]
+
+
+def _thinned(found: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Returns at most `CURVE_POINTS` points, each the mean of its neighbours."""
+    size = -(-len(found) // CURVE_POINTS)
+    groups = [found[start : start + size] for start in range(0, len(found), size)]
+    return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
+
+
+# 4. More pairs, and what was forgotten.
+
+
+def learning_view(curve: Any) -> dict[str, Any] | None:
+    """Returns what the model scored when it was trained on a part of the pairs, and what more of them would do."""
+    arms = [arm for arm in ("finetuned", "late_finetuned") if len(_learned(curve, arm)) > 1]
+    if not arms:
+        return None
+    series = [Series(arm_name(arm), _learned(curve, arm), arm) for arm in arms]
+    x_axis = axis_of((x for item in series for x, _ in item.points), low=0.0)
+    picture = lines("nDCG@10 by training pairs", series, x_axis, _dev_axis([point for item in series for point in item.points]))
+    return {
+        "sentence": _learning_sentence(arms[-1], series[-1].points),
+        "picture": picture,
+        "keys": [{"label": arm_name(arm), "mark": arm} for arm in arms],
+    }
+
+
+def _learned(curve: Any, arm: str) -> list[tuple[float, float]]:
+    rows = curve if isinstance(curve, Sequence) else []
+    found = []
+    for row in rows:
+        value = (row.get("arms") or {}).get(arm)
+        value = headline_of({HEADLINE: value}).get("value") if isinstance(value, Mapping) else value
+        if known(row.get("n_pairs")) and known(value):
+            found.append((float(row["n_pairs"]), float(value)))
+    return sorted(found)
+
+
+def _learning_sentence(arm: str, found: Sequence[tuple[float, float]]) -> str:
+    (fewer, before), (most, after) = found[-2:]
+    gain = after - before
+    change = f"From {count(fewer)} to {count(most)} pairs '{arm_name(arm)}' changed by {points(gain)} points"
+    return (
+        f"{change}: more queries are likely to help." if gain > ENOUGH else f"{change}: more of the same queries would do little."
+    )
+
+
+def guard_view(guard: Any) -> dict[str, Any] | None:
+    """Returns what the base model and the trained one score on lay questions about other documents, and what that means."""
+    if not isinstance(guard, Mapping):
+        return None
+    found = guard.get(HEADLINE)
+    rows = [_guard_row(name, found[way]) for way, name in (("dense", "Dense"), ("late", "Late")) if found and way in found]
+    if not rows:
+        return None
+    fell = bool(guard.get("fell"))
+    meaning = (
+        "Training cost general understanding: where people ask in words of their own, the model may do worse than before."
+        if fell
+        else "No clear fall: what the base model understands beyond these documents was kept."
+    )
+    asked = counted(guard.get("n_queries"), "question") if known(guard.get("n_queries")) else ""
+    return {
+        "rows": rows,
+        "sentence": one_line(guard.get("sentence") or "", 400),
+        "meaning": meaning,
+        "questions": asked,
+        "fell": fell,
+    }
+
+
+def _guard_row(name: str, found: Mapping[str, Any]) -> dict[str, str]:
+    before, after = found.get("base"), found.get("finetuned")
+    delta = after - before if known(before) and known(after) else None
+    low, high = found.get("low"), found.get("high")
+    kind = "open"
+    if known(low) and known(high) and not low <= 0 <= high:
+        kind = "up" if low > 0 else "down"
+    return {
+        "label": name,
+        "before": score(before),
+        "after": score(after),
+        "delta": points(delta),
+        "interval": points_span(low, high),
+        "class": kind,
+    }

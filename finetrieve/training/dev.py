@@ -1,0 +1,126 @@
+"""The dev queries, scored: they choose the checkpoint and the averaging."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from finetrieve.core.rows import Chunk, Pair, embedded_text
+from finetrieve.curation.filters import normalised_query
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+CUTOFF = 10
+HUMAN_QUERIES = 20
+"""People's dev questions from which on they choose alone."""
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """Queries with the chunks that answer them, among the chunks that they are searched in."""
+
+    queries: list[str]
+    relevant: list[list[int]]
+    """Per query, the rows of `texts` that answer it."""
+    texts: list[str]
+    n_corpus: int
+    """Chunks of the whole corpus, of which `texts` may be a sample."""
+    by_people: bool = False
+    """The queries are people's questions."""
+
+    def ndcg(self, encoder: SentenceTransformer, late: bool = False) -> float:
+        """Returns the mean nDCG@10 of the queries under the model, which is left in the mode in which it came.
+
+        With `late` it is the mean of both ways of searching, by the single vector and by late interaction.
+        """
+        scores = self.ndcg_by_way(encoder, late)
+        return sum(scores.values()) / len(scores)
+
+    def ndcg_by_way(self, encoder: SentenceTransformer, late: bool = False) -> dict[str, float]:
+        """Returns the mean nDCG@10 of the queries by `dense`, and with `late` by `late` too."""
+        from finetrieve.retrieval.encoder import encode
+        from finetrieve.retrieval.late_interaction import TokenIdf, encode_with_tokens, late_scores
+
+        was_training = encoder.training
+        if late:
+            chunks, tokens = encode_with_tokens(encoder, self.texts, precision="auto")
+            queries, query_tokens = encode_with_tokens(encoder, self.queries, precision="auto", role="query")
+            by_tokens = late_scores(query_tokens, tokens, TokenIdf(tokens).weights(query_tokens.ids), "auto")
+        else:
+            chunks = encode(encoder, self.texts, precision="auto")  # (n_chunks, dim)
+            queries = encode(encoder, self.queries, precision="auto", role="query")  # (n_queries, dim)
+        encoder.train(was_training)
+        found = {"dense": mean_ndcg(queries @ chunks.T, self.relevant)}
+        return found | {"late": mean_ndcg(by_tokens, self.relevant)} if late else found
+
+
+def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, seed: int) -> DevSet | None:
+    """Returns the dev pairs as a set of queries, or None when there are none.
+
+    The corpus is all chunks, or when there are more than `max_chunks`, those that answer a dev query and a random sample of
+    the others: scores are then higher than over the whole corpus, and compare only with one another.
+    """
+    answers = defaultdict[str, set[str]](set)
+    wording = dict[str, str]()
+    choosing, by_people = _choosing(pairs)
+    for pair in choosing:
+        key = normalised_query(pair.query)
+        wording.setdefault(key, pair.query)
+        answers[key].add(pair.chunk_id)
+    if not answers:
+        return None
+    keys = _sample(sorted(answers), max_chunks, seed)
+    corpus = _searched(chunks, {chunk_id for key in keys for chunk_id in answers[key]}, max_chunks, seed)
+    row_of = {chunk.id: row for row, chunk in enumerate(corpus)}
+    relevant = [sorted(row_of[chunk_id] for chunk_id in answers[key]) for key in keys]
+    texts = [embedded_text(chunk) for chunk in corpus]
+    return DevSet([wording[key] for key in keys], relevant, texts, len(chunks), by_people)
+
+
+def _choosing(pairs: Sequence[Pair]) -> tuple[list[Pair], bool]:
+    """Returns the dev pairs that choose, and whether they are people's: these alone where there are enough of them, since
+    generated ones overrate the training.
+    """
+    dev = [pair for pair in pairs if pair.split == "dev"]
+    human = [pair for pair in dev if pair.provenance == "human"]
+    by_people = len({pair.query for pair in human}) >= HUMAN_QUERIES
+    return (human, True) if by_people else (dev, False)
+
+
+def _sample(names: list[str], most: int, seed: int) -> list[str]:
+    return names if len(names) <= most else sorted(random.Random(seed).sample(names, most))
+
+
+def _searched(chunks: Sequence[Chunk], answering: set[str], max_chunks: int, seed: int) -> list[Chunk]:
+    others = [chunk.id for chunk in chunks if chunk.id not in answering]
+    chosen = answering | set(_sample(others, max(0, max_chunks - len(answering)), seed))
+    return [chunk for chunk in chunks if chunk.id in chosen]
+
+
+def mean_ndcg(scores: npt.NDArray[np.float32], relevant: Sequence[Sequence[int]]) -> float:
+    """Returns the mean nDCG@10 for scores `(n_queries, n_chunks)` and each query's relevant columns (all equally relevant)."""
+    discounts = 1 / np.log2(np.arange(2, CUTOFF + 2))
+    total = 0.0
+    for row, columns in zip(scores, relevant, strict=True):
+        # Ranks by counting: no sort of a whole corpus for ten places. An equal score of a chunk that does not answer counts as
+        # better, on whichever side it stands: ties earn nothing.
+        own = row[list(columns)]
+        ahead = [int((row >= score).sum() - (own >= score).sum()) for score in own]
+        ranks = np.sort(np.sort(ahead) + np.arange(len(columns)))
+        gain = discounts[ranks[ranks < CUTOFF]].sum()
+        total += float(gain / discounts[: len(columns)].sum())
+    return total / len(relevant)
+
+
+def nearest_within(scores: Mapping[float, float], tolerance: float, wanted: float) -> float:
+    """Returns the key nearest to `wanted` whose score is within `tolerance` of the best score; of two as near, the larger."""
+    best = max(scores.values())
+    alike = (key for key, score in scores.items() if score >= best - tolerance)
+    return min(alike, key=lambda key: (abs(key - wanted), -key))

@@ -1,0 +1,346 @@
+"""The loss of one encoder for two ways of searching: by one vector per text, and by late interaction of its tokens.
+
+Per batch of queries and distinct chunks it adds up
+
+- the cross entropy of each query over the chunks, by cosine and by late interaction (MaxSim), under Matryoshka for both;
+- how far both similarities move from the base model's (KL divergence): generated queries share words with their chunks, and
+  without this a model unlearns meaning in favour of words (Li and Hoiem, "Learning without Forgetting", 2016);
+- the KL divergence of a teacher's scores for the same batch to the cosine: by default the late scores of this very step;
+- the same two cross entropies over a few of our own lay questions with the passages that answer them, which are about other
+  things than the documents: what the model could do before is practised along the way.
+
+Sources: Khattab and Zaharia, "ColBERT", SIGIR 2020; Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from sentence_transformers.base.losses.gradcache import CachedLossMixin, RandContext
+from torch import Tensor, nn
+from torch.nn import functional
+
+from finetrieve.retrieval.late_interaction import scored_tokens
+from finetrieve.training.ranking_loss import Features, arranged, rows_of
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_FAR = -1e4
+"""In place of a score that must not count."""
+_KEPT_BYTES = 1 << 30
+"""Of what the base model makes of texts, kept for the steps in which they come again."""
+
+
+@dataclass(frozen=True)
+class JointPlan:
+    """What the joint loss adds up, and how much each part counts."""
+
+    scale: float = 20.0
+    """Multiplies the cosine."""
+    late_scale: float = 40.0
+    """Multiplies the late score, which spreads less than the cosine."""
+    late_weight: float = 1.0
+    """Of the late cross entropy; the dense one has 1."""
+    keep_base: float = 1.0
+    """Of the divergence from the base model's similarities."""
+    distil: float = 2.0
+    """Of the divergence of the teacher's scores from the cosines."""
+    lay_weight: float = 1.0
+    """Of the lay questions."""
+    n_lay: int = 32
+    """Lay questions per step."""
+    dims: tuple[int, ...] = ()
+    """Shorter dense vectors that are trained to work by themselves."""
+    token_dims: tuple[int, ...] = ()
+    """Shorter token vectors likewise; one of them is drawn in each step."""
+    mini_batch_size: int = 32
+    """Texts that go through the model at once."""
+    cached: bool = False
+    """Whether activations are computed a second time instead of kept: a third slower, in the memory of one mini-batch."""
+    lay_pairs: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(question, passage) of our own."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What the texts of a batch have to do with one another."""
+
+    targets: Tensor
+    """Each query's row among the chunks, `(n_queries,)`."""
+    has_negative: Tensor
+    """Whether a query has a negative query, `(n_queries,)`."""
+    weights: Tensor
+    """Of the queries' tokens, `(n_queries, width)`; 0 for those that are not compared."""
+    lay_weights: Tensor | None
+    base: tuple[Tensor, Tensor, Tensor | None] | None
+    """The base model's cosines `(n_queries, n_chunks)`, its late scores, and another teacher's scores where there is one."""
+
+
+class JointLoss(CachedLossMixin, nn.Module):
+    """See the module's docstring.
+
+    Args:
+        model: What is trained.
+        plan: The weights of the parts.
+        token_weights: Weight of each token of the vocabulary in a query `(vocabulary,)`; None weighs all alike.
+        base: The model before training, frozen; None where nothing is kept of it.
+        teacher: Another frozen model whose late and dense scores are distilled into the cosines; None takes the late scores of
+            the step itself.
+        seed: Draws the lay questions and the token dimension of a step, the same for the same batch.
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        plan: JointPlan,
+        token_weights: Tensor | None = None,
+        base: SentenceTransformer | None = None,
+        teacher: SentenceTransformer | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.model, self.plan, self.seed = model, plan, seed
+        self.mini_batch_size = plan.mini_batch_size
+        self._token_weights = token_weights
+        self._special = list(model.tokenizer.all_special_ids)
+        # In lists, so that no frozen model is a module of the loss: neither trained nor saved.
+        self._base = [FrozenScorer(base, plan)] if base is not None and plan.keep_base else []
+        self._teacher = [FrozenScorer(teacher, plan)] if teacher is not None and plan.distil else []
+
+    def forward(self, sentence_features: Iterable[Features], labels: Any = None) -> Tensor:  # noqa: ARG002 (the trainer passes it)
+        """Returns the loss; the rows of the features (queries, chunks, perhaps negative queries) belong together."""
+        features, places = arranged(*sentence_features)
+        draw = random.Random(f"{self.seed}/{zlib.crc32(features[0]['input_ids'].cpu().numpy().tobytes())}")
+        lay = self._lay_features(draw)
+        batch = _Batch(
+            targets=places[0],
+            has_negative=places[1].bool(),
+            weights=self._weights_of(features[0]),
+            lay_weights=self._weights_of(lay[0], alike=True) if lay else None,
+            base=self._frozen_scores(features),
+        )
+        self._token_dim = draw.choice(self.plan.token_dims) if self.plan.token_dims else None
+        if self.plan.cached:
+            return self.forward_cached([*features, *lay], batch)  # type: ignore[arg-type]  # the mixin hands it on as it is
+        reps = [self._embedded(part) for part in (*features, *lay)]
+        return self.calculate_loss(reps, batch)
+
+    def _lay_features(self, draw: random.Random) -> list[Features]:
+        plan = self.plan
+        if not plan.lay_pairs or not plan.lay_weight or not plan.n_lay:
+            return []
+        pairs = sorted(draw.sample(plan.lay_pairs, min(plan.n_lay, len(plan.lay_pairs))), key=lambda pair: -len(pair[1]))
+        prompts = self.model.prompts
+        columns = (([query for query, _ in pairs], prompts.get("query")), ([text for _, text in pairs], prompts.get("document")))
+        found = [self.model.preprocess(texts, prompt=prompt or None) for texts, prompt in columns]
+        return [{name: _on(value, self.model.device) for name, value in part.items()} for part in found]
+
+    def _weights_of(self, features: Features, alike: bool = False) -> Tensor:
+        """Returns the share that each token has in its query's score, `(n_texts, width)`; each row sums to 1."""
+        mask = scored_tokens(features["input_ids"], features["attention_mask"], self._special).float()
+        if self._token_weights is not None and not alike:
+            mask = mask * self._token_weights.to(mask.device)[features["input_ids"]]
+        return mask / mask.sum(dim=1, keepdim=True).clamp_min(1e-9)
+
+    def _frozen_scores(self, features: Sequence[Features]) -> tuple[Tensor, Tensor, Tensor | None] | None:
+        if not self._base and not self._teacher:
+            return None
+        weights = self._weights_of(features[0])
+        plan = self.plan
+        dense = late = torch.zeros(0)
+        for base in self._base:
+            dense, late = base.scores(features[0], features[1], weights)
+        other = None
+        for teacher in self._teacher:
+            by_vector, by_tokens = teacher.scores(features[0], features[1], weights)
+            other = by_vector * plan.scale + by_tokens * plan.late_scale
+        return dense, late, other
+
+    # How texts are embedded: the dense vector first, the token vectors behind it, so that one tensor holds both.
+
+    def _embedded(self, features: Features) -> list[Tensor]:
+        starts = range(0, len(features["input_ids"]), self.mini_batch_size)
+        return [packed(self.model, rows_of(features, start, start + self.mini_batch_size), self._special) for start in starts]
+
+    def embed_minibatch(
+        self,
+        sentence_feature: Features,
+        begin: int,
+        end: int,
+        with_grad: bool,
+        copy_random_state: bool,
+        random_state: RandContext | None = None,
+    ) -> tuple[Tensor, RandContext | None]:
+        """Returns a mini-batch's packed vectors, as the cached gradients want them."""
+        part = rows_of(sentence_feature, begin, end)
+        with nullcontext() if random_state is None else random_state, torch.set_grad_enabled(with_grad):
+            state = RandContext(*part.values()) if copy_random_state else None
+            return packed(self.model, part, self._special), state
+
+    def calculate_loss(self, reps: list[list[Tensor]], labels: Any = None, *, with_backward: bool = False) -> Tensor:
+        """Returns the loss for packed mini-batches of queries, chunks, perhaps negatives, perhaps lay questions and passages."""
+        batch: _Batch = labels
+        parts = [_padded(part) for part in reps]
+        lay = parts[-2:] if batch.lay_weights is not None else []
+        queries, chunks, *negatives = parts[: len(parts) - len(lay)]
+        loss = self._of_batch(queries, chunks, negatives[0] if negatives else None, batch)
+        if lay:
+            rows = torch.arange(len(lay[0]), device=loss.device)
+            dense, late = similarities(lay[0], lay[1], _fitted(batch.lay_weights, lay[0]))
+            loss = loss + self.plan.lay_weight * (
+                functional.cross_entropy(dense * self.plan.scale, rows)
+                + self.plan.late_weight * functional.cross_entropy(late * self.plan.late_scale, rows)
+            )
+        if with_backward:
+            loss.backward()  # type: ignore[no-untyped-call]
+            loss = loss.detach()
+        return loss
+
+    def _of_batch(self, queries: Tensor, chunks: Tensor, negatives: Tensor | None, batch: _Batch) -> Tensor:
+        plan, targets = self.plan, batch.targets
+        weights = _fitted(batch.weights, queries)
+        dense, late = similarities(queries, chunks, weights)  # (n_queries, n_chunks) each
+
+        # 1. Each query's own chunk among all of them, by both ways of searching, whole and cut short.
+        loss = functional.cross_entropy(dense * plan.scale, targets)
+        for dim in plan.dims:
+            cut = functional.normalize(queries[:, 0, :dim], dim=-1) @ functional.normalize(chunks[:, 0, :dim], dim=-1).T
+            loss = loss + functional.cross_entropy(cut * plan.scale, targets) / len(plan.dims)
+        if plan.late_weight:
+            loss = loss + plan.late_weight * functional.cross_entropy(late * plan.late_scale, targets)
+            if self._token_dim is not None:
+                cut = late_similarities(_cut(queries, self._token_dim), _cut(chunks, self._token_dim), weights)
+                loss = loss + plan.late_weight * functional.cross_entropy(cut * plan.late_scale, targets)
+
+        # 2. A chunk's query against the query that was written as its negative.
+        if negatives is not None:
+            own = dense.gather(1, targets[:, None])
+            wrong = (negatives[:, 0] * chunks[targets, 0]).sum(dim=1, keepdim=True)
+            both = torch.cat([own, wrong.masked_fill(~batch.has_negative[:, None], _FAR)], dim=1) * plan.scale
+            loss = loss + (both.logsumexp(dim=1) - both[:, 0]).mean()
+
+        # 3. What the base model knew, and what a teacher knows.
+        if batch.base is not None and plan.keep_base:
+            loss = loss + plan.keep_base * divergence(dense * plan.scale, batch.base[0] * plan.scale)
+            if plan.late_weight:
+                loss = loss + plan.keep_base * divergence(late * plan.late_scale, batch.base[1] * plan.late_scale)
+        if plan.distil and plan.late_weight:
+            teacher = late.detach() * plan.late_scale if batch.base is None or batch.base[2] is None else batch.base[2]
+            loss = loss + plan.distil * divergence(dense * plan.scale, teacher)
+        return loss
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """Returns the settings, for sentence-transformers' records."""
+        plan = self.plan
+        return {"scale": plan.scale, "late_scale": plan.late_scale, "late_weight": plan.late_weight, "keep_base": plan.keep_base}
+
+
+class FrozenScorer:
+    """A model that is not trained, scoring batches; what it makes of a text is kept for the next time.
+
+    Args:
+        model: The model.
+        plan: For the size of mini-batches.
+    """
+
+    def __init__(self, model: SentenceTransformer, plan: JointPlan) -> None:
+        self._model = model.eval()
+        self._size = plan.mini_batch_size
+        self._special = list(model.tokenizer.all_special_ids)
+        self._kept: dict[bytes, Tensor] = {}
+        self._free = _KEPT_BYTES
+
+    @torch.no_grad()
+    def scores(self, queries: Features, chunks: Features, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns cosines and late scores, `(n_queries, n_chunks)` each."""
+        first, second = self._embedded(queries), self._embedded(chunks)
+        return similarities(first, second, _fitted(weights, first))
+
+    def _embedded(self, features: Features) -> Tensor:
+        read = [
+            ids[mask.bool()].cpu().numpy().tobytes()
+            for ids, mask in zip(features["input_ids"], features["attention_mask"], strict=True)
+        ]
+        missing = [row for row, key in enumerate(read) if key not in self._kept]
+        made: dict[bytes, Tensor] = {}
+        for start in range(0, len(missing), self._size):
+            rows = torch.tensor(missing[start : start + self._size], device=features["input_ids"].device)
+            part = {name: value[rows] for name, value in features.items() if isinstance(value, Tensor) and value.ndim}
+            for row, vectors in zip(rows.tolist(), packed(self._model, rows_of(part, 0, len(rows)), self._special), strict=True):
+                made[read[row]] = vectors.to(torch.bfloat16)
+        for key, vectors in made.items():
+            size = vectors.numel() * vectors.element_size()
+            if size <= self._free:
+                self._kept[key] = vectors
+                self._free -= size
+        return _padded([(made.get(key) if key in made else self._kept[key])[None].float() for key in read])  # type: ignore[index]
+
+
+def packed(model: SentenceTransformer, features: Features, special_ids: Sequence[int]) -> Tensor:
+    """Returns `(n_texts, 1 + width, dim)`: the dense unit vector, then the tokens' unit vectors, zeros where none is compared."""
+    mask = scored_tokens(features["input_ids"], features["attention_mask"], special_ids)
+    output = model(dict(features))
+    tokens = functional.normalize(output["token_embeddings"].float(), dim=-1) * mask[:, :, None]
+    dense = functional.normalize(output["sentence_embedding"].float(), dim=-1)
+    if dense.shape[1] != tokens.shape[2]:
+        # A model with a projection behind its pooling: both stand in one tensor, the narrower filled up with zeros.
+        width = max(dense.shape[1], tokens.shape[2])
+        dense, tokens = (functional.pad(part, (0, width - part.shape[-1])) for part in (dense, tokens))
+    return torch.cat([dense[:, None], tokens], dim=1)
+
+
+def _padded(parts: Sequence[Tensor]) -> Tensor:
+    """Returns packed mini-batches as one tensor, filled up with tokens of zeros."""
+    width = max(part.shape[1] for part in parts)
+    return torch.cat([functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in parts])
+
+
+def _fitted(weights: Tensor | None, texts: Tensor) -> Tensor:
+    """Returns the token weights at the width of packed texts."""
+    assert weights is not None
+    width = texts.shape[1] - 1
+    return functional.pad(weights, (0, width - weights.shape[1])) if weights.shape[1] < width else weights[:, :width]
+
+
+def _cut(texts: Tensor, dim: int) -> Tensor:
+    return functional.normalize(texts[:, :, :dim], dim=-1)
+
+
+def similarities(queries: Tensor, chunks: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns cosines and late scores `(n_queries, n_chunks)` of packed texts."""
+    # A vector's cosine is one number for a whole text: bfloat16 would round away what tells chunks apart.
+    with torch.autocast(queries.device.type, enabled=False):
+        dense = queries[:, 0].float() @ chunks[:, 0].float().T
+    return dense, late_similarities(queries, chunks, weights)
+
+
+def late_similarities(queries: Tensor, chunks: Tensor, weights: Tensor) -> Tensor:
+    """Returns `(n_queries, n_chunks)`: the weighted mean over a query's tokens of their best cosine with a chunk's tokens."""
+    n_queries, width, dim = queries[:, 1:].shape
+    counted = weights > 0  # only these tokens are compared: padding costs nothing
+    tokens = queries[:, 1:][counted]  # (n_counted, dim)
+    own = chunks[:, 1:]  # (n_chunks, chunk_width, dim)
+    missing = own.detach().abs().sum(dim=-1) == 0
+    cosines = (tokens @ own.reshape(-1, dim).T).view(len(tokens), *own.shape[:2]).float()
+    best = cosines.masked_fill(missing[None], _FAR).max(dim=2).values  # (n_counted, n_chunks)
+    owner = torch.arange(n_queries, device=weights.device)[:, None].expand(n_queries, width)[counted]
+    result = torch.zeros(n_queries, len(chunks), device=best.device, dtype=best.dtype)
+    return result.index_add(0, owner, best * weights[counted][:, None])
+
+
+def divergence(scores: Tensor, teacher: Tensor) -> Tensor:
+    """Returns the KL divergence of the softmax of `scores` from that of `teacher`, the mean over rows."""
+    return functional.kl_div(
+        functional.log_softmax(scores, dim=1), functional.log_softmax(teacher, dim=1), log_target=True, reduction="batchmean"
+    )
+
+
+def _on(value: Any, device: torch.device) -> Any:
+    return value.to(device) if isinstance(value, Tensor) else value

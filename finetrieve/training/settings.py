@@ -1,0 +1,116 @@
+"""How the pairs are split and the model is trained; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from finetrieve.core.errors import unknown_name
+from finetrieve.training.losses import LOSSES
+
+
+class SplitSettings(BaseModel):
+    """Which share of the documents is kept out of training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dev: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the documents whose queries choose the checkpoint, the averaging and the fusion."""
+    test: float = Field(default=0.1, ge=0, lt=1)
+    """Share whose queries are only reported on; trained on when there is a human evaluation set."""
+
+    @model_validator(mode="after")
+    def _something_left(self) -> SplitSettings:
+        if self.dev + self.test >= 1:
+            raise ValueError(f"dev {self.dev:g} and test {self.test:g} leave nothing to train on; their sum must stay below 1.")
+        return self
+
+
+class TrainingSettings(BaseModel):
+    """How the model is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_model: str = "embedded"
+    """`embedded` (comes with the installation), a directory, or a Hugging Face Hub id."""
+    loss: str = "joint"
+    """One of LOSSES. What follows up to `lay_questions` is of the joint loss, but for `scale` and `matryoshka_dims`."""
+    scale: float = Field(default=20.0, gt=0)
+    """The cosine is multiplied by it before the softmax; the inverse of the temperature."""
+    late_scale: float = Field(default=40.0, gt=0)
+    """Likewise the late score, which spreads less."""
+    late_weight: float = Field(default=1.0, ge=0)
+    """Of late interaction beside the single vector; 0 trains the single vector alone."""
+    keep_base: float = Field(default=1.0, ge=0)
+    """How much it costs to move similarities away from the base model's. 0 trains faster, and forgets."""
+    distil: float = Field(default=2.0, ge=0)
+    """Of the divergence of the teacher's scores from the single vector's."""
+    teacher: str | None = None
+    """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
+    lay_questions: int = Field(default=32, ge=0)
+    """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
+    api_reference: Literal["gentle", "as_prose"] = "gentle"
+    """How to train where most titles are dotted names: `gentle` halves the steps, doubles `keep_base` and distils nothing."""
+    matryoshka_dims: list[int] = [384, 256, 128, 64]
+    """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
+    matryoshka_token_dims: list[int] = [128, 64, 32]
+    """Likewise of the token vectors; one of them is trained in each step."""
+    epochs: float = Field(default=4.0, gt=0)
+    """Passes over all training pairs."""
+    max_steps: int = Field(default=36, ge=1)
+    """Steps at most, however many the passes would take: a large corpus needs fewer of them."""
+    batch_size: int = Field(default=64, ge=2)
+    """Chunks per step; each of their queries is told its own chunk from all of them."""
+    queries_at_once: int = Field(default=2, ge=1)
+    """Queries of one chunk that share a step, at most: the chunk is encoded once for all of them."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises to its full value; it falls to zero over the rest."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the activations that are zeroed in training. Zero takes half the time on a CPU."""
+    max_tokens: int = Field(default=128, ge=8)
+    """A longer query or chunk is cut there while training."""
+    same_document: Literal["apart", "mixed"] = "apart"
+    """Whether chunks of one document are kept in different batches, where one might answer the other's query."""
+    average: list[float] = [0.0, 0.3, 0.5, 0.7, 0.9]
+    """Shares of the base model's weights to try in the final model; the smallest is taken at which our own lay questions do not
+    fall, or where people's dev questions choose, what they say."""
+    lay_tolerance: float = Field(default=0.01, ge=0, le=1)
+    """How much nDCG@10 the lay questions may lose and still count as not fallen, 0..1."""
+    average_tolerance: float = Field(default=0.02, ge=0)
+    """Where people's dev questions choose: of the shares whose nDCG@10 is within this of the best, the largest is taken."""
+    learning_curve: bool = False
+    """Whether to train on a quarter and on half of the queries too, to see what more of them would do: takes as long again."""
+    evaluations: int = Field(default=3, ge=1)
+    """How often dev is looked at during training, the end included."""
+    dev_chunks: int = Field(default=1000, ge=10)
+    """Dev queries are searched among so many chunks at most: those that answer them and a random sample of the others."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 where the hardware computes in it, fp16 on older GPUs, else fp32."""
+    mini_batch_size: int | None = Field(default=None, ge=1)
+    """Texts that go through the model at once in cached losses; bounds the memory. None chooses by what is free."""
+    checkpoint_seconds: float = Field(default=30.0, gt=0)
+    """A crash loses no more work than this."""
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, name: str) -> str:
+        if name not in LOSSES:
+            raise unknown_name("loss", name, LOSSES)
+        return name
+
+    @field_validator("matryoshka_dims", "matryoshka_token_dims")
+    @classmethod
+    def _positive(cls, dims: list[int]) -> list[int]:
+        if any(dim < 1 for dim in dims):
+            raise ValueError(f"found {dims}; expected lengths of at least 1.")
+        return dims
+
+    @field_validator("average")
+    @classmethod
+    def _shares(cls, shares: list[float]) -> list[float]:
+        if not shares or any(not 0 <= share < 1 for share in shares):
+            raise ValueError(f"found {shares}; expected at least one share from 0 to below 1, such as [0.0, 0.5].")
+        return shares

@@ -1,0 +1,136 @@
+"""Which queries are trained on, which choose, and which are only reported: decided per document, for good."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from finetrieve.core.rows import Chunk, Pair, Triplet
+from finetrieve.curation.filters import normalised_query
+from finetrieve.training.settings import SplitSettings
+
+TRAIN, DEV, TEST = "train", "dev", "test"
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """The pairs with their sides, and what the split did."""
+
+    pairs: list[Pair]
+    report: dict[str, Any]
+    """Pairs, queries and documents per side, what was left out or moved, and how the sides were made (`unit`)."""
+
+
+def side_of(key: str, settings: SplitSettings) -> str:
+    """Returns `train`, `dev` or `test` for a key: the same today and after the corpus has grown, whatever else it holds.
+
+    The hash of the key, as a number from 0 to 1, falls into test's share, then dev's, then train's. Changing `dev` leaves
+    the test documents where they are.
+    """
+    position = _position(key)
+    if position < settings.test:
+        return TEST
+    return DEV if position < settings.test + settings.dev else TRAIN
+
+
+def _position(key: str) -> float:
+    """Returns a number from 0 to below 1, evenly spread over keys."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
+
+
+def split_pairs(
+    triplets: Sequence[Triplet],
+    chunks: Sequence[Chunk],
+    settings: SplitSettings,
+    *,
+    groups: Mapping[str, str],
+    human_eval: bool = False,
+    held_out_queries: Iterable[str] = (),
+    provenance: Mapping[str, str] | None = None,
+) -> SplitResult:
+    """Returns the pairs of all triplets, split by document.
+
+    With so few documents that dev or test would stay empty, chunks are split instead of documents; with so few chunks too,
+    the chunks with the lowest hashes are taken. Both cost the promise that nothing of a held-out document is trained on, so
+    the report names the unit.
+
+    Args:
+        triplets: Curated queries; each names one of `chunks`.
+        chunks: The corpus.
+        settings: The shares.
+        groups: Document id -> key that near-duplicate documents share; a missing document stands for itself.
+        human_eval: Whether people's questions judge the model: test's share is then trained on as well.
+        held_out_queries: People's questions; no pair may ask one of them, however it is written.
+        provenance: Triplet id -> where its query comes from; `generated` for those that are missing.
+    """
+    doc_of = {chunk.id: chunk.doc_id for chunk in chunks}
+    group_of = {chunk.id: groups.get(chunk.doc_id, chunk.doc_id) for chunk in chunks}
+    held_out = {normalised_query(query) for query in held_out_queries}
+    rows = [triplet for triplet in triplets if normalised_query(triplet.query) not in held_out]
+    unit, side = _sides(sorted({row.chunk_id for row in rows}), group_of, settings)
+    origin = provenance or {}
+    pairs = [
+        Pair(row.query, row.chunk_id, side[row.chunk_id], origin.get(row.id, "generated"), row.style, row.negative_query)
+        for row in rows
+    ]
+    if human_eval:
+        pairs = [replace(pair, split=TRAIN) if pair.split == TEST else pair for pair in pairs]
+    pairs, n_moved = _one_side_per_query(pairs)
+    report = {
+        "unit": unit,
+        "human_eval": human_eval,
+        "pairs": _per_side((pair.split, index) for index, pair in enumerate(pairs)),
+        **_by_provenance(pairs),
+        "queries": _per_side((pair.split, normalised_query(pair.query)) for pair in pairs),
+        "chunks": _per_side((pair.split, pair.chunk_id) for pair in pairs),
+        "documents": _per_side((pair.split, doc_of[pair.chunk_id]) for pair in pairs),
+        "left_out_as_human_questions": len(triplets) - len(rows),
+        "moved_because_shared": n_moved,
+    }
+    return SplitResult(pairs, report)
+
+
+def _sides(chunk_ids: Sequence[str], group_of: Mapping[str, str], settings: SplitSettings) -> tuple[str, dict[str, str]]:
+    """Returns the unit that was split, and the side of each chunk."""
+    wanted = {TRAIN, *((DEV,) if settings.dev else ()), *((TEST,) if settings.test else ())}
+    by_document = {chunk_id: side_of(group_of[chunk_id], settings) for chunk_id in chunk_ids}
+    if wanted <= set(by_document.values()):
+        return "document", by_document
+    by_chunk = {chunk_id: side_of(chunk_id, settings) for chunk_id in chunk_ids}
+    if wanted <= set(by_chunk.values()) or len(chunk_ids) < len(wanted):
+        return "chunk", by_chunk if len(chunk_ids) >= len(wanted) else dict.fromkeys(chunk_ids, TRAIN)
+    lowest = sorted(chunk_ids, key=_position)
+    taken = dict(zip(lowest, sorted(wanted - {TRAIN}, reverse=True), strict=False))
+    return "chunk, by rank", {chunk_id: taken.get(chunk_id, TRAIN) for chunk_id in chunk_ids}
+
+
+def _one_side_per_query(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
+    """Returns the pairs with each query on one side, test before dev before train, and how many pairs changed sides.
+
+    A query whose answers lie on two sides goes to the held-out one with all its answers: training must not see it, and the
+    evaluation must not count one of its answers as wrong.
+    """
+    sides = defaultdict[str, set[str]](set)
+    for pair in pairs:
+        sides[normalised_query(pair.query)].add(pair.split)
+    final = {query: next(side for side in (TEST, DEV, TRAIN) if side in found) for query, found in sides.items()}
+    moved = [replace(pair, split=final[normalised_query(pair.query)]) for pair in pairs]
+    return moved, sum(old.split != new.split for old, new in zip(pairs, moved, strict=True))
+
+
+def _by_provenance(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
+    """Returns `edited_pairs` and the like, where not all pairs are generated."""
+    found = sorted({pair.provenance for pair in pairs} - {"generated"})
+    names = ["generated", *found] if found else []
+    return {
+        f"{name}_pairs": _per_side((pair.split, index) for index, pair in enumerate(pairs) if pair.provenance == name)
+        for name in names
+    }
+
+
+def _per_side(rows: Iterable[tuple[str, object]]) -> dict[str, int]:
+    counts = Counter(side for side, _ in set(rows))
+    return {side: counts[side] for side in (TRAIN, DEV, TEST)}

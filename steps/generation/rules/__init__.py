@@ -1,7 +1,0 @@
-"""Rules that write the queries people would ask, from what a passage itself says."""
-
-from __future__ import annotations
-
-from steps.generation.rules.writer import VERSION, Written, written_queries
-
-__all__ = ["VERSION", "Written", "written_queries"]

@@ -1,0 +1,66 @@
+"""The step that reads the documentation and cuts it into chunks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import TypeAdapter
+from zenml import step
+
+from finetrieve.core.progress import say
+from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk
+from finetrieve.core.tables import to_table
+from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents, read_report
+from finetrieve.corpus.settings import ChunkSettings, SourceSettings
+from finetrieve.corpus.sources.registry import read_source
+from finetrieve.retrieval.encoder import load_tokenizer
+from steps.caching import cache_policy
+from steps.materializers import JsonMaterializer, TableMaterializer
+
+
+@step(
+    cache_policy=cache_policy(__file__),
+    output_materializers={
+        "chunks": TableMaterializer,
+        "documents": TableMaterializer,
+        "duplicates": TableMaterializer,
+        "corpus_report": JsonMaterializer,
+    },
+)
+def load_chunks(
+    source: dict[str, Any],
+    settings: dict[str, Any],
+    base_model: str,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key: the tokenizer measures the chunks)
+    documents_fingerprint: str,
+) -> tuple[
+    Annotated[pa.Table, "chunks"],
+    Annotated[pa.Table, "documents"],
+    Annotated[pa.Table, "duplicates"],
+    Annotated[dict[str, Any], "corpus_report"],
+]:
+    """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
+    read = read_source(TypeAdapter[SourceSettings](SourceSettings).validate_python(source))
+    result = build_chunks(read.documents, ChunkSettings.model_validate(settings), load_tokenizer(base_model))
+    groups = near_duplicate_documents(read.documents)
+    documents = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in read.documents]
+    duplicates = [
+        DuplicateChunk(chunk_id=dropped.chunk_id, doc_id=dropped.doc_id, kept_chunk_id=group.kept, kind=group.kind)
+        for group in result.duplicates
+        for dropped in group.dropped
+    ]
+    skipped = read_report(read.documents, read.skipped)["skipped_by_reason"]
+    say(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(result.chunks):,} chunks")
+    return (
+        to_table(result.chunks, Chunk),
+        to_table(documents, DocumentEntry),
+        to_table(duplicates, DuplicateChunk),
+        {
+            "fingerprint": documents_fingerprint,
+            "documents": len(documents),
+            "skipped": {entry["reason"]: entry["count"] for entry in skipped},
+            "skipped_examples": {entry["reason"]: entry["examples"] for entry in skipped},
+            **result.report,
+        },
+    )

@@ -1,0 +1,74 @@
+"""What `--out` writes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetrieve.app.results import MARK, check_replaceable, write_results
+from finetrieve.core.errors import InputError
+from finetrieve.reporting.report import render_report
+from finetrieve.retrieval.encoder import resolve_base_model
+
+METRICS: dict[str, Any] = {"eval_sets": {}, "verdict": {}}
+
+
+@pytest.fixture(scope="module")
+def report() -> str:
+    return render_report({}, {})
+
+
+def test_results_are_written_with_both_forms_of_the_model_and_replaced_by_the_next_run(tmp_path: Path, report: str) -> None:
+    model = Path(resolve_base_model("embedded"))
+    write_results(tmp_path, METRICS, report, model, ["A text."])
+    kept = tmp_path / "model" / "model.safetensors"
+    assert kept.samefile(tmp_path / "model" / "late" / "model.safetensors")
+    assert (tmp_path / "model" / MARK).is_file()
+    (tmp_path / "notes.txt").write_text("mine")
+    check_replaceable(tmp_path)
+    write_results(tmp_path, {**METRICS, "corpus": 1}, report, model)
+    assert json.loads((tmp_path / "metrics.json").read_text())["corpus"] == 1
+    assert not (tmp_path / "model" / "late" / "token_idf.json").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "model", "notes.txt", "report.html"]
+
+
+def test_a_model_of_an_earlier_version_is_known_by_its_training_record(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "training_record.json").write_text('{"base_model": "embedded", "loss_name": "mnrl"}')
+    check_replaceable(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model/model.safetensors", "weights of somebody else"),
+        ("model/training_record.json", '{"epochs": 3}'),
+        ("model", "a file"),
+        ("metrics.json", '{"accuracy": 0.9}'),
+        ("metrics.json", "not even JSON"),
+        ("report.html", "<h1>My report</h1>"),
+    ],
+)
+def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, report: str, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    with pytest.raises(InputError, match="not written by Finetrieve"):
+        check_replaceable(tmp_path)
+    with pytest.raises(InputError, match="not written by Finetrieve"):
+        write_results(tmp_path, METRICS, report, None)
+    assert path.read_text() == content
+    assert [found for found in tmp_path.rglob("*") if found.is_file()] == [path]
+
+
+def test_a_link_to_a_model_elsewhere_is_refused(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / MARK).touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model").symlink_to(elsewhere)
+    with pytest.raises(InputError):
+        check_replaceable(tmp_path / "out")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from finetrieve.registry.facts import facts_of
+from finetrieve.registry.listing import listing, side_by_side
+from finetrieve.registry.versions import Version
+from finetrieve.reporting.model_history import history_page
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def a_version(number: int, **record: Any) -> Version:
+    return Version(uuid4(), "docs", number, datetime(2026, 1, number, tzinfo=UTC), "staging", record)
+
+
+def decided(**facts: Any) -> dict[str, Any]:
+    return {"decision": {"why": "No.", "against": "docs:1", "delta": 0.01, "low": -0.01, "high": 0.03, **facts}}
+
+
+def test_the_page_shows_every_version_with_its_reason_and_escapes_what_others_wrote() -> None:
+    page = history_page("docs", [a_version(2, eval_set=HOSTILE, eval_queries=9, **decided(why=HOSTILE)), a_version(1)])
+    assert HOSTILE not in page and "&lt;script&gt;" in page
+    assert "+1.0 points" in page
+    assert "ended before the decision" in page
+
+
+def test_the_listing_shows_a_version_whose_run_was_cut_off() -> None:
+    text = listing({"docs": [a_version(1)]})
+    assert "2026-01-01" in text and "the next run" in text
+
+
+def test_two_versions_are_shown_beside_each_other_with_what_differs_marked() -> None:
+    first = a_version(1, eval_set="human", corpus="a", base_model="embedded", ndcg_at_10=0.5)
+    second = a_version(2, eval_set="human", corpus="a", base_model="other", ndcg_at_10=0.6, **decided())
+    text = side_by_side(first, second)
+    [base_model] = [line for line in text.splitlines() if line.startswith("base model ")]
+    assert base_model.endswith("*")
+    assert "docs:2 - docs:1, same questions: nDCG@10 +1.0 points [-1.0, +3.0]" in text
+    assert "do not compare" not in text
+    assert "do not compare" in side_by_side(first, a_version(2, eval_set="other", corpus="b"))
+
+
+def test_facts_are_flat_and_leave_out_what_is_not_known() -> None:
+    metrics = {
+        "verdict": {"eval_set": "human", "better": None},
+        "eval_sets": {"human": {"n_queries": 7, "arms": {"finetuned": {"ndcg@10": {"value": 0.5, "low": 0.4, "high": 0.6}}}}},
+        "corpus": {"fingerprint": "0123456789abcdef", "documents": 3, "chunks": 5},
+        "generation": {"queries": 11, "generators": {"rules 3": 11}, "cost": 0.5},
+        "training": {"base_model": "embedded"},
+    }
+    assert facts_of(metrics) == {
+        "corpus": "0123456789ab",
+        "documents": 3,
+        "chunks": 5,
+        "queries": 11,
+        "generator": "rules 3 (11)",
+        "cost": 0.5,
+        "base_model": "embedded",
+        "verdict": "no clear difference",
+        "eval_set": "human",
+        "eval_queries": 7,
+        "ndcg_at_10": 0.5,
+        "ndcg_at_10_low": 0.4,
+        "ndcg_at_10_high": 0.6,
+    }
+    metrics["verdict"] = {"eval_set": "human", "better": True, "arm": "late_finetuned", "against": "late_base"}
+    metrics["eval_sets"]["human"]["arms"] |= {
+        "late_finetuned": {"ndcg@10": {"value": 0.7}},
+        "late_base": {"ndcg@10": {"value": 0.6}},
+    }
+    facts = facts_of(metrics)
+    assert (facts["arm"], facts["ndcg_at_10"]) == ("late_finetuned", 0.7)
+    assert (facts["untrained_arm"], facts["untrained_ndcg_at_10"]) == ("late_base", 0.6)
+    assert facts_of({}) == {}
