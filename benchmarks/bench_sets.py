@@ -162,10 +162,10 @@ def pairs_of(task: Task, corpus: Corpus, config: Config, scratch: Path) -> list[
 
 def split_of(triplets: Sequence[Triplet], corpus: Corpus, config: Config, eval_set: Path | None) -> list[Pair]:
     """Returns the pairs on their sides, none of which asks what the evaluation set asks; its own dev questions besides."""
+    from finetrieve.evaluation.dev_questions import human_dev_pairs
     from finetrieve.evaluation.eval_sets import read_questions
     from finetrieve.evaluation.settings import EvalSetSettings
     from finetrieve.training.split import split_pairs
-    from steps.split_queries import human_dev_pairs
 
     human = [EvalSetSettings(path=eval_set)] if eval_set is not None else []
     found = split_pairs(

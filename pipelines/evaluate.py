@@ -9,10 +9,9 @@ from zenml import pipeline
 from finetrieve.app.config import Config, plain
 from finetrieve.app.earlier_runs import trained_model, training_pairs
 from finetrieve.app.preflight import LATEST, Inputs
-from steps.build_report import build_report
-from steps.evaluate_model import evaluate_model
-from steps.import_model import import_model
-from steps.load_chunks import load_chunks
+from steps.corpus import load_chunks
+from steps.evaluation import build_report, evaluate_model
+from steps.training import import_model
 
 
 @pipeline(name="evaluate")
@@ -23,22 +22,33 @@ def evaluate(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, A
 
 def _wire_evaluation(config: Config, inputs: Inputs) -> None:
     chunks, documents, duplicates, corpus_report = load_chunks(
-        plain(config.source), plain(config.chunks), config.training.base_model, inputs.base_model, inputs.documents
+        source=plain(config.source),
+        settings=plain(config.chunks),
+        base_model=config.training.base_model,
+        base_model_fingerprint=inputs.base_model,
+        documents_fingerprint=inputs.documents,
     )
     named = config.evaluation.model
-    model = trained_model(inputs) if named == LATEST else import_model(named, inputs.evaluated_model)
+    latest = named == LATEST
     scores, _, details = evaluate_model(
-        model,
-        chunks,
-        documents,
-        duplicates,
-        plain(config.evaluation),
-        plain(config.chunks),
-        config.training.base_model,
-        inputs.base_model,
-        inputs.eval_sets,
-        config.seed,
+        model=trained_model(inputs) if latest else import_model(model=named, model_fingerprint=inputs.evaluated_model),
+        chunks=chunks,
+        documents=documents,
+        duplicates=duplicates,
+        settings=plain(config.evaluation),
+        chunk_settings=plain(config.chunks),
+        base_model=config.training.base_model,
+        base_model_fingerprint=inputs.base_model,
+        eval_set_fingerprints=inputs.eval_sets,
+        seed=config.seed,
         pairs=training_pairs(inputs),
     )
-    headline_arm = config.evaluation.headline_arm
-    build_report(scores, details, corpus_report, chunks, config.as_yaml(), config.seed, headline_arm=headline_arm)
+    build_report(
+        scores=scores,
+        evaluation_details=details,
+        corpus_report=corpus_report,
+        chunks=chunks,
+        configuration=config.as_yaml(),
+        seed=config.seed,
+        headline_arm=config.evaluation.headline_arm,
+    )

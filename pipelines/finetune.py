@@ -10,57 +10,57 @@ from finetrieve.app.config import Config, plain
 from finetrieve.app.earlier_runs import generated_queries
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.provenance import Origin
-from finetrieve.app.remote.live_inputs import LiveInputs
-from pipelines.artifacts import Generated
+from pipelines.artifacts import Generated, RuntimeFingerprints
 from pipelines.review import wire_comparison, wire_pull
-from steps.build_report import build_report
-from steps.compare_with_production import compare_with_production
-from steps.evaluate_model import evaluate_model
-from steps.find_production import find_production
-from steps.promote import promote
-from steps.split_queries import split_queries
-from steps.train_model import train_model
+from steps.evaluation import build_report, compare_with_production, evaluate_model
+from steps.promotion import find_production, promote
+from steps.training import split_queries, train_model
 
 
 def wire_finetuning(
-    config: Config, inputs: Inputs | LiveInputs, made: Generated, origin: Origin, pushed: bool = False
+    config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated, origin: Origin, pushed: bool = False
 ) -> tuple[Any, Any]:
     """Returns the metrics and the decision on the model, after wiring the steps inside the pipeline that calls this.
 
     `pushed` says whether the same pipeline sends queries to people first.
     """
-    eval_sets, fingerprints = [plain(settings) for settings in config.evaluation.eval_sets], inputs.eval_sets
     reviewed = wire_pull(config, made, pushed)
     pairs, split_report = split_queries(
-        made.queries,
-        made.chunks,
-        made.documents,
-        plain(config.split),
-        eval_sets,
-        fingerprints,
+        queries=made.queries,
+        chunks=made.chunks,
+        documents=made.documents,
+        settings=plain(config.split),
+        eval_sets=[plain(settings) for settings in config.evaluation.eval_sets],
+        eval_set_fingerprints=inputs.eval_sets,
         **(reviewed.split_arguments if reviewed else {}),
     )
-    model, training_record = train_model(pairs, made.chunks, plain(config.training), config.seed, inputs.base_model)
+    model, training_record = train_model(
+        pairs=pairs,
+        chunks=made.chunks,
+        settings=plain(config.training),
+        seed=config.seed,
+        base_model_fingerprint=inputs.base_model,
+    )
     scores, scores_per_query, details = evaluate_model(
-        model,
-        made.chunks,
-        made.documents,
-        made.duplicates,
-        plain(config.evaluation),
-        plain(config.chunks),
-        config.training.base_model,
-        inputs.base_model,
-        fingerprints,
-        config.seed,
+        model=model,
+        chunks=made.chunks,
+        documents=made.documents,
+        duplicates=made.duplicates,
+        settings=plain(config.evaluation),
+        chunk_settings=plain(config.chunks),
+        base_model=config.training.base_model,
+        base_model_fingerprint=inputs.base_model,
+        eval_set_fingerprints=inputs.eval_sets,
+        seed=config.seed,
         pairs=pairs,
     )
     _, metrics = build_report(
-        scores,
-        details,
-        made.corpus_report,
-        made.chunks,
-        config.as_yaml(),
-        config.seed,
+        scores=scores,
+        evaluation_details=details,
+        corpus_report=made.corpus_report,
+        chunks=made.chunks,
+        configuration=config.as_yaml(),
+        seed=config.seed,
         training_record=training_record,
         generation_report=made.generation_report,
         curation_report=made.curation_report,
@@ -72,19 +72,26 @@ def wire_finetuning(
         headline_arm=config.evaluation.headline_arm,
     )
     comparison = compare_with_production(
-        model,
-        find_production(config.model_name),
-        scores_per_query,
-        made.chunks,
-        made.documents,
-        made.duplicates,
-        pairs,
-        plain(config.evaluation),
-        plain(config.chunks),
-        fingerprints,
-        config.seed,
+        model=model,
+        production_model=find_production(model_name=config.model_name),
+        scores_per_query=scores_per_query,
+        chunks=made.chunks,
+        documents=made.documents,
+        duplicates=made.duplicates,
+        pairs=pairs,
+        settings=plain(config.evaluation),
+        chunk_settings=plain(config.chunks),
+        eval_set_fingerprints=inputs.eval_sets,
+        seed=config.seed,
     )
-    decision, _ = promote(model, made.chunks, metrics, comparison, config.model_name, plain(origin))
+    decision, _ = promote(
+        model=model,
+        chunks=made.chunks,
+        metrics=metrics,
+        comparison_with_production=comparison,
+        model_name=config.model_name,
+        origin=plain(origin),
+    )
     return metrics, decision
 
 
@@ -92,4 +99,5 @@ def wire_finetuning(
 def finetune(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, Any]) -> None:
     """Trains on the queries that the last generation on these documents made, evaluates, and promotes the model or not."""
     fingerprints = Inputs.model_validate(inputs)
-    wire_finetuning(Config.model_validate(config), fingerprints, generated_queries(fingerprints), Origin.model_validate(origin))
+    made = Generated(**generated_queries(fingerprints, Generated._fields))
+    wire_finetuning(Config.model_validate(config), fingerprints, made, Origin.model_validate(origin))

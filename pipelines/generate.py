@@ -8,24 +8,44 @@ from zenml import pipeline
 
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs
-from finetrieve.app.remote.live_inputs import LiveInputs, look_later
-from pipelines.artifacts import Generated
+from pipelines.artifacts import Generated, RuntimeFingerprints, fingerprint_at_run_time
 from pipelines.review import wire_push
-from steps.curate_queries import curate_queries
-from steps.generate_queries import generate_queries
-from steps.load_chunks import load_chunks
+from steps.corpus import load_chunks
+from steps.generation import curate_queries, generate_queries
 
 
-def wire_generation(config: Config, inputs: Inputs | LiveInputs) -> Generated:
+def wire_generation(config: Config, inputs: Inputs | RuntimeFingerprints) -> Generated:
     """Returns the artifacts of the three steps, wired inside the pipeline that calls this."""
-    model, model_fingerprint = config.training.base_model, inputs.base_model
     chunks, documents, duplicates, corpus_report = load_chunks(
-        plain(config.source), plain(config.chunks), model, model_fingerprint, inputs.documents
+        source=plain(config.source),
+        settings=plain(config.chunks),
+        base_model=config.training.base_model,
+        base_model_fingerprint=inputs.base_model,
+        documents_fingerprint=inputs.documents,
     )
-    generated, _, generation_report = generate_queries(chunks, plain(config.generation), config.seed, inputs.generation_state)
-    filters = [plain(settings) for settings in config.filters]
-    queries, rejected, curation_report = curate_queries(generated, chunks, filters, model, model_fingerprint)
-    return Generated(chunks, documents, duplicates, corpus_report, generation_report, queries, rejected, curation_report)
+    generated, _, generation_report = generate_queries(
+        chunks=chunks,
+        settings=plain(config.generation),
+        seed=config.seed,
+        generation_state=inputs.generation_state,
+    )
+    queries, rejected_queries, curation_report = curate_queries(
+        generated_queries=generated,
+        chunks=chunks,
+        filters=[plain(settings) for settings in config.filters],
+        base_model=config.training.base_model,
+        base_model_fingerprint=inputs.base_model,
+    )
+    return Generated(
+        chunks=chunks,
+        documents=documents,
+        duplicates=duplicates,
+        corpus_report=corpus_report,
+        generation_report=generation_report,
+        queries=queries,
+        rejected_queries=rejected_queries,
+        curation_report=curation_report,
+    )
 
 
 @pipeline(name="generate")
@@ -39,5 +59,5 @@ def generate(
     Without `inputs` they are looked at when it runs.
     """
     settings = Config.model_validate(config)
-    fingerprints = look_later("generate", settings) if inputs is None else Inputs.model_validate(inputs)
+    fingerprints = fingerprint_at_run_time("generate", settings) if inputs is None else Inputs.model_validate(inputs)
     wire_push(settings, fingerprints, wire_generation(settings, fingerprints))

@@ -7,13 +7,13 @@ from typing import Any
 from zenml import pipeline
 
 from finetrieve.app.config import Config
-from finetrieve.app.notifications import notify
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.provenance import Origin
-from finetrieve.app.remote.live_inputs import look_later
+from pipelines.artifacts import fingerprint_at_run_time
 from pipelines.finetune import wire_finetuning
 from pipelines.generate import wire_generation
 from pipelines.review import wire_push
+from steps.promotion import notify
 
 
 @pipeline(name="retrain")
@@ -23,9 +23,9 @@ def retrain(config: dict[str, Any], origin: dict[str, Any], inputs: dict[str, An
     Without `inputs` they are looked at when it runs, and people are told how it ended: nobody watches a scheduled run.
     """
     settings, run_origin = Config.model_validate(config), Origin.model_validate(origin)
-    fingerprints = look_later("retrain", settings) if inputs is None else Inputs.model_validate(inputs)
+    fingerprints = fingerprint_at_run_time("retrain", settings) if inputs is None else Inputs.model_validate(inputs)
     made = wire_generation(settings, fingerprints)
     pushed = wire_push(settings, fingerprints, made)
     metrics, decision = wire_finetuning(settings, fingerprints, made, run_origin, pushed)
     if inputs is None:
-        notify(metrics, decision)
+        notify(metrics=metrics, promotion_decision=decision)

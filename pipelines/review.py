@@ -1,21 +1,21 @@
-"""The part of the pipelines that people have: queries go to Argilla, and answers come back."""
+"""The part of the pipelines that people have: queries go to Argilla, and answers come back.
+
+generate: ... -> enrich_queries -> push_annotations; finetune: pull_annotations -> ...; and, where the configuration asks what the
+review was worth, the split and the training once more on the queries as they were generated -> measure_review.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 from finetrieve.annotation.settings import AnnotationSettings, dataset_name
+from finetrieve.app.catalogue import SPLIT_GENERATED, TRAIN_ON_GENERATED
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs
-from finetrieve.app.remote.live_inputs import LiveInputs
-from pipelines.artifacts import Generated
-from steps.enrich_queries import enrich_queries
-from steps.measure_review import measure_review
-from steps.pull_annotations import pull_annotations
-from steps.push_annotations import push_annotations
-from steps.train_on_generated import train_on_generated
-
-PUSH = "push_annotations"
+from pipelines.artifacts import Generated, RuntimeFingerprints
+from steps.annotation import enrich_queries, pull_annotations, push_annotations
+from steps.evaluation import measure_review
+from steps.training import split_queries, train_model
 
 
 class Reviewed(NamedTuple):
@@ -32,23 +32,29 @@ class Reviewed(NamedTuple):
         return {"annotations": self.annotations, "use": self.settings.use, "train_on_human_queries": train}
 
 
-def wire_push(config: Config, inputs: Inputs | LiveInputs, made: Generated) -> bool:
+def wire_push(config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated) -> bool:
     """Wires enrich_queries -> push_annotations inside the pipeline that calls this; returns whether there is a push."""
     settings = config.reviewing
     if settings is None:
         return False
-    human_eval = bool(config.evaluation.eval_sets)
     facts, query_vectors, chunk_vectors = enrich_queries(
-        made.queries,
-        made.chunks,
-        made.documents,
-        plain(config.split),
-        human_eval,
-        config.training.base_model,
-        inputs.base_model,
+        queries=made.queries,
+        chunks=made.chunks,
+        documents=made.documents,
+        split=plain(config.split),
+        human_eval=bool(config.evaluation.eval_sets),
+        base_model=config.training.base_model,
+        base_model_fingerprint=inputs.base_model,
     )
-    name = dataset_name(settings, plain(config.source))
-    push_annotations(made.queries, made.chunks, facts, query_vectors, chunk_vectors, plain(settings), name)
+    push_annotations(
+        queries=made.queries,
+        chunks=made.chunks,
+        query_facts=facts,
+        query_vectors=query_vectors,
+        chunk_vectors=chunk_vectors,
+        settings=plain(settings),
+        dataset=dataset_name(settings, plain(config.source)),
+    )
     return True
 
 
@@ -57,36 +63,47 @@ def wire_pull(config: Config, made: Generated, pushed: bool) -> Reviewed | None:
     settings = config.reviewing
     if settings is None:
         return None
-    name = dataset_name(settings, plain(config.source))
-    annotations, report = pull_annotations(made.chunks, plain(settings), name, after=[PUSH] if pushed else None)
-    return Reviewed(annotations, report, settings)
+    annotations, report = pull_annotations(
+        chunks=made.chunks,
+        settings=plain(settings),
+        dataset=dataset_name(settings, plain(config.source)),
+        after=["push_annotations"] if pushed else None,
+    )
+    return Reviewed(annotations=annotations, annotation_report=report, settings=settings)
 
 
-def wire_comparison(config: Config, inputs: Inputs | LiveInputs, made: Generated, pairs: Any, scores_per_query: Any) -> Any:
-    """Wires train_on_generated -> measure_review where the configuration asks for it; returns the effect, or None."""
+def wire_comparison(
+    config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated, pairs: Any, scores_per_query: Any
+) -> Any:
+    """Wires the training as if nobody had reviewed -> measure_review, and returns the effect; None where it is not asked for."""
     if config.reviewing is None or not config.reviewing.compare:
         return None
-    eval_sets = [plain(settings) for settings in config.evaluation.eval_sets]
-    model = train_on_generated(
-        made.queries,
-        made.chunks,
-        made.documents,
-        plain(config.split),
-        plain(config.training),
-        eval_sets,
-        inputs.eval_sets,
-        inputs.base_model,
-        config.seed,
+    generated_pairs, _ = split_queries(
+        queries=made.queries,
+        chunks=made.chunks,
+        documents=made.documents,
+        settings=plain(config.split),
+        eval_sets=[plain(settings) for settings in config.evaluation.eval_sets],
+        eval_set_fingerprints=inputs.eval_sets,
+        id=SPLIT_GENERATED,
+    )
+    model, _ = train_model(
+        pairs=generated_pairs,
+        chunks=made.chunks,
+        settings=plain(config.training),
+        seed=config.seed,
+        base_model_fingerprint=inputs.base_model,
+        id=TRAIN_ON_GENERATED,
     )
     return measure_review(
-        model,
-        scores_per_query,
-        made.chunks,
-        made.documents,
-        made.duplicates,
-        pairs,
-        plain(config.evaluation),
-        plain(config.chunks),
-        inputs.eval_sets,
-        config.seed,
+        generated_only_model=model,
+        scores_per_query=scores_per_query,
+        chunks=made.chunks,
+        documents=made.documents,
+        duplicates=made.duplicates,
+        pairs=pairs,
+        settings=plain(config.evaluation),
+        chunk_settings=plain(config.chunks),
+        eval_set_fingerprints=inputs.eval_sets,
+        seed=config.seed,
     )

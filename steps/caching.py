@@ -7,38 +7,20 @@ and no others.
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 
 from zenml.config.cache_policy import CachePolicy
 
-from finetrieve.core.code_hash import reached_files
+from finetrieve.core.code_hash import library_versions, reached_files
 from finetrieve.core.paths import ROOT
 
-_LIBRARIES = (
-    "bm25s",
-    "distilabel",
-    "docutils",
-    "lemminflect",
-    "markdownify",
-    "semantic-text-splitter",
-    "sentence-transformers",
-    "tokenizers",
-    "torch",
-    "transformers",
-)
 
+def cache_policy(step_file: str, function: str) -> CachePolicy:
+    """Returns the policy for a step: pass `__file__` and the name of its function.
 
-def cache_policy(step_file: str) -> CachePolicy:
-    """Returns the policy for the step in `step_file` (pass `__file__`).
-
-    The key then covers every file of this project that the step's module reaches through its imports or through a registry's
-    `"module:name"` strings, the templates they name, and the versions of the libraries that decide results.
+    The key then covers every file of this project that the function reaches through the imports it uses or through a registry's
+    `"module:name"` strings, the templates and data files they name, and the versions of the libraries that decide results. What
+    stands in the file of the steps itself is not covered, so it holds steps and nothing that they call.
     """
-    files = [str(path.relative_to(ROOT)) for path in reached_files(Path(step_file).resolve())]
+    files = [str(path.relative_to(ROOT)) for path in reached_files(Path(step_file).resolve(), function)]
     return CachePolicy(file_dependencies=files, cache_func=library_versions)  # type: ignore[arg-type]  # ZenML resolves a function to its source
-
-
-def library_versions() -> str:
-    """Returns one line of `name==version` for the libraries whose version can change a result."""
-    return " ".join(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)

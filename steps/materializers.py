@@ -10,7 +10,6 @@ import html
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,18 +18,12 @@ from zenml.enums import ArtifactType, VisualizationType
 from zenml.materializers.base_materializer import BaseMaterializer
 from zenml.metadata.metadata_types import MetadataType
 
+from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
 from finetrieve.reporting.artifact_pages import record_page, table_page
 
 _BATCH_ROWS = 65_536
 _METADATA_LENGTH = 250
-
-
-@dataclass(frozen=True)
-class ModelDirectory:
-    """A sentence-transformers model on disk."""
-
-    path: Path
 
 
 class TableMaterializer(BaseMaterializer):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.core.errors import InputError
+from finetrieve.core.zenml_secrets import secret_values
 
 URL_VARIABLES = ("ARGILLA_API_URL", "ARGILLA_URL")
 
@@ -56,7 +57,7 @@ def named_server(settings: AnnotationSettings) -> Connection | None:
     Raises:
         InputError: The address is no address, or its key is missing.
     """
-    secret = _zenml_secret(settings.secret) if settings.secret else {}
+    secret = secret_values(settings.secret, "--api_key=...") if settings.secret else {}
     url = settings.url or secret.get("api_url") or url_of_environment()
     return Connection(_checked(url), _key(settings, secret), settings.workspace, embedded=False) if url is not None else None
 
@@ -90,12 +91,3 @@ def _key(settings: AnnotationSettings, secret: Mapping[str, str]) -> str:
         f"No API key for Argilla: the environment variable {settings.api_key_env} is empty. Set it, or name a ZenML secret that "
         "has an `api_key` in annotation.secret."
     )
-
-
-def _zenml_secret(name: str) -> dict[str, str]:
-    from zenml.client import Client
-
-    try:
-        return {key: str(value) for key, value in Client().get_secret(name).secret_values.items()}
-    except KeyError as error:
-        raise InputError(f"There is no ZenML secret '{name}'. Make it: zenml secret create {name} --api_key=...") from error

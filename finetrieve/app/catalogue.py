@@ -12,6 +12,8 @@ PIPELINES = {
 }
 SCHEDULABLE = ("generate", "retrain")
 """Those whose inputs can be looked at when they run; the others go on from one earlier run."""
+SPLIT_GENERATED, TRAIN_ON_GENERATED = "split_generated", "train_on_generated"
+"""Second uses of a step in one run, for comparison: what they make is not the run's result."""
 
 
 def catalogue() -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from zenml.client import Client
 from zenml.enums import ExecutionStatus
 from zenml.models import ArtifactVersionResponse, PipelineRunResponse, StepRunResponse
 
+from finetrieve.app.catalogue import SPLIT_GENERATED, TRAIN_ON_GENERATED
 from finetrieve.app.preflight import Inputs, corpus_tag
 from finetrieve.core.errors import InputError
-from pipelines.artifacts import Generated
 
 _LOOKED_AT = 200
 
 
-def generated_queries(inputs: Inputs) -> Generated:
-    """Returns the artifacts of the last generation on these documents.
+def generated_queries(inputs: Inputs, names: Iterable[str]) -> dict[str, Any]:
+    """Returns the artifacts of the last generation on these documents, by name.
 
     Raises:
         InputError: There is none yet.
@@ -25,12 +26,13 @@ def generated_queries(inputs: Inputs) -> Generated:
     if run is None:
         raise InputError("No queries were generated for these documents yet. Run --pipeline generate (or retrain) on them first.")
     outputs = artifacts_of(run)
-    return Generated(**{name: outputs[name] for name in Generated._fields})
+    return {name: outputs[name] for name in names}
 
 
 def artifacts_of(run: PipelineRunResponse) -> dict[str, Any]:
     """Returns everything that the steps of a run made, by name."""
-    return {name: output for step in run.steps.values() for name, output in _outputs(step).items()}
+    steps = [step for name, step in run.steps.items() if name not in (SPLIT_GENERATED, TRAIN_ON_GENERATED)]
+    return {name: output for step in steps for name, output in _outputs(step).items()}
 
 
 def trained_model(inputs: Inputs) -> ArtifactVersionResponse:

@@ -10,7 +10,7 @@ import urllib.request
 from http.client import HTTPException
 from typing import Any
 
-from zenml import get_step_context, step
+from zenml import get_step_context
 from zenml.client import Client
 from zenml.models import PipelineRunResponse
 
@@ -24,14 +24,7 @@ _SHORTEST_SECRET = 6
 _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "WEBHOOK", "CREDENTIAL")
 
 
-@step(enable_cache=False)
-def notify(metrics: dict[str, Any], promotion_decision: dict[str, Any]) -> None:
-    """Tells how the run ended; that nothing changed, if all that can come from the cache did."""
-    run = Client().get_pipeline_run(get_step_context().pipeline_run.id)
-    tell(success_message(run.name, _ran(run), metrics, promotion_decision))
-
-
-def _ran(run: PipelineRunResponse) -> list[str]:
+def steps_that_ran(run: PipelineRunResponse) -> list[str]:
     """Returns the steps that worked, of those that can come from the cache."""
     return [name for name, found in run.steps.items() if found.status != "cached" and found.config.enable_cache is not False]
 

@@ -117,8 +117,8 @@ def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], origin: Origi
     """Logs with a run what one filters by; where a model is decided about, the step that decides has done so."""
     from zenml import log_metadata
 
+    from finetrieve.core.code_hash import library_versions
     from finetrieve.registry.facts import facts_of
-    from steps.caching import library_versions
 
     parts = {"corpus": "corpus_report", "generation": "generation_report"}
     made = {part: artifacts[name].load() for part, name in parts.items() if name in artifacts}

@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import re
+from importlib import metadata
 from pathlib import Path
 
 from finetrieve.core.paths import ROOT
@@ -21,6 +22,24 @@ _REGISTERED = re.compile(r"^((?:finetrieve|steps|pipelines)(?:\.\w+)+):\w+$")
 _DATA_NAME = re.compile(r"[\w.-]{1,100}")
 _DATA_SUFFIXES = (".jsonl", ".tsv")
 
+_LIBRARIES = (
+    "bm25s",
+    "distilabel",
+    "docutils",
+    "lemminflect",
+    "markdownify",
+    "semantic-text-splitter",
+    "sentence-transformers",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+def library_versions() -> str:
+    """Returns one line of `name==version` for the libraries whose version can change a result."""
+    return " ".join(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)
+
 
 def code_hash(start: Path) -> str:
     """Returns a hash of the files that `start` reaches."""
@@ -31,10 +50,19 @@ def code_hash(start: Path) -> str:
     return digest.hexdigest()
 
 
-def reached_files(start: Path) -> list[Path]:
-    """Returns the project files that `start` reaches, sorted; itself included, what decides no result left out."""
+def reached_files(start: Path, function: str | None = None) -> list[Path]:
+    """Returns the project files that `start` reaches, sorted; itself included, what decides no result left out.
+
+    Args:
+        start: A file of this project.
+        function: Of that file only what this function uses; the file itself is then left out, since ZenML's own key has the
+            function's source.
+
+    Raises:
+        LookupError: There is no such function in the file.
+    """
     seen: set[Path] = set()
-    waiting = [start]
+    waiting = [start] if function is None else list(_files_of_function(start, function))
     while waiting:
         path = waiting.pop()
         if path in seen or path in _LEFT_OUT:
@@ -47,7 +75,51 @@ def reached_files(start: Path) -> list[Path]:
 
 @functools.cache
 def _imported_files(path: Path) -> frozenset[Path]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return _files_named_in(_tree(path), path)
+
+
+def _files_of_function(path: Path, function: str) -> frozenset[Path]:
+    """Returns the files that one function reaches, through the names of its module that it uses as well."""
+    bound: dict[str, ast.stmt] = {}
+    for statement in _tree(path).body:
+        bound |= dict.fromkeys(_bound_names(statement), statement)
+    if function not in bound:
+        raise LookupError(f"There is no function '{function}' in {path}.")
+    used: set[str] = set()
+    waiting = [function]
+    while waiting:
+        name = waiting.pop()
+        if name in bound and name not in used:
+            used.add(name)
+            waiting.extend(node.id for node in ast.walk(bound[name]) if isinstance(node, ast.Name))
+    return frozenset(file for name in used for file in _files_named_in(_only(bound[name], name), path))
+
+
+def _bound_names(statement: ast.stmt) -> list[str]:
+    """Returns the names that a statement at the top of a module gives a meaning to."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return [statement.name]
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name.split(".")[0] for alias in statement.names]
+    return [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+
+
+def _only(statement: ast.stmt, name: str) -> ast.stmt:
+    """Returns an import with the one name alone; any other statement as it is."""
+    if not isinstance(statement, ast.Import | ast.ImportFrom):
+        return statement
+    names = [alias for alias in statement.names if name in (alias.asname, alias.name.split(".")[0])]
+    if isinstance(statement, ast.Import):
+        return ast.Import(names)
+    return ast.ImportFrom(statement.module, names, statement.level)
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _files_named_in(tree: ast.AST, path: Path) -> frozenset[Path]:
     names = {name for name in _module_names(tree, path) if name.split(".")[0] in _PACKAGES}
     return frozenset({file for name in names for file in _files_of(name)} | _data_files(tree, path.parent))
 

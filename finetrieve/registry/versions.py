@@ -20,8 +20,8 @@ from zenml.models import (
 )
 
 from finetrieve.core.errors import InputError, unknown_name
+from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.registry.promotion_rule import Stage
-from steps.materializers import ModelDirectory
 
 TAG = "finetrieve"
 """On every model of ours, since others may share the server."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from finetrieve.core.code_hash import code_hash
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import user_cache
 from finetrieve.core.rows import Chunk, Pair, embedded_text
 from finetrieve.training.settings import TrainingSettings
 
@@ -25,6 +26,11 @@ COMPLETE = "complete.json"
 ABANDONED_SECONDS = 7 * 24 * 3600
 _RUN_NAME = re.compile(r"run-[0-9a-f]{16}")
 _LIBRARIES = ("torch", "transformers", "sentence-transformers")
+
+
+def checkpoint_root() -> Path:
+    """Returns the folder for unfinished trainings, under the user's cache directory."""
+    return user_cache() / "finetrieve" / "checkpoints"
 
 
 def training_fingerprint(

@@ -30,7 +30,7 @@ def test_the_content_of_the_files_is_in_the_key_and_not_their_place(tmp_path: Pa
 
 
 def test_nothing_that_only_the_code_has_is_left_in_the_policy() -> None:
-    options = _frozen(CachePolicy(file_dependencies=["run.py"], cache_func="steps.caching.library_versions"))
+    options = _frozen(CachePolicy(file_dependencies=["run.py"], cache_func="finetrieve.core.code_hash.library_versions"))
     assert options["cache_policy"] == {"file_dependencies": [], "cache_func": "platform.python_version"}
 
 

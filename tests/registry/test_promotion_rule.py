@@ -5,7 +5,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from finetrieve.registry.promotion_rule import against_base, compare_scores, decide, decide_about
+from finetrieve.evaluation.comparison import compare_scores
+from finetrieve.registry.promotion_rule import against_base, decide, decide_about
 
 
 def a_row(eval_set: str = "human", arm: str = "finetuned", metric: str = "ndcg@10", **interval: float) -> dict[str, Any]:

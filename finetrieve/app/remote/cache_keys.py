@@ -14,8 +14,8 @@ from zenml.config.cache_policy import CachePolicy
 from zenml.pipelines.pipeline_definition import Pipeline
 
 from finetrieve.app.remote.code_archive import keep_hidden_files_here
+from finetrieve.core.code_hash import library_versions
 from finetrieve.core.paths import ROOT
-from steps.caching import library_versions
 
 CODE = "FINETRIEVE_CODE"
 """The steps' environment variable with the hash of the code that decides their result."""

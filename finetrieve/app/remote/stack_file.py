@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from finetrieve.app.catalogue import SPLIT_GENERATED, TRAIN_ON_GENERATED
 from finetrieve.app.config import read_yaml
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.core.paths import ROOT
@@ -82,9 +83,9 @@ def load_stack(path: Path) -> StackFile:
 
 def step_names() -> set[str]:
     """Returns the names of this project's steps, read from the source: importing them takes seconds."""
-    files = [path for folder in ("steps", "pipelines") for path in (ROOT / folder).rglob("*.py")]
-    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in files)
-    return {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef) and _is_step(node)}
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "steps").glob("*.py"))
+    defined = {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef) and _is_step(node)}
+    return defined | {SPLIT_GENERATED, TRAIN_ON_GENERATED}
 
 
 def _is_step(function: ast.FunctionDef) -> bool:

@@ -1,54 +1,30 @@
-"""The step that writes the report and the metrics file."""
+"""What the report shows beside the metrics: single queries before and after, samples, rejects and where the run comes from."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import pyarrow as pa
-from zenml import step
 
+from finetrieve.core.code_hash import library_versions
 from finetrieve.core.rows import Chunk, Reject, Triplet
 from finetrieve.core.tables import to_rows
-from finetrieve.evaluation.verdict import AUTO, verdict
-from finetrieve.reporting.report import render_report
-from steps.caching import cache_policy, library_versions
-from steps.materializers import HtmlMaterializer, JsonMaterializer
 
 _SAMPLES = 20
 _EXPECTED = 2
 
 
-@step(
-    cache_policy=cache_policy(__file__),
-    output_materializers={"report": HtmlMaterializer, "metrics": JsonMaterializer},
-)
-def build_report(
-    scores: dict[str, Any],
+def report_details(
     evaluation_details: dict[str, Any],
     corpus_report: dict[str, Any],
     chunks: pa.Table,
+    queries: pa.Table | None,
+    rejected_queries: pa.Table | None,
     configuration: str,
     seed: int,
-    training_record: dict[str, Any] | None = None,
-    generation_report: dict[str, Any] | None = None,
-    curation_report: dict[str, Any] | None = None,
-    split_report: dict[str, Any] | None = None,
-    queries: pa.Table | None = None,
-    rejected_queries: pa.Table | None = None,
-    annotation_report: dict[str, Any] | None = None,
-    review_effect: dict[str, Any] | None = None,
-    headline_arm: str = AUTO,
-) -> tuple[Annotated[str, "report"], Annotated[dict[str, Any], "metrics"]]:
-    """Returns the self-contained HTML report and the content of `metrics.json`."""
-    metrics = {
-        **scores,
-        "verdict": verdict(scores["eval_sets"], headline_arm, (training_record or {}).get("guard")),
-        "training": training_record or {},
-        "generation": {**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
-        "corpus": corpus_report,
-        **_review(annotation_report, split_report, review_effect),
-    }
-    details = {
+) -> dict[str, Any]:
+    """Returns what `render_report` shows beside the metrics."""
+    return {
         "changes": _changes(evaluation_details["examples"]),
         "similarities": evaluation_details["similarities"],
         "samples": _samples(queries, chunks) if queries is not None else [],
@@ -56,10 +32,11 @@ def build_report(
         "provenance": {"seed": seed, "documents": corpus_report["fingerprint"], "libraries": library_versions()},
         "config_yaml": configuration,
     }
-    return render_report(metrics, details), metrics
 
 
-def _review(report: dict[str, Any] | None, split_report: dict[str, Any] | None, effect: dict[str, Any] | None) -> dict[str, Any]:
+def review_metrics(
+    report: dict[str, Any] | None, split_report: dict[str, Any] | None, effect: dict[str, Any] | None
+) -> dict[str, Any]:
     """Returns `annotation` of the metrics, where people reviewed."""
     if report is None:
         return {}

@@ -1,26 +1,32 @@
-"""The step that puts every query on one side: train, dev or test."""
+"""Steps that split the queries into train, dev and test, and that train a model or bring one from outside."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
 from zenml import step
 
 from finetrieve.annotation.review import Use, review
-from finetrieve.core.progress import say
+from finetrieve.core.model_directory import ModelDirectory
+from finetrieve.core.paths import scratch_folder
+from finetrieve.core.progress import reporter, say
 from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, Pair, Triplet
 from finetrieve.core.tables import to_rows, to_table
-from finetrieve.evaluation.eval_sets import read_dev_judgements, read_questions
+from finetrieve.evaluation.dev_questions import human_dev_pairs
+from finetrieve.evaluation.eval_sets import read_questions
 from finetrieve.evaluation.settings import EvalSetSettings
-from finetrieve.training.settings import SplitSettings
+from finetrieve.retrieval.encoder import fetch_model
+from finetrieve.training.checkpoints import checkpoint_root
+from finetrieve.training.settings import SplitSettings, TrainingSettings
 from finetrieve.training.split import split_pairs
 from steps.caching import cache_policy
-from steps.materializers import JsonMaterializer, TableMaterializer
+from steps.materializers import JsonMaterializer, ModelMaterializer, TableMaterializer
 
 
 @step(
-    cache_policy=cache_policy(__file__),
+    cache_policy=cache_policy(__file__, "split_queries"),
     output_materializers={"pairs": TableMaterializer, "split_report": JsonMaterializer},
 )
 def split_queries(
@@ -61,19 +67,37 @@ def split_queries(
     return to_table([*result.pairs, *dev], Pair), report
 
 
-def human_dev_pairs(eval_sets: list[EvalSetSettings], chunks: list[Chunk]) -> list[Pair]:
-    """Returns the sets' own dev questions with every chunk of the documents that answer them.
+@step(
+    cache_policy=cache_policy(__file__, "train_model"),
+    output_materializers={"model": ModelMaterializer, "training_record": JsonMaterializer},
+)
+def train_model(
+    pairs: pa.Table,
+    chunks: pa.Table,
+    settings: dict[str, Any],
+    seed: int,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+) -> tuple[Annotated[ModelDirectory, "model"], Annotated[dict[str, Any], "training_record"]]:
+    """Returns the model that dev chose and the record of its training; a run that was cut off continues."""
+    from finetrieve.training.train import train_model as train  # torch: seconds, which a run from the cache need not wait
 
-    They choose the checkpoint and the averaging better than generated queries can. A set that asks about other documents than
-    the pipeline's has none.
-    """
-    of_document: dict[str, list[str]] = {}
-    for chunk in chunks:
-        of_document.setdefault(chunk.doc_id, []).append(chunk.id)
-    pairs = []
-    for settings in eval_sets:
-        questions = read_questions(settings)
-        for query_id, judged in read_dev_judgements(settings).items():
-            answers = [chunk_id for doc_id, score in judged.items() if score > 0 for chunk_id in of_document.get(doc_id, [])]
-            pairs += [Pair(questions[query_id], chunk_id, "dev", "human", "human") for chunk_id in answers]
-    return pairs
+    training = TrainingSettings.model_validate(settings)
+    out = scratch_folder() / "model"
+    result = train(
+        to_rows(pairs, Pair),
+        to_rows(chunks, Chunk),
+        training,
+        training.base_model,
+        out,
+        checkpoint_root(),
+        seed,
+        reporter("Training"),
+    )
+    say(f"trained in {result.record['seconds']:.0f} s")
+    return ModelDirectory(result.model_dir), result.record
+
+
+@step(cache_policy=cache_policy(__file__, "import_model"), output_materializers={"model": ModelMaterializer})
+def import_model(model: str, model_fingerprint: str) -> Annotated[ModelDirectory, "model"]:  # noqa: ARG001 (part of the cache key)
+    """Returns the model as an artifact, copied from a directory or fetched from the Hub."""
+    return ModelDirectory(Path(fetch_model(model)))

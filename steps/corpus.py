@@ -1,4 +1,4 @@
-"""The step that reads the documentation and cuts it into chunks."""
+"""Steps about the documents: what they are now, and how they are read and cut into chunks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 from pydantic import TypeAdapter
-from zenml import step
+from zenml import add_tags, get_step_context, step
+from zenml.client import Client
 
+from finetrieve.app.config import Config
+from finetrieve.app.preflight import check, corpus_tag
 from finetrieve.core.progress import say
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk
 from finetrieve.core.tables import to_table
@@ -19,8 +22,33 @@ from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
 
 
+@step(enable_cache=False)
+def fingerprint_inputs(
+    pipeline: str, config: dict[str, Any]
+) -> tuple[
+    Annotated[str, "documents_fingerprint"],
+    Annotated[str, "base_model_fingerprint"],
+    Annotated[list[str], "eval_set_fingerprints"],
+    Annotated[str, "generation_state"],
+]:
+    """Returns the fingerprints of the documents, the base model and the evaluation sets as they are now, and what decides the
+    queries beside the settings.
+
+    It always runs. What follows is taken from the cache as long as the fingerprints stay the same.
+
+    Raises:
+        InputError: One of them cannot be used.
+    """
+    inputs = check(pipeline, Config.model_validate(config), None)
+    tag, run = corpus_tag(inputs), get_step_context().pipeline_run
+    known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
+    add_tags(tags=[tag], run=run.id)
+    say(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
+    return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state
+
+
 @step(
-    cache_policy=cache_policy(__file__),
+    cache_policy=cache_policy(__file__, "load_chunks"),
     output_materializers={
         "chunks": TableMaterializer,
         "documents": TableMaterializer,

@@ -1,4 +1,4 @@
-"""The step that enters the model into the registry and decides what becomes of it."""
+"""Steps that find the model in production, decide what becomes of a new one, and tell people how the run ended."""
 
 from __future__ import annotations
 
@@ -8,14 +8,35 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 from zenml import get_step_context, log_metadata, step
+from zenml.client import Client
 
+from finetrieve.app.notifications import steps_that_ran, success_message, tell
+from finetrieve.core.code_hash import library_versions
+from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.progress import say
 from finetrieve.registry.facts import facts_of
 from finetrieve.registry.promotion_rule import decide_about
-from finetrieve.registry.versions import attach, link, register, set_stage, versions
+from finetrieve.registry.versions import artifact_of, attach, link, register, set_stage, version_in, versions
 from finetrieve.reporting.model_history import history_page
-from steps.caching import library_versions
-from steps.materializers import HtmlMaterializer, JsonMaterializer, ModelDirectory
+from steps.materializers import HtmlMaterializer, JsonMaterializer
+
+
+@step(enable_cache=False, output_materializers={"production_model": JsonMaterializer})
+def find_production(model_name: str) -> Annotated[dict[str, Any], "production_model"]:
+    """Returns `version`, `label`, `content_hash` and `artifact` of the version in production; nothing when there is none.
+
+    Never cached, since a person may promote another one at any time; an equal answer leaves what follows cached.
+    """
+    version = version_in("production", model_name)
+    if version is None:
+        return {}
+    artifact = artifact_of(version, "model")
+    return {
+        "version": version.number,
+        "label": version.label,
+        "content_hash": artifact.content_hash,
+        "artifact": str(artifact.id),
+    }
 
 
 @step(
@@ -56,3 +77,10 @@ def promote(
     )
     say(f"{version.label} -> {decision.stage}. {decision.why}")
     return {"version": version.label, **asdict(decision)}, history_page(model_name, versions(model_name))
+
+
+@step(enable_cache=False)
+def notify(metrics: dict[str, Any], promotion_decision: dict[str, Any]) -> None:
+    """Tells how the run ended; that nothing changed, if all that can come from the cache did."""
+    run = Client().get_pipeline_run(get_step_context().pipeline_run.id)
+    tell(success_message(run.name, steps_that_ran(run), metrics, promotion_decision))

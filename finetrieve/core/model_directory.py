@@ -1,0 +1,13 @@
+"""A trained model on disk, as it crosses from step to step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelDirectory:
+    """A sentence-transformers model on disk."""
+
+    path: Path

@@ -1,0 +1,167 @@
+"""Steps that score every way of searching, compare two models, and write the report."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from zenml import get_step_context, step
+from zenml.client import Client
+
+from finetrieve.core.model_directory import ModelDirectory
+from finetrieve.core.progress import reporter, say
+from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
+from finetrieve.core.tables import to_rows
+from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.evaluation.comparison import compare_models
+from finetrieve.evaluation.evaluate import evaluate
+from finetrieve.evaluation.settings import EvaluationSettings
+from finetrieve.evaluation.verdict import AUTO, verdict
+from finetrieve.reporting.report import render_report
+from finetrieve.reporting.report_details import report_details, review_metrics
+from steps.caching import cache_policy
+from steps.materializers import HtmlMaterializer, JsonMaterializer, TableMaterializer
+
+
+@step(
+    cache_policy=cache_policy(__file__, "evaluate_model"),
+    output_materializers={
+        "scores": JsonMaterializer,
+        "scores_per_query": TableMaterializer,
+        "evaluation_details": JsonMaterializer,
+    },
+)
+def evaluate_model(
+    model: ModelDirectory,
+    chunks: pa.Table,
+    documents: pa.Table,
+    duplicates: pa.Table,
+    settings: dict[str, Any],
+    chunk_settings: dict[str, Any],
+    base_model: str,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+    eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
+    seed: int,
+    pairs: pa.Table | None = None,
+) -> tuple[
+    Annotated[dict[str, Any], "scores"],
+    Annotated[pa.Table, "scores_per_query"],
+    Annotated[dict[str, Any], "evaluation_details"],
+]:
+    """Returns the metrics of all arms with intervals, the scores per query, and what the report shows of single queries."""
+    result = evaluate(
+        model=model.path,
+        base_model=base_model,
+        pairs=to_rows(pairs, Pair) if pairs is not None else [],
+        chunks=to_rows(chunks, Chunk),
+        documents=to_rows(documents, DocumentEntry),
+        duplicates=to_rows(duplicates, DuplicateChunk),
+        settings=EvaluationSettings.model_validate(settings),
+        chunk_settings=ChunkSettings.model_validate(chunk_settings),
+        seed=seed,
+        progress=reporter,
+    )
+    return result.metrics, result.per_query, result.details
+
+
+@step(
+    cache_policy=cache_policy(__file__, "compare_with_production"),
+    output_materializers={"comparison_with_production": JsonMaterializer},
+)
+def compare_with_production(
+    model: ModelDirectory,  # noqa: ARG001 (its content hash tells whether it is the one in production)
+    production_model: dict[str, Any],
+    scores_per_query: pa.Table,
+    chunks: pa.Table,
+    documents: pa.Table,
+    duplicates: pa.Table,
+    pairs: pa.Table,
+    settings: dict[str, Any],
+    chunk_settings: dict[str, Any],
+    eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
+    seed: int,
+) -> Annotated[dict[str, Any], "comparison_with_production"]:
+    """Returns `against` (the version's label, or None), `is_production`, and `rows`: how the new model differs from it."""
+    label = production_model.get("label")
+    if label is None:
+        return {"against": None, "is_production": False, "rows": []}
+    if get_step_context().inputs["model"][0].content_hash == production_model["content_hash"]:
+        return {"against": label, "is_production": True, "rows": []}
+    say(f"The same questions to {label}, which is in production")
+    rows = compare_models(
+        Client().get_artifact_version(production_model["artifact"]).load().path,
+        scores_per_query,
+        chunks=chunks,
+        documents=documents,
+        duplicates=duplicates,
+        pairs=pairs,
+        settings=EvaluationSettings.model_validate(settings),
+        chunk_settings=ChunkSettings.model_validate(chunk_settings),
+        seed=seed,
+    )
+    return {"against": label, "is_production": False, "rows": rows}
+
+
+@step(cache_policy=cache_policy(__file__, "measure_review"), output_materializers={"review_effect": JsonMaterializer})
+def measure_review(
+    generated_only_model: ModelDirectory,
+    scores_per_query: pa.Table,
+    chunks: pa.Table,
+    documents: pa.Table,
+    duplicates: pa.Table,
+    pairs: pa.Table,
+    settings: dict[str, Any],
+    chunk_settings: dict[str, Any],
+    eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
+    seed: int,
+) -> Annotated[dict[str, Any], "review_effect"]:
+    """Returns `rows`: per evaluation set, arm and metric the reviewed model's value, the other's, and the difference.
+
+    Both models answer the same questions, also where people corrected a generated one: what is measured is the training.
+    """
+    rows = compare_models(
+        generated_only_model.path,
+        scores_per_query,
+        chunks=chunks,
+        documents=documents,
+        duplicates=duplicates,
+        pairs=pairs,
+        settings=EvaluationSettings.model_validate(settings),
+        chunk_settings=ChunkSettings.model_validate(chunk_settings),
+        seed=seed,
+    )
+    return {"rows": rows}
+
+
+@step(
+    cache_policy=cache_policy(__file__, "build_report"),
+    output_materializers={"report": HtmlMaterializer, "metrics": JsonMaterializer},
+)
+def build_report(
+    scores: dict[str, Any],
+    evaluation_details: dict[str, Any],
+    corpus_report: dict[str, Any],
+    chunks: pa.Table,
+    configuration: str,
+    seed: int,
+    training_record: dict[str, Any] | None = None,
+    generation_report: dict[str, Any] | None = None,
+    curation_report: dict[str, Any] | None = None,
+    split_report: dict[str, Any] | None = None,
+    queries: pa.Table | None = None,
+    rejected_queries: pa.Table | None = None,
+    annotation_report: dict[str, Any] | None = None,
+    review_effect: dict[str, Any] | None = None,
+    headline_arm: str = AUTO,
+) -> tuple[Annotated[str, "report"], Annotated[dict[str, Any], "metrics"]]:
+    """Returns the self-contained HTML report and the content of `metrics.json`."""
+    metrics = {
+        **scores,
+        "verdict": verdict(scores["eval_sets"], headline_arm, (training_record or {}).get("guard")),
+        "training": training_record or {},
+        "generation": {**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
+        "corpus": corpus_report,
+        **review_metrics(annotation_report, split_report, review_effect),
+    }
+    details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed)
+    return render_report(metrics, details), metrics

@@ -1,0 +1,77 @@
+"""Steps that write queries for the chunks, and that keep the good ones."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import TypeAdapter
+from zenml import step
+
+from finetrieve.core.progress import reporter, say
+from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.tables import to_rows, to_table
+from finetrieve.curation.filters import curate
+from finetrieve.curation.settings import FilterSettings
+from finetrieve.generation.generate import generate
+from finetrieve.generation.llm.api_keys import keys_in_environment
+from finetrieve.generation.settings import GenerationSettings
+from steps.caching import cache_policy
+from steps.materializers import JsonMaterializer, TableMaterializer
+
+
+@step(
+    cache_policy=cache_policy(__file__, "generate_queries"),
+    output_materializers={
+        "generated_queries": TableMaterializer,
+        "unreadable_queries": TableMaterializer,
+        "generation_report": JsonMaterializer,
+    },
+)
+def generate_queries(
+    chunks: pa.Table,
+    settings: dict[str, Any],
+    seed: int,
+    generation_state: str = "",  # noqa: ARG001  # after a run with failed requests it differs, and so does the cache key
+) -> tuple[
+    Annotated[pa.Table, "generated_queries"],
+    Annotated[pa.Table, "unreadable_queries"],
+    Annotated[dict[str, Any], "generation_report"],
+]:
+    """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
+    recipes = GenerationSettings.model_validate(settings)
+    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
+        result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
+    say(f"{result.triplets.num_rows:,} queries for {chunks.num_rows:,} chunks")
+    if failures := result.report["failures"]:
+        why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
+        say(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
+    return result.triplets, result.rejects, result.report
+
+
+@step(
+    cache_policy=cache_policy(__file__, "curate_queries"),
+    output_materializers={
+        "queries": TableMaterializer,
+        "rejected_queries": TableMaterializer,
+        "curation_report": JsonMaterializer,
+    },
+)
+def curate_queries(
+    generated_queries: pa.Table,
+    chunks: pa.Table,
+    filters: list[dict[str, Any]],
+    base_model: str,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+) -> tuple[
+    Annotated[pa.Table, "queries"],
+    Annotated[pa.Table, "rejected_queries"],
+    Annotated[dict[str, Any], "curation_report"],
+]:
+    """Returns the queries that pass every filter, the others with the reason, and the keep rates."""
+    settings = TypeAdapter(list[FilterSettings]).validate_python(filters)
+    result = curate(to_rows(generated_queries, Triplet), to_rows(chunks, Chunk), settings, base_model)
+    say(f"{len(result.triplets):,} of {generated_queries.num_rows:,} queries kept")
+    return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report
