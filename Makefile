@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo check test test-airflow fix clean
+.PHONY: help demo check test lint slowest test-airflow fix clean
 .DEFAULT_GOAL := help
 
 help:  ## Print the targets
@@ -17,17 +17,21 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## Fine-tune on the embedded demo: report and model in demo/
 	$(BIN)/python run.py --pipeline retrain --out demo
 
-check: $(READY)  ## Lint, types and the fast tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+check: lint  ## Lint, types, borders and the fast tests
 	$(BIN)/pytest -q -n 2 -m "not slow"
 
-test: $(READY)  ## Everything: make check, then whole pipelines
+test: lint  ## Everything: make check, then whole pipelines
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: $(READY)  ## Style, types, who may import whom, and declared dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist worksteal
+
+slowest: $(READY)  ## The 20 slowest tests
+	$(BIN)/pytest -q -n 2 --dist worksteal --durations 20 --durations-min 1
 
 test-airflow: $(READY) .venv-airflow/.ready  ## A schedule that Airflow fires by itself; installs Airflow into .venv-airflow
 	FINETRIEVE_AIRFLOW=.venv-airflow/bin $(BIN)/pytest -q tests/pipelines/test_airflow.py
