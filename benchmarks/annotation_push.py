@@ -95,7 +95,7 @@ def make_rows(docs: Path | None, wanted: int) -> Rows:
     from finetrieve.corpus.sources.registry import read_source
     from finetrieve.generation.chunk_context import passages
     from finetrieve.generation.recipes.rules import written_queries
-    from finetrieve.retrieval.encoder import EMBEDDED, load_tokenizer
+    from finetrieve.retrieval.base_model import EMBEDDED, load_tokenizer
 
     config = load_config(DEFAULT_CONFIG, docs)
     chunks = build_chunks(read_source(config.source).documents, config.chunks, load_tokenizer(EMBEDDED)).chunks
@@ -117,7 +117,7 @@ def as_the_guide_does(rows: Rows, home: Path) -> tuple[float, float, Any, float]
     from sentence_transformers import SentenceTransformer
     from sklearn.metrics.pairwise import cosine_similarity
 
-    from finetrieve.retrieval.encoder import EMBEDDED, resolve_base_model
+    from finetrieve.retrieval.base_model import EMBEDDED, resolve_base_model
 
     of_id = rows.of_id
     anchors = [embedded_text(of_id[row.chunk_id]) for row in rows.triplets]
@@ -195,7 +195,7 @@ def guide_records(rows: Rows, anchors: Sequence[str], data: dict[str, Any]) -> l
 
 def as_we_do(rows: Rows, home: Path) -> tuple[float, float, Any, float, PushReport]:
     """Returns the seconds of a push and of the same push again, the cosines, the seconds for vectors, and the second report."""
-    from finetrieve.retrieval.encoder import EMBEDDED
+    from finetrieve.retrieval.base_model import EMBEDDED
     from finetrieve.retrieval.vector_cache import CachedEmbedder
     from finetrieve.training.settings import SplitSettings
 

@@ -121,7 +121,7 @@ def corpus_of(docs: Path, settings: ChunkSettings, base_model: str) -> Corpus:
     from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents
     from finetrieve.corpus.settings import source_from_path
     from finetrieve.corpus.sources.registry import read_source
-    from finetrieve.retrieval.encoder import load_tokenizer
+    from finetrieve.retrieval.base_model import load_tokenizer
 
     documents = read_source(source_from_path(docs)).documents
     result = build_chunks(documents, settings, load_tokenizer(base_model))
@@ -138,7 +138,7 @@ def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:
     """Returns the task's questions over its chunks, or None where nobody asked."""
     from finetrieve.evaluation.eval_sets import load_eval_set
     from finetrieve.evaluation.settings import EvalSetSettings
-    from finetrieve.retrieval.encoder import load_tokenizer
+    from finetrieve.retrieval.base_model import load_tokenizer
 
     if task.eval_set is None:
         return None

@@ -23,7 +23,7 @@ from finetrieve.evaluation.eval_sets import EvalSet, load_eval_set
 from finetrieve.evaluation.metrics import HEADLINE, METRICS
 from finetrieve.evaluation.scoring import DEV_QUERIES, fusion_scores, score_set, spread
 from finetrieve.evaluation.settings import EvalSetSettings
-from finetrieve.retrieval.encoder import load_tokenizer
+from finetrieve.retrieval.base_model import load_tokenizer
 from finetrieve.retrieval.fusion import FUSED, HYBRID, candidates, choose_fusion
 from finetrieve.retrieval.hybrid_index import build_index
 from finetrieve.retrieval.vector_cache import CachedEmbedder

@@ -130,7 +130,7 @@ def given_pairs(folder: Path, config: Config, held_out: Path, scratch: Path) -> 
         held_out: The evaluation set: none of its questions is trained on.
         scratch: Where vectors may be kept.
     """
-    from finetrieve.retrieval.encoder import load_tokenizer
+    from finetrieve.retrieval.base_model import load_tokenizer
     from finetrieve.retrieval.hybrid_index import build_index
     from finetrieve.retrieval.vector_cache import CachedEmbedder
 

@@ -40,8 +40,9 @@ from finetrieve.evaluation.bootstrap import difference, interval, resampled_mean
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores, relevance_of, score_queries
 from finetrieve.generation.generate import generate
 from finetrieve.generation.settings import GenerationSettings, RulesRecipe
+from finetrieve.retrieval.base_model import load_tokenizer
 from finetrieve.retrieval.bm25 import Bm25
-from finetrieve.retrieval.encoder import encode, load_encoder, load_tokenizer
+from finetrieve.retrieval.encoder import encode, load_encoder
 from finetrieve.training.settings import TrainingSettings
 from finetrieve.training.train import train_model
 

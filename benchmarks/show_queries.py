@@ -32,7 +32,7 @@ def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
     from finetrieve.corpus.sources.registry import read_source
     from finetrieve.generation.generate import generate
     from finetrieve.generation.settings import GenerationSettings, RulesRecipe
-    from finetrieve.retrieval.encoder import load_tokenizer
+    from finetrieve.retrieval.base_model import load_tokenizer
 
     try:
         source = source_from_path(Path(path)) if Path(path).exists() or "/" in path else PackageSource(package=path)

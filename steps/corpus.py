@@ -17,7 +17,7 @@ from finetrieve.core.tables import to_table
 from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents, read_report
 from finetrieve.corpus.settings import ChunkSettings, SourceSettings
 from finetrieve.corpus.sources.registry import read_source
-from finetrieve.retrieval.encoder import load_tokenizer
+from finetrieve.retrieval.base_model import load_tokenizer
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
 

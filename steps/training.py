@@ -17,7 +17,7 @@ from finetrieve.core.tables import to_rows, to_table
 from finetrieve.evaluation.dev_questions import human_dev_pairs
 from finetrieve.evaluation.eval_sets import read_questions
 from finetrieve.evaluation.settings import EvalSetSettings
-from finetrieve.retrieval.encoder import fetch_model
+from finetrieve.retrieval.base_model import fetch_model
 from finetrieve.training.checkpoints import checkpoint_root
 from finetrieve.training.settings import SplitSettings, TrainingSettings
 from finetrieve.training.split import split_pairs

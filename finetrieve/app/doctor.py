@@ -28,7 +28,7 @@ from finetrieve.core.paths import ROOT, user_cache
 from finetrieve.generation.llm.providers.registry import PROVIDERS, check_provider
 from finetrieve.generation.llm.response_cache import answers_directory
 from finetrieve.generation.settings import TripletRecipe
-from finetrieve.retrieval.encoder import check_base_model
+from finetrieve.retrieval.base_model import check_base_model
 
 _GB = 10**9
 _NEEDED_GB = 2.0

@@ -21,7 +21,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
 
     from finetrieve.corpus.chunking import build_chunks
     from finetrieve.corpus.sources.registry import read_source
-    from finetrieve.retrieval.encoder import load_tokenizer
+    from finetrieve.retrieval.base_model import load_tokenizer
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # distilabel's import warns about what pydantic has deprecated

@@ -17,7 +17,7 @@ from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from finetrieve.generation.llm.providers.registry import check_model_files, check_provider
 from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.settings import GenerationSettings, TripletRecipe
-from finetrieve.retrieval.encoder import check_base_model, model_fingerprint
+from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
 
 LATEST = "latest"
 """As `evaluation.model`: the model that the last training on these documents made."""

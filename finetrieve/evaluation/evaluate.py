@@ -22,8 +22,8 @@ from finetrieve.evaluation.scoring import Reranking, ScoredSet, fusion_scores, s
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.evaluation.storage_costs import bill
 from finetrieve.evaluation.verdict import verdict
+from finetrieve.retrieval.base_model import load_tokenizer
 from finetrieve.retrieval.bm25 import Bm25
-from finetrieve.retrieval.encoder import load_tokenizer
 from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, candidates, choose_fusion
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.reranker import CrossEncoderReranker, Reranker

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
-from finetrieve.retrieval.encoder import resolve_base_model
+from finetrieve.retrieval.base_model import resolve_base_model
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.paths import user_cache
-from finetrieve.retrieval.encoder import Precision, Progress, Role, encode, load_encoder, model_fingerprint
+from finetrieve.retrieval.base_model import model_fingerprint
+from finetrieve.retrieval.encoder import Precision, Progress, Role, encode, load_encoder
 from finetrieve.retrieval.late_interaction import TokenVectors, TokenWriter, encode_with_tokens, joined
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def training_fingerprint(
     pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: TrainingSettings, base_model: str, seed: int
 ) -> str:
     """Returns a hash of everything that decides the result of a training: data, settings, base model, code, libraries."""
-    from finetrieve.retrieval.encoder import model_fingerprint
+    from finetrieve.retrieval.base_model import model_fingerprint
 
     digest = hashlib.sha256()
     for pair in pairs:

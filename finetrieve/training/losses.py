@@ -93,7 +93,8 @@ def cached_gist(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
 
 def joint(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
     """Returns the loss of one encoder for dense search and late interaction."""
-    from finetrieve.retrieval.encoder import is_cross_encoder, load_encoder
+    from finetrieve.retrieval.base_model import is_cross_encoder
+    from finetrieve.retrieval.encoder import load_encoder
     from finetrieve.training.joint_loss import JointLoss, JointPlan
 
     settings = plan.joint or JointPlan(scale=plan.scale, mini_batch_size=plan.mini_batch_size)

@@ -11,7 +11,7 @@ import pytest
 from finetrieve.app.results import MARK, check_replaceable, write_results
 from finetrieve.core.errors import InputError
 from finetrieve.reporting.report import render_report
-from finetrieve.retrieval.encoder import resolve_base_model
+from finetrieve.retrieval.base_model import resolve_base_model
 
 METRICS: dict[str, Any] = {"eval_sets": {}, "verdict": {}}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tokenizers import Tokenizer
 
-from finetrieve.retrieval.encoder import load_tokenizer
+from finetrieve.retrieval.base_model import load_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.eval_sets import EvalSet, check_eval_set, fingerprint, generated_eval_set, load_eval_set
 from finetrieve.evaluation.settings import EvalSetSettings, EvaluationSettings
-from finetrieve.retrieval.encoder import EMBEDDED, load_tokenizer
+from finetrieve.retrieval.base_model import EMBEDDED, load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
 QUERIES = [("q1", "How do I reset the phone?"), ("q2", "What is a widget?"), ("q3", "Can I use two cards?")]

@@ -8,7 +8,8 @@ import pytest
 from finetrieve.core.errors import InputError
 from finetrieve.registry import export
 from finetrieve.registry.export import check_target, export_model
-from finetrieve.retrieval.encoder import load_encoder, resolve_base_model
+from finetrieve.retrieval.base_model import resolve_base_model
+from finetrieve.retrieval.encoder import load_encoder
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:

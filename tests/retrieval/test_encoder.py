@@ -15,16 +15,15 @@ import numpy as np
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.retrieval.encoder import (
+from finetrieve.retrieval.base_model import (
     EMBEDDED,
     check_base_model,
-    encode,
     fetch_model,
-    load_encoder,
     load_tokenizer,
     model_fingerprint,
     resolve_base_model,
 )
+from finetrieve.retrieval.encoder import encode, load_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -119,7 +118,7 @@ def test_a_model_without_the_empty_folder_of_its_normalisation_is_whole(model: P
 
 def test_checking_a_model_does_not_load_torch() -> None:
     script = (
-        "import sys; from finetrieve.retrieval.encoder import *\n"
+        "import sys; from finetrieve.retrieval.base_model import *\n"
         "check_base_model('embedded'); model_fingerprint('embedded'); load_tokenizer('embedded')\n"
         "print(sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))"
     )

@@ -11,8 +11,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import maxsim
 
 from finetrieve.retrieval import late_interaction as late
+from finetrieve.retrieval.base_model import EMBEDDED
 from finetrieve.retrieval.bm25 import Bm25
-from finetrieve.retrieval.encoder import EMBEDDED, encode, load_encoder
+from finetrieve.retrieval.encoder import encode, load_encoder
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.late_interaction import TokenIdf, TokenVectors, encode_with_tokens, joined, late_scores, token_shares
 

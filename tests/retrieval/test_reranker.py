@@ -9,7 +9,7 @@ from sentence_transformers import CrossEncoder
 from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
 from finetrieve.core.errors import InputError
-from finetrieve.retrieval.encoder import EMBEDDED, resolve_base_model
+from finetrieve.retrieval.base_model import EMBEDDED, resolve_base_model
 from finetrieve.retrieval.reranker import CrossEncoderReranker
 
 PAIRS = [("how do I clean a pump", "pumps are cleaned with water"), ("how do I clean a pump", "doors are painted")]

@@ -13,7 +13,8 @@ from sentence_transformers import SentenceTransformer
 
 from finetrieve.retrieval import late_interaction as late
 from finetrieve.retrieval import vector_cache as module
-from finetrieve.retrieval.encoder import EMBEDDED, encode, load_encoder
+from finetrieve.retrieval.base_model import EMBEDDED
+from finetrieve.retrieval.encoder import encode, load_encoder
 from finetrieve.retrieval.late_interaction import encode_with_tokens
 from finetrieve.retrieval.vector_cache import MOST_MODELS, CachedEmbedder, KeptVectors
 

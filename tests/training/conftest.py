@@ -15,7 +15,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    from finetrieve.retrieval.encoder import resolve_base_model
+    from finetrieve.retrieval.base_model import resolve_base_model
 
     parts = tmp_path_factory.mktemp("bert")
     tokenizer = AutoTokenizer.from_pretrained(str(resolve_base_model("embedded")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from finetrieve.retrieval.encoder import resolve_base_model
+from finetrieve.retrieval.base_model import resolve_base_model
 from finetrieve.training.model_card import model_card
 
 RECORD: dict[str, Any] = {

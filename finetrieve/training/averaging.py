@@ -1,0 +1,75 @@
+"""Averaging the trained weights with the base model's (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from finetrieve.training.dev import nearest_within
+from finetrieve.training.lay_questions import choosing_questions
+from finetrieve.training.losses import JOINT
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from finetrieve.training.settings import TrainingSettings
+    from finetrieve.training.trainer import TrainingRun
+
+Weights = dict[str, torch.Tensor]
+
+
+def choose_share(
+    model: SentenceTransformer, base: SentenceTransformer, tuned: Weights, settings: TrainingSettings, run: TrainingRun
+) -> tuple[list[dict[str, float]], float]:
+    """Leaves the chosen average in the model; returns what each share that was tried scored, and the share taken.
+
+    Of the shares at which our own lay questions score no less than under the base model, the smallest is taken: generated dev
+    queries are made like the training's and always speak for the tuned weights. Where people's dev questions choose, it is the
+    largest that scores like the best on them: what they do not ask for is not worth moving away for.
+    """
+    questions = choosing_questions()
+    wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.ndcg(base).items()}
+    weights, by_people = copy_weights(base), run.dev is not None and run.dev.by_people
+    tried = list[dict[str, float]]()
+    kept = list[float]()
+    for share in sorted(set(settings.average)):
+        model.load_state_dict(_average(weights, tuned, share))
+        lay = {way: float(scores.mean()) for way, scores in questions.ndcg(model).items()}
+        entry = {"base_share": share, **{f"lay_{way}": score for way, score in lay.items()}}
+        if all(lay[way] >= wanted[way] for way in _used_ways(settings)):
+            kept.append(share)
+        if run.dev is not None and (by_people or share in kept):
+            # Nothing averaged is the best checkpoint, whose score is known.
+            entry["ndcg@10"] = run.best_score() if share == 0 else run.dev.ndcg(model, settings.loss == JOINT)
+        tried.append(entry)
+        if kept and not by_people:
+            break
+    share = _taken(kept, tried, settings) if by_people else (kept or sorted(settings.average))[-1]
+    model.load_state_dict(_average(weights, tuned, share))
+    return tried, share
+
+
+def _used_ways(settings: TrainingSettings) -> tuple[str, ...]:
+    return ("dense", "late") if settings.loss == JOINT and settings.late_weight else ("dense",)
+
+
+def _taken(kept: Sequence[float], tried: Sequence[dict[str, float]], settings: TrainingSettings) -> float:
+    """Returns the largest share that scores like the best on people's dev questions, of those that kept the lay ones."""
+    allowed = kept or [max(settings.average)]
+    scores = {entry["base_share"]: entry["ndcg@10"] for entry in tried if entry["base_share"] in allowed}
+    return nearest_within(scores, settings.average_tolerance, wanted=1.0)
+
+
+def _average(base: Weights, tuned: Weights, share: float) -> Weights:
+    """Returns `share` of the base weights and the rest of the tuned ones; whole numbers come from the tuned ones."""
+    return {
+        name: torch.lerp(weight, base[name].to(weight), share) if weight.is_floating_point() else weight
+        for name, weight in tuned.items()
+    }
+
+
+def copy_weights(model: SentenceTransformer) -> Weights:
+    """Returns a copy of the model's weights in main memory, by name."""
+    return {name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}
