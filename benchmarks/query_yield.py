@@ -37,7 +37,7 @@ from finetrieve.generation.recipes.rules.gate import normalised, reject_reason  
 from finetrieve.generation.recipes.rules.phrasing import renderings  # noqa: E402
 from finetrieve.generation.recipes.rules.prose import looks_english, plain, sentences, units  # noqa: E402
 from finetrieve.generation.recipes.rules.writer import SPARE, _candidates  # noqa: E402
-from finetrieve.retrieval.encoder import load_tokenizer  # noqa: E402
+from finetrieve.retrieval.base_model import load_tokenizer  # noqa: E402
 
 CONFIG = ROOT / "configs" / "default.yaml"
 
