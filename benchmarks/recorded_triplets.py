@@ -31,11 +31,12 @@ from bench_sets import questions_about
 from finetrieve.app.config import DEFAULT_CONFIG, load_config
 from finetrieve.core.rows import Chunk, Document, Pair, Triplet, embedded_text
 from finetrieve.core.tables import to_rows, to_table
+from finetrieve.core.text import normalise_query
 from finetrieve.corpus.chunking import build_chunks
 from finetrieve.corpus.deduplication import near_duplicate_documents
 from finetrieve.corpus.settings import source_from_path
 from finetrieve.corpus.sources.registry import read_source
-from finetrieve.curation.filters import curate, normalised_query
+from finetrieve.curation.filters import curate
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores, relevance_of, score_queries
 from finetrieve.generation.generate import generate
@@ -211,7 +212,7 @@ def asked(triplets: Sequence[Triplet], chunks: list[Chunk], fold_of: dict[str, i
     wording: dict[str, str] = {}
     relevant: dict[str, dict[str, int]] = {}
     for row in triplets:
-        key = normalised_query(row.query)
+        key = normalise_query(row.query)
         wording.setdefault(key, row.query)
         relevant.setdefault(key, {})[row.chunk_id] = 1
     own = [key for key, answers in relevant.items() if fold_of[next(iter(answers))] == fold]
@@ -307,8 +308,8 @@ def _scores_of(
     parts: dict[str, list[Scores]] = {name: [] for name in tests}
     for fold in range(folds):
         questions = {name: asked(triplets, chunks, fold_of, fold) for name, triplets in tests.items()}
-        held_out = {normalised_query(text) for part in questions.values() for text in part.texts}
-        kept = [one for one in row.triplets if fold_of[one.chunk_id] != fold and normalised_query(one.query) not in held_out]
+        held_out = {normalise_query(text) for part in questions.values() for text in part.texts}
+        kept = [one for one in row.triplets if fold_of[one.chunk_id] != fold and normalise_query(one.query) not in held_out]
         encoder = _encoder(row, kept, chunks, scratch, seed)
         vectors = encode(encoder, [embedded_text(chunk) for chunk in chunks]) if encoder is not None else None
         for name, part in questions.items():
@@ -334,8 +335,8 @@ def _first_per_chunk(triplets: Sequence[Triplet]) -> list[Triplet]:
 
 
 def _warn_of_leaks(gpt: Sequence[Triplet], rules: Sequence[Triplet], human: Questions | None) -> None:
-    people = {normalised_query(text) for text in human.texts} if human else set()
-    trained = {normalised_query(row.query) for row in [*gpt, *rules]}
+    people = {normalise_query(text) for text in human.texts} if human else set()
+    trained = {normalise_query(row.query) for row in [*gpt, *rules]}
     if people & trained:
         raise SystemExit(f"a human question is trained on: {sorted(people & trained)}")
 

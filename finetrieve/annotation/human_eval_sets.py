@@ -15,7 +15,7 @@ from finetrieve.annotation.dataset import check_schema, question_ids
 from finetrieve.annotation.responses import AnsweredRecord, answered_records
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import user_cache
-from finetrieve.curation.filters import normalised_query
+from finetrieve.core.text import normalise_query
 
 PREFIX = "argilla:"
 """In front of a dataset's name, where the path of an evaluation set stands."""
@@ -62,7 +62,7 @@ def human_queries(records: Sequence[AnsweredRecord], document_ids: Collection[st
     documents: dict[str, set[str]] = {}
     for record in sorted(records, key=lambda record: record.external_id):
         for query in (query for answer in record.answers for query in answer.own_queries if record.doc_id in document_ids):
-            key = normalised_query(query) or query
+            key = normalise_query(query)
             texts.setdefault(key, query)
             documents.setdefault(key, set()).add(record.doc_id)
     found = [HumanQuery(_id(key), text, tuple(sorted(documents[key]))) for key, text in texts.items()]

@@ -13,7 +13,7 @@ from finetrieve.annotation.dataset import BAD, FIXABLE
 from finetrieve.annotation.responses import Answer, AnsweredRecord
 from finetrieve.annotation.review import CONFIRMED, EDITED, HUMAN, REJECTED, UNFIXED
 from finetrieve.core.rows import Annotation
-from finetrieve.curation.filters import normalised_query
+from finetrieve.core.text import normalise_query
 
 Item = TypeVar("Item")
 
@@ -110,7 +110,7 @@ def distinct_own_queries(annotations: Sequence[Annotation]) -> list[Annotation]:
     """Returns people's own queries, each once per chunk however it is written, with everyone who wrote it."""
     groups: dict[tuple[str, str], list[Annotation]] = {}
     for annotation in annotations:
-        groups.setdefault((annotation.chunk_id, normalised_query(annotation.query) or annotation.query), []).append(annotation)
+        groups.setdefault((annotation.chunk_id, normalise_query(annotation.query)), []).append(annotation)
     return [_merged(group) for group in groups.values()]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from finetrieve.core.rows import Annotation, Triplet
-from finetrieve.curation.filters import normalised_query
+from finetrieve.core.text import normalise_query
 
 CONFIRMED, EDITED, REJECTED, UNFIXED, HUMAN = "confirmed", "edited", "rejected", "unfixed", "human"
 GENERATED = "generated"
@@ -85,7 +85,7 @@ def review(
 
 
 def _question(chunk_id: str, query: str) -> tuple[str, str]:
-    return chunk_id, normalised_query(query) or query
+    return chunk_id, normalise_query(query)
 
 
 def _status(annotation: Annotation | None, use: Use) -> str:

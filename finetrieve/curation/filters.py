@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 import typing
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.text import DOTTED_NAME, normalise_query, query_words
 from finetrieve.curation.settings import CopyFilter, DuplicateFilter, FilterSettings, LengthFilter, NameFilter, RoundTripFilter
 
 _VARIANTS = typing.get_args(typing.get_args(FilterSettings)[0])
@@ -21,9 +21,6 @@ FILTERS: dict[str, tuple[str, str]] = {kind.model_fields["name"].default: (kind.
 EXAMPLES = 5
 """Rejects that the report quotes per filter."""
 
-DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
-"""The title of an API object, such as `sklearn.metrics.log_loss`."""
-_WORD = re.compile(r"\w+(?:['’.+#-]\w+|[+#]+)*")
 # Words that change how a question is put but not what it asks for.
 _FRAME = frozenset(
     _word
@@ -115,19 +112,6 @@ def _hybrid_ranker(chunks: Sequence[Chunk], base_model: str) -> Callable[[], Ran
     return make
 
 
-# What a query is, for comparing.
-
-
-def query_words(text: str) -> list[str]:
-    """Returns the words of a text in comparable form: Unicode-normalised, without case and punctuation."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-
-
-def normalised_query(text: str) -> str:
-    """Returns the form in which two queries are the same query: words alone, without case and punctuation."""
-    return " ".join(query_words(text))
-
-
 def _subject(query: str) -> str:
     """Returns what the query asks about: its words without the question's frame, sorted."""
     words = set(query_words(query))
@@ -209,7 +193,7 @@ def by_copies(triplets: Sequence[Triplet], material: Material, settings: CopyFil
     reasons = {}
     for triplet in triplets:
         if triplet.chunk_id not in texts:
-            texts[triplet.chunk_id] = f" {normalised_query(material.chunks[triplet.chunk_id].text)} "
+            texts[triplet.chunk_id] = f" {normalise_query(material.chunks[triplet.chunk_id].text)} "
         words = query_words(triplet.query)
         shortest = max(settings.min_words, int(len(words) * settings.max_share) + 1)
         run = _longest_run(words, texts[triplet.chunk_id], shortest)

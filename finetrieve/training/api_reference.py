@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from finetrieve.core.rows import Chunk, Pair
-from finetrieve.curation.filters import DOTTED_NAME
+from finetrieve.core.text import DOTTED_NAME
 
 if TYPE_CHECKING:
     from finetrieve.training.settings import TrainingSettings

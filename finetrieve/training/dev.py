@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.rows import Chunk, Pair, embedded_text
-from finetrieve.curation.filters import normalised_query
+from finetrieve.core.text import normalise_query
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -71,7 +71,7 @@ def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, see
     wording = dict[str, str]()
     choosing, by_people = _choosing(pairs)
     for pair in choosing:
-        key = normalised_query(pair.query)
+        key = normalise_query(pair.query)
         wording.setdefault(key, pair.query)
         answers[key].add(pair.chunk_id)
     if not answers:

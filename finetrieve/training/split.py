@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from finetrieve.core.rows import Chunk, Pair, Triplet
-from finetrieve.curation.filters import normalised_query
+from finetrieve.core.text import normalise_query
 from finetrieve.training.settings import SplitSettings
 
 TRAIN, DEV, TEST = "train", "dev", "test"
@@ -68,8 +68,8 @@ def split_pairs(
     """
     doc_of = {chunk.id: chunk.doc_id for chunk in chunks}
     group_of = {chunk.id: groups.get(chunk.doc_id, chunk.doc_id) for chunk in chunks}
-    held_out = {normalised_query(query) for query in held_out_queries}
-    rows = [triplet for triplet in triplets if normalised_query(triplet.query) not in held_out]
+    held_out = {normalise_query(query) for query in held_out_queries}
+    rows = [triplet for triplet in triplets if normalise_query(triplet.query) not in held_out]
     unit, side = _sides(sorted({row.chunk_id for row in rows}), group_of, settings)
     origin = provenance or {}
     pairs = [
@@ -84,7 +84,7 @@ def split_pairs(
         "human_eval": human_eval,
         "pairs": _per_side((pair.split, index) for index, pair in enumerate(pairs)),
         **_by_provenance(pairs),
-        "queries": _per_side((pair.split, normalised_query(pair.query)) for pair in pairs),
+        "queries": _per_side((pair.split, normalise_query(pair.query)) for pair in pairs),
         "chunks": _per_side((pair.split, pair.chunk_id) for pair in pairs),
         "documents": _per_side((pair.split, doc_of[pair.chunk_id]) for pair in pairs),
         "left_out_as_human_questions": len(triplets) - len(rows),
@@ -115,9 +115,9 @@ def _one_side_per_query(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
     """
     sides = defaultdict[str, set[str]](set)
     for pair in pairs:
-        sides[normalised_query(pair.query)].add(pair.split)
+        sides[normalise_query(pair.query)].add(pair.split)
     final = {query: next(side for side in (TEST, DEV, TRAIN) if side in found) for query, found in sides.items()}
-    moved = [replace(pair, split=final[normalised_query(pair.query)]) for pair in pairs]
+    moved = [replace(pair, split=final[normalise_query(pair.query)]) for pair in pairs]
     return moved, sum(old.split != new.split for old, new in zip(pairs, moved, strict=True))
 
 

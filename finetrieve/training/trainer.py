@@ -20,7 +20,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair, embedded_text
-from finetrieve.curation.filters import normalised_query
+from finetrieve.core.text import normalise_query
 from finetrieve.retrieval.multi_vector import token_idf
 from finetrieve.training.averaging import Weights, copy_weights
 from finetrieve.training.batches import BatchRules, PairBatches, Row, count_batches
@@ -85,7 +85,7 @@ def _rows(pairs: Sequence[Pair], chunks: Sequence[Chunk]) -> list[Row]:
     by_id = {chunk.id: chunk for chunk in chunks}
     return [
         Row(
-            queries.of(normalised_query(pair.query)),
+            queries.of(normalise_query(pair.query)),
             texts.of(embedded_text(by_id[pair.chunk_id])),
             documents.of(by_id[pair.chunk_id].doc_id),
         )

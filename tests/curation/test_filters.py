@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from finetrieve.core.rows import Chunk, Triplet
-from finetrieve.curation.filters import FILTERS, curate, normalised_query
+from finetrieve.curation.filters import FILTERS, curate
 from finetrieve.curation.settings import CopyFilter, DuplicateFilter, LengthFilter, NameFilter, RoundTripFilter
 
 TEXT = "To rotate the signing key, open the admin console and choose Rotate. The old key stays valid for one hour."
@@ -139,8 +139,3 @@ def test_the_ranker_is_not_built_unless_a_filter_asks() -> None:
 
     assert curate([triplet("rotate a key")], [chunk("a")], [LengthFilter()], make_ranker=never).triplets
     assert curate([], [chunk("a")], [RoundTripFilter()], make_ranker=never).report["round_trip"]["rate"] == 1.0
-
-
-def test_normalised_queries_are_equal_however_they_are_written() -> None:
-    assert normalised_query("  How do I: rotate  KEYS?") == normalised_query("how do i rotate keys")
-    assert normalised_query("C++ key") != normalised_query("C key")

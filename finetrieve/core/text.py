@@ -1,0 +1,23 @@
+"""Comparison of query texts: when two are the same query, and the name of an API object."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+"""The title of an API object, such as `sklearn.metrics.log_loss`."""
+_WORD = re.compile(r"\w+(?:['’.+#-]\w+|[+#]+)*")
+
+
+def query_words(text: str) -> list[str]:
+    """Returns the words of a text in comparable form: Unicode-normalised, without case and punctuation."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def normalise_query(text: str) -> str:
+    """Returns the form in which two queries are the same query: words alone, without case and punctuation.
+
+    A text without any word stands for itself.
+    """
+    return " ".join(query_words(text)) or text
