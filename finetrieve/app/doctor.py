@@ -22,8 +22,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from finetrieve.app.config import Config
+from finetrieve.app.failures import explain
 from finetrieve.core.errors import InputError
-from finetrieve.core.failures import explain
 from finetrieve.core.paths import ROOT, user_cache
 from finetrieve.generation.llm.providers.registry import PROVIDERS, check_provider
 from finetrieve.generation.llm.response_cache import answers_directory

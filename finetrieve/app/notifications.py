@@ -14,7 +14,7 @@ from zenml import get_step_context
 from zenml.client import Client
 from zenml.models import PipelineRunResponse
 
-from finetrieve.core.failures import explain
+from finetrieve.app.failures import explain
 from finetrieve.core.progress import say
 
 WEBHOOK = "FINETRIEVE_WEBHOOK_URL"

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import is_disk_full
 from finetrieve.core.paths import user_cache
 from finetrieve.core.progress import reporter, say
 
@@ -79,7 +80,7 @@ def failure(path: Path, log: Path) -> str:
         log: Everything that pip said.
     """
     said = _complaint(log)
-    if "No space left" in said:
+    if is_disk_full(said):
         return f"Cannot install the Argilla server: the disk with {path} is full. It needs about 700 MB; free some and try again."
     return (
         f"Cannot install the Argilla server: {said} It is fetched from PyPI once; check the network and run this again, or name "

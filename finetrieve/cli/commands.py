@@ -70,7 +70,7 @@ def guarded(work: Callable[[], None]) -> int:
         click.echo("\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", err=True)
         return FAILED
     except Exception as error:
-        from finetrieve.core.failures import explain
+        from finetrieve.app.failures import explain
 
         click.echo(f"Failed: {explain(error)}", err=True)
         return FAILED

@@ -1,51 +1,33 @@
-"""One line for what went wrong with the machine rather than with the user's input."""
+"""Classification of the machine's errors: a full disk, and what an error was raised from."""
 
 from __future__ import annotations
 
 import errno
-import os
-import sys
-from pathlib import Path
 
-_FULL_DISK = ("database or disk is full", "No space left on device")
-"""How SQLite says it, and how copying a folder does: as text inside an error of its own."""
-
-
-def explain(error: BaseException) -> str:
-    """Returns one line for an error: what happened and, where we know it, what to do."""
-    again = "run the same command again: finished steps are kept"
-    for cause in _causes(error):
-        if (isinstance(cause, OSError) and cause.errno == errno.ENOSPC) or any(words in str(cause) for words in _FULL_DISK):
-            return f"the disk is full. Nothing is half-written; free some space and {again}."
-        if isinstance(cause, MemoryError) or "out of memory" in str(cause).lower():
-            return f"out of memory. Lower training.batch_size or chunks.max_tokens and {again}."
-        if isinstance(cause, PermissionError):
-            return f"no permission to use '{cause.filename}'. Check its owner and mode."
-        if isinstance(cause, FileNotFoundError) and _is_artifact(cause.filename):
-            return (
-                f"an artifact of an earlier run is gone: '{cause.filename}'. Bring ZenML's artifact store back, "
-                "or run with --no-cache, which makes everything anew."
-            )
-    text = " ".join(str(error).split()) or type(error).__name__
-    if os.environ.get("FINETRIEVE_DEBUG"):
-        raise error
-    return f"{type(error).__name__}: {text} (FINETRIEVE_DEBUG=1 shows the traceback.)"
+_FULL_DISK = (
+    "database or disk is full",  # SQLite
+    "No space left",  # the system's own words, also inside other errors and in what pip prints
+    "os error 28",  # safetensors
+    "PytorchStreamWriter failed",  # torch, as is the next
+    "file write failed",
+)
 
 
-def _is_artifact(path: object) -> bool:
-    """Whether a file belongs into ZenML's artifact store on this machine; without ZenML nothing does."""
-    if "zenml" not in sys.modules or not isinstance(path, str):
-        return False
-    from zenml.config.global_config import GlobalConfiguration
-
-    return Path(path).is_relative_to(GlobalConfiguration().local_stores_path)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Returns the error and everything it was raised from."""
+def causes(error: BaseException) -> list[BaseException]:
+    """Returns the error and everything it was raised from, the error first."""
     chain: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in chain:
         chain.append(current)
         current = current.__cause__ or current.__context__
     return chain
+
+
+def is_disk_full(problem: BaseException | str) -> bool:
+    """Returns whether an error, one of its causes, or what a program printed says that a disk or a quota is full."""
+    if isinstance(problem, str):
+        return any(words in problem for words in _FULL_DISK)
+    return any(
+        (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)) or is_disk_full(str(cause))
+        for cause in causes(problem)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -18,6 +17,7 @@ from pathlib import Path
 from finetrieve.core.code_hash import code_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import user_cache
+from finetrieve.core.failures import is_disk_full
 from finetrieve.core.rows import Chunk, Pair, embedded_text
 from finetrieve.training.settings import TrainingSettings
 
@@ -120,18 +120,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def clear_disk_errors(place: Path) -> Iterator[None]:
-    """Turns a full disk, which the libraries report in three ways, into one line."""
+    """Turns a full disk into one line."""
     try:
         yield
     except Exception as error:
-        if isinstance(error, InputError) or not _disk_is_full(error):
+        if isinstance(error, InputError) or not is_disk_full(error):
             raise
         raise InputError(f"No space left in '{place}' for the model. Free some and run again: training goes on.") from None
-
-
-def _disk_is_full(error: BaseException) -> bool:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    # safetensors and torch wrap the system's error in their own.
-    text = str(error)
-    return "No space left" in text or "os error 28" in text or "PytorchStreamWriter failed" in text or "file write failed" in text

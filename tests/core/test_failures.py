@@ -1,24 +1,31 @@
+"""Which errors say that a disk is full."""
+
 from __future__ import annotations
 
 import errno
-import shutil
 
 import pytest
 
-from finetrieve.core.failures import explain
+from finetrieve.core.failures import causes, is_disk_full
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("problem", "full"),
     [
-        OSError(errno.ENOSPC, "No space left on device"),
-        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'a' -> 'b'")]),
-        RuntimeError("(sqlite3.OperationalError) database or disk is full"),
+        (OSError(errno.ENOSPC, "anything"), True),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), True),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), True),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", True),
+        (OSError(errno.EACCES, "Permission denied"), False),
+        (RuntimeError("the shapes differ"), False),
     ],
 )
-def test_a_full_disk_is_named_however_it_is_reported(error: Exception) -> None:
-    assert explain(error).startswith("the disk is full.")
+def test_a_full_disk_is_told_by_its_number_or_its_words(problem: BaseException | str, full: bool) -> None:
+    assert is_disk_full(problem) == full
 
 
-def test_another_failure_is_one_line_with_its_type() -> None:
-    assert explain(RuntimeError("two\nlines")) == "RuntimeError: two lines (FINETRIEVE_DEBUG=1 shows the traceback.)"
+def test_a_full_disk_is_found_behind_the_error_that_a_library_raises() -> None:
+    outer, inner = RuntimeError("cannot save"), OSError(errno.ENOSPC, "full")
+    outer.__cause__, inner.__context__ = inner, outer  # a circle ends
+    assert causes(outer) == [outer, inner]
+    assert is_disk_full(outer)

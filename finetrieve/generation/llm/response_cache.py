@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import is_disk_full
 from finetrieve.core.paths import user_cache
 from finetrieve.generation.settings import GenerationSettings, TripletRecipe
 
@@ -273,7 +274,7 @@ def _said_plainly(directory: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         text = str(error).lower()
-        if "full" in text or "no space" in text or "disk i/o" in text:
+        if is_disk_full(error) or "disk i/o" in text:
             what = "its disk is full or broken; free some space"
         elif "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
             what = "it cannot be written; check its owner and mode"

@@ -6,9 +6,11 @@ import email.utils
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from finetrieve.core.failures import causes
 
 Kind = Literal["rate_limit", "server", "timeout", "connection", "key", "model", "quota", "too_long", "unsupported", "request"]
 
@@ -96,9 +98,9 @@ def fault_of(error: BaseException, secret: str = "") -> Fault:
     """Returns what an exception of any client library means; `secret` and all keys of the environment are cut out of it."""
     if isinstance(error, Fault):
         return error
-    status = next((status for cause in _causes(error) if (status := _status(cause)) is not None), None)
+    status = next((status for cause in causes(error) if (status := _status(cause)) is not None), None)
     text = _one_line(error, secret)
-    names = " ".join(type(cause).__name__.lower() for cause in _causes(error))
+    names = " ".join(type(cause).__name__.lower() for cause in causes(error))
     never_reached = any(words in names or words in text.lower() for words in _NEVER_REACHED)
     # First what the line did: LiteLLM gives a status to connections that never were.
     if isinstance(error, TimeoutError) or "timeout" in names:
@@ -150,15 +152,6 @@ def _any(words: tuple[str, ...], text: str) -> bool:
     return any(word in text for word in words)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in seen:
-        seen.append(current)
-        yield current
-        current = current.__cause__ or current.__context__
-
-
 def _status(error: BaseException) -> int | None:
     for holder in (error, getattr(error, "response", None), getattr(error, "raw_response", None)):
         for name in ("status_code", "status"):
@@ -170,7 +163,7 @@ def _status(error: BaseException) -> int | None:
 
 def _retry_after(error: BaseException, text: str) -> float | None:
     """Returns the seconds that the headers, or else the words of an error ask to wait."""
-    headers = next((found for cause in _causes(error) if (found := _headers(cause)) is not None), {})
+    headers = next((found for cause in causes(error) if (found := _headers(cause)) is not None), {})
     if (milliseconds := headers.get("retry-after-ms")) is not None and _is_number(milliseconds):
         return max(0.0, float(milliseconds) / 1000)
     value = headers.get("retry-after")
@@ -199,8 +192,8 @@ def _is_number(text: str) -> bool:
 
 def _one_line(error: BaseException, secret: str) -> str:
     """Returns the message and its innermost cause, on one line; a key that a server echoes is left out."""
-    causes = list(_causes(error))
-    parts = [" ".join(str(cause).split()) for cause in (causes[0], causes[-1])]
+    chain = causes(error)
+    parts = [" ".join(str(cause).split()) for cause in (chain[0], chain[-1])]
     # httpx says no more of a status than the status.
     adds = parts[1] and parts[1] not in parts[0] and "For more information check" not in parts[1]
     text = " ".join(part for part in (parts[0], f"({parts[1]})" if adds else "") if part)
