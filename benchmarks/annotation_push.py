@@ -28,12 +28,12 @@ sys.path.insert(0, str(ROOT))
 from annotation_server import plain_server  # noqa: E402
 
 from finetrieve.annotation.client import Server, find_workspace  # noqa: E402
-from finetrieve.annotation.connection import Connection  # noqa: E402
+from finetrieve.annotation.connection import connect_embedded  # noqa: E402
 from finetrieve.annotation.dataset import ensure_dataset  # noqa: E402
 from finetrieve.annotation.enrichment import Enriched, enrich, vectors_by_id  # noqa: E402
 from finetrieve.annotation.push import PushReport, push  # noqa: E402
 from finetrieve.annotation.records import make_records  # noqa: E402
-from finetrieve.argilla_server import ensure_server, stop_server  # noqa: E402
+from finetrieve.argilla_server import RunningServer, stop_server  # noqa: E402
 from finetrieve.core.progress import Progress  # noqa: E402
 from finetrieve.core.rows import Chunk, Triplet, embedded_text  # noqa: E402
 
@@ -145,7 +145,7 @@ def as_the_guide_does(rows: Rows, home: Path) -> tuple[float, float, Any, float]
     return first, second, np.array(data["anchor-positive"]), encoding
 
 
-def guide_dataset(connection: Connection, dimensions: int) -> Any:
+def guide_dataset(connection: RunningServer, dimensions: int) -> Any:
     """Returns a dataset of one field, two questions, five metadata and a vector."""
     import argilla as rg
 
@@ -203,7 +203,7 @@ def as_we_do(rows: Rows, home: Path) -> tuple[float, float, Any, float, PushRepo
         embedder = CachedEmbedder(EMBEDDED, folder=Path(nothing_kept))
         encoding, enriched = timed(lambda: enrich(rows.triplets, rows.chunks, SplitSettings(), {}, False, embedder))
     try:
-        with Server(ensure_server(home)) as server:
+        with Server(connect_embedded(home)) as server:
             first, _ = timed(lambda: push_once(server, rows, enriched))
             second, again = timed(lambda: push_once(server, rows, enriched))
     finally:

@@ -28,8 +28,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from finetrieve.annotation.connection import Connection  # noqa: E402
-from finetrieve.argilla_server import ensure_server, server_status, stop_server  # noqa: E402
+from finetrieve.argilla_server import RunningServer, ensure_server, server_status, stop_server  # noqa: E402
 
 Json = dict[str, Any]
 
@@ -138,7 +137,7 @@ def answers(client: Client, dataset: Json) -> dict[str, float]:
 
 
 def annotate(
-    owner: Client, connection: Connection, dataset: Json, names: str, submissions: int = SUBMISSIONS
+    owner: Client, connection: RunningServer, dataset: Json, names: str, submissions: int = SUBMISSIONS
 ) -> tuple[Counter[int], float]:
     """Returns the status codes of six annotators who submit at once while others push and search, and the seconds it took."""
     members = [make_annotator(owner, connection, dataset, f"{names}{number}") for number in range(ANNOTATORS)]
@@ -162,7 +161,7 @@ def annotate(
     return codes, time.perf_counter() - start
 
 
-def make_annotator(owner: Client, connection: Connection, dataset: Json, name: str) -> Client:
+def make_annotator(owner: Client, connection: RunningServer, dataset: Json, name: str) -> Client:
     """Returns a new annotator in the dataset's workspace."""
     body = {"username": name, "first_name": name, "password": "a long password", "role": "annotator"}
     user = owner.call("POST", "/users", body)
@@ -282,7 +281,7 @@ def compare_pushes(folder: Path, count: int) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def plain_server(home: Path) -> Iterator[Connection]:
+def plain_server(home: Path) -> Iterator[RunningServer]:
     """Runs the server without its changes for speed."""
     from finetrieve.argilla_server.environment import ensure_environment
 
@@ -303,7 +302,7 @@ def plain_server(home: Path) -> Iterator[Connection]:
         process.wait()
 
 
-def sdk_rate(connection: Connection, count: int) -> float:
+def sdk_rate(connection: RunningServer, count: int) -> float:
     """Returns records per second of the SDK's `dataset.records.log`."""
     import argilla as rg
 

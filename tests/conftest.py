@@ -1,11 +1,11 @@
-"""Fixtures that every test may use: a ZenML of its own, and the command line as a person runs it."""
+"""Fixtures that every test may use: a ZenML of its own, the command line as a person runs it, and an Argilla server."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from finetrieve.argilla_server.environment import environment_path  # noqa: E402
+from finetrieve.annotation.client import Connection  # noqa: E402
+from finetrieve.annotation.connection import connect_embedded  # noqa: E402
+from finetrieve.argilla_server import stop_server  # noqa: E402
+from finetrieve.argilla_server.environment import ensure_environment, environment_path  # noqa: E402
+from finetrieve.core.errors import InputError  # noqa: E402
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -64,3 +68,29 @@ def command(own_home: dict[str, str]) -> RunCommand:
         )
 
     return run
+
+
+# A real Argilla server: its environment is made once and kept, its data is the test's own.
+
+
+@pytest.fixture(scope="session")
+def server_environment() -> Path:
+    """Returns the interpreter of the server's environment, which is installed if it is not there."""
+    try:
+        return ensure_environment()
+    except InputError as error:
+        pytest.skip(f"Argilla's server cannot be installed here: {error}")
+
+
+@pytest.fixture(scope="module")
+def server_home(server_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Returns the home of a server that the tests of a module share; it is stopped when they are done."""
+    home = tmp_path_factory.mktemp("argilla")
+    yield home
+    stop_server(home)
+
+
+@pytest.fixture(scope="module")
+def server(server_home: Path) -> Connection:
+    """Returns the connection of a running embedded server, shared by the tests of a module."""
+    return connect_embedded(server_home)

@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 
 from finetrieve.annotation.client import Server, find_workspace
+from finetrieve.annotation.connection import connect_embedded
 from finetrieve.argilla_server.home import OWNER
-from finetrieve.argilla_server.supervisor import ensure_server
 from finetrieve.core.errors import InputError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -27,7 +27,7 @@ def give_account(name: str, home: Path | None = None) -> tuple[str, str]:
     if name == OWNER:
         raise InputError(f"'{name}' is the owner's account; `python run.py argilla url` prints its password.")
     password = secrets.token_urlsafe(9)
-    with Server(ensure_server(home)) as server:
+    with Server(connect_embedded(home)) as server:
         there = [user for user in server.items("/users") if user["username"] == name]
         if there:
             server.request("PATCH", f"/users/{there[0]['id']}", {"password": password})

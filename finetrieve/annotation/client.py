@@ -11,14 +11,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.errors import InputError
 
 if TYPE_CHECKING:
     import httpx
-
-    from finetrieve.annotation.connection import Connection
 
 MAJOR_VERSION = 2
 PAGE = 500
@@ -33,6 +32,23 @@ _EXCERPT = 300
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where an Argilla server is and how to sign in to it.
+
+    Attributes:
+        url: The server's address, without a slash at the end.
+        api_key: The key of the account that pushes and pulls; not shown by `repr`.
+        workspace: The workspace in which the datasets lie; None is the only one that the key may see.
+        embedded: Whether it is the server that Finetrieve starts by itself.
+    """
+
+    url: str
+    api_key: str = field(repr=False)
+    workspace: str | None
+    embedded: bool
 
 
 class RefusedError(RuntimeError):
@@ -151,7 +167,7 @@ class Server:
             response = self._client.get("/api/v1/version", timeout=FIRST_CONTACT_SECONDS)
         except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
             raise InputError(
-                f"No Argilla server answers at {self.url} ({_why(error)}). Check annotation.url or ARGILLA_URL; "
+                f"No Argilla server answers at {self.url} ({_why(error)}). Check annotation.url or ARGILLA_API_URL; "
                 "without either, the embedded server is used."
             ) from None
         version = _version_of(response)

@@ -1,13 +1,13 @@
-"""Which Argilla a run talks to, and with what key. Light: nothing of Argilla is imported."""
+"""Which Argilla server a run uses, and with what API key: the configuration's, the environment's, or the embedded one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from finetrieve.annotation.client import Connection, Server
 from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.core.errors import InputError
 from finetrieve.core.zenml_secrets import secret_values
@@ -15,21 +15,16 @@ from finetrieve.core.zenml_secrets import secret_values
 URL_VARIABLES = ("ARGILLA_API_URL", "ARGILLA_URL")
 
 
-@dataclass(frozen=True)
-class Connection:
-    """Where an Argilla server is and how to sign in to it.
+def open_server(settings: AnnotationSettings) -> Server:
+    """Returns the server of a configuration, found to answer and to know the key; the embedded one is started if need be.
 
-    Attributes:
-        url: The server's address, without a slash at the end.
-        api_key: The key of the account that pushes and pulls; not shown by `repr`.
-        workspace: The workspace in which the datasets lie; None is the only one that the key may see.
-        embedded: Whether it is the server that Finetrieve starts by itself.
+    Raises:
+        InputError: There is none there, it is no Argilla 2, or it refuses the key.
     """
-
-    url: str
-    api_key: str = field(repr=False)
-    workspace: str | None
-    embedded: bool
+    connection = resolve(settings)
+    # Only our own server is started again by us.
+    reconnect = (lambda: resolve(settings)) if connection.embedded else None
+    return Server(connection, settings.retry_seconds, reconnect)
 
 
 def resolve(settings: AnnotationSettings, home: Path | None = None) -> Connection:
@@ -42,13 +37,19 @@ def resolve(settings: AnnotationSettings, home: Path | None = None) -> Connectio
     Raises:
         InputError: The address is no address, its key is missing, or the embedded server cannot be started.
     """
-    named = named_server(settings)
-    if named is not None:
-        return named
+    return named_server(settings) or connect_embedded(home, settings.workspace)
+
+
+def connect_embedded(home: Path | None = None, workspace: str | None = None) -> Connection:
+    """Returns the connection to the embedded server, which is started if need be; by default to its own workspace.
+
+    Raises:
+        InputError: It cannot be installed or started.
+    """
     from finetrieve.argilla_server import ensure_server
 
     found = ensure_server(home)
-    return Connection(found.url, found.api_key, settings.workspace or found.workspace, embedded=True)
+    return Connection(found.url, found.api_key, workspace or found.workspace, embedded=True)
 
 
 def named_server(settings: AnnotationSettings) -> Connection | None:
@@ -63,7 +64,7 @@ def named_server(settings: AnnotationSettings) -> Connection | None:
 
 
 def url_of_environment() -> str | None:
-    """Returns the address in ARGILLA_API_URL or ARGILLA_URL, or None."""
+    """Returns the address in ARGILLA_API_URL, or None; ARGILLA_URL, an older name, works too."""
     return next((value for name in URL_VARIABLES if (value := os.environ.get(name))), None)
 
 

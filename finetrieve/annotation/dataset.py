@@ -14,6 +14,8 @@ PLACE, CHUNK = "place", "chunk"
 QUERY, VERDICT, NEGATIVE, OWN_QUERIES = "query", "verdict", "negative", "own_queries"
 GOOD, FIXABLE, BAD = "good", "fixable", "bad"
 CHUNK_VECTOR, QUERY_VECTOR = "chunk-vector", "query-vector"
+PRIORITY = "usefulness"
+"""Metadata that holds the review priority, under the name that the datasets which exist have for it."""
 FINGERPRINT = "fingerprint"
 """Metadata of ours without a property: what was pushed, in short. A record without it is not ours."""
 
@@ -91,7 +93,7 @@ QUESTIONS: list[Json] = [
 ]
 
 METADATA: list[Json] = [
-    _metadata("usefulness", "Usefulness", "float"),
+    _metadata(PRIORITY, "Usefulness", "float"),
     _metadata("reason", "Why it is here", "terms"),
     _metadata("parent_section", "Section", "terms"),
     _metadata("style", "Style", "terms"),
@@ -258,3 +260,8 @@ def _vector_differences(wanted: Sequence[Json], found: Sequence[Json]) -> list[s
 def question_ids(server: Server, dataset: Json) -> dict[str, str]:
     """Returns question name -> id."""
     return {row["name"]: row["id"] for row in _settings_of(server, dataset, "questions")}
+
+
+def dataset_url(server: Server, dataset: Json) -> str:
+    """Returns the page where people review a dataset, what needs them most first: by itself Argilla shuffles for each of them."""
+    return f"{server.url}/dataset/{dataset['id']}/annotation-mode?page=1&status=pending&sort=metadata.{PRIORITY}.desc"

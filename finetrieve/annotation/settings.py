@@ -26,7 +26,7 @@ class AnnotationSettings(BaseModel):
     enabled: bool = True
     """False leaves Argilla out, as no `annotation` block at all does."""
     url: str | None = None
-    """An Argilla 2 server. None takes ARGILLA_URL, and where that is not set either, the embedded server."""
+    """An Argilla 2 server. None takes ARGILLA_API_URL, and where that is not set either, the embedded server."""
     api_key_env: str = "ARGILLA_API_KEY"
     """The environment variable that holds the API key of `url`."""
     secret: str | None = None

@@ -38,8 +38,8 @@ def check_named_server(pipeline: str, config: Config) -> None:
     if settings.url is None and url_of_environment() is None:
         return
     from finetrieve.annotation.client import find_dataset, find_workspace
+    from finetrieve.annotation.connection import open_server
     from finetrieve.annotation.dataset import check_schema
-    from finetrieve.annotation.open_server import open_server
 
     with open_server(settings) as server:
         dataset = find_dataset(server, find_workspace(server), dataset_name(settings, config.source.model_dump(mode="json")))
@@ -65,7 +65,7 @@ def with_argilla_sets(pipeline: str, config: Config) -> Config:
     own = config.reviewing is not None and config.reviewing.human_queries == "evaluate" and pipeline in EVALUATING
     if not named and not own:
         return config
-    from finetrieve.annotation.open_server import open_server
+    from finetrieve.annotation.connection import open_server
     from finetrieve.corpus.sources.registry import check_source
 
     settings = config.annotation or AnnotationSettings()

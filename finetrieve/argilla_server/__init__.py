@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from finetrieve.argilla_server.supervisor import ServerStatus, account, ensure_server, server_status, stop_server
+from finetrieve.argilla_server.supervisor import RunningServer, ServerStatus, account, ensure_server, server_status, stop_server
 
-__all__ = ["ServerStatus", "account", "ensure_server", "server_status", "stop_server"]
+__all__ = ["RunningServer", "ServerStatus", "account", "ensure_server", "server_status", "stop_server"]

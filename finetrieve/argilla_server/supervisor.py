@@ -6,10 +6,9 @@ import os
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from finetrieve.annotation.connection import Connection
 from finetrieve.argilla_server.environment import ensure_environment
 from finetrieve.argilla_server.home import Home, Secrets, open_home, private, read_secrets
 from finetrieve.argilla_server.probe import HOST, argilla_version, free_port, is_free, resident_bytes, wait_until
@@ -24,6 +23,21 @@ _ROOM_BYTES = 20_000_000
 """Less than this and not even the web UI has room, nor perhaps the line that would say so in the log."""
 _PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 """All that the server gets of our environment: it lives long, and has no use for anybody's tokens."""
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """An embedded server that answers, and how to sign in to it.
+
+    Attributes:
+        url: Its address, without a slash at the end.
+        api_key: The owner's; not shown by `repr`.
+        workspace: The one that was made with the account.
+    """
+
+    url: str
+    api_key: str = field(repr=False)
+    workspace: str
 
 
 @dataclass(frozen=True)
@@ -47,8 +61,8 @@ class ServerStatus:
     memory: int | None = None
 
 
-def ensure_server(home: Path | None = None, port: int | None = None) -> Connection:
-    """Returns the connection of the embedded server, which is started if it does not run.
+def ensure_server(home: Path | None = None, port: int | None = None) -> RunningServer:
+    """Returns the embedded server, which is started if it does not run.
 
     Any number of callers at once start one server. Making the environment takes a minute the first time.
 
@@ -65,7 +79,7 @@ def ensure_server(home: Path | None = None, port: int | None = None) -> Connecti
         with place.starting():
             found = _running_url(place) or _start(place, port)
     signed = read_secrets(place)
-    return Connection(url=found, api_key=signed.api_key, workspace=signed.workspace, embedded=True)
+    return RunningServer(found, signed.api_key, signed.workspace)
 
 
 def stop_server(home: Path | None = None) -> bool:

@@ -129,4 +129,4 @@ def _named() -> str | None:
     from finetrieve.annotation.connection import url_of_environment
 
     url = url_of_environment()
-    return f"ARGILLA_API_URL or ARGILLA_URL names {url}, and the pipelines use that server." if url else None
+    return f"ARGILLA_API_URL names {url}, and the pipelines use that server." if url else None

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from finetrieve.annotation.client import RefusedError, Server, find_workspace, read_records
-from finetrieve.annotation.connection import Connection
+from finetrieve.annotation.client import Connection, RefusedError, Server, find_workspace, read_records
 from finetrieve.core.errors import InputError
 
 Answers = Callable[[str, str], tuple[int, Any]]

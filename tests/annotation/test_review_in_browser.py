@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from finetrieve.annotation.client import Server, find_workspace
-from finetrieve.annotation.connection import Connection
-from finetrieve.annotation.dataset import ensure_dataset
-from finetrieve.annotation.open_server import dataset_url
+from finetrieve.annotation.client import Connection, Server, find_workspace
+from finetrieve.annotation.dataset import dataset_url, ensure_dataset
 from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import push
 from finetrieve.argilla_server import account

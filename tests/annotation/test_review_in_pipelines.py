@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from finetrieve.annotation.client import Server, find_dataset, find_workspace, read_records
-from finetrieve.argilla_server import ensure_server
+from finetrieve.annotation.connection import connect_embedded
 from finetrieve.argilla_server.environment import environment_path
 from tests.conftest import RunCommand
 from tests.pipelines.test_retrain import ran, write_config, write_docs
@@ -46,7 +46,7 @@ def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     assert written > 20
 
     # 2. A draft is no answer: nothing is trained or reported anew.
-    with Server(ensure_server(server_home)) as server:
+    with Server(connect_embedded(server_home)) as server:
         dataset = find_dataset(server, find_workspace(server), "machine")
         assert dataset is not None
         found = list(read_records(server, dataset["id"], ["suggestions"], lambda _done, _total: None))
@@ -60,7 +60,7 @@ def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     assert retrain()[0] == set()
 
     # 3. An answer is: from the split on.
-    with Server(ensure_server(server_home)) as server:
+    with Server(connect_embedded(server_home)) as server:
         answer(by_split[1], "submitted", query="it makes a noise", verdict="fixable", own_queries="strange sound\nrattling")
         answer(by_split[2], "discarded")
     steps, metrics = retrain()

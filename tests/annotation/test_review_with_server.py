@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finetrieve.annotation.client import Server, find_dataset, find_workspace, read_records
-from finetrieve.annotation.connection import Connection
+from finetrieve.annotation.client import Connection, Server, find_dataset, find_workspace, read_records
+from finetrieve.annotation.connection import connect_embedded
 from finetrieve.annotation.dataset import ensure_dataset, question_ids
 from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import PushReport, push
 from finetrieve.annotation.records import Record, make_record, shown_chunk
 from finetrieve.app.argilla_inputs import ENOUGH, check_named_server, with_argilla_sets
 from finetrieve.app.config import Config
-from finetrieve.argilla_server import ensure_server, server_status
+from finetrieve.argilla_server import server_status
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Annotation, QueryFacts
 from finetrieve.evaluation.eval_sets import read_questions
@@ -79,7 +79,7 @@ class Bench:
 @pytest.fixture
 def bench(server: Connection, server_home: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     """A dataset of the test's own; the server is started again where a test ended it."""
-    with Server(ensure_server(server_home), reconnect=lambda: ensure_server(server_home)) as found:
+    with Server(connect_embedded(server_home), reconnect=lambda: connect_embedded(server_home)) as found:
         yield Bench(found, request.node.name[:100])
 
 

@@ -14,15 +14,15 @@ from uuid import UUID
 
 import pytest
 from argilla_server.models import Field, Record, Response
-from embedded import text
-from embedded.engine import DatabaseSearchEngine
+from embedded import text_search
+from embedded.search_engine import DatabaseSearchEngine
 from opensearchpy.serializer import JSONSerializer
 from sqlalchemy import delete, event, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncSession
 from tests.database import TestSession
 
-event.listen(Engine, "connect", text.register)
+event.listen(Engine, "connect", text_search.register)
 
 
 class Indices:

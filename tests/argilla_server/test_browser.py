@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.annotation_server import Client, Json, all_records, make_dataset, make_records, push
-from finetrieve.annotation.connection import Connection
+from finetrieve.annotation.client import Connection
 from tests.conftest import RunCommand
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.annotation_server import Client, make_annotator, make_dataset, make_records, push, submit
-from finetrieve.annotation.connection import Connection
+from finetrieve.annotation.client import Connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

@@ -30,7 +30,7 @@ from benchmarks.annotation_server import (
     push,
     push_and_submit,
 )
-from finetrieve.annotation.connection import Connection
+from finetrieve.annotation.client import Connection
 from finetrieve.argilla_server import account, ensure_server, server_status, stop_server
 from finetrieve.argilla_server.environment import CONSTRAINTS
 from finetrieve.argilla_server.probe import free_port

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from finetrieve.annotation.connection import Connection, resolve
+from finetrieve.annotation.client import Connection
+from finetrieve.annotation.connection import resolve
 from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.argilla_server import environment
 from finetrieve.argilla_server.home import default_home, open_home, read_secrets
