@@ -198,10 +198,12 @@ def as_we_do(rows: Rows, home: Path) -> tuple[float, float, Any, float, PushRepo
     from finetrieve.retrieval.base_model import EMBEDDED
     from finetrieve.retrieval.vector_cache import CachedEmbedder
     from finetrieve.training.settings import SplitSettings
+    from finetrieve.training.split import split_pairs
 
     with tempfile.TemporaryDirectory() as nothing_kept:
         embedder = CachedEmbedder(EMBEDDED, folder=Path(nothing_kept))
-        encoding, enriched = timed(lambda: enrich(rows.triplets, rows.chunks, SplitSettings(), {}, False, embedder))
+        splits = [pair.split for pair in split_pairs(rows.triplets, rows.chunks, SplitSettings(), groups={}).pairs]
+        encoding, enriched = timed(lambda: enrich(rows.triplets, rows.chunks, splits, embedder))
     try:
         with Server(connect_embedded(home)) as server:
             first, _ = timed(lambda: push_once(server, rows, enriched))

@@ -20,6 +20,7 @@ from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, QueryFacts, T
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 from finetrieve.training.settings import SplitSettings
+from finetrieve.training.split import split_pairs
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
 
@@ -48,8 +49,9 @@ def enrich_queries(
     """Returns similarities, sides and the order of review, and the vectors of queries and chunks."""
     encoder = CachedEmbedder(base_model, on_progress=reporter("Chunks encoded"))
     groups = {entry.doc_id: entry.group for entry in to_rows(documents, DocumentEntry)}
-    shares = SplitSettings.model_validate(split)
-    found = enrich(to_rows(queries, Triplet), to_rows(chunks, Chunk), shares, groups, human_eval, encoder)
+    triplets, rows = to_rows(queries, Triplet), to_rows(chunks, Chunk)
+    pairs = split_pairs(triplets, rows, SplitSettings.model_validate(split), groups=groups, human_eval=human_eval).pairs
+    found = enrich(triplets, rows, [pair.split for pair in pairs], encoder)
     return to_table(found.facts, QueryFacts), found.query_vectors, found.chunk_vectors
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from finetrieve.annotation.review_priority import usefulness
+from finetrieve.annotation.review_priority import review_priorities
 from finetrieve.core.rows import Chunk, QueryFacts, Triplet, embedded_text
 from finetrieve.retrieval.vector_cache import Embedder
-from finetrieve.training.settings import SplitSettings
-from finetrieve.training.split import split_pairs
 
 FloatMatrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Enriched:
-    """Facts about queries, the most useful to review first, and the vectors of queries and chunks."""
+    """Facts about queries, those that need a person most first, and the vectors of queries and chunks."""
 
     facts: list[QueryFacts]
     query_vectors: pa.Table
@@ -32,9 +30,7 @@ class Enriched:
 def enrich(
     triplets: Sequence[Triplet],
     chunks: Sequence[Chunk],
-    split: SplitSettings,
-    groups: Mapping[str, str],
-    human_eval: bool,
+    splits: Sequence[str],
     embedder: Embedder,
 ) -> Enriched:
     """Returns the facts about queries; every distinct text is embedded once, and all cosines come from these vectors.
@@ -42,9 +38,7 @@ def enrich(
     Args:
         triplets: Curated queries.
         chunks: The corpus.
-        split: The shares of the split, for the side on which each query falls.
-        groups: Document id -> key that near-duplicate documents share.
-        human_eval: Whether people's questions judge the model, so that test's share is trained on.
+        splits: The side on which each query falls.
         embedder: The base model.
     """
     of_id = {chunk.id: chunk for chunk in chunks}
@@ -62,16 +56,15 @@ def enrich(
     to_chunk = _cosines(queries, own)
     negative_to_chunk = _spread(_cosines(negatives, own[with_negative]), with_negative, len(triplets))
     negative_to_query = _spread(_cosines(negatives, queries[with_negative]), with_negative, len(triplets))
-    # 3. Sides and order.
-    pairs = split_pairs(triplets, chunks, split, groups=groups, human_eval=human_eval).pairs
-    needs = usefulness(triplets, to_chunk, negative_to_chunk)
+    # 3. Order.
+    priorities = review_priorities(triplets, to_chunk, negative_to_chunk)
     facts = [
-        QueryFacts(triplet.id, pair.split, *cosines, *need)
-        for triplet, pair, need, *cosines in zip(
-            triplets, pairs, needs, to_chunk, negative_to_chunk, negative_to_query, strict=True
+        QueryFacts(triplet.id, split, *cosines, *priority)
+        for triplet, split, priority, *cosines in zip(
+            triplets, splits, priorities, to_chunk, negative_to_chunk, negative_to_query, strict=True
         )
     ]
-    facts.sort(key=lambda fact: (-fact.usefulness, fact.id))
+    facts.sort(key=lambda fact: (-fact.review_priority, fact.id))
     return Enriched(facts, vector_table([t.id for t in triplets], queries), vector_table(asked, chunk_vectors))
 
 

@@ -12,7 +12,7 @@ from finetrieve.annotation.dataset import check_schema, question_ids
 from finetrieve.annotation.reconcile import agreement, distinct_own_queries, reconcile
 from finetrieve.annotation.responses import AnsweredRecord, answered_records
 from finetrieve.annotation.review import EDITED, REJECTED
-from finetrieve.annotation.sanitize_markdown import inert_markdown
+from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Annotation, Chunk
 
@@ -105,7 +105,7 @@ def current_chunks(records: Sequence[AnsweredRecord], chunks: Sequence[Chunk]) -
     texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for chunk in chunks:
         if chunk.doc_id in lost:
-            texts[chunk.doc_id][chunk.id] = inert_markdown(chunk.text)
+            texts[chunk.doc_id][chunk.id] = sanitize_markdown(chunk.text)
     found = {}
     for record in records:
         home = record.chunk_id

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from finetrieve.annotation.dataset import CHUNK, CHUNK_VECTOR, FINGERPRINT, NEGATIVE, PLACE, QUERY, QUERY_VECTOR
-from finetrieve.annotation.sanitize_markdown import inert_markdown
+from finetrieve.annotation.dataset import CHUNK, CHUNK_VECTOR, FINGERPRINT, NEGATIVE, PLACE, PRIORITY, QUERY, QUERY_VECTOR
+from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.html import clean
 from finetrieve.core.rows import Chunk, QueryFacts, Triplet
 
@@ -73,8 +73,8 @@ def make_records(
 
 
 def shown_chunk(chunk: Chunk) -> dict[str, str]:
-    """Returns the fields that show a chunk and its place, inert."""
-    return {PLACE: shown_place(chunk), CHUNK: inert_markdown(chunk.text) or " "}
+    """Returns the fields that show a chunk and its place, sanitized."""
+    return {PLACE: shown_place(chunk), CHUNK: sanitize_markdown(chunk.text) or " "}
 
 
 def make_record(
@@ -113,7 +113,7 @@ def _suggestion(question: str, value: str, triplet: Triplet, similarity: float |
 
 def _metadata(triplet: Triplet, chunk: Chunk, facts: QueryFacts) -> Json:
     values: Json = {
-        "usefulness": float(facts.usefulness),
+        PRIORITY: float(facts.review_priority),
         "reason": facts.reason,
         "parent_section": clean(chunk.section or chunk.title, SECTION_LENGTH) or "-",
         "style": triplet.style,

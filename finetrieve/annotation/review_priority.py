@@ -1,4 +1,4 @@
-"""Which queries need a person most, and why."""
+"""Review priority: which queries need a person most, and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TELLING = 0.7
 _WEIGHTS = {NEAR_MISS: 0.6, NEGATIVE_FITS: 0.6, LOW_SIMILARITY: 0.5, RARE_STYLE: 0.4}
 
 
-def usefulness(
+def review_priorities(
     triplets: Sequence[Triplet], chunk_similarities: Sequence[float], negative_similarities: Sequence[float | None]
 ) -> list[tuple[float, str]]:
     """Returns, for each query, how much it needs a person (0..1) and the main reason.

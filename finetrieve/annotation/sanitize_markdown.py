@@ -1,4 +1,4 @@
-"""Markdown that shows what documents and language models wrote, and runs, loads and draws nothing of it."""
+"""Sanitized Markdown: shows what documents and language models wrote as text, and runs, loads and draws nothing of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CODE_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n|]+?)(?<!`)\1(?!`)")
 _IMAGE = re.compile(r"!(?=\[)")
 
 
-def inert_markdown(text: str) -> str:
+def sanitize_markdown(text: str) -> str:
     """Returns Markdown that renders as the given one does, but shows HTML as text and an image as a link to it.
 
     Angle brackets outside code become entities; in code, renderers escape them themselves. Control characters and
@@ -28,11 +28,11 @@ def inert_markdown(text: str) -> str:
     # The structure is that of the escaped text: without its HTML, a line that was code may be prose.
     escaped = [line.replace("<", _LESS) for line in raw]
     code = _code_lines("\n".join(escaped))
-    written = "\n".join(line if number in code else _inert_line(line) for number, line in enumerate(raw))
-    return written if _is_inert(written) else "\n".join(_IMAGE.sub("", line) for line in escaped)
+    written = "\n".join(line if number in code else _sanitize_line(line) for number, line in enumerate(raw))
+    return written if _is_safe(written) else "\n".join(_IMAGE.sub("", line) for line in escaped)
 
 
-def _is_inert(text: str) -> bool:
+def _is_safe(text: str) -> bool:
     """Returns whether a parser finds neither HTML nor an image in the text."""
     tokens = _parser().parse(text)
     found = {token.type for block in tokens for token in (block, *(block.children or ()))}
@@ -51,13 +51,13 @@ def _code_lines(text: str) -> set[int]:
     return {line for start, end in ranges for line in range(start, end)}
 
 
-def _inert_line(line: str) -> str:
+def _sanitize_line(line: str) -> str:
     parts, position = [], 0
     for span in _CODE_SPAN.finditer(line):
-        parts += [_inert_words(line[position : span.start()]), span.group()]
+        parts += [_sanitize_words(line[position : span.start()]), span.group()]
         position = span.end()
-    return "".join([*parts, _inert_words(line[position:])])
+    return "".join([*parts, _sanitize_words(line[position:])])
 
 
-def _inert_words(text: str) -> str:
+def _sanitize_words(text: str) -> str:
     return _IMAGE.sub("", text).replace("<", _LESS)

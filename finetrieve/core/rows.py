@@ -81,7 +81,7 @@ class QueryFacts:
     """Cosine of negative query and chunk; None without one."""
     negative_query_similarity: float | None
     """Cosine of query and negative query; None without one."""
-    usefulness: float
+    review_priority: float
     """How much it needs a person, 0..1."""
     reason: str
     """Why, in a few words that many queries share."""

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from finetrieve.annotation.enrichment import FloatMatrix, enrich, vector_table, vectors_by_id
-from finetrieve.training.settings import SplitSettings
 from tests.annotation.rows import chunk, triplet
 
 ANGLES = {"chunk": 0.0, "near": 30.0, "far": 90.0, "negative": 60.0}
@@ -27,8 +26,9 @@ class Compass:
 def test_every_cosine_is_that_of_its_own_two_texts() -> None:
     compass = Compass()
     rows = [triplet("a", "near", negative_query="negative"), triplet("b", "far")]
-    found = enrich(rows, [chunk(text="chunk"), chunk("c2", "unasked")], SplitSettings(), {}, False, compass)
+    found = enrich(rows, [chunk(text="chunk"), chunk("c2", "unasked")], ["train", "dev"], compass)
     facts = {fact.id: fact for fact in found.facts}
+    assert (facts["a"].split, facts["b"].split) == ("train", "dev")
     assert facts["a"].chunk_similarity == pytest.approx(0.8660, abs=1e-4)  # cos 30
     assert facts["a"].negative_chunk_similarity == pytest.approx(0.5, abs=1e-4)  # cos 60
     assert facts["a"].negative_query_similarity == pytest.approx(0.8660, abs=1e-4)  # cos 30
@@ -40,13 +40,13 @@ def test_every_cosine_is_that_of_its_own_two_texts() -> None:
     assert vectors_by_id(found.query_vectors)["b"].tolist() == pytest.approx([0.0, 1.0], abs=1e-6)
 
 
-def test_the_most_useful_comes_first() -> None:
+def test_what_needs_a_person_most_comes_first() -> None:
     rows = [triplet("a", "near", round_trip_rank=1), triplet("b", "far", round_trip_rank=19)]
-    assert [fact.id for fact in enrich(rows, [chunk(text="chunk")], SplitSettings(), {}, False, Compass()).facts] == ["b", "a"]
+    assert [fact.id for fact in enrich(rows, [chunk(text="chunk")], ["train", "train"], Compass()).facts] == ["b", "a"]
 
 
 def test_no_queries_are_no_trouble() -> None:
-    found = enrich([], [chunk(text="chunk")], SplitSettings(), {}, False, Compass())
+    found = enrich([], [chunk(text="chunk")], [], Compass())
     assert found.facts == [] and found.query_vectors.num_rows == 0
 
 

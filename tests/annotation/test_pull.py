@@ -9,7 +9,7 @@ import pytest
 from finetrieve.annotation.human_eval_sets import dataset_of, human_queries, write_eval_set
 from finetrieve.annotation.pull import current_chunks, from_records
 from finetrieve.annotation.responses import AnsweredRecord, answered_records
-from finetrieve.annotation.sanitize_markdown import inert_markdown
+from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.errors import InputError
 from finetrieve.evaluation.eval_sets import check_eval_set, read_questions
 from finetrieve.evaluation.settings import EvalSetSettings
@@ -20,7 +20,7 @@ TEXT = "Open cover 3 to reach the pump. Turn the pump by hand first, then switch
 
 def record(*responses: dict[str, Any], text: str = TEXT, **rest: Any) -> AnsweredRecord:
     raw = raw_record(*responses, **rest)
-    raw["fields"]["chunk"] = inert_markdown(text)
+    raw["fields"]["chunk"] = sanitize_markdown(text)
     [found] = answered_records([raw], "dataset", QUESTION_IDS)
     return found
 

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from finetrieve.annotation.review_priority import LOW_SIMILARITY, NEAR_MISS, NEGATIVE_FITS, RARE_STYLE, SPOT_CHECK, usefulness
+from finetrieve.annotation.review_priority import (
+    LOW_SIMILARITY,
+    NEAR_MISS,
+    NEGATIVE_FITS,
+    RARE_STYLE,
+    SPOT_CHECK,
+    review_priorities,
+)
 from tests.annotation.rows import triplet
 
 
@@ -14,7 +21,7 @@ def test_what_needs_a_person_most_scores_highest_and_says_why() -> None:
     negatives[12] = 0.9
     similarities[13] = 0.01
 
-    found = usefulness(triplets, similarities, negatives)
+    found = review_priorities(triplets, similarities, negatives)
 
     reasons = [reason for _, reason in found]
     assert (reasons[10], reasons[12], reasons[13]) == (NEAR_MISS, NEGATIVE_FITS, LOW_SIMILARITY)
@@ -27,12 +34,12 @@ def test_what_needs_a_person_most_scores_highest_and_says_why() -> None:
 
 def test_a_rare_style_is_named() -> None:
     triplets = [triplet(f"t{row}", style="rare" if row == 99 else "how_to") for row in range(100)]
-    assert usefulness(triplets, [row / 100 for row in range(100)], [None] * 100)[99] == (
+    assert review_priorities(triplets, [row / 100 for row in range(100)], [None] * 100)[99] == (
         0.39,
         RARE_STYLE,
     )  # 0.4*0.9 + 0.5*0.1 - ...
 
 
 def test_queries_without_a_round_trip_and_equal_queries_are_no_trouble() -> None:
-    assert usefulness([], [], []) == []
-    assert len(set(usefulness([triplet("a"), triplet("b")], [0.5, 0.5], [None, None]))) == 1
+    assert review_priorities([], [], []) == []
+    assert len(set(review_priorities([triplet("a"), triplet("b")], [0.5, 0.5], [None, None]))) == 1

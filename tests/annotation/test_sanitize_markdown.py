@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from finetrieve.annotation.sanitize_markdown import inert_markdown
+from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -26,7 +26,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_of_a_text_is_html_or_an_image(text: str) -> None:
-    tokens = MarkdownIt("commonmark").enable("table").parse(inert_markdown(text))
+    tokens = MarkdownIt("commonmark").enable("table").parse(sanitize_markdown(text))
     kinds = {token.type for block in tokens for token in (block, *(block.children or ()))}
     assert not kinds & {"html_block", "html_inline", "image"}
 
@@ -41,8 +41,8 @@ def test_nothing_of_a_text_is_html_or_an_image(text: str) -> None:
     ],
 )
 def test_it_reads_as_it_was_written(text: str, shown: str) -> None:
-    assert MarkdownIt("commonmark").render(inert_markdown(text)) == shown
+    assert MarkdownIt("commonmark").render(sanitize_markdown(text)) == shown
 
 
 def test_what_turns_or_breaks_a_page_goes() -> None:
-    assert inert_markdown("a\u202eb\x00c\ud800") == "ab\ufffdc?"
+    assert sanitize_markdown("a\u202eb\x00c\ud800") == "ab\ufffdc?"

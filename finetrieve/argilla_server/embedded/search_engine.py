@@ -1,7 +1,7 @@
 """A search engine that answers from Argilla's own database: there is no second index that could drift.
 
-Imports only argilla_server and what it brings. A search that needs an order of its own gives everyone the records of most
-use first where the dataset says so (the metadata property `usefulness`), and shuffles equals differently for each person, so
+Imports only argilla_server and what it brings. A search that needs an order of its own gives everyone the records of highest
+priority first where the dataset says so (the metadata property `usefulness`), and shuffles equals differently for each person, so
 that people who annotate at the same time do not do the same record.
 """
 
@@ -49,7 +49,7 @@ from .conditions import RECORDS, condition, elements, member, ordering
 from .vectors import Matrix
 
 NAME = "database"
-QUEUE_PROPERTY = "usefulness"
+PRIORITY_PROPERTY = "usefulness"
 _PRIME = 2_147_483_647
 _LOAD_ROWS = 1000
 
@@ -292,13 +292,13 @@ class DatabaseSearchEngine(SearchEngine):
         raise ValueError(f"Field {name} not found in dataset {dataset.id}")
 
     async def _queue_order(self, db: AsyncSession, dataset: Dataset) -> list[Any]:
-        """Returns the order by usefulness, in tenths, for datasets that have it."""
+        """Returns the order by review priority, in tenths, for datasets that have it."""
         found = select(MetadataProperty.id).where(
-            MetadataProperty.dataset_id == dataset.id, MetadataProperty.name == QUEUE_PROPERTY
+            MetadataProperty.dataset_id == dataset.id, MetadataProperty.name == PRIORITY_PROPERTY
         )
         if (await db.execute(found)).first() is None:
             return []
-        return [func.round(func.json_extract(RECORDS.c.metadata, member(QUEUE_PROPERTY)), 1).desc().nulls_last()]
+        return [func.round(func.json_extract(RECORDS.c.metadata, member(PRIORITY_PROPERTY)), 1).desc().nulls_last()]
 
 
 async def _count(db: AsyncSession, settings_id: UUID) -> int:
