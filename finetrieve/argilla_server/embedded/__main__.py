@@ -17,8 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from . import integrity
-from .failures import StartError, explained
+from .startup import StartError, check_database, defer_hub, explain, hold_open
 
 HOST = "127.0.0.1"
 _LOCK_SECONDS = 2.0
@@ -53,33 +52,31 @@ def serve(home: Path, port: int, speed: bool) -> None:
     try:
         account = json.loads((home / "account.json").read_text(encoding="utf-8"))
         _configure(home, account["auth_secret"])
-        integrity.check(home / "argilla.db")
+        check_database(home / "argilla.db")
         # 2. The database: brought up to date, with its owner. 3. The server.
-        run = _prepared(home, account, speed)
+        run = _prepare(home, account, speed)
     except Exception as error:
-        if line := explained(error, home / "argilla.db"):
+        if line := explain(error, home / "argilla.db"):
             raise line from error
         raise
     instance = secrets.token_hex(8)
     gc.freeze()
     gc.enable()
-    with integrity.held_open(home / "argilla.db"):
+    with hold_open(home / "argilla.db"):
         run(listener, instance, lambda: _tell(home, port, instance))
     (home / "running.json").unlink(missing_ok=True)
 
 
-def _prepared(home: Path, account: dict[str, str], speed: bool) -> Callable[[socket.socket, str, Callable[[], None]], None]:
+def _prepare(home: Path, account: dict[str, str], speed: bool) -> Callable[[socket.socket, str, Callable[[], None]], None]:
     """Returns what serves. Argilla reads its settings while it is imported, so nothing of it is imported earlier."""
-    from . import hub
-
-    hub.defer()
-    from . import accounts, database
+    defer_hub()
+    from . import database
 
     database.prepare(home / "argilla.db")
-    accounts.ensure_owner(account)
+    database.ensure_owner(account)
     from . import patches, service
 
-    patches.install(speed)
+    patches.apply_patches(speed)
     return service.run
 
 

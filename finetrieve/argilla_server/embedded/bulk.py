@@ -19,7 +19,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 
-def install() -> None:
+def apply_patches() -> None:
     """Replaces the three methods in which the time goes."""
     argilla_bulk.CreateRecordsBulk._upsert_records_suggestions = _write_suggestions
     argilla_bulk.CreateRecordsBulk._upsert_records_vectors = _write_vectors

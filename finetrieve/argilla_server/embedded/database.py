@@ -1,7 +1,11 @@
-"""Argilla's SQLite database: opened, migrated, put right after a crash. Imports only argilla_server and what it brings."""
+"""Argilla's SQLite database: opened, migrated, put right after a crash, with its owner's account.
+
+Imports only argilla_server and what it brings.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -14,9 +18,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from argilla_server import database as argilla_database
+from argilla_server.contexts import accounts
+from argilla_server.enums import UserRole
+from argilla_server.models import User, Workspace
 from pydantic_core import PydanticSerializationError, from_json, to_json
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import selectinload
 from sqlalchemy.pool import NullPool
 
 from . import text_search
@@ -100,3 +108,24 @@ def to_text(value: Any) -> str:
         return to_json(value).decode()
     except PydanticSerializationError:  # half of a surrogate pair: JSON can hold it, SQLite's text cannot
         return json.dumps(value)
+
+
+def ensure_owner(account: dict[str, Any]) -> None:
+    """Makes the owner and the workspace, or gives the owner that is there the password and the key of the account file."""
+    asyncio.run(_ensure_owner(account))
+
+
+async def _ensure_owner(account: dict[str, Any]) -> None:
+    async with argilla_database.AsyncSessionLocal() as db:
+        workspace = await Workspace.get_by(db, name=account["workspace"]) or Workspace(name=account["workspace"])
+        found = await db.execute(select(User).filter_by(username=account["username"]).options(selectinload(User.workspaces)))
+        owner = found.scalar_one_or_none()
+        if owner is None:
+            owner = User(first_name="Finetrieve", username=account["username"], role=UserRole.owner, password_hash="")
+            db.add(owner)
+        if workspace not in owner.workspaces:  # new, or somebody deleted it
+            owner.workspaces.append(workspace)
+        if owner.api_key != account["api_key"]:
+            owner.api_key = account["api_key"]
+            owner.password_hash = accounts.hash_password(account["password"])
+        await db.commit()

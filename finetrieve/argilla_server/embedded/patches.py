@@ -1,6 +1,6 @@
-"""The places where Argilla's server is changed while it is loaded. Imports only argilla_server and what it brings.
+"""Patches of Argilla's server, which is changed while it is loaded. Imports only argilla_server and what it brings.
 
-- Search: `engine` registers itself under the name that the settings give.
+- Search: `search_engine` registers itself under the name that the settings give.
 - Errors: a full disk and a database that stays locked are said in one line with a status of their own, not as a fault of ours.
 - Pages: they load nothing from elsewhere.
 - Jobs: both queues, the ping at start-up and the look-up of a job go to a thread of this process.
@@ -38,7 +38,7 @@ from .headers import ProtectPages
 from .jobs import JobRunner
 
 
-class _Silence:
+class _NoEvent:
     """The event that nobody hears."""
 
     async def notify(self, db: AsyncSession) -> list[Any]:  # noqa: ARG002  # Argilla's signature
@@ -46,7 +46,7 @@ class _Silence:
         return []
 
 
-def install(speed: bool = True) -> None:
+def apply_patches(speed: bool = True) -> None:
     """Changes the server that is loaded in this process.
 
     Args:
@@ -75,10 +75,10 @@ async def _database_failure(_request: Request, error: Exception) -> JSONResponse
 
 
 def _speed_up() -> None:
-    bulk.install()
+    bulk.apply_patches()
     argilla_models.TypeAdapter = functools.cache(argilla_models.TypeAdapter)
     for module, name in ((records, "build_record_event"), (responses, "build_response_event"), (datasets, "build_dataset_event")):
-        _build_only_if_heard(module, name)
+        _build_only_with_webhook(module, name)
     app, dropped = argilla_app.app, (argilla_app.BrotliMiddleware, BaseHTTPMiddleware)
     app.user_middleware = [layer for layer in app.user_middleware if layer.cls not in dropped]
     Request.json = _read_json  # type: ignore[method-assign, assignment]
@@ -110,21 +110,21 @@ def _run_jobs_here() -> None:
     argilla_jobs.Job = runner
 
 
-def _build_only_if_heard(module: ModuleType, name: str) -> None:
+def _build_only_with_webhook(module: ModuleType, name: str) -> None:
     build = getattr(module, name)
 
     @functools.wraps(build)
-    async def build_if_heard(db: AsyncSession, event: Any, subject: Any) -> Any:
-        return await build(db, event, subject) if await _heard(db) else _Silence()
+    async def build_with_webhook(db: AsyncSession, event: Any, subject: Any) -> Any:
+        return await build(db, event, subject) if await _has_webhook(db) else _NoEvent()
 
-    setattr(module, name, build_if_heard)
+    setattr(module, name, build_with_webhook)
     for user in (contexts.datasets, contexts.records):
         if hasattr(user, f"{name}_v1"):
-            setattr(user, f"{name}_v1", build_if_heard)
+            setattr(user, f"{name}_v1", build_with_webhook)
 
 
-async def _heard(db: AsyncSession) -> bool:
+async def _has_webhook(db: AsyncSession) -> bool:
     """Returns whether a webhook is switched on; asked once per session, which is once per request."""
-    if "heard" not in db.info:
-        db.info["heard"] = bool(await webhooks.list_enabled_webhooks(db))
-    return bool(db.info["heard"])
+    if "webhook" not in db.info:
+        db.info["webhook"] = bool(await webhooks.list_enabled_webhooks(db))
+    return bool(db.info["webhook"])
