@@ -16,8 +16,8 @@ from pathlib import Path
 
 from finetrieve.core.code_hash import code_hash
 from finetrieve.core.errors import InputError
-from finetrieve.core.paths import user_cache
 from finetrieve.core.failures import is_disk_full
+from finetrieve.core.paths import user_cache
 from finetrieve.core.rows import Chunk, Pair, embedded_text
 from finetrieve.training.settings import TrainingSettings
 
