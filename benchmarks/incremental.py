@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 SHOW = """
 import json
-from finetrieve.app.run import quiet_zenml
+from finetrieve.app.zenml_environment import quiet_zenml
 quiet_zenml()
 from zenml.client import Client
 [run] = Client().list_pipeline_runs(sort_by="desc:created", size=1, hydrate=True).items

@@ -39,7 +39,7 @@ To replace the {thing}, open cover {number}. You can order a new {thing}. The {t
 To clean the {thing}, use a cloth. If the {thing} makes a noise, call service {number}.
 """
 STATUSES = """
-from finetrieve.app.run import quiet_zenml
+from finetrieve.app.zenml_environment import quiet_zenml
 quiet_zenml()
 from zenml.client import Client
 runs = Client().list_pipeline_runs(size=500).items

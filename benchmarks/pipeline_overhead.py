@@ -23,7 +23,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 THINGS = ("pump", "valve", "filter", "heater", "sensor", "motor", "lamp", "timer", "door", "fan", "tray", "tank")
 OPEN_STORE = """
-from finetrieve.app.run import quiet_zenml
+from finetrieve.app.zenml_environment import quiet_zenml
 quiet_zenml()
 import zenml.pipelines
 from zenml.client import Client

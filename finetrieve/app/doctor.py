@@ -215,9 +215,6 @@ def _gpu(config: Config) -> Finding:
 
 
 def _zenml(config: Config) -> Finding:  # noqa: ARG001
-    from finetrieve.app.run import quiet_zenml
-
-    quiet_zenml()
     from zenml.client import Client
 
     from finetrieve.app.remote.stacks import run_options

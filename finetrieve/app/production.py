@@ -29,7 +29,7 @@ def production_directory(name: str | None = None) -> Path:
     Raises:
         InputError: No such model, or none is in production.
     """
-    from finetrieve.app.run import quiet_zenml
+    from finetrieve.app.zenml_environment import quiet_zenml
 
     quiet_zenml()
     from finetrieve.registry.versions import find_version, known_model, load_model

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,26 +11,12 @@ from finetrieve.app.catalogue import SCHEDULABLE
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs, corpus_tag
 from finetrieve.app.provenance import Origin
-from finetrieve.core.paths import ROOT
+from finetrieve.app.zenml_environment import quiet_zenml
 
 if TYPE_CHECKING:
     from zenml import Tag
     from zenml.models import PipelineRunResponse
 
-_ENVIRONMENT = {
-    # Opting in stays possible: a value that the user set is left alone.
-    "ZENML_ANALYTICS_OPT_IN": "false",
-    # ZenML prints the traceback of a failed step by itself; run.py says it in one line.
-    "ZENML_LOGGING_VERBOSITY": "CRITICAL",
-    "ZENML_ENABLE_REPO_INIT_WARNINGS": "false",
-    "ZENML_ENABLE_RICH_TRACEBACK": "false",
-    "ZENML_DISABLE_STEP_NAMES_IN_LOGS": "true",
-    "AUTO_OPEN_DASHBOARD": "false",
-    "TOKENIZERS_PARALLELISM": "false",
-    # Threads that wait by spinning make training many times slower as soon as anything else wants the cores.
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-}
 _UNUSED_INTEGRATIONS = ("huggingface", "pandas", "pytorch", "pytorch_lightning", "scipy", "sklearn", "tensorflow")
 """What ZenML imports before each run for materializers alone; every artifact here names its own."""
 
@@ -57,16 +41,6 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out:
         lines.append(f"Nothing to write to {out}: '{name}' makes no model and no metrics.")
     lines.append("Lineage and pictures: `python run.py dashboard`.")
     return "\n".join(lines)
-
-
-def quiet_zenml() -> None:
-    """Makes ZenML quiet and tells it where the code is: call it before anything imports ZenML."""
-    for variable, value in _ENVIRONMENT.items():
-        os.environ.setdefault(variable, value)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # a line for each retry; the failure is said once
-    from zenml.utils import source_utils
-
-    source_utils.set_custom_source_root(str(ROOT))
 
 
 def _leave_out_unused_integrations() -> None:

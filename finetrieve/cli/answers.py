@@ -3,40 +3,63 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import click
 
-from finetrieve.cli.commands import guarded
 from finetrieve.core.errors import InputError
 
 _UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-@click.group("answers", help="The answer cache of LLM generation: what it holds and how well it serves; prune it.")
+@click.group("answers")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="The YAML file that names the cache.")
 @click.pass_context
 def command(context: click.Context, config_path: Path | None) -> None:
-    """Finds the cache."""
+    """The answer cache of LLM generation: what it holds and how well it serves; prune it."""
     context.obj = config_path
 
 
-@command.command("show", help="Print its place, size, hit rate and models.")
+@command.command("show")
 @click.pass_obj
 def show(config_path: Path | None) -> None:
-    """Prints the statistics."""
-    sys.exit(guarded(lambda: click.echo(_shown(_directory(config_path)))))
+    """Print its place, size, hit rate and models."""
+    from finetrieve.generation.llm.response_cache import AnswerCache
+
+    directory = _directory(config_path)
+    if not directory.exists():
+        click.echo(f"{directory}: empty; no LLM was asked yet.")
+        return
+    found = AnswerCache(directory).statistics()
+    looked = found.hits + found.misses
+    rate = f"{found.hits / looked:.0%} of {looked:,} lookups" if looked else "never looked up"
+    click.echo(f"{directory}")
+    click.echo(f"  answers   {found.answers:,} in {found.bytes / 1e6:,.1f} MB")
+    click.echo(f"  hit rate  {rate}")
+    click.echo(f"  tokens    {found.input_tokens:,} read and {found.output_tokens:,} written to get them")
+    for model, number in found.models.items():
+        click.echo(f"  {number:9,} {model}")
 
 
-@command.command("prune", help="Delete answers: those that no run used for so long, of one model, or all.")
+@command.command("prune")
 @click.option("--unused-for", metavar="TIME", help="Such as 90d, 12h or 4w.")
 @click.option("--model", metavar="PROVIDER/MODEL", help="Only of this model.")
 @click.option("--all", "everything", is_flag=True, help="Every answer.")
 @click.pass_obj
 def prune(config_path: Path | None, unused_for: str | None, model: str | None, everything: bool) -> None:
-    """Deletes answers."""
-    sys.exit(guarded(lambda: click.echo(_pruned(_directory(config_path), unused_for, model, everything))))
+    """Delete answers: those that no run used for so long, of one model, or all."""
+    from finetrieve.generation.llm.response_cache import AnswerCache
+
+    directory = _directory(config_path)
+    if not (unused_for or model or everything):
+        raise InputError("Say what to delete: --unused-for 90d, --model PROVIDER/MODEL, or --all.")
+    if everything and (unused_for or model):
+        raise InputError("--all deletes every answer; leave --unused-for and --model out.")
+    seconds = _seconds(unused_for) if unused_for else None
+    if not directory.exists():
+        click.echo("0 answers deleted: there is no cache yet.")
+        return
+    click.echo(f"{AnswerCache(directory).prune(seconds, model):,} answers deleted.")
 
 
 def _directory(config_path: Path | None) -> Path:
@@ -44,36 +67,6 @@ def _directory(config_path: Path | None) -> Path:
     from finetrieve.generation.llm.response_cache import answers_directory
 
     return answers_directory(load_config(config_path or DEFAULT_CONFIG).generation)
-
-
-def _shown(directory: Path) -> str:
-    from finetrieve.generation.llm.response_cache import AnswerCache
-
-    if not directory.exists():
-        return f"{directory}: empty; no LLM was asked yet."
-    found = AnswerCache(directory).statistics()
-    looked = found.hits + found.misses
-    rate = f"{found.hits / looked:.0%} of {looked:,} lookups" if looked else "never looked up"
-    lines = [
-        f"{directory}",
-        f"  answers   {found.answers:,} in {found.bytes / 1e6:,.1f} MB",
-        f"  hit rate  {rate}",
-        f"  tokens    {found.input_tokens:,} read and {found.output_tokens:,} written to get them",
-    ]
-    return "\n".join([*lines, *(f"  {number:9,} {model}" for model, number in found.models.items())])
-
-
-def _pruned(directory: Path, unused_for: str | None, model: str | None, everything: bool) -> str:
-    from finetrieve.generation.llm.response_cache import AnswerCache
-
-    if not (unused_for or model or everything):
-        raise InputError("Say what to delete: --unused-for 90d, --model PROVIDER/MODEL, or --all.")
-    if everything and (unused_for or model):
-        raise InputError("--all deletes every answer; leave --unused-for and --model out.")
-    seconds = _seconds(unused_for) if unused_for else None
-    if not directory.exists():
-        return "0 answers deleted: there is no cache yet."
-    return f"{AnswerCache(directory).prune(seconds, model):,} answers deleted."
 
 
 def _seconds(text: str) -> float:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from finetrieve.cli.commands import guarded
+from finetrieve.core.errors import InputError
 
 _HOME = click.option(
     "--home",
@@ -17,59 +15,21 @@ _HOME = click.option(
 )
 
 
-@click.group("argilla", help="The embedded Argilla server: where people correct what the machine wrote.")
+@click.group("argilla")
 def command() -> None:
-    """The embedded Argilla server."""
+    """The embedded Argilla server: where people correct what the machine wrote."""
 
 
-@command.command("up", help="Start it, and print where it is and how to sign in.")
+@command.command("up")
 @_HOME
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Where it listens. Default: where it was last, or 6900, or a free one."
 )
 def up(home: Path | None, port: int | None) -> None:
-    """Starts the server."""
-    _run(lambda: _up(home, port))
-
-
-@command.command("down", help="Stop it. Its data is kept.")
-@_HOME
-def down(home: Path | None) -> None:
-    """Stops the server."""
-    _run(lambda: _down(home))
-
-
-@command.command("status", help="Say whether it runs.")
-@_HOME
-def status(home: Path | None) -> None:
-    """Says whether the server runs."""
-    _run(lambda: _status(home))
-
-
-@command.command("url", help="Print where it is and how to sign in.")
-@_HOME
-def url(home: Path | None) -> None:
-    """Prints the address and the account."""
-    _run(lambda: _url(home))
-
-
-@command.command("annotator", help="Make an account for another person, or give one that is there a new password.")
-@click.argument("name")
-@_HOME
-def annotator(name: str, home: Path | None) -> None:
-    """Makes an account."""
-    _run(lambda: _annotator(name, home))
-
-
-def _run(work: Callable[[], None]) -> None:
-    sys.exit(guarded(work))
-
-
-def _up(home: Path | None, port: int | None) -> None:
+    """Start it, and print where it is and how to sign in."""
     from finetrieve.argilla_server import ensure_server, server_status
-    from finetrieve.core.errors import InputError
 
-    if home is None and (named := _named()):
+    if home is None and (named := _named_server()):
         raise InputError(f"{named} Nothing is started. Unset it, or give --home, to use the embedded server.")
     before = server_status(home)
     if before.running and port is not None and before.url and not before.url.endswith(f":{port}"):
@@ -77,19 +37,25 @@ def _up(home: Path | None, port: int | None) -> None:
     if before.running:
         click.echo("The Argilla server was already running.")
     ensure_server(home, port)
-    _url(home)
+    _print_account(home)
 
 
-def _down(home: Path | None) -> None:
+@command.command("down")
+@_HOME
+def down(home: Path | None) -> None:
+    """Stop it. Its data is kept."""
     from finetrieve.argilla_server import stop_server
 
     click.echo("The Argilla server is stopped; its data is kept." if stop_server(home) else "No Argilla server was running.")
 
 
-def _status(home: Path | None) -> None:
+@command.command("status")
+@_HOME
+def status(home: Path | None) -> None:
+    """Say whether it runs."""
     from finetrieve.argilla_server import server_status
 
-    if home is None and (named := _named()):
+    if home is None and (named := _named_server()):
         click.echo(named)
     found = server_status(home)
     if not found.running:
@@ -99,22 +65,21 @@ def _status(home: Path | None) -> None:
     click.echo(f"Argilla {found.version} runs at {found.url} (process {found.pid}{memory}); data in {found.home}")
 
 
-def _url(home: Path | None) -> None:
-    from finetrieve.argilla_server import account, server_status
-    from finetrieve.core.errors import InputError
-
-    if home is None and (named := _named()):
+@command.command("url")
+@_HOME
+def url(home: Path | None) -> None:
+    """Print where it is and how to sign in."""
+    if home is None and (named := _named_server()):
         click.echo(named)
-        return
-    found = server_status(home)
-    if not found.running:
-        raise InputError(f"No Argilla server runs on {found.home}. Start it: python run.py argilla up")
-    signed = account(home)
-    click.echo(f"Argilla: {found.url}\n  user name: {signed.username}\n  password:  {signed.password}")
-    click.echo(f"  API key:   in {found.home / 'account.json'}, which only you can read")
+    else:
+        _print_account(home)
 
 
-def _annotator(name: str, home: Path | None) -> None:
+@command.command("annotator")
+@click.argument("name")
+@_HOME
+def annotator(name: str, home: Path | None) -> None:
+    """Make an account for another person, or give one that is there a new password."""
     from finetrieve.annotation.accounts import give_account
 
     url, password = give_account(name, home)
@@ -124,7 +89,18 @@ def _annotator(name: str, home: Path | None) -> None:
     )
 
 
-def _named() -> str | None:
+def _print_account(home: Path | None) -> None:
+    from finetrieve.argilla_server import account, server_status
+
+    found = server_status(home)
+    if not found.running:
+        raise InputError(f"No Argilla server runs on {found.home}. Start it: python run.py argilla up")
+    signed = account(home)
+    click.echo(f"Argilla: {found.url}\n  user name: {signed.username}\n  password:  {signed.password}")
+    click.echo(f"  API key:   in {found.home / 'account.json'}, which only you can read")
+
+
+def _named_server() -> str | None:
     """Returns the line for a server that the environment names, or None."""
     from finetrieve.annotation.connection import url_of_environment
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from finetrieve.cli.commands import guarded
 from finetrieve.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 _PORT = 8600
 
 
-@click.command("ask", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command("ask")
 @click.argument("question", required=False)
 @click.option(
     "--version", metavar="VERSION", help="NUMBER, NAME:NUMBER or NAME: (its production). Default: the one in production."
@@ -30,27 +28,22 @@ _PORT = 8600
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
 def command(question: str | None, version: str | None, k: int, serve: bool, port: int) -> None:
     """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
-    sys.exit(guarded(lambda: _serve(version, k, port) if serve else _answer(question or "", version, k)))
+    if serve:
+        _serve(version, k, port)
+    else:
+        _answer(question or "", version, k)
 
 
 def _answer(text: str, version: str | None, k: int) -> None:
     from finetrieve.app.search import checked_question
 
     question = checked_question(text)
-    desk = _desk(version)
-    from finetrieve.app.search_page import as_text
-
-    click.echo(as_text(desk, question, desk.corpus.ask(question, k), shutil.get_terminal_size().columns))
-
-
-def _desk(version: str | None) -> Desk:
-    from finetrieve.app.run import quiet_zenml
-
-    quiet_zenml()
     from finetrieve.app.search import open_desk
+    from finetrieve.app.search_page import as_text
     from finetrieve.core.progress import reporter
 
-    return open_desk(version, reporter("Passages embedded"))
+    desk = open_desk(version, reporter("Passages embedded"))
+    click.echo(as_text(desk, question, desk.corpus.ask(question, k), shutil.get_terminal_size().columns))
 
 
 def _serve(version: str | None, k: int, port: int) -> None:
@@ -64,7 +57,11 @@ def _serve(version: str | None, k: int, port: int) -> None:
             ) from None
         import uvicorn
 
-        server = uvicorn.Server(uvicorn.Config(page_app(_desk(version), k), log_level="warning"))
+        from finetrieve.app.search import open_desk
+        from finetrieve.core.progress import reporter
+
+        desk = open_desk(version, reporter("Passages embedded"))
+        server = uvicorn.Server(uvicorn.Config(page_app(desk, k), log_level="warning"))
         listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
         click.echo(f"Ask at http://127.0.0.1:{listener.getsockname()[1]}/ (this machine only; Ctrl-C stops it)")
         server.run(sockets=[listener])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from typing import Any
 
 import click
 
 from finetrieve.app.catalogue import PIPELINES
 from finetrieve.core.errors import InputError, unknown_name
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2
+FAILED, BAD_INPUT = 1, 2
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "answers": ("The answer cache of LLM generation: show, prune.", "finetrieve.cli.answers:command"),
@@ -25,8 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name -> (one-line description, `module:function` of the click command)."""
 
 
-class LazyGroup(click.Group):
-    """A click group that imports a command's module only when the command is called: `--help` stays fast."""
+class CommandGroup(click.Group):
+    """The group of all commands: imports a command's module only when it is called, and turns errors into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Returns the names, sorted."""
@@ -54,24 +54,22 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the names and descriptions without importing a command."""
-        if COMMANDS:
-            with formatter.section("Commands"):
-                formatter.write_dl([(name, COMMANDS[name][0]) for name in self.list_commands(ctx)])
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][0]) for name in self.list_commands(ctx)])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command; an error becomes one line on stderr and the exit code: 2 for a user's mistake, 1 for anything else."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except InputError as error:
+            line, code = f"Error: {error}", BAD_INPUT
+        except KeyboardInterrupt:
+            line, code = "\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", FAILED
+        except Exception as error:
+            from finetrieve.app.failures import explain
 
-def guarded(work: Callable[[], None]) -> int:
-    """Runs the work of a command and returns the exit code; a user's mistake is one line on stderr, never a traceback."""
-    try:
-        work()
-    except InputError as error:
-        click.echo(f"Error: {error}", err=True)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", err=True)
-        return FAILED
-    except Exception as error:
-        from finetrieve.app.failures import explain
-
-        click.echo(f"Failed: {explain(error)}", err=True)
-        return FAILED
-    return DONE
+            line, code = f"Failed: {explain(error)}", FAILED
+        click.echo(line, err=True)
+        raise click.exceptions.Exit(code)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from finetrieve.cli.commands import guarded
 from finetrieve.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,19 +18,22 @@ _SECONDS = 90
 _SURVEY = "finished_onboarding_survey"
 
 
-@click.command("dashboard", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command("dashboard")
 @click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="On 127.0.0.1.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option("--stop", is_flag=True, help="Stop it.")
 def command(port: int, no_browser: bool, stop: bool) -> None:
     """Start ZenML's dashboard on this machine and open the page of the last run. Works offline."""
-    sys.exit(guarded(_stop if stop else lambda: _open(port, not no_browser)))
+    if stop:
+        from zenml.zen_server.deploy.deployer import LocalServerDeployer
+
+        LocalServerDeployer().remove_server()
+        click.echo("ZenML's dashboard is stopped.")
+    else:
+        _open(port, not no_browser)
 
 
 def _open(port: int, browser: bool) -> None:
-    from finetrieve.app.run import quiet_zenml
-
-    quiet_zenml()
     from zenml.utils.dashboard_utils import get_server_dashboard_url
 
     from finetrieve.app.stale_runs import close_stale_runs
@@ -40,7 +41,7 @@ def _open(port: int, browser: bool) -> None:
     close_stale_runs()
     address = get_server_dashboard_url()
     if address is None:
-        address = _started(port)
+        address = _start(port)
         click.echo(
             "ZenML's dashboard runs on this machine; nothing of yours leaves it. There is no password: "
             "it signs you in as 'default'."
@@ -55,7 +56,7 @@ def _open(port: int, browser: bool) -> None:
         click.launch(page)
 
 
-def _started(port: int) -> str:
+def _start(port: int) -> str:
     """Returns the address of the local server, started where it does not run; the client stays on the database itself."""
     from zenml.client import Client
     from zenml.config.global_config import GlobalConfiguration
@@ -100,13 +101,3 @@ def _last_run() -> PipelineRunResponse | None:
 
     runs = Client().list_pipeline_runs(sort_by="desc:created", size=1, hydrate=True).items
     return runs[0] if runs else None
-
-
-def _stop() -> None:
-    from finetrieve.app.run import quiet_zenml
-
-    quiet_zenml()
-    from zenml.zen_server.deploy.deployer import LocalServerDeployer
-
-    LocalServerDeployer().remove_server()
-    click.echo("ZenML's dashboard is stopped.")

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from finetrieve.cli.commands import guarded
-
 if TYPE_CHECKING:
-    from finetrieve.registry.versions import Version
     from finetrieve.retrieval.multi_vector import VectorPrecision
 
-_VERSION = "A version: its number, NAME:NUMBER, 'production' or 'staging'."
 
-
-@click.group(
-    "models", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
-)
+@click.group("models", invoke_without_command=True)
 @click.option("--model", "model", metavar="NAME", help="Only this model; without it all are listed.")
 @click.pass_context
 def command(context: click.Context, model: str | None) -> None:
@@ -27,14 +19,8 @@ def command(context: click.Context, model: str | None) -> None:
 
     A VERSION is a number where there is one model, NAME:NUMBER otherwise; 'production' and 'staging' work too.
     """
-    if context.invoked_subcommand is None:
-        sys.exit(guarded(lambda: _list(model)))
-
-
-def _list(model: str | None) -> None:
-    from finetrieve.app.run import quiet_zenml
-
-    quiet_zenml()
+    if context.invoked_subcommand is not None:
+        return
     from finetrieve.registry.listing import listing
     from finetrieve.registry.versions import known_model, model_names, versions
 
@@ -50,14 +36,10 @@ def _list(model: str | None) -> None:
 @click.argument("second")
 def compare(first: str, second: str) -> None:
     """Show two versions side by side: how they were made, and what they scored."""
+    from finetrieve.registry.listing import side_by_side
+    from finetrieve.registry.versions import find_version
 
-    def work() -> None:
-        a, b = _found(first), _found(second)
-        from finetrieve.registry.listing import side_by_side
-
-        click.echo(side_by_side(a, b))
-
-    sys.exit(guarded(work))
+    click.echo(side_by_side(find_version(first), find_version(second)))
 
 
 @command.command("promote")
@@ -65,14 +47,10 @@ def compare(first: str, second: str) -> None:
 @click.option("--why", default="", help="Recorded with the version.")
 def promote(version: str, why: str) -> None:
     """Put a version into production, whatever the rule said; the one that was there is archived."""
+    from finetrieve.registry.manual_promotion import promote_by_hand
+    from finetrieve.registry.versions import find_version
 
-    def work() -> None:
-        found = _found(version)
-        from finetrieve.registry.manual_promotion import promote_by_hand
-
-        click.echo(promote_by_hand(found, why))
-
-    sys.exit(guarded(work))
+    click.echo(promote_by_hand(find_version(version), why))
 
 
 @command.command("rollback")
@@ -80,17 +58,10 @@ def promote(version: str, why: str) -> None:
 @click.option("--why", default="", help="Recorded with the version that is taken out.")
 def rollback(model: str | None, why: str) -> None:
     """Take the version in production out, and bring back the one before it."""
+    from finetrieve.registry.manual_promotion import roll_back
+    from finetrieve.registry.versions import known_model
 
-    def work() -> None:
-        from finetrieve.app.run import quiet_zenml
-
-        quiet_zenml()
-        from finetrieve.registry.manual_promotion import roll_back
-        from finetrieve.registry.versions import known_model
-
-        click.echo(roll_back(known_model(model), why))
-
-    sys.exit(guarded(work))
+    click.echo(roll_back(known_model(model), why))
 
 
 @command.command("export")
@@ -108,31 +79,18 @@ def export(
     Its folder `late` is the same model with a vector per token. How these are to be stored is written to late/settings.json: the
     point that the report's bill recommends, or what the options ask for.
     """
+    from finetrieve.registry.export import check_target, export_model
 
-    def work() -> None:
-        from finetrieve.registry.export import check_target, export_model
+    check_target(target, onnx)
+    from finetrieve.core.rows import Chunk, embedded_text
+    from finetrieve.core.tables import to_rows
+    from finetrieve.registry.vector_settings import asked_settings
+    from finetrieve.registry.versions import artifact_of, find_version, load_model
 
-        check_target(target, onnx)
-        found = _found(version)
-        from finetrieve.core.rows import Chunk, embedded_text
-        from finetrieve.core.tables import to_rows
-        from finetrieve.registry.vector_settings import asked_settings
-        from finetrieve.registry.versions import artifact_of, load_model
-
-        texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
-        settings, measured = asked_settings(artifact_of(found, "metrics").load(), dims, precision, pooling)
-        export_model(load_model(found).path, target, onnx, texts, settings, measured)
-        click.echo(f"{found.label} ({found.stage}) -> {target}{' and its onnx/model.onnx' if onnx else ''}")
-        if settings is not None and measured is None:
-            click.echo("What these token vectors cost and score was not measured: the report's bill has other points.")
-
-    sys.exit(guarded(work))
-
-
-def _found(reference: str) -> Version:
-    from finetrieve.app.run import quiet_zenml
-
-    quiet_zenml()
-    from finetrieve.registry.versions import find_version
-
-    return find_version(reference)
+    found = find_version(version)
+    texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
+    settings, measured = asked_settings(artifact_of(found, "metrics").load(), dims, precision, pooling)
+    export_model(load_model(found).path, target, onnx, texts, settings, measured)
+    click.echo(f"{found.label} ({found.stage}) -> {target}{' and its onnx/model.onnx' if onnx else ''}")
+    if settings is not None and measured is None:
+        click.echo("What these token vectors cost and score was not measured: the report's bill has other points.")

@@ -1,0 +1,103 @@
+"""`python run.py --pipeline NAME`: run a pipeline, put it on a schedule, or show what it would ask an LLM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from finetrieve.app.argilla_inputs import check_named_server, refuse_argilla_sets, with_argilla_sets
+from finetrieve.app.catalogue import PIPELINES, SCHEDULABLE
+from finetrieve.app.config import DEFAULT_CONFIG, OFFLINE_CONFIG, load_config
+from finetrieve.core.errors import InputError, UnreachableError, unknown_name
+
+
+def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callable[[Path], str]) -> str:
+    """Returns what the work returns, for the given configuration or else the demo's; offline, the offline demo's.
+
+    Raises:
+        InputError: A user's mistake; also documents out of reach that the user named, or has questions of their own about.
+    """
+    try:
+        return work(config_path or DEFAULT_CONFIG)
+    except UnreachableError as error:
+        if config_path is not None or eval_sets:
+            raise
+        click.echo(f"{error} Going on with the offline demo, configs/{OFFLINE_CONFIG.name}.", err=True)
+        return work(OFFLINE_CONFIG)
+
+
+def run(
+    pipeline_name: str,
+    config_path: Path,
+    docs: Path | None,
+    eval_sets: tuple[str, ...],
+    out: Path | None,
+    promote_anyway: bool,
+    no_cache: bool,
+) -> str:
+    """Runs one pipeline and returns its closing summary.
+
+    Raises:
+        InputError: A user's mistake.
+    """
+    # 1. Everything that can be wrong, before anything slow is imported.
+    if pipeline_name not in PIPELINES:
+        raise unknown_name("pipeline", pipeline_name, PIPELINES)
+    from finetrieve.app.preflight import check
+
+    config = load_config(config_path, docs, eval_sets)
+    check_named_server(pipeline_name, config)
+    config = with_argilla_sets(pipeline_name, config)
+    inputs = check(pipeline_name, config, out)
+
+    # 2. The work.
+    from finetrieve.app.provenance import Origin, code_commit
+    from finetrieve.app.run import run_pipeline
+
+    origin = Origin(commit=code_commit(), promote_anyway=promote_anyway)
+    return run_pipeline(pipeline_name, config, inputs, origin, out, use_cache=not no_cache)
+
+
+def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None) -> str:
+    """Returns what a run would ask an LLM, and asks nothing.
+
+    Raises:
+        InputError: A user's mistake.
+    """
+    if pipeline_name not in PIPELINES:
+        raise unknown_name("pipeline", pipeline_name, PIPELINES)
+    from finetrieve.app.dry_run import dry_run_text
+
+    return dry_run_text(pipeline_name, load_config(config_path, docs))
+
+
+def schedule(
+    pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], cron: str, for_one_run: list[str]
+) -> str:
+    """Puts one pipeline on the active stack's schedule, in place of the one it had, and returns what was scheduled.
+
+    The documents are not looked at here: each scheduled run looks at them where it runs. `for_one_run` names options that were
+    given and mean a single run.
+
+    Raises:
+        InputError: A user's mistake.
+    """
+    if pipeline_name not in SCHEDULABLE:
+        raise unknown_name("pipeline for a schedule", pipeline_name, SCHEDULABLE)
+    if for_one_run:
+        raise InputError(
+            f"{for_one_run[0]} and --schedule do not go together: a scheduled run takes what did not change from the cache, "
+            "goes by the promotion rule, and keeps its results in ZenML's artifact store."
+        )
+    from finetrieve.app.remote.cron import check_cron
+
+    line = check_cron(cron)
+    path = config_path or DEFAULT_CONFIG
+    config = load_config(path, docs, eval_sets)
+    refuse_argilla_sets(config)
+
+    from finetrieve.app.remote.schedules import schedule_pipeline
+
+    return schedule_pipeline(pipeline_name, config, path, line)
