@@ -34,7 +34,7 @@ from bench_sets import Corpus, Task, bench_folders, corpus_of, evaluated, pairs_
 from quality_tables import METRIC, aligned
 
 from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
-from finetrieve.app.provenance import code_commit
+from finetrieve.app.run_metadata import code_commit
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair, Triplet, embedded_text
 from finetrieve.evaluation.bootstrap import difference, resampled_means

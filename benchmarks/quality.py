@@ -47,7 +47,7 @@ from quality_tables import (
 )
 
 from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
-from finetrieve.app.provenance import code_commit
+from finetrieve.app.run_metadata import code_commit
 from finetrieve.core.errors import InputError
 from finetrieve.evaluation.eval_sets import EvalSet
 

@@ -15,7 +15,7 @@ from steps.training import import_model
 
 
 @pipeline(name="evaluate")
-def evaluate(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, Any]) -> None:  # noqa: ARG001 (recorded with the run)
+def evaluate(config: dict[str, Any], inputs: dict[str, Any], run_metadata: dict[str, Any]) -> None:  # noqa: ARG001 (recorded with the run)
     """Scores a model beside the base model and BM25; generated queries are used where an earlier run made some."""
     _wire_evaluation(Config.model_validate(config), Inputs.model_validate(inputs))
 

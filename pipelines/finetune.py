@@ -9,7 +9,7 @@ from zenml import pipeline
 from finetrieve.app.config import Config, plain
 from finetrieve.app.earlier_runs import generated_queries
 from finetrieve.app.preflight import Inputs
-from finetrieve.app.provenance import Origin
+from finetrieve.app.run_metadata import RunMetadata
 from pipelines.artifacts import Generated, RuntimeFingerprints
 from pipelines.review import wire_comparison, wire_pull
 from steps.evaluation import build_report, compare_with_production, evaluate_model
@@ -18,7 +18,7 @@ from steps.training import split_queries, train_model
 
 
 def wire_finetuning(
-    config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated, origin: Origin, pushed: bool = False
+    config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated, run_metadata: RunMetadata, pushed: bool = False
 ) -> tuple[Any, Any]:
     """Returns the metrics and the decision on the model, after wiring the steps inside the pipeline that calls this.
 
@@ -90,14 +90,14 @@ def wire_finetuning(
         metrics=metrics,
         comparison_with_production=comparison,
         model_name=config.model_name,
-        origin=plain(origin),
+        run_metadata=plain(run_metadata),
     )
     return metrics, decision
 
 
 @pipeline(name="finetune")
-def finetune(config: dict[str, Any], inputs: dict[str, Any], origin: dict[str, Any]) -> None:
+def finetune(config: dict[str, Any], inputs: dict[str, Any], run_metadata: dict[str, Any]) -> None:
     """Trains on the queries that the last generation on these documents made, evaluates, and promotes the model or not."""
     fingerprints = Inputs.model_validate(inputs)
     made = Generated(**generated_queries(fingerprints, Generated._fields))
-    wire_finetuning(Config.model_validate(config), fingerprints, made, Origin.model_validate(origin))
+    wire_finetuning(Config.model_validate(config), fingerprints, made, RunMetadata.model_validate(run_metadata))

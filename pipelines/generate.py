@@ -52,7 +52,7 @@ def wire_generation(config: Config, inputs: Inputs | RuntimeFingerprints) -> Gen
 def generate(
     config: dict[str, Any],
     inputs: dict[str, Any] | None = None,
-    origin: dict[str, Any] | None = None,  # noqa: ARG001 (recorded with the run)
+    run_metadata: dict[str, Any] | None = None,  # noqa: ARG001 (recorded with the run)
 ) -> None:
     """Writes queries for the documentation, keeps the good ones, and hands them to those who review them.
 

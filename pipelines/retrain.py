@@ -8,7 +8,7 @@ from zenml import pipeline
 
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import Inputs
-from finetrieve.app.provenance import Origin
+from finetrieve.app.run_metadata import RunMetadata
 from pipelines.artifacts import fingerprint_at_run_time
 from pipelines.finetune import wire_finetuning
 from pipelines.generate import wire_generation
@@ -17,15 +17,15 @@ from steps.promotion import notify
 
 
 @pipeline(name="retrain")
-def retrain(config: dict[str, Any], origin: dict[str, Any], inputs: dict[str, Any] | None = None) -> None:
+def retrain(config: dict[str, Any], run_metadata: dict[str, Any], inputs: dict[str, Any] | None = None) -> None:
     """Writes queries for the documentation, trains on them, evaluates, and promotes the model or not.
 
     Without `inputs` they are looked at when it runs, and people are told how it ended: nobody watches a scheduled run.
     """
-    settings, run_origin = Config.model_validate(config), Origin.model_validate(origin)
+    settings, metadata = Config.model_validate(config), RunMetadata.model_validate(run_metadata)
     fingerprints = fingerprint_at_run_time("retrain", settings) if inputs is None else Inputs.model_validate(inputs)
     made = wire_generation(settings, fingerprints)
     pushed = wire_push(settings, fingerprints, made)
-    metrics, decision = wire_finetuning(settings, fingerprints, made, run_origin, pushed)
+    metrics, decision = wire_finetuning(settings, fingerprints, made, metadata, pushed)
     if inputs is None:
         notify(metrics=metrics, promotion_decision=decision)

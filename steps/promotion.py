@@ -49,7 +49,7 @@ def promote(
     metrics: dict[str, Any],
     comparison_with_production: dict[str, Any],
     model_name: str,
-    origin: dict[str, Any],
+    run_metadata: dict[str, Any],
 ) -> tuple[Annotated[dict[str, Any], "promotion_decision"], Annotated[str, "model_history"]]:
     """Returns the decision with the model's version, and a page with the history of the model's versions.
 
@@ -60,12 +60,12 @@ def promote(
     kept = {name: context.inputs[name][0] for name in ("model", "chunks", "metrics")}
     version = register(model_name, str(kept["model"].content_hash))
     link(version, [artifact.id for artifact in kept.values()], context.pipeline_run.id)
-    facts = {**facts_of(metrics), "commit": origin.get("commit", ""), "packages": library_versions()}
+    facts = {**facts_of(metrics), "commit": run_metadata.get("commit", ""), "packages": library_versions()}
     made_of = {f"{name}_artifact": str(artifact.id) for name, artifact in kept.items()}
     attach(version, {**facts, **made_of, "run": context.pipeline_run.name})
 
     # 2. The decision; it is logged before the stage changes, so that no stage is without a reason.
-    decision = decide_about(version.record, metrics, comparison_with_production, bool(origin.get("promote_anyway")))
+    decision = decide_about(version.record, metrics, comparison_with_production, bool(run_metadata.get("promote_anyway")))
     if not comparison_with_production["is_production"]:
         attach(version, {"decision": {**asdict(decision), "at": datetime.now(UTC).isoformat(timespec="seconds")}})
         if decision.stage == "production":

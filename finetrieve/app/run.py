@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from finetrieve.app.catalogue import SCHEDULABLE
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs, corpus_tag
-from finetrieve.app.provenance import Origin
+from finetrieve.app.run_metadata import RunMetadata
 from finetrieve.app.zenml_environment import quiet_zenml
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ _UNUSED_INTEGRATIONS = ("huggingface", "pandas", "pytorch", "pytorch_lightning",
 """What ZenML imports before each run for materializers alone; every artifact here names its own."""
 
 
-def run_pipeline(name: str, config: Config, inputs: Inputs, origin: Origin, out: Path | None, use_cache: bool) -> str:
+def run_pipeline(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, out: Path | None, use_cache: bool) -> str:
     """Runs a pipeline on the active ZenML stack and returns the closing summary.
 
     Raises:
         InputError: A mistake that only the work could find.
     """
     quiet_zenml()
-    run = _run(name, config, inputs, origin, use_cache)
+    run = _run(name, config, inputs, run_metadata, use_cache)
     from finetrieve.app.earlier_runs import artifacts_of
 
     artifacts = artifacts_of(run)
     if "promotion_decision" not in artifacts:
-        _describe(run, artifacts, origin)
+        _describe(run, artifacts, run_metadata)
     lines = [_steps_line(run)]
     if "metrics" in artifacts:
         lines.append(_results(artifacts, out))
@@ -51,7 +51,7 @@ def _leave_out_unused_integrations() -> None:
         integration_registry.integrations.pop(name, None)
 
 
-def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: bool) -> PipelineRunResponse:
+def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, use_cache: bool) -> PipelineRunResponse:
     import importlib
 
     from zenml.client import Client
@@ -66,7 +66,7 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     options = {**run_options(), "run_name": run_name, "enable_cache": use_cache, "tags": run_tags(name, inputs)}
-    arguments = {"config": plain(config), "inputs": plain(inputs), "origin": plain(origin)}
+    arguments = {"config": plain(config), "inputs": plain(inputs), "run_metadata": plain(run_metadata)}
     if runs_here():
         configured = pipeline.with_options(**options)
     else:
@@ -87,7 +87,7 @@ def _run(name: str, config: Config, inputs: Inputs, origin: Origin, use_cache: b
     return run
 
 
-def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], origin: Origin) -> None:
+def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], run_metadata: RunMetadata) -> None:
     """Logs with a run what one filters by; where a model is decided about, the step that decides has done so."""
     from zenml import log_metadata
 
@@ -97,7 +97,7 @@ def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], origin: Origi
     parts = {"corpus": "corpus_report", "generation": "generation_report"}
     made = {part: artifacts[name].load() for part, name in parts.items() if name in artifacts}
     metrics = artifacts["metrics"].load() if "metrics" in artifacts else made
-    facts = {**facts_of(metrics), "commit": origin.commit, "packages": library_versions()}
+    facts = {**facts_of(metrics), "commit": run_metadata.commit, "packages": library_versions()}
     log_metadata(metadata=facts, run_id_name_or_prefix=run.id)
 
 

@@ -53,11 +53,11 @@ def run(
     inputs = check(pipeline_name, config, out)
 
     # 2. The work.
-    from finetrieve.app.provenance import Origin, code_commit
     from finetrieve.app.run import run_pipeline
+    from finetrieve.app.run_metadata import RunMetadata, code_commit
 
-    origin = Origin(commit=code_commit(), promote_anyway=promote_anyway)
-    return run_pipeline(pipeline_name, config, inputs, origin, out, use_cache=not no_cache)
+    run_metadata = RunMetadata(commit=code_commit(), promote_anyway=promote_anyway)
+    return run_pipeline(pipeline_name, config, inputs, run_metadata, out, use_cache=not no_cache)
 
 
 def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None) -> str:

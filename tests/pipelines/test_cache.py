@@ -22,12 +22,12 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 from finetrieve.app.config import load_config
-from finetrieve.app.provenance import Origin
+from finetrieve.app.run_metadata import RunMetadata
 from finetrieve.app.preflight import check
 from finetrieve.app.run import run_pipeline
 for line in sys.stdin:
     config = load_config(Path(line.strip()))
-    run_pipeline("retrain", config, check("retrain", config, None), Origin(), None, use_cache=True)
+    run_pipeline("retrain", config, check("retrain", config, None), RunMetadata(), None, use_cache=True)
     from zenml.client import Client
     [run] = Client().list_pipeline_runs(sort_by="desc:created", size=1, hydrate=True).items
     step = run.steps["evaluate_model"]

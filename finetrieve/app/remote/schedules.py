@@ -18,12 +18,12 @@ from zenml.stack import Stack
 
 from finetrieve.app.config import Config, plain
 from finetrieve.app.notifications import tell_of_failure
-from finetrieve.app.provenance import Origin, code_commit
 from finetrieve.app.remote.cache_keys import with_frozen_code
 from finetrieve.app.remote.cron import next_time
 from finetrieve.app.remote.live_inputs import shipped
 from finetrieve.app.remote.stacks import run_options
 from finetrieve.app.run import purpose_tag
+from finetrieve.app.run_metadata import RunMetadata, code_commit
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.corpus.sources.registry import place
 
@@ -145,7 +145,7 @@ def _renamed(schedule: ScheduleResponse, name: str) -> ScheduleResponse:
 
 def _create(name: str, config: Config, schedule_name: str, cron: str) -> None:
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
-    arguments = {"config": plain(config), "origin": plain(Origin(commit=code_commit()))}
+    arguments = {"config": plain(config), "run_metadata": plain(RunMetadata(commit=code_commit()))}
     schedule = Schedule(name=schedule_name, cron_expression=cron)
     options = {**_options(schedule_name), "schedule": schedule, "on_failure": tell_of_failure, "tags": [purpose_tag(name)]}
     with_frozen_code(pipeline, options, arguments)(**arguments)

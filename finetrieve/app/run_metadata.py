@@ -1,4 +1,4 @@
-"""Where a run comes from: the code's commit and what the person who started it asked for. No cache key sees it."""
+"""Metadata that a run is recorded with: the git commit of the code, and what the person who started it asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from finetrieve.core.paths import ROOT
 
 
-class Origin(BaseModel):
+class RunMetadata(BaseModel):
     """What is recorded with a run beside its settings and inputs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
