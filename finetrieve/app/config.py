@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import types
-import typing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finetrieve.annotation.settings import AnnotationSettings
-from finetrieve.core.errors import InputError
+from finetrieve.app.config_tree import find_key, map_paths
+from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.paths import ROOT
 from finetrieve.corpus.settings import ChunkSettings, SourceSettings, source_from_path
 from finetrieve.curation.settings import FilterSettings
@@ -51,6 +49,17 @@ class Config(BaseModel):
     def reviewing(self) -> AnnotationSettings | None:
         """The settings of annotation where it is switched on."""
         return self.annotation if self.annotation is not None and self.annotation.enabled else None
+
+    def relative_to_project(self) -> Config:
+        """Returns the configuration where the code travels: paths inside the project relative to it, others absolute."""
+
+        def relative(value: str) -> str:
+            place = Path(value).absolute()
+            if not Path(value).is_absolute() and not place.exists():  # no path: a model's name
+                return value
+            return place.relative_to(ROOT).as_posix() if place.is_relative_to(ROOT) else str(place)
+
+        return Config.model_validate(map_paths(plain(self), Config, relative))
 
     def as_yaml(self) -> str:
         """Returns the whole configuration, defaults included, as YAML."""
@@ -90,7 +99,7 @@ def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...]
         if isinstance(evaluation, dict):
             evaluation["eval_sets"] = [{"path": name} for name in eval_sets]
     try:
-        return Config.model_validate(_with_paths_found(raw, path.parent))
+        return Config.model_validate(map_paths(raw, Config, lambda value: _find_beside(path, value)))
     except ValidationError as error:
         raise InputError("\n".join(f"{path}: {_explain(details)}" for details in error.errors())) from None
 
@@ -138,120 +147,31 @@ def read_yaml(path: Path, example: str = DEFAULT_CONFIG.name) -> dict[str, Any]:
     return raw
 
 
-def _with_paths_found(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Returns the settings with each relative path that exists beside the YAML file made absolute."""
-
-    def found(settings: Any, key: str) -> Any:
-        value = settings.get(key) if isinstance(settings, dict) else None
-        if not isinstance(value, str) or Path(value).is_absolute() or not (folder / value).exists():
-            return settings
-        return {**settings, key: str((folder / value).resolve())}
-
-    result = dict(raw)
-    paths = (
-        ("source", "path"),
-        ("training", "base_model"),
-        ("training", "teacher"),
-        ("evaluation", "model"),
-        ("evaluation", "reranker"),
-    )
-    for name, key in paths:
-        if name in result:
-            result[name] = found(result[name], key)
-    generation = result.get("generation")
-    if isinstance(generation, dict) and isinstance(generation.get("recipes"), list):
-        result["generation"] = {**generation, "recipes": [found(item, "template") for item in generation["recipes"]]}
-    evaluation = result.get("evaluation")
-    if isinstance(evaluation, dict) and isinstance(evaluation.get("eval_sets"), list):
-        result["evaluation"] = {**evaluation, "eval_sets": [found(item, "path") for item in evaluation["eval_sets"]]}
-    return result
+def _find_beside(config: Path, value: str) -> str:
+    """Returns a relative path that exists beside the YAML file as an absolute one, and any other as it is."""
+    beside = config.parent / value
+    return value if Path(value).is_absolute() or not beside.exists() else str(beside.resolve())
 
 
 def _explain(details: Any) -> str:
     """Returns one line for one pydantic error: the key's path, what is wrong, what was expected."""
-    location = _yaml_path(details["loc"])
-    kind, context, value = details["type"], details.get("ctx", {}), details["input"]
-    if kind == "extra_forbidden":
-        known = _known_keys(details["loc"][:-1])
-        near = difflib.get_close_matches(str(details["loc"][-1]), known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"{location}: unknown key.{hint} Known keys: {', '.join(known)}."
-    if kind == "missing":
-        return f"{location}: missing; it has no default."
-    if kind in ("union_tag_invalid", "literal_error"):
-        names = str(context.get("expected_tags") or context.get("expected")).replace(" or ", ", ").replace("'", "")
-        seen = str(context.get("tag", value))
-        near = difflib.get_close_matches(seen, names.split(", "), n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        field = ".name" if kind == "union_tag_invalid" else ""
-        return f"{location}{field}: unknown name '{seen}'.{hint} Choose one of: {names}."
-    if kind == "union_tag_not_found":
-        return f"{location}.name: missing; it says which one is meant. Names: `python run.py --list`."
-    if kind == "value_error":
-        return f"{location}: {context['error']}"
-    return f"{location}: {details['msg'][0].lower()}{details['msg'][1:]}, found {_shown(value)}."
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _yaml_path(location: tuple[str | int, ...]) -> str:
-    """Returns `filters[1].top_k` for pydantic's location, whose steps into a union carry the variant's name."""
-    path, kind = "", _Cursor(Config)
-    for part in location:
-        if kind.is_variant(part):
-            kind = kind.variant(part)
-            continue
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-        kind = kind.child(part)
-    return path.lstrip(".") or "the file"
-
-
-def _known_keys(location: tuple[str | int, ...]) -> list[str]:
-    kind = _Cursor(Config)
-    for part in location:
-        kind = kind.variant(part) if kind.is_variant(part) else kind.child(part)
-    return kind.keys()
-
-
-class _Cursor:
-    """A place in the tree of settings models, walked by the parts of a pydantic error's location."""
-
-    def __init__(self, annotation: Any) -> None:
-        while typing.get_origin(annotation) is typing.Annotated:
-            annotation = typing.get_args(annotation)[0]
-        self._annotation = annotation
-
-    def _models(self) -> list[type[BaseModel]]:
-        union = typing.get_origin(self._annotation) in (typing.Union, types.UnionType)
-        options = typing.get_args(self._annotation) if union else (self._annotation,)
-        return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
-
-    def is_variant(self, part: str | int) -> bool:
-        """Whether `part` names one of several models rather than a key."""
-        return isinstance(part, str) and len(self._models()) > 1 and any(_tag(model) == part for model in self._models())
-
-    def variant(self, part: str | int) -> _Cursor:
-        """Returns the place of the model that is named `part`."""
-        return _Cursor(next(model for model in self._models() if _tag(model) == part))
-
-    def child(self, part: str | int) -> _Cursor:
-        """Returns the place of the key or list item `part`."""
-        if isinstance(part, int):
-            return _Cursor((*typing.get_args(self._annotation), Any)[0])
-        fields = self._models()[0].model_fields if self._models() else {}
-        if part not in fields:
-            return _Cursor(Any)
-        metadata = fields[part]
-        return _Cursor(metadata.annotation)
-
-    def keys(self) -> list[str]:
-        """Returns the keys that exist here."""
-        return sorted({key for model in self._models() for key in model.model_fields})
-
-
-def _tag(model: type[BaseModel]) -> Any:
-    field = model.model_fields.get("name")
-    return field.default if field else None
+    place, known = find_key(Config, details["loc"])
+    context, value = details.get("ctx", {}), details["input"]
+    match details["type"]:
+        case "extra_forbidden":
+            key = str(details["loc"][-1])
+            return f"{place}: unknown key.{did_you_mean(key, known)} Known keys: {', '.join(known)}."
+        case "missing":
+            return f"{place}: missing; it has no default."
+        case "union_tag_not_found":
+            return f"{place}.name: missing; it says which one is meant. Names: `python run.py --list`."
+        case "union_tag_invalid" | "literal_error" as kind:
+            names = str(context.get("expected_tags") or context.get("expected")).replace(" or ", ", ").replace("'", "")
+            seen = str(context.get("tag", value))
+            field = ".name" if kind == "union_tag_invalid" else ""
+            hint = did_you_mean(seen, names.split(", "))
+            return f"{place}{field}: unknown name '{seen}'.{hint} Choose one of: {names}."
+        case "value_error":
+            return f"{place}: {context['error']}"
+    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
+    return f"{place}: {details['msg'][0].lower()}{details['msg'][1:]}, found {shown}."

@@ -58,7 +58,6 @@ def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, u
     from zenml.exceptions import RunInterruptedException, RunStoppedException
 
     from finetrieve.app.remote.cache_keys import with_frozen_code
-    from finetrieve.app.remote.live_inputs import shipped
     from finetrieve.app.remote.stacks import run_options, runs_here
     from finetrieve.app.stale_runs import close_stale_runs, noted
 
@@ -70,7 +69,7 @@ def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, u
     if runs_here():
         configured = pipeline.with_options(**options)
     else:
-        arguments["config"] = plain(shipped(config))
+        arguments["config"] = plain(config.relative_to_project())
         if name in SCHEDULABLE:  # the steps look at the inputs that they will read, and tag the run by them
             del arguments["inputs"]
             options["tags"] = [purpose_tag(name)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class InputError(ValueError):
@@ -20,6 +20,10 @@ class UnreachableError(InputError):
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Returns the error for a name that does not exist, with the nearest one and all that do."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return InputError(f"Unknown {kind} '{name}'.{hint} Choose one of: {', '.join(names)}.")
+    return InputError(f"Unknown {kind} '{name}'.{did_you_mean(name, names)} Choose one of: {', '.join(names)}.")
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Returns a sentence, after a space, that names the nearest known name; nothing where none is near."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -1,13 +1,18 @@
-"""Folders: the user's cache, and ones that last as long as the process."""
+"""Paths: the project, the user's cache, folders that last as long as the process, and settings that are paths."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's folder: configs, pipelines and steps lie beside the library."""
+PathSetting = "finetrieve.path"
+"""Marks an annotation of another type than `str` as a path of the configuration: `Annotated[Path, PathSetting]`."""
+ConfigPath = Annotated[str, PathSetting]
+"""A setting that is, or may be, a path: a relative one is looked up beside the YAML file, then in the working directory."""
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 

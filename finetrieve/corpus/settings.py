@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import ConfigPath
 
 DOCUMENT_SUFFIXES = {
     ".md": "markdown",
@@ -58,7 +59,7 @@ class FolderSource(_Pages):
     """A folder of documentation files, or one such file."""
 
     name: Literal["folder"] = "folder"
-    path: str = Field(min_length=1)
+    path: ConfigPath = Field(min_length=1)
     follow_links: bool = False
     """Whether symbolic links that lead out of the folder are read."""
 
@@ -98,7 +99,7 @@ class FilesSource(_Columns):
     """A JSONL, JSON, CSV or Parquet file with a document a row, or a folder of them, such as a BEIR folder."""
 
     name: Literal["files"] = "files"
-    path: str = Field(min_length=1)
+    path: ConfigPath = Field(min_length=1)
 
 
 PackageSection = Literal["parameters", "attributes", "returns", "raises", "examples", "notes", "methods"]
@@ -125,7 +126,7 @@ class HubSource(_Columns):
     name: Literal["hub"] = "hub"
     dataset: str | None = Field(default=None, pattern=r"^[\w.\-]+(/[\w.\-]+)?$")
     """Hub id, such as `zenml/rag_qa_embedding_questions_0_60_0`."""
-    path: str | None = None
+    path: ConfigPath | None = None
     """A directory of the same layout on this machine, in place of `dataset`."""
     config: str | None = None
     split: str = Field(default="train", min_length=1)

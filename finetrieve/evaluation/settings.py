@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import ConfigPath, PathSetting
 from finetrieve.evaluation.arms import ARMS, known_arm
 
 GENERATED = "generated"
@@ -24,7 +25,7 @@ class EvalSetSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: Path
+    path: Annotated[Path, PathSetting]
     """With `queries.jsonl` and `qrels/*.tsv`; with `corpus.jsonl` where it does not ask about the pipeline's own documents."""
     name: str | None = None
     """Shown in tables; None takes the folder's name."""
@@ -42,7 +43,7 @@ class EvaluationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str = "latest"
+    model: ConfigPath = "latest"
     """For the `evaluate` pipeline: `latest`, `embedded`, a directory or a Hub id."""
     eval_sets: list[EvalSetSettings] = []
     """Human sets; the generated test queries are always evaluated where there are any."""
@@ -52,7 +53,7 @@ class EvaluationSettings(BaseModel):
     """The arm that the verdict and promotion go by; `auto` takes the best fine-tuned one."""
     fusion: Literal["dev", "rrf", "z_score", "min_max"] = "dev"
     """How fused arms add up: chosen on dev queries, or this one at the default weights."""
-    reranker: str | None = None
+    reranker: ConfigPath | None = None
     """A cross-encoder, a directory or a Hub id: brings the arms `cross_base` and `cross_finetuned`."""
     rerank_depth: int = Field(default=20, ge=1, le=1_000)
     """How many of the hybrid's results the cross-encoder puts in a new order."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetrieve.core.errors import unknown_name
+from finetrieve.core.paths import ConfigPath
 from finetrieve.generation.llm.providers.registry import PROVIDERS
 from finetrieve.generation.query_styles import PERSONAS, STYLES
 
@@ -95,7 +96,7 @@ class TripletRecipe(BaseModel):
     """Name -> its weight, or for one of your own `{weight: ..., says: ...}`."""
     personas: dict[str, Voice] = {}
     """Likewise; empty: nobody in particular asks."""
-    template: str | None = None
+    template: ConfigPath | None = None
     """A Jinja file that writes the user message itself."""
     structured: bool = True
     """Constrain the answer to JSON where the provider can; every answer is validated either way."""
@@ -132,7 +133,7 @@ class TripletRecipe(BaseModel):
             raise unknown_name("provider", name, PROVIDERS)
         return name
 
-    @field_validator("styles", "personas", mode="before")
+    @field_validator("styles", "personas", mode="before", json_schema_input_type=dict[str, Weight | Voice])
     @classmethod
     def _plain_weights(cls, voices: Any) -> Any:
         """A bare number is a weight."""
@@ -206,7 +207,7 @@ class GenerationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     recipes: list[Recipe] = Field(default=[RulesRecipe()], min_length=1)
-    answers: str | None = None
+    answers: ConfigPath | None = None
     """Directory of the answer cache; null: `finetrieve/answers` in the user's cache directory."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
     """More failed requests than this share fail the step rather than train on scraps."""

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetrieve.core.errors import unknown_name
+from finetrieve.core.paths import ConfigPath
 from finetrieve.training.losses import LOSSES
 
 
@@ -32,7 +33,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_model: str = "embedded"
+    base_model: ConfigPath = "embedded"
     """`embedded` (comes with the installation), a directory, or a Hugging Face Hub id."""
     loss: str = "joint"
     """One of LOSSES. What follows up to `lay_questions` is of the joint loss, but for `scale` and `matryoshka_dims`."""
@@ -46,7 +47,7 @@ class TrainingSettings(BaseModel):
     """How much it costs to move similarities away from the base model's. 0 trains faster, and forgets."""
     distil: float = Field(default=2.0, ge=0)
     """Of the divergence of the teacher's scores from the single vector's."""
-    teacher: str | None = None
+    teacher: ConfigPath | None = None
     """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
     lay_questions: int = Field(default=32, ge=0)
     """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""

@@ -7,7 +7,6 @@ from zenml.config.cache_policy import CachePolicy
 
 from finetrieve.app.config import load_config
 from finetrieve.app.remote.cache_keys import CODE, _frozen
-from finetrieve.app.remote.live_inputs import shipped
 from finetrieve.core.paths import ROOT
 
 
@@ -44,8 +43,8 @@ def test_paths_inside_the_project_travel_relative_to_it_and_others_are_absolute(
 ) -> None:
     (tmp_path / "docs").mkdir()
     config = load_config(ROOT / "configs" / "default.yaml")
-    assert [str(item.path) for item in shipped(config).evaluation.eval_sets] == ["configs/demo-questions"]
+    assert [str(item.path) for item in config.relative_to_project().evaluation.eval_sets] == ["configs/demo-questions"]
     elsewhere = load_config(ROOT / "configs" / "default.yaml", docs=tmp_path / "docs")
-    assert shipped(elsewhere).source == elsewhere.source
+    assert elsewhere.relative_to_project().source == elsewhere.source
     monkeypatch.chdir(tmp_path)
-    assert shipped(load_config(ROOT / "configs" / "default.yaml", docs=Path("docs"))).source == elsewhere.source
+    assert load_config(ROOT / "configs" / "default.yaml", docs=Path("docs")).relative_to_project().source == elsewhere.source

@@ -20,7 +20,6 @@ from finetrieve.app.config import Config, plain
 from finetrieve.app.notifications import tell_of_failure
 from finetrieve.app.remote.cache_keys import with_frozen_code
 from finetrieve.app.remote.cron import next_time
-from finetrieve.app.remote.live_inputs import shipped
 from finetrieve.app.remote.stacks import run_options
 from finetrieve.app.run import purpose_tag
 from finetrieve.app.run_metadata import RunMetadata, code_commit
@@ -56,7 +55,7 @@ def schedule_pipeline(name: str, config: Config, config_path: Path, cron: str) -
     schedule_name = f"{name}-{config_path.stem}"
     old = _set_aside(schedule_name)
     try:
-        _create(name, shipped(config), schedule_name, cron)
+        _create(name, config.relative_to_project(), schedule_name, cron)
     except BaseException:
         _restore(old, schedule_name)
         raise
