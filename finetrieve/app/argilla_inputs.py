@@ -71,28 +71,28 @@ def with_argilla_sets(pipeline: str, config: Config) -> Config:
     settings = config.annotation or AnnotationSettings()
     documents = set(check_source(config.source))
     with open_server(settings) as server:
-        sets = [_fetched(server, item, documents) for item in config.evaluation.eval_sets]
+        sets = [_fetch_set(server, item, documents) for item in config.evaluation.eval_sets]
         if own:
-            sets += _own(server, dataset_name(settings, config.source.model_dump(mode="json")), sets, documents)
+            sets += _own_set(server, dataset_name(settings, config.source.model_dump(mode="json")), sets, documents)
     # Validated again: two sets may now bear one name.
     evaluation = EvaluationSettings.model_validate({**config.evaluation.model_dump(), "eval_sets": sets})
     return config.model_copy(update={"evaluation": evaluation})
 
 
-def _fetched(server: Server, item: EvalSetSettings, documents: set[str]) -> EvalSetSettings:
+def _fetch_set(server: Server, item: EvalSetSettings, documents: set[str]) -> EvalSetSettings:
     from finetrieve.annotation.human_eval_sets import read_human_queries
 
     name = dataset_of(item.path)
-    return item if name is None else _as_folder(name, read_human_queries(server, name, documents), item.name)
+    return item if name is None else _write_folder(name, read_human_queries(server, name, documents), item.name)
 
 
-def _as_folder(name: str, queries: Sequence[HumanQuery], label: str | None) -> EvalSetSettings:
+def _write_folder(name: str, queries: Sequence[HumanQuery], label: str | None) -> EvalSetSettings:
     from finetrieve.annotation.human_eval_sets import write_eval_set
 
     return EvalSetSettings(path=write_eval_set(queries, name), name=label or f"{PREFIX}{name}")
 
 
-def _own(server: Server, name: str, sets: Sequence[EvalSetSettings], documents: set[str]) -> list[EvalSetSettings]:
+def _own_set(server: Server, name: str, sets: Sequence[EvalSetSettings], documents: set[str]) -> list[EvalSetSettings]:
     """Returns the pipeline's own dataset as a set, unless it is one already or has too few queries."""
     from finetrieve.annotation.human_eval_sets import read_human_queries
 
@@ -100,5 +100,5 @@ def _own(server: Server, name: str, sets: Sequence[EvalSetSettings], documents: 
     if len(queries) < ENOUGH:
         say(f"{len(queries)} queries of people's own in Argilla; from {ENOUGH} on they are an evaluation set")
         return []
-    found = _as_folder(name, queries, None)
+    found = _write_folder(name, queries, None)
     return [] if any(item.path == found.path for item in sets) else [found]

@@ -134,18 +134,20 @@ def _disk(config: Config) -> Finding:
         "generation.answers": answers_directory(config.generation),
     }
     for name, path in places.items():
-        there = _existing(path)
+        there = _existing_parent(path)
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             problem = "cannot be written to" if there.is_dir() else "is a file where a folder is needed"
             return Finding("disk", "FAIL", f"'{there}' {problem}", f"change that, or set {name} to a folder of yours")
-    free, place = min((shutil.disk_usage(_existing(path)).free / _GB, str(_existing(path))) for path in places.values())
+    free, place = min(
+        (shutil.disk_usage(_existing_parent(path)).free / _GB, str(_existing_parent(path))) for path in places.values()
+    )
     text = f"{free:,.1f} GB free at {place}"
     if free < _NEEDED_GB:
         return Finding("disk", "FAIL", text, f"free some: a run wants {_NEEDED_GB:g} GB, larger corpora more")
     return Finding("disk", "note" if free < _SCARCE_GB else "ok", text)
 
 
-def _existing(path: Path) -> Path:
+def _existing_parent(path: Path) -> Path:
     while not path.exists():
         path = path.parent
     return path
@@ -161,7 +163,7 @@ def _clock(config: Config) -> Finding:  # noqa: ARG001
             "clock", "FAIL", f"{shown}, before the time of files on this disk", "set it, for example with chronyd or ntpd"
         )
     server = os.environ.get("ZENML_STORE_URL", "")
-    skew = _skew(server) if server.startswith("http") else None
+    skew = _clock_skew(server) if server.startswith("http") else None
     if skew is not None and abs(skew) > _SKEW_SECONDS:
         return Finding("clock", "FAIL", f"{shown}, {skew:+.0f} s from the ZenML server's", "set it: tokens depend on it")
     return Finding("clock", "ok", shown)
@@ -172,7 +174,7 @@ def torch_file() -> str:
     return str(metadata.distribution("torch").locate_file("torch/__init__.py"))
 
 
-def _skew(url: str) -> float | None:
+def _clock_skew(url: str) -> float | None:
     """Returns the seconds by which this clock is ahead of a server's, or None where it does not answer."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=_SECONDS) as answer:
@@ -221,20 +223,20 @@ def _zenml(config: Config) -> Finding:  # noqa: ARG001
 
     try:
         client = Client()
-        store, name = _shown(client.zen_store.url), client.active_stack_model.name
+        store, name = _without_password(client.zen_store.url), client.active_stack_model.name
         run_options()
     except InputError:
         raise
     except Exception as error:  # whatever the store's client raises: HTTP, SQL, authorization
         fix = "`zenml status` says which server is used, `zenml login URL` signs in"
         return Finding("zenml", "FAIL", f"the store does not answer ({type(error).__name__})", fix)
-    problem, fix = _within(_STORE_SECONDS, _artifact_store_problem) or ("", "")
+    problem, fix = _run_for(_STORE_SECONDS, _artifact_store_problem) or ("", "")
     if problem:
         return Finding("zenml", "FAIL", f"stack '{name}': {problem}", fix)
     return Finding("zenml", "ok", f"stack '{name}', store {store}")
 
 
-def _within(seconds: float, look: Callable[[], tuple[str, str] | None]) -> tuple[str, str] | None:
+def _run_for(seconds: float, look: Callable[[], tuple[str, str] | None]) -> tuple[str, str] | None:
     """Returns the problem and the fix that `look` finds, or that it takes too long: clients of object stores wait for minutes."""
     found: list[tuple[str, str] | None] = []
     looking = threading.Thread(target=lambda: found.append(look()), daemon=True)
@@ -263,7 +265,7 @@ def _artifact_store_problem() -> tuple[str, str] | None:
     return gone, "bring it back, or run with --no-cache, which makes everything anew"
 
 
-def _shown(url: str) -> str:
+def _without_password(url: str) -> str:
     """Returns a store's address without the password that a database's has."""
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "sqlite":

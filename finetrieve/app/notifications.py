@@ -35,10 +35,10 @@ def success_message(run: str, ran: list[str], metrics: dict[str, Any], decision:
     if not ran:
         return f"{name}: neither documents nor annotations changed, so nothing was generated, trained or evaluated."
     sentence = metrics.get("verdict", {}).get("sentence", "")
-    return f"{name}: ran {', '.join(ran)}. {sentence} {_fate(decision)}".strip()
+    return f"{name}: ran {', '.join(ran)}. {sentence} {_decision_sentence(decision)}".strip()
 
 
-def _fate(decision: dict[str, Any]) -> str:
+def _decision_sentence(decision: dict[str, Any]) -> str:
     return f"{decision['version']} -> {decision['stage']}. {decision['why']}" if decision else ""
 
 

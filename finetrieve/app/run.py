@@ -57,9 +57,9 @@ def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, u
     from zenml.client import Client
     from zenml.exceptions import RunInterruptedException, RunStoppedException
 
-    from finetrieve.app.remote.cache_keys import with_frozen_code
+    from finetrieve.app.remote.code import pin_code
     from finetrieve.app.remote.stacks import run_options, runs_here
-    from finetrieve.app.stale_runs import close_stale_runs, noted
+    from finetrieve.app.stale_runs import close_stale_runs, record_process
 
     _leave_out_unused_integrations()
     run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
@@ -73,10 +73,10 @@ def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, u
         if name in SCHEDULABLE:  # the steps look at the inputs that they will read, and tag the run by them
             del arguments["inputs"]
             options["tags"] = [purpose_tag(name)]
-        configured = with_frozen_code(pipeline, options, arguments)
+        configured = pin_code(pipeline, options, arguments)
     close_stale_runs()
     try:
-        with noted(run_name) if runs_here() else nullcontext():
+        with record_process(run_name) if runs_here() else nullcontext():
             response = configured(**arguments)
     except (RunInterruptedException, RunStoppedException):
         raise KeyboardInterrupt from None

@@ -27,7 +27,7 @@ LONGEST_QUESTION = 1_000
 
 
 @dataclass(frozen=True)
-class Desk:
+class SearchComparison:
     """What answers questions."""
 
     corpus: Corpus
@@ -35,11 +35,11 @@ class Desk:
     """Side -> what people call it."""
     note: str
     """What one should know of the answers."""
-    ways: Mapping[str, str] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
     """Side -> by what it searches."""
 
 
-def open_desk(reference: str | None, progress: Progress | None = None) -> Desk:
+def load_comparison(reference: str | None, progress: Progress | None = None) -> SearchComparison:
     """Returns the models with their documents; the documents are embedded once and kept.
 
     Args:
@@ -51,17 +51,19 @@ def open_desk(reference: str | None, progress: Progress | None = None) -> Desk:
     """
     from finetrieve.registry.versions import artifact_of, load_model
 
-    version, note = _version(reference)
+    version, note = _find_version(reference)
     chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
-    ways = ways_of(artifact_of(version, "metrics").load(), str(version.record.get("eval_set")))
+    methods = choose_methods(artifact_of(version, "metrics").load(), str(version.record.get("eval_set")))
     base = str(version.record.get("base_model", "embedded"))
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
     bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
-    sides = {name: _side(place, chunks, bm25, ways[name].fusion, progress) for name, place in places.items()}
+    sides = {name: _load_ranker(place, chunks, bm25, methods[name].fusion, progress) for name, place in places.items()}
     names = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
-    if ways[BASE].arm == "bm25":
+    if methods[BASE].arm == "bm25":
         names[BASE] = "no model"
-    return Desk(Corpus(chunks, sides), names, note, {side: f"by {way.words}" for side, way in ways.items()})
+    return SearchComparison(
+        Corpus(chunks, sides), names, note, {side: f"by {method.description}" for side, method in methods.items()}
+    )
 
 
 def checked_question(text: str) -> str:
@@ -78,11 +80,11 @@ def checked_question(text: str) -> str:
     return question
 
 
-def _version(reference: str | None) -> tuple[Version, str]:
-    from finetrieve.registry.versions import find_version, known_model, version_in, versions
+def _find_version(reference: str | None) -> tuple[Version, str]:
+    from finetrieve.registry.versions import known_model, version_in, versions
 
     if reference is not None and not reference.endswith(":"):
-        return find_version(reference), ""
+        return find_find_version(reference), ""
     model = known_model(reference.rstrip(":") if reference else None)
     version = version_in("production", model)
     if version is not None:
@@ -92,7 +94,7 @@ def _version(reference: str | None) -> tuple[Version, str]:
 
 
 @dataclass(frozen=True)
-class SearchWay:
+class SearchMethod:
     """How one side searches."""
 
     arm: str
@@ -101,13 +103,13 @@ class SearchWay:
     """How much each part counts; an arm of one part has weight on that part alone."""
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What is compared, for people."""
         named = {"dense": "vectors", "late": "late interaction", "lexical": "BM25"}
         return " + ".join(name for part, name in named.items() if self.fusion.weights[part] > 0)
 
 
-def ways_of(metrics: Mapping[str, Any], eval_set: str) -> dict[str, SearchWay]:
+def choose_methods(metrics: Mapping[str, Any], eval_set: str) -> dict[str, SearchMethod]:
     """Returns how each side searches: the trained model by the verdict's arm, the base model by the best without training.
 
     Older metrics name no arm: then both are hybrids, as they were.
@@ -119,7 +121,7 @@ def ways_of(metrics: Mapping[str, Any], eval_set: str) -> dict[str, SearchWay]:
     found = (metrics.get("eval_sets") or {}).get(eval_set) or {}
     named = (metrics.get("verdict") or {}).get("arm")
     arms = {TRAINED: named or "hybrid_finetuned", BASE: (best_untrained(found) if named else None) or "hybrid_base"}
-    return {side: SearchWay(arm, _fusion_of(arm, found.get("fusion") or {})) for side, arm in arms.items()}
+    return {side: SearchMethod(arm, _fusion_of(arm, found.get("fusion") or {})) for side, arm in arms.items()}
 
 
 _ONE_PART = {
@@ -135,13 +137,13 @@ def _fusion_of(arm: str, chosen: Mapping[str, Any]) -> Fusion:
 
     What reorders the first chunks of a hybrid searches by the sum of all three parts here, which finds nearly the same.
     """
-    way, _, model = arm.rpartition("_")
-    if way.startswith(("rerank", "cross")):
-        way, arm = "fused", f"fused_{model}"
-    return fusion_from(chosen[arm]) if arm in chosen else _ONE_PART.get(arm if arm == "bm25" else way or "dense", FUSED)
+    method, _, model = arm.rpartition("_")
+    if method.startswith(("rerank", "cross")):
+        method, arm = "fused", f"fused_{model}"
+    return fusion_from(chosen[arm]) if arm in chosen else _ONE_PART.get(arm if arm == "bm25" else method or "dense", FUSED)
 
 
-def _side(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Side:
+def _load_ranker(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Side:
     embedder = CachedEmbedder(place, on_progress=progress)
     texts = [embedded_text(chunk) for chunk in chunks]
     return Side(build_index(texts, embedder, bm25=bm25, with_tokens=fusion.late > 0), fusion)

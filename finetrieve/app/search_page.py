@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from markupsafe import Markup
 
-from finetrieve.app.search import BASE, TRAINED, Desk
+from finetrieve.app.search import BASE, TRAINED, SearchComparison
 from finetrieve.core.html import element, one_line
 from finetrieve.core.rows import Chunk
 from finetrieve.retrieval.search import Hit
@@ -33,21 +33,21 @@ _STYLE = Markup(
 )
 
 
-def as_text(desk: Desk, question: str, answers: Mapping[str, Sequence[Hit]], width: int) -> str:
+def format_terminal(comparison: SearchComparison, question: str, answers: Mapping[str, Sequence[Hit]], width: int) -> str:
     """Returns the answers for a terminal of so many columns: beside each other, or below each other where it is narrow."""
     width = min(width, _WIDEST)
-    heading = "\n".join(line for line in (f"? {one_line(question, 500)}", desk.note) if line)
+    heading = "\n".join(line for line in (f"? {one_line(question, 500)}", comparison.note) if line)
     if width < _NARROW:
-        blocks = ["\n".join(_column(desk, side, answers, width)) for side in (TRAINED, BASE)]
+        blocks = ["\n".join(_column(comparison, side, answers, width)) for side in (TRAINED, BASE)]
         return "\n\n".join([heading, *blocks])
     half = (width - 3) // 2
-    columns = [_column(desk, side, answers, half) for side in (TRAINED, BASE)]
+    columns = [_column(comparison, side, answers, half) for side in (TRAINED, BASE)]
     rows = [f"{left:{half}} | {right}".rstrip() for left, right in zip_longest(*columns, fillvalue="")]
     return "\n".join([heading, "", *rows])
 
 
-def _column(desk: Desk, side: str, answers: Mapping[str, Sequence[Hit]], width: int) -> list[str]:
-    lines = [one_line(desk.names[side], width), one_line(desk.ways.get(side, ""), width), "-" * width]
+def _column(comparison: SearchComparison, side: str, answers: Mapping[str, Sequence[Hit]], width: int) -> list[str]:
+    lines = [one_line(comparison.names[side], width), one_line(comparison.methods.get(side, ""), width), "-" * width]
     for hit in answers[side]:
         place = textwrap.wrap(f"{hit.rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
         snippet = textwrap.wrap(_snippet(hit.chunk), width - 3)[:2]
@@ -78,20 +78,20 @@ def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> str
     return f"; {'base' if other == BASE else 'trained'}: {f'rank {rank}' if rank else f'below {len(answers[other])}'}"
 
 
-def as_page(desk: Desk, question: str, answers: Mapping[str, Sequence[Hit]] | None, error: str = "") -> str:
+def render_page(comparison: SearchComparison, question: str, answers: Mapping[str, Sequence[Hit]] | None, error: str = "") -> str:
     """Returns a page with the form and, where there are any, the answers; every word is escaped and nothing is a script."""
     field = element(
         "input", name="q", value=one_line(question, 1_000), placeholder="how do I ...?", maxlength=1_000, autofocus=""
     )
     parts = [element("h1", "Ask the documents"), element("form", field, element("button", "Ask"), action="/", method="get")]
-    if desk.note:
-        parts.append(element("p", desk.note, class_="note"))
+    if comparison.note:
+        parts.append(element("p", comparison.note, class_="note"))
     if error:
         parts.append(element("p", error, class_="error"))
     if answers:
-        sides = [_side(desk, side, answers) for side in (TRAINED, BASE)]
+        sides = [_side(comparison, side, answers) for side in (TRAINED, BASE)]
         parts.append(element("div", *sides, class_="sides"))
-    searched = f"{len(desk.corpus):,} passages. A score compares within one column only."
+    searched = f"{len(comparison.corpus):,} passages. A score compares within one column only."
     parts.append(element("p", searched, class_="note"))
     title = element("title", "Ask the documents")
     viewport = Markup('<meta name="viewport" content="width=device-width">')
@@ -99,10 +99,12 @@ def as_page(desk: Desk, question: str, answers: Mapping[str, Sequence[Hit]] | No
     return str(head + Markup("").join(parts))
 
 
-def _side(desk: Desk, side: str, answers: Mapping[str, Sequence[Hit]]) -> Markup:
+def _side(comparison: SearchComparison, side: str, answers: Mapping[str, Sequence[Hit]]) -> Markup:
     hits = [_hit(hit, side, answers) for hit in answers[side]]
-    heading = element("h2", one_line(desk.names[side], 120))
-    return element("section", heading, element("p", desk.ways.get(side, ""), class_="note"), element("ol", *hits), id=side)
+    heading = element("h2", one_line(comparison.names[side], 120))
+    return element(
+        "section", heading, element("p", comparison.methods.get(side, ""), class_="note"), element("ol", *hits), id=side
+    )
 
 
 def _hit(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> Markup:

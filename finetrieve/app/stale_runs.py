@@ -26,7 +26,7 @@ _AT_ONCE = 100
 
 
 @contextmanager
-def noted(run_name: str) -> Iterator[None]:
+def record_process(run_name: str) -> Iterator[None]:
     """Keeps a note of the process that a run lives in while the body runs."""
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from finetrieve.core.errors import InputError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from finetrieve.app.search import Desk
+    from finetrieve.app.search import SearchComparison
 
 _PORT = 8600
 
@@ -38,12 +38,12 @@ def _answer(text: str, version: str | None, k: int) -> None:
     from finetrieve.app.search import checked_question
 
     question = checked_question(text)
-    from finetrieve.app.search import open_desk
-    from finetrieve.app.search_page import as_text
+    from finetrieve.app.search import load_comparison
+    from finetrieve.app.search_page import format_terminal
     from finetrieve.core.progress import reporter
 
-    desk = open_desk(version, reporter("Passages embedded"))
-    click.echo(as_text(desk, question, desk.corpus.ask(question, k), shutil.get_terminal_size().columns))
+    comparison = load_comparison(version, reporter("Passages embedded"))
+    click.echo(format_terminal(comparison, question, comparison.corpus.ask(question, k), shutil.get_terminal_size().columns))
 
 
 def _serve(version: str | None, k: int, port: int) -> None:
@@ -57,24 +57,24 @@ def _serve(version: str | None, k: int, port: int) -> None:
             ) from None
         import uvicorn
 
-        from finetrieve.app.search import open_desk
+        from finetrieve.app.search import load_comparison
         from finetrieve.core.progress import reporter
 
-        desk = open_desk(version, reporter("Passages embedded"))
-        server = uvicorn.Server(uvicorn.Config(page_app(desk, k), log_level="warning"))
+        comparison = load_comparison(version, reporter("Passages embedded"))
+        server = uvicorn.Server(uvicorn.Config(create_app(comparison, k), log_level="warning"))
         listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
         click.echo(f"Ask at http://127.0.0.1:{listener.getsockname()[1]}/ (this machine only; Ctrl-C stops it)")
         server.run(sockets=[listener])
 
 
-def page_app(desk: Desk, k: int) -> FastAPI:
+def create_app(comparison: SearchComparison, k: int) -> FastAPI:
     """Returns the page as an app: `GET /?q=...`, answered to this machine's own names only."""
     from fastapi import FastAPI
     from fastapi.responses import HTMLResponse
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from finetrieve.app.search import checked_question
-    from finetrieve.app.search_page import as_page
+    from finetrieve.app.search_page import render_page
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -83,11 +83,11 @@ def page_app(desk: Desk, k: int) -> FastAPI:
     @app.get("/")
     def page(q: str = "") -> HTMLResponse:
         if not q.strip():
-            return HTMLResponse(as_page(desk, "", None), headers=policy)
+            return HTMLResponse(render_page(comparison, "", None), headers=policy)
         try:
             question = checked_question(q)
         except InputError as error:
-            return HTMLResponse(as_page(desk, q, None, str(error)), 400, headers=policy)
-        return HTMLResponse(as_page(desk, question, desk.corpus.ask(question, k)), headers=policy)
+            return HTMLResponse(render_page(comparison, q, None, str(error)), 400, headers=policy)
+        return HTMLResponse(render_page(comparison, question, comparison.corpus.ask(question, k)), headers=policy)
 
     return app

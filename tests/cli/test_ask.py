@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from finetrieve.app.search import BASE, LONGEST_QUESTION, TRAINED, Desk, checked_question, ways_of
-from finetrieve.app.search_page import as_page, as_text
-from finetrieve.cli.ask import page_app
+from finetrieve.app.search import BASE, LONGEST_QUESTION, TRAINED, SearchComparison, checked_question, choose_methods
+from finetrieve.app.search_page import format_terminal, render_page
+from finetrieve.cli.ask import create_app
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
 from finetrieve.retrieval.bm25 import Bm25
@@ -27,7 +27,7 @@ class Fixed:
 
 
 @pytest.fixture
-def desk() -> Desk:
+def comparison() -> SearchComparison:
     chunks = [
         Chunk(f"c{row}", "d", "d.md", f"Title {row} {HOSTILE}", "\x1b[31mred", f"Text {row} {HOSTILE}", 3, row)
         for row in range(3)
@@ -35,11 +35,11 @@ def desk() -> Desk:
     bm25, vectors = Bm25([chunk.text for chunk in chunks]), np.eye(3, dtype=np.float32)
     sides = {name: Side(SearchIndex(bm25, Fixed(row), vectors), HYBRID) for name, row in ((TRAINED, 0), (BASE, 2))}
     names = {TRAINED: "docs:1 (production)", BASE: "base model (embedded)"}
-    return Desk(Corpus(chunks, sides), names, "", {TRAINED: "by vectors + BM25", BASE: "by BM25"})
+    return SearchComparison(Corpus(chunks, sides), names, "", {TRAINED: "by vectors + BM25", BASE: "by BM25"})
 
 
-def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(desk: Desk) -> None:
-    text = as_text(desk, "what?", desk.corpus.ask("what?", 2), 120)
+def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(comparison: SearchComparison) -> None:
+    text = format_terminal(comparison, "what?", comparison.corpus.ask("what?", 2), 120)
     first = next(line for line in text.splitlines() if "1. Title" in line)
     assert "1. Title 0" in first.split(" | ")[0] and "1. Title 2" in first.split(" | ")[1]
     assert "base: below 2" in text and "cosine 1.00" in text and "by vectors + BM25" in text
@@ -47,25 +47,25 @@ def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(desk: De
     assert "\x1b" not in text  # a document cannot write to the terminal
 
 
-def test_a_narrow_terminal_shows_them_below_each_other(desk: Desk) -> None:
-    text = as_text(desk, "what?", desk.corpus.ask("what?", 2), 60)
+def test_a_narrow_terminal_shows_them_below_each_other(comparison: SearchComparison) -> None:
+    text = format_terminal(comparison, "what?", comparison.corpus.ask("what?", 2), 60)
     assert " | " not in text and max(map(len, text.splitlines())) <= 60
 
 
-def test_the_page_escapes_documents_and_questions(desk: Desk) -> None:
-    page = as_page(desk, f'"><b>{HOSTILE}', desk.corpus.ask("what?", 3))
+def test_the_page_escapes_documents_and_questions(comparison: SearchComparison) -> None:
+    page = render_page(comparison, f'"><b>{HOSTILE}', comparison.corpus.ask("what?", 3))
     assert "<script" not in page and "<b>" not in page
     assert page.count("&lt;script&gt;") > 3
     assert "by BM25" in page
 
 
-def test_the_page_answers_this_machine_only_and_names_what_is_wrong_with_a_question(desk: Desk) -> None:
-    client = TestClient(page_app(desk, 2), base_url="http://127.0.0.1:8600")
+def test_the_page_answers_this_machine_only_and_names_what_is_wrong_with_a_question(comparison: SearchComparison) -> None:
+    client = TestClient(create_app(comparison, 2), base_url="http://127.0.0.1:8600")
     assert client.get("/", params={"q": "what?"}).text.count("<li>") == 4
     assert client.get("/").text.count("<li>") == 0
     assert client.get("/", params={"q": "x" * (LONGEST_QUESTION + 1)}).status_code == 400
     assert "script-src" not in client.get("/").headers["content-security-policy"]
-    elsewhere = TestClient(page_app(desk, 2), base_url="http://evil.example")
+    elsewhere = TestClient(create_app(comparison, 2), base_url="http://evil.example")
     assert elsewhere.get("/").status_code == 400
 
 
@@ -77,10 +77,10 @@ def test_an_empty_or_endless_question_is_a_mistake(text: str) -> None:
 
 def test_each_side_searches_by_the_best_way_that_its_evaluation_found() -> None:
     metrics = many_arms()
-    ways = ways_of(metrics, "tv-manual")
-    assert (ways[TRAINED].arm, ways[BASE].arm) == ("fused_finetuned", "late_base")
-    assert ways[TRAINED].fusion.weights == {"dense": 1.0, "late": 1.5, "lexical": 1.0}
-    assert (ways[TRAINED].words, ways[BASE].words) == ("vectors + late interaction + BM25", "late interaction")
+    methods = choose_methods(metrics, "tv-manual")
+    assert (methods[TRAINED].arm, methods[BASE].arm) == ("fused_finetuned", "late_base")
+    assert methods[TRAINED].fusion.weights == {"dense": 1.0, "late": 1.5, "lexical": 1.0}
+    assert (methods[TRAINED].description, methods[BASE].description) == ("vectors + late interaction + BM25", "late interaction")
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,15 @@ def test_the_arm_of_the_verdict_says_what_is_compared(arm: str, words: str) -> N
     metrics = many_arms()
     metrics["verdict"]["arm"] = arm
     metrics["eval_sets"]["tv-manual"]["best_untrained"] = "bm25"
-    ways = ways_of(metrics, "tv-manual")
-    assert (ways[TRAINED].words, ways[BASE].words) == (words, "BM25")
+    methods = choose_methods(metrics, "tv-manual")
+    assert (methods[TRAINED].description, methods[BASE].description) == (words, "BM25")
 
 
 def test_metrics_from_before_there_were_more_ways_search_by_the_hybrid() -> None:
     fusion = {"hybrid_finetuned": {"name": "rrf", "weight": 0.7}}
-    ways = ways_of({"verdict": {"eval_set": "human"}, "eval_sets": {"human": {"fusion": fusion}}}, "human")
-    assert (ways[TRAINED].fusion.name, ways[TRAINED].words, ways[BASE].words) == ("rrf", "vectors + BM25", "vectors + BM25")
+    methods = choose_methods({"verdict": {"eval_set": "human"}, "eval_sets": {"human": {"fusion": fusion}}}, "human")
+    assert (methods[TRAINED].fusion.name, methods[TRAINED].description, methods[BASE].description) == (
+        "rrf",
+        "vectors + BM25",
+        "vectors + BM25",
+    )

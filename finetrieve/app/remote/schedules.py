@@ -18,7 +18,7 @@ from zenml.stack import Stack
 
 from finetrieve.app.config import Config, plain
 from finetrieve.app.notifications import tell_of_failure
-from finetrieve.app.remote.cache_keys import with_frozen_code
+from finetrieve.app.remote.code import pin_code
 from finetrieve.app.remote.cron import next_time
 from finetrieve.app.remote.stacks import run_options
 from finetrieve.app.run import purpose_tag
@@ -81,7 +81,7 @@ def check_schedulable(stack: Stack) -> None:
 
 def schedules() -> list[ScheduleLine]:
     """Returns every schedule of the active ZenML project, by name."""
-    return sorted((_line(item) for item in _all()), key=lambda line: line.name)
+    return sorted((_describe(item) for item in _list_all()), key=lambda line: line.name)
 
 
 def set_active(name: str, active: bool) -> None:
@@ -90,7 +90,7 @@ def set_active(name: str, active: bool) -> None:
     Raises:
         InputError: There is none of that name, or its orchestrator has to be told itself.
     """
-    schedule = _known(name)
+    schedule = _find_known(name)
     orchestrator = _orchestrator(schedule)
     if orchestrator is not None and not orchestrator.supports_schedule_updates:
         command = f"`airflow dags {'unpause' if active else 'pause'} {name}`"
@@ -109,7 +109,7 @@ def delete(name: str) -> None:
     Raises:
         InputError: There is none of that name.
     """
-    schedule = _known(name)
+    schedule = _find_known(name)
     orchestrator = _orchestrator(schedule)
     if orchestrator is not None and orchestrator.flavor == _AIRFLOW:
         # ZenML leaves the DAG where it wrote it, and Airflow would go on running it.
@@ -124,7 +124,7 @@ def _set_aside(name: str) -> ScheduleResponse | None:
         return aside
     if aside is not None:
         Client().delete_schedule(aside.id)
-    return _renamed(current, name + _REPLACED)
+    return _rename(current, name + _REPLACED)
 
 
 def _restore(old: ScheduleResponse | None, name: str) -> None:
@@ -133,10 +133,10 @@ def _restore(old: ScheduleResponse | None, name: str) -> None:
     if unfinished is not None:
         Client().zen_store.delete_schedule(unfinished.id, soft=False)
     if old is not None:
-        _renamed(old, name)
+        _rename(old, name)
 
 
-def _renamed(schedule: ScheduleResponse, name: str) -> ScheduleResponse:
+def _rename(schedule: ScheduleResponse, name: str) -> ScheduleResponse:
     # The orchestrator's own object keeps its name: ZenML finds it by the schedule's metadata.
     found: ScheduleResponse = Client().zen_store.update_schedule(schedule.id, ScheduleUpdate(name=name))
     return found
@@ -147,7 +147,7 @@ def _create(name: str, config: Config, schedule_name: str, cron: str) -> None:
     arguments = {"config": plain(config), "run_metadata": plain(RunMetadata(commit=code_commit()))}
     schedule = Schedule(name=schedule_name, cron_expression=cron)
     options = {**_options(schedule_name), "schedule": schedule, "on_failure": tell_of_failure, "tags": [purpose_tag(name)]}
-    with_frozen_code(pipeline, options, arguments)(**arguments)
+    pin_code(pipeline, options, arguments)(**arguments)
 
 
 def _options(schedule_name: str) -> dict[str, Any]:
@@ -158,26 +158,26 @@ def _options(schedule_name: str) -> dict[str, Any]:
     return options
 
 
-def _all() -> list[ScheduleResponse]:
+def _list_all() -> list[ScheduleResponse]:
     found: list[ScheduleResponse] = Client().list_schedules(size=_MOST, hydrate=True).items
     return found
 
 
 def _find(name: str) -> ScheduleResponse | None:
-    return next((item for item in _all() if item.name == name), None)
+    return next((item for item in _list_all() if item.name == name), None)
 
 
-def _known(name: str) -> ScheduleResponse:
+def _find_known(name: str) -> ScheduleResponse:
     found = _find(name)
     if found is None:
-        names = [item.name for item in _all()]
+        names = [item.name for item in _list_all()]
         if not names:
             raise InputError(f"There is no schedule '{name}', nor any other. --schedule makes one.")
         raise unknown_name("schedule", name, names)
     return found
 
 
-def _line(item: ScheduleResponse) -> ScheduleLine:
+def _describe(item: ScheduleResponse) -> ScheduleLine:
     orchestrator = _orchestrator(item)
     runs = Client().list_pipeline_runs(schedule_id=item.id, sort_by="desc:created", size=1).items
     cron = item.cron_expression or ""
