@@ -8,8 +8,8 @@ import pyarrow as pa
 from zenml import step
 
 from finetrieve.annotation.client import find_workspace
-from finetrieve.annotation.connection import dataset_url, open_server
-from finetrieve.annotation.dataset import ensure_dataset
+from finetrieve.annotation.connection import open_server
+from finetrieve.annotation.dataset import dataset_url, ensure_dataset
 from finetrieve.annotation.enrichment import enrich, vectors_by_id
 from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import push
