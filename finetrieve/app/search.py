@@ -81,10 +81,10 @@ def checked_question(text: str) -> str:
 
 
 def _find_version(reference: str | None) -> tuple[Version, str]:
-    from finetrieve.registry.versions import known_model, version_in, versions
+    from finetrieve.registry.versions import find_version, known_model, version_in, versions
 
     if reference is not None and not reference.endswith(":"):
-        return _find_version(reference), ""
+        return find_version(reference), ""
     model = known_model(reference.rstrip(":") if reference else None)
     version = version_in("production", model)
     if version is not None:
