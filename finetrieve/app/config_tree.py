@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from finetrieve.core.paths import ConfigPath, PathSetting
+from finetrieve.core.plugins import NamedSettings
 
 
 def models_of(annotation: Any) -> list[type[BaseModel]]:
@@ -21,9 +22,13 @@ def models_of(annotation: Any) -> list[type[BaseModel]]:
     return []
 
 
-def _with_name(models: list[type[BaseModel]], name: object) -> type[BaseModel] | None:
-    """Returns the class of a union that a `name` in the YAML means."""
-    return next((model for model in models if "name" in model.model_fields and model.model_fields["name"].default == name), None)
+def _with_name(annotation: Any, name: object) -> type[BaseModel] | None:
+    """Returns the class that a `name` in the YAML means, of a union or of a registry of plug-ins."""
+    for item in getattr(annotation, "__metadata__", ()):
+        if isinstance(item, NamedSettings):
+            return item.registry.get(str(name)) if name in item.registry else None
+    named = [model for model in models_of(annotation) if "name" in model.model_fields]
+    return next((model for model in named if len(named) > 1 and model.model_fields["name"].default == name), None)
 
 
 def find_key(root: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str, list[str]]:
@@ -36,7 +41,7 @@ def find_key(root: type[BaseModel], location: tuple[str | int, ...]) -> tuple[st
     place, annotation, beside = "", root, list[type[BaseModel]]()
     for part in location:
         models = models_of(annotation)
-        if len(models) > 1 and (variant := _with_name(models, part)):
+        if variant := _with_name(annotation, part):
             annotation = variant
             continue
         beside = models
@@ -49,7 +54,9 @@ def _annotation_below(annotation: Any, models: list[type[BaseModel]], part: str 
     if isinstance(part, int):
         return next(iter(typing.get_args(annotation)), Any)
     field = models[0].model_fields.get(part) if models else None
-    return field.annotation if field else Any
+    if field is None:
+        return Any
+    return typing.Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
 
 
 def map_paths(settings: Any, annotation: Any, change: Callable[[str], str]) -> Any:
@@ -63,8 +70,10 @@ def map_paths(settings: Any, annotation: Any, change: Callable[[str], str]) -> A
     if isinstance(settings, list):
         return [map_paths(item, _annotation_below(annotation, [], 0), change) for item in settings]
     models = models_of(annotation)
-    model = models[0] if len(models) == 1 else _with_name(models, settings.get("name") if isinstance(settings, Mapping) else None)
-    if model is None or not isinstance(settings, Mapping):
+    if not isinstance(settings, Mapping):
+        return settings
+    model = _with_name(annotation, settings.get("name")) or (models[0] if len(models) == 1 else None)
+    if model is None:
         return settings
     changed = dict(settings)
     for key in changed.keys() & model.model_fields.keys():
@@ -72,7 +81,7 @@ def map_paths(settings: Any, annotation: Any, change: Callable[[str], str]) -> A
         if isinstance(changed[key], str) and (PathSetting in field.metadata or _is_path(field.annotation)):
             changed[key] = change(changed[key])
         else:
-            changed[key] = map_paths(changed[key], field.annotation, change)
+            changed[key] = map_paths(changed[key], _annotation_below(annotation, [model], key), change)
     return changed
 
 

@@ -6,6 +6,8 @@ import ast
 import functools
 import hashlib
 import re
+import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -48,6 +50,20 @@ def code_hash(start: Path) -> str:
         digest.update(f"{path.relative_to(ROOT)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def plugin_hash(plugins: Iterable[type]) -> str:
+    """Returns a hash of the source files of plug-in classes that are not this project's; empty where all of them are.
+
+    The project's own are reached by the names in its registries. A class without a source file counts by its name.
+    """
+    foreign = {plugin for plugin in plugins if plugin.__module__.split(".")[0] not in _PACKAGES}
+    digest = hashlib.sha256()
+    for plugin in sorted(foreign, key=lambda plugin: (plugin.__module__, plugin.__qualname__)):
+        file = getattr(sys.modules.get(plugin.__module__), "__file__", None)
+        digest.update(f"{plugin.__module__}:{plugin.__qualname__}\0".encode())
+        digest.update(Path(file).read_bytes() if file and Path(file).is_file() else b"")
+    return digest.hexdigest()[:16] if foreign else ""
 
 
 def reached_files(start: Path, function: str | None = None) -> list[Path]:
