@@ -28,7 +28,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A passage of a document: what is embedded, retrieved and asked about."""
+    """A piece of a document: what is embedded, retrieved and asked about."""
 
     id: str
     """Content hash of the document id and the text."""

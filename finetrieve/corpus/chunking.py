@@ -1,4 +1,4 @@
-"""From documents to the corpus: passages with ids, one for each group of copies, and a report of what was done."""
+"""From documents to the corpus: chunks with ids, one for each group of copies, and a report of what was done."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.rows import Chunk, Document, Skipped, embedded_text
-from finetrieve.corpus.deduplication import DuplicateGroup, near_duplicate_documents, without_duplicates
+from finetrieve.corpus.deduplication import DuplicateGroup, drop_duplicates, near_duplicate_documents
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.corpus.splitting import PassageSplitter
+from finetrieve.corpus.splitting import DocumentSplitter
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -40,12 +40,12 @@ def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: 
 
     Args:
         documents: As a source delivers them.
-        settings: How long passages are and what counts as a copy.
+        settings: How long chunks are and what counts as a copy.
         tokenizer: The model's own, with truncation and padding off.
     """
-    splitter = PassageSplitter(tokenizer, settings.max_tokens, settings.overlap_tokens, settings.min_tokens)
+    splitter = DocumentSplitter(tokenizer, settings.max_tokens, settings.overlap_tokens, settings.min_tokens)
     cut = [chunk for document in documents for chunk in _document_chunks(document, splitter)]
-    kept, groups = without_duplicates(cut, settings.near_duplicate_threshold)
+    kept, groups = drop_duplicates(cut, settings.near_duplicate_threshold)
     return ChunkResult(kept, groups, _report(documents, cut, kept, groups))
 
 
@@ -63,17 +63,16 @@ def read_report(documents: Sequence[Document], skipped: Sequence[Skipped]) -> di
 
 
 def chunk_id(doc_id: str, text: str) -> str:
-    """Returns the content id of a passage."""
+    """Returns the content id of a chunk."""
     return hashlib.sha256(f"{doc_id}\0{text}".encode(errors="surrogatepass")).hexdigest()[:ID_LENGTH]
 
 
-def _document_chunks(document: Document, splitter: PassageSplitter) -> list[Chunk]:
-    passages = splitter.passages(document.title, document.text)
+def _document_chunks(document: Document, splitter: DocumentSplitter) -> list[Chunk]:
     chunks: list[Chunk] = []
     seen: set[str] = set()
-    for passage in passages:
-        identity = chunk_id(document.id, passage.text)
-        if identity in seen:  # The same words twice in a document are one passage.
+    for span in splitter.split(document.title, document.text):
+        identity = chunk_id(document.id, span.text)
+        if identity in seen:  # The same words twice in a document are one chunk.
             continue
         seen.add(identity)
         chunks.append(
@@ -81,19 +80,15 @@ def _document_chunks(document: Document, splitter: PassageSplitter) -> list[Chun
                 id=identity,
                 doc_id=document.id,
                 source=document.source,
-                title=passage.title,
-                section=passage.section,
-                text=passage.text,
+                title=span.title,
+                section=span.section,
+                text=span.text,
                 n_tokens=0,
                 position=len(chunks),
             )
         )
     counts = splitter.count_embedded([embedded_text(chunk) for chunk in chunks])
-    return [_with_tokens(chunk, n_tokens) for chunk, n_tokens in zip(chunks, counts, strict=True)]
-
-
-def _with_tokens(chunk: Chunk, n_tokens: int) -> Chunk:
-    return Chunk(chunk.id, chunk.doc_id, chunk.source, chunk.title, chunk.section, chunk.text, n_tokens, chunk.position)
+    return [replace(chunk, n_tokens=n_tokens) for chunk, n_tokens in zip(chunks, counts, strict=True)]
 
 
 def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], groups: list[DuplicateGroup]) -> dict[str, object]:

@@ -47,7 +47,7 @@ class DuplicateGroup:
     """`exact` when all texts are the same but for case, blanks and punctuation."""
 
 
-def without_duplicates(chunks: Sequence[Chunk], threshold: float) -> tuple[list[Chunk], list[DuplicateGroup]]:
+def drop_duplicates(chunks: Sequence[Chunk], threshold: float) -> tuple[list[Chunk], list[DuplicateGroup]]:
     """Returns the chunks to keep, one for each group of copies, and the groups.
 
     Args:

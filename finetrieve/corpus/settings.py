@@ -143,16 +143,16 @@ SourceSettings = Annotated[FolderSource | FilesSource | PackageSource | PypiSour
 
 
 class ChunkSettings(_Settings):
-    """How documents are cut into passages and which of those are duplicates."""
+    """How documents are cut into chunks and which of those are duplicates."""
 
     max_tokens: int = Field(default=128, ge=32, le=8192)
     """Tokens of title, section and text together, as the model reads them."""
     overlap_tokens: int = Field(default=24, ge=0)
-    """Tokens that a passage may repeat of the one before it in the same section, in whole sentences."""
+    """Tokens that a chunk may repeat of the one before it in the same section, in whole sentences."""
     min_tokens: int = Field(default=24, ge=0)
     """Sections with less text than this are joined with their neighbours where they fit."""
     near_duplicate_threshold: float = Field(default=0.9, gt=0, le=1)
-    """Share of word triples (Jaccard, 0..1) from which two passages count as the same; 1 finds exact copies only."""
+    """Share of word triples (Jaccard, 0..1) from which two chunks count as the same; 1 finds exact copies only."""
 
     @model_validator(mode="after")
     def _overlap_leaves_room(self) -> ChunkSettings:

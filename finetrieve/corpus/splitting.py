@@ -1,4 +1,4 @@
-"""Documents cut into passages along their headings, blocks and sentences, measured in the model's own tokens."""
+"""Documents cut into spans of text along their headings, blocks and sentences, measured in the model's own tokens."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from finetrieve.corpus.parsing.cleaning import plain_words
-from finetrieve.corpus.parsing.markdown import Block, blocks, fenced
+from finetrieve.corpus.parsing.markdown import Block, blocks, fence_code
+from finetrieve.corpus.parsing.prose import plain_words
 
 if TYPE_CHECKING:
     from semantic_text_splitter import TextSplitter
     from tokenizers import Tokenizer
 
 PLACE_SHARE = 3
-"""Title and section get at most one in so many of a passage's tokens; the outermost headings go first."""
+"""Title and section get at most one in so many of a chunk's tokens; the outermost headings go first."""
 MIN_ROOM = 16
-"""Tokens of text that a passage always has room for."""
+"""Tokens of text that a chunk always has room for."""
 CAPACITY_STEP = 8
 """Tokens: splitters are made for multiples of it, since making one takes 20 ms."""
 AFTER_LEAD_IN, INSIDE_CODE, INSIDE_PARAGRAPH, BETWEEN_ITEMS = 0.6, 0.3, 0.12, 0.04
-"""What a cut costs at each place, in the unit of a passage's squared emptiness (0..1)."""
+"""What a cut costs at each place, in the unit of a chunk's squared emptiness (0..1)."""
 LEAD = re.compile(r"(?:[-*+]\s+|\d+[.)]\s+)?(\*\*[^*\n]{1,60}\*\*|`[^`\n]{1,60}`(?=\s*[:(-]))")
 """A term at the beginning of a paragraph or list item that the rest of it explains."""
 SENTENCE_END = re.compile(r"(?<=[.!?:])[\"')\]*_`]*\s+(?=[\"'(\[*_`]*[A-Z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece of a document, before it has an id."""
+class TextSpan:
+    """The text of a chunk and the headings above it, before it has an id."""
 
     title: str
     section: str
@@ -57,7 +57,7 @@ class Unit:
     cut_cost: float = 0.0
     """Of a cut right before this unit."""
     prose: bool = True
-    """Whether its last sentence may be repeated in the next passage."""
+    """Whether its last sentence may be repeated in the next chunk."""
     lead: str = ""
     """What the paragraph that it continues is about, from the paragraph's beginning: `**eps** (float)`."""
 
@@ -86,8 +86,8 @@ def sections(text: str, title: str) -> list[Section]:
     return found
 
 
-class PassageSplitter:
-    """Cuts documents into passages of at most `max_tokens` tokens."""
+class DocumentSplitter:
+    """Cuts documents into spans of at most `max_tokens` tokens."""
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int, overlap_tokens: int, min_tokens: int) -> None:
         self._tokenizer = tokenizer
@@ -98,10 +98,10 @@ class PassageSplitter:
         self._counted: dict[str, int] = {}
         self._splitter = lru_cache(maxsize=64)(self._new_splitter)
 
-    def passages(self, title: str, text: str) -> list[Passage]:
-        """Returns the passages of one document in their order."""
+    def split(self, title: str, text: str) -> list[TextSpan]:
+        """Returns the spans of one document in their order."""
         self._counted.clear()
-        return list(self._passages(title, text))
+        return list(self._spans(title, text))
 
     def count(self, texts: list[str]) -> list[int]:
         """Returns the tokens of each text without the special ones that the model adds."""
@@ -117,14 +117,14 @@ class PassageSplitter:
         """Returns the tokens of each text as the model reads it, special ones included."""
         return [count + self._special for count in self.count(texts)]
 
-    def _passages(self, title: str, body: str) -> Iterator[Passage]:
-        for section in self._joined_sections(sections(body, title)):
+    def _spans(self, title: str, body: str) -> Iterator[TextSpan]:
+        for section in self._join_sections(sections(body, title)):
             shown_title, place, n_place = self._place(title, section.path)
             room = self._room - n_place
             units = self._units(section.text, room)
-            for text in self._within(list(self._packed(units, room)), room):
+            for text in self._within(list(self._pack(units, room)), room):
                 if re.search(r"\w{2}", text):
-                    yield Passage(shown_title, place, text)
+                    yield TextSpan(shown_title, place, text)
 
     def _within(self, texts: list[str], room: int) -> Iterator[str]:
         """Yields the texts, cut once more where the whole has more tokens than its parts had (as byte pair encodings may)."""
@@ -134,7 +134,7 @@ class PassageSplitter:
             else:
                 yield from self._cut(text, room, whole_lines="```" in text)
 
-    # 1. Where a passage stands: title and heading path, shortened when they would leave little room.
+    # 1. Where a span stands: title and heading path, shortened when they would leave little room.
 
     def _place(self, title: str, path: tuple[str, ...]) -> tuple[str, str, int]:
         limit = min(self._room // PLACE_SHARE, self._room - MIN_ROOM)
@@ -157,7 +157,7 @@ class PassageSplitter:
 
     # 2. Sections that are too small to be found by themselves.
 
-    def _joined_sections(self, found: list[Section]) -> list[Section]:
+    def _join_sections(self, found: list[Section]) -> list[Section]:
         """Returns the sections with small ones joined: a lead-in with its first child, small siblings with one another."""
         if not found or not self._min_tokens:
             return found
@@ -165,14 +165,14 @@ class PassageSplitter:
         joined: list[tuple[Section, int]] = []
         for section, size in zip(found, sizes, strict=True):
             if joined:
-                merged = self._merged(*joined[-1], section, size)
+                merged = self._merge(*joined[-1], section, size)
                 if merged:
                     joined[-1] = merged
                     continue
             joined.append((section, size))
         return [section for section, _ in joined]
 
-    def _merged(self, before: Section, n_before: int, section: Section, size: int) -> tuple[Section, int] | None:
+    def _merge(self, before: Section, n_before: int, section: Section, size: int) -> tuple[Section, int] | None:
         heading = f"{'#' * min(6, len(section.path) + 1)} {section.path[-1]}\n\n" if section.path else ""
         total = n_before + size + 8
         if total > self._room * (PLACE_SHARE - 1) // PLACE_SHARE:
@@ -194,11 +194,11 @@ class PassageSplitter:
             return [Unit(text, size)]
         lines = text.split("\n")
         found = blocks(text)
-        self.count([_dedented(lines[block.start : block.end]) for block in found])  # All at once, for those to come.
+        self.count([_dedent(lines[block.start : block.end]) for block in found])  # All at once, for those to come.
         return [unit for block in found for unit in self._block_units(block, lines, room)]
 
     def _block_units(self, block: Block, lines: list[str], room: int) -> Iterator[Unit]:
-        text = _dedented(lines[block.start : block.end])
+        text = _dedent(lines[block.start : block.end])
         if not text.strip() or block.kind == "rule":
             return
         (size,) = self.count([text])
@@ -224,10 +224,10 @@ class PassageSplitter:
 
     def _code_units(self, text: str, block: Block, room: int) -> Iterator[Unit]:
         """Yields a code block that does not fit in pieces at line ends, each fenced again."""
-        code, language = _unfenced(text) if block.fenced else (text, "")
-        frame = self.count([fenced("", language)])[0]
+        code, language = _strip_fence(text) if block.fenced else (text, "")
+        frame = self.count([fence_code("", language)])[0]
         for piece in self._cut(code, max(room - frame, MIN_ROOM), whole_lines=True):
-            whole = fenced(piece.strip("\n"), language)
+            whole = fence_code(piece.strip("\n"), language)
             yield Unit(whole, self.count([whole])[0], "\n\n", INSIDE_CODE, prose=False)
 
     def _row_units(self, rows: list[str], room: int) -> Iterator[Unit]:
@@ -278,21 +278,21 @@ class PassageSplitter:
 
         return TextSplitter.from_huggingface_tokenizer(self._tokenizer, capacity, trim=not whole_lines)
 
-    # 4. Packing: units into passages that are evenly full, cut where a cut costs least.
+    # 4. Packing: units into spans that are evenly full, cut where a cut costs least.
 
-    def _packed(self, units: list[Unit], room: int) -> Iterator[str]:
+    def _pack(self, units: list[Unit], room: int) -> Iterator[str]:
         if sum(unit.n_tokens for unit in units) <= room:
             if units:
                 yield _join(units)
             return
         before: list[Unit] = []
         for group in _cheapest_groups(units, room, self._overlap):
-            carried = self._carried(before, group, room)
+            carried = self._carry_over(before, group, room)
             yield _join([*carried, *group])
             before = group
 
-    def _carried(self, before: list[Unit], group: list[Unit], room: int) -> list[Unit]:
-        """Returns what a passage repeats of the one before, where there is room: the cut paragraph's term or last sentences."""
+    def _carry_over(self, before: list[Unit], group: list[Unit], room: int) -> list[Unit]:
+        """Returns what a span repeats of the one before, where there is room: the cut paragraph's term or last sentences."""
         free = min(self._overlap, room - sum(unit.n_tokens for unit in group))
         if not before or free <= 0 or not before[-1].prose or not group[0].prose:
             return []
@@ -350,7 +350,7 @@ def _join(units: list[Unit]) -> str:
     return text.strip("\n")
 
 
-def _dedented(lines: list[str]) -> str:
+def _dedent(lines: list[str]) -> str:
     """Returns the lines moved left by the indent of the first: a block nested in a list stands by itself."""
     lines = [line.rstrip() for line in lines]
     while lines and not lines[-1]:
@@ -361,7 +361,7 @@ def _dedented(lines: list[str]) -> str:
     return "\n".join(line[indent:] if line[:indent].isspace() or not line[:indent] else line.lstrip() for line in lines)
 
 
-def _unfenced(text: str) -> tuple[str, str]:
+def _strip_fence(text: str) -> tuple[str, str]:
     first, _, rest = text.partition("\n")
     match = re.match(r"\s*(`{3,}|~{3,})\s*([\w+#.-]*)", first)
     if match is None:

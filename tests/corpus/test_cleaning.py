@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from finetrieve.corpus.parsing.cleaning import clean_markdown, clean_rows_text, plain_words, readable_name
+from finetrieve.corpus.parsing.cleaning import clean_markdown, clean_rows_text, readable_name
+from finetrieve.corpus.parsing.prose import plain_words
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from finetrieve.core.rows import Chunk, Document
 from finetrieve.corpus.chunking import build_chunks
-from finetrieve.corpus.deduplication import near_duplicate_documents, similar, without_duplicates
+from finetrieve.corpus.deduplication import drop_duplicates, near_duplicate_documents, similar
 from finetrieve.corpus.settings import ChunkSettings
 
 TEXT = (
@@ -24,7 +24,7 @@ def chunk(identity: str, text: str, section: str = "") -> Chunk:
 
 
 def test_copies_are_exact_but_for_case_blanks_and_punctuation() -> None:
-    kept, groups = without_duplicates(
+    kept, groups = drop_duplicates(
         [chunk("a", TEXT), chunk("b", TEXT.upper() + "!"), chunk("c", "Something else altogether here now.")], 0.9
     )
     assert [item.id for item in kept] == ["a", "c"]
@@ -34,18 +34,18 @@ def test_copies_are_exact_but_for_case_blanks_and_punctuation() -> None:
 
 def test_near_copies_join_the_first_one() -> None:
     changed = TEXT.replace("next", "now")
-    kept, groups = without_duplicates([chunk("a", TEXT), chunk("b", changed), chunk("c", changed)], 0.85)
+    kept, groups = drop_duplicates([chunk("a", TEXT), chunk("b", changed), chunk("c", changed)], 0.85)
     assert [item.id for item in kept] == ["a"]
     assert groups[0].kind == "near"
     assert [item.chunk_id for item in groups[0].dropped] == ["b", "c"]
-    assert len(without_duplicates([chunk("a", TEXT), chunk("b", changed)], 1.0)[0]) == 2
+    assert len(drop_duplicates([chunk("a", TEXT), chunk("b", changed)], 1.0)[0]) == 2
 
 
 def test_a_short_text_is_a_copy_only_in_the_same_place() -> None:
     same_place = [chunk("a", "Not supported.", "Linux"), chunk("b", "Not supported.", "Linux")]
-    assert len(without_duplicates(same_place, 0.9)[0]) == 1
+    assert len(drop_duplicates(same_place, 0.9)[0]) == 1
     elsewhere = [chunk("a", "Not supported.", "Linux"), chunk("b", "Not supported.", "Windows")]
-    assert len(without_duplicates(elsewhere, 0.9)[0]) == 2
+    assert len(drop_duplicates(elsewhere, 0.9)[0]) == 2
 
 
 def test_nearly_the_same_documents_share_a_group() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from finetrieve.corpus.parsing.docstrings import inline_markup, parse_docstring, rst_to_markdown
+from finetrieve.corpus.parsing.docstring_markup import inline_markup, rst_to_markdown
+from finetrieve.corpus.parsing.docstrings import parse_docstring
 
 NUMPY = """Cluster the rows.
 

@@ -1,4 +1,4 @@
-"""Passages: along headings, blocks and sentences, within the limit, with nothing lost."""
+"""Chunks: along headings, blocks and sentences, within the limit, with nothing lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from finetrieve.core.rows import Chunk, Document, embedded_text
 from finetrieve.corpus.chunking import build_chunks
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.corpus.splitting import PassageSplitter, sections
+from finetrieve.corpus.splitting import DocumentSplitter, sections
 
 SENTENCE = "The quick brown fox number {} jumps over the lazy dog near the river bank. "
 
@@ -46,7 +46,7 @@ def test_a_heading_without_a_body_is_no_chunk(tokenizer: Tokenizer) -> None:
 
 
 @pytest.mark.parametrize("max_tokens", [48, 128, 256])
-def test_no_passage_is_over_the_limit_and_no_word_is_lost(tokenizer: Tokenizer, max_tokens: int) -> None:
+def test_no_chunk_is_over_the_limit_and_no_word_is_lost(tokenizer: Tokenizer, max_tokens: int) -> None:
     code = "```python\n" + "\n".join(f"value_{number} = compute(number={number})  # comment" for number in range(40)) + "\n```"
     items = "\n".join(f"- **term{number}**: {prose(1 + number % 4)}" for number in range(9))
     table = "| a | b |\n| --- | --- |\n" + "\n".join(f"| cell{number} | other{number} |" for number in range(40))
@@ -71,7 +71,7 @@ def test_code_that_fits_stays_whole_and_longer_code_is_fenced_in_each_piece(toke
     assert all(chunk.text.startswith("```python\n") and chunk.text.endswith("\n```") for chunk in pieces)
 
 
-def test_a_cut_paragraph_repeats_whole_sentences_of_the_passage_before(tokenizer: Tokenizer) -> None:
+def test_a_cut_paragraph_repeats_whole_sentences_of_the_chunk_before(tokenizer: Tokenizer) -> None:
     chunks = cut(prose(20), tokenizer, overlap_tokens=24)
     for before, after in pairwise(chunks):
         assert after.text.startswith("The quick brown fox")
@@ -159,6 +159,6 @@ def test_random_markdown_keeps_the_limit(tokenizer: Tokenizer) -> None:
 
 
 def test_the_splitter_counts_as_the_model_does(tokenizer: Tokenizer) -> None:
-    splitter = PassageSplitter(tokenizer, 128, 24, 24)
+    splitter = DocumentSplitter(tokenizer, 128, 24, 24)
     assert splitter.count(["hello world"]) == [2]
     assert splitter.count_embedded(["hello world", ""]) == [4, 2]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from finetrieve.corpus.parsing.markdown import fenced
+from finetrieve.corpus.parsing.docstring_markup import LIST_ITEM, dedent, inline_markup, rst_to_markdown
 
 ITEM_SECTIONS = {
     "parameters": "Parameters",
@@ -68,35 +67,9 @@ GOOGLE_HEADING = re.compile(r"^([A-Z][A-Za-z ]{2,20}):[ ]*$")
 SPHINX_FIELD = re.compile(r"^:(\w+)(?:[ \t]+([^:\n]*?))?:[ \t]*(.*)$")
 NUMPY_ITEM = re.compile(r"^(\*{0,2}[\w.\\*`, {}'\"\[\]=-]+?)\s*(?: :\s*|:\s+|\s:$)(.*)$")
 GOOGLE_ITEM = re.compile(r"^(\*{0,2}[\w.`]+)\s*(?:\(([^)]*(?:\([^)]*\)[^)]*)*)\))?:(?:\s+(.*)|$)")
-GALLERY = "sphx_glr"
-"""Sphinx-Gallery's names of example pages."""
 TRIVIAL_NAMES = {"n_features_in_", "feature_names_in_"}
 """Attributes that every class of a library has."""
 IGNORED = re.compile(r"(?:ignored|not used,? present .*|present (?:here )?for api consistency.*)\.?", re.IGNORECASE)
-LIST_ITEM = re.compile(r"^\s*(?:[*+-]|\d{1,2}[.)]|#\.)\s+")
-DROPPED_DIRECTIVES = {
-    "versionadded",
-    "versionchanged",
-    "deprecated",
-    "image",
-    "figure",
-    "index",
-    "only",
-    "include",
-    "raw",
-    "toctree",
-    "contents",
-    "currentmodule",
-    "module",
-    "autosummary",
-    "rubric",
-    "dropdown",
-    "highlight",
-    "minigallery",
-    "literalinclude",
-}
-CODE_DIRECTIVES = {"code-block", "code", "sourcecode", "ipython", "plot", "doctest", "testcode", "prompt", "parsed-literal"}
-DIRECTIVE = re.compile(r"^(\s*)\.\. ([\w:-]+)::\s*(.*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,31 +109,6 @@ def parse_docstring(raw: str) -> Docstring:
         rst_to_markdown(body),
         tuple((heading, "\n\n".join(parts)) for heading, parts in found.items()),
     )
-
-
-def rst_to_markdown(text: str) -> str:
-    """Returns the reStructuredText that docstrings are written in as Markdown, code and doctests fenced."""
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(_converted_lines(_dedented(text).split("\n")))).strip("\n")
-
-
-def inline_markup(text: str) -> str:
-    """Returns a run of text with reStructuredText's roles, references and literals as Markdown has them."""
-    if "`" not in text and "_" not in text and "|" not in text:
-        return text
-    text = re.sub(r"(?:Read more|See more|For more (?:details|information)|See)[^.\n]{0,60}:ref:`[^`]*`[^.\n]{0,40}\.", "", text)
-    text = re.sub(r":(?:[\w+.-]+:)*(?:ref|doc|term|pep|rfc|abbr|numref|any):`!?~?([^`<]*?)\s*(?:<[^`>]*>)?`", r"\1", text)
-    text = re.sub(r":math:`([^`]*)`", lambda match: match[1].replace("\\", ""), text)
-    text = re.sub(r":(?:[\w+.-]+:)*[\w+.-]+:`~(?:[\w]+\.)*(\w+[^`]*)`", r"`\1`", text)
-    text = re.sub(r":(?:[\w+.-]+:)*[\w+.-]+:`!?([^`<]+?)\s*<[^`>]*>`", r"`\1`", text)
-    text = re.sub(r":(?:[\w+.-]+:)*[\w+.-]+:`!?([^`]*)`", r"`\1`", text)
-    text = re.sub(r"`([^`<]+?)\s*<[^`>]*>`__?", r"\1", text)
-    text = re.sub(r"``([^`]+)``", r"`\1`", text)
-    text = re.sub(r"`([^`]+)`__?(?!\w)", r"\1", text)
-    text = re.sub(r"\s?\[(?:\d+|[A-Z]\w*)\]_", "", text)
-    return re.sub(r"\|(\w[^|\n]*)\|_?(?!\w)", r"\1", text) if "`" not in text else text
-
-
-# 1. Sections.
 
 
 def _raw_sections(text: str) -> Iterator[tuple[str, str, str]]:
@@ -223,7 +171,7 @@ def _sphinx_sections(text: str) -> Iterator[tuple[str, str, str]]:
 def _items(body: str, style: str, heading: str) -> str:
     """Returns the entries of a section as a list: `- **name** (type): what it is`."""
     entries = []
-    for head, description in _entries(_dedented(body).split("\n"), style, heading):
+    for head, description in _entries(dedent(body).split("\n"), style, heading):
         text = _flat(description)
         line = f"- {head}: {text}" if head and text else f"- {head or text}"
         if any(head.startswith(f"**{name}**") for name in TRIVIAL_NAMES):
@@ -279,7 +227,7 @@ def _flat(lines: list[str]) -> str:
     """Returns a description as one paragraph, with lists and code inside it below, indented."""
     first_is_inline = bool(lines) and not lines[0].startswith(" ")
     first, rest = (lines[:1], lines[1:]) if first_is_inline else ([], lines)
-    text = rst_to_markdown("\n".join([*first, _dedented("\n".join(rest))]))
+    text = rst_to_markdown("\n".join([*first, dedent("\n".join(rest))]))
     parts: list[str] = []
     in_code = False
     for line in text.split("\n"):
@@ -291,118 +239,3 @@ def _flat(lines: list[str]) -> str:
         elif line.strip():
             parts.append((" " if parts and not parts[-1].startswith("\n  ```") else "\n  " if parts else "") + line.strip())
     return "".join(parts).strip()
-
-
-# 2. Markup.
-
-
-def _converted_lines(lines: list[str]) -> Iterator[str]:
-    at = 0
-    paragraph: list[str] = []
-
-    def flush() -> Iterator[str]:
-        if paragraph:
-            yield from _paragraph(paragraph)
-            paragraph.clear()
-
-    while at < len(lines):
-        line = lines[at]
-        directive = DIRECTIVE.match(line)
-        if re.match(r"^\s*```", line):
-            yield from flush()
-            end = next((i for i in range(at + 1, len(lines)) if lines[i].strip().startswith("```")), len(lines) - 1)
-            yield from lines[at : end + 1]
-            at = end + 1
-        elif line.lstrip().startswith(">>>"):
-            yield from flush()
-            end = at
-            while end < len(lines) and (lines[end].strip() or _doctest_goes_on(lines, end)):
-                end += 1
-            yield from ["", fenced(_doctest(lines[at:end]), "python"), ""]
-            at = end
-        elif directive:
-            yield from flush()
-            end = _block_end(lines, at, len(directive[1]))
-            yield from _directive(directive[2], directive[3], lines[at + 1 : end])
-            at = end
-        elif re.match(r"^\s*\.\. (?:\[|_|\|)", line) or line.strip() == "..":
-            yield from flush()
-            at = _block_end(lines, at, len(line) - len(line.lstrip()))
-        elif line.rstrip().endswith("::") and at + 1 < len(lines):
-            paragraph.append(re.sub(r"\s*::$", ":" if not line.rstrip().endswith(" ::") else "", line.rstrip()))
-            yield from flush()
-            end = _block_end(lines, at, len(line) - len(line.lstrip()))
-            code = inspect.cleandoc("\n".join(["", *lines[at + 1 : end]]))
-            yield from ["", fenced(code), ""] if code.strip() else [""]
-            at = end
-        elif not line.strip():
-            yield from flush()
-            yield ""
-            at += 1
-        else:
-            paragraph.append(line)
-            at += 1
-    yield from flush()
-
-
-def _paragraph(lines: list[str]) -> Iterator[str]:
-    """Yields a paragraph in one line, each entry of a list in its own; what only points to a gallery is left out."""
-    entries: list[str] = []
-    for line in lines:
-        if LIST_ITEM.match(line) or not entries:
-            entries.append(line.rstrip())
-        else:
-            entries[-1] += f" {line.strip()}"
-    for entry in entries:
-        if GALLERY in entry:
-            sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z:`])", entry)
-            entry = " ".join(sentence for sentence in sentences if GALLERY not in sentence)
-        if entry.strip():
-            yield inline_markup(entry)
-
-
-def _directive(name: str, argument: str, body: list[str]) -> Iterator[str]:
-    options = 0
-    while options < len(body) and re.match(r"^\s+:[\w-]+:", body[options]):
-        options += 1
-    content = inspect.cleandoc("\n".join(["", *body[options:]]))
-    name = name.split(":")[-1]
-    if name in CODE_DIRECTIVES:
-        language = argument.split()[0] if argument.split() and re.fullmatch(r"[\w+#-]+", argument.split()[0]) else "python"
-        yield from ["", fenced(content, language), ""] if content.strip() else [""]
-    elif name not in DROPPED_DIRECTIVES:
-        yield from ["", rst_to_markdown(f"{argument}\n{content}" if argument else content), ""]
-
-
-def _block_end(lines: list[str], start: int, indent: int) -> int:
-    """Returns the line after the block that belongs to the line `start`: all that is indented deeper than it."""
-    end = start + 1
-    while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > indent):
-        end += 1
-    while end > start + 1 and not lines[end - 1].strip():
-        end -= 1
-    return end
-
-
-def _dedented(text: str) -> str:
-    return textwrap.dedent(text).strip("\n")
-
-
-def _doctest_goes_on(lines: list[str], at: int) -> bool:
-    """Whether the next line that is not blank is a prompt again."""
-    following = next((line for line in lines[at:] if line.strip()), "")
-    return following.lstrip().startswith(">>>")
-
-
-def _doctest(lines: list[str]) -> str:
-    """Returns an interactive session as a script: no prompts, and what was printed as comments."""
-    code = _dedented("\n".join(lines))
-    code = re.sub(r"[ ]*# ?doctest: ?.*$", "", code, flags=re.MULTILINE)
-    script = []
-    for line in code.split("\n"):
-        prompt = re.match(r"(?:>>>|\.\.\.)(?: |$)", line)
-        if prompt:
-            script.append(line[prompt.end() :])
-        elif line.strip():
-            script.append(f"# {line}")
-    return "\n".join(line for line in script if line.strip())

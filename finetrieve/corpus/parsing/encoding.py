@@ -41,10 +41,10 @@ def binary_kind(head: bytes) -> str | None:
 
 def decode(data: bytes) -> str:
     """Returns the text of `data` with `\\n` line ends; what cannot be decoded becomes a replacement mark."""
-    return _decoded(data).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").replace("\x0c", "\n")
+    return _decode_bytes(data).replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").replace("\x0c", "\n")
 
 
-def guessed_encoding(head: bytes) -> str:
+def guess_encoding(head: bytes) -> str:
     """Returns the likely encoding of a text that begins with `head` and is not UTF-8."""
     from charset_normalizer import from_bytes
 
@@ -55,7 +55,7 @@ def guessed_encoding(head: bytes) -> str:
     return best.encoding
 
 
-def _decoded(data: bytes) -> str:
+def _decode_bytes(data: bytes) -> str:
     marked = _marked_encoding(data)
     if marked:
         return data.decode(marked, errors="replace")
@@ -64,7 +64,7 @@ def _decoded(data: bytes) -> str:
     except UnicodeDecodeError as error:
         if error.start > GUESSED_BYTES or (error.end >= len(data) - 3 and error.start > 0):
             return data.decode("utf-8", errors="replace")
-    return data.decode(_utf16_without_mark(data[:SNIFFED_BYTES]) or guessed_encoding(data), errors="replace")
+    return data.decode(_utf16_without_mark(data[:SNIFFED_BYTES]) or guess_encoding(data), errors="replace")
 
 
 def _marked_encoding(data: bytes) -> str | None:

@@ -6,8 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from finetrieve.corpus.parsing.cleaning import CleanPage, clean_markdown, clean_plain, first_heading, plain_words
-from finetrieve.corpus.parsing.markdown import fenced
+from finetrieve.corpus.parsing.cleaning import CleanPage, clean_markdown, clean_plain, first_heading
+from finetrieve.corpus.parsing.html import html_to_markdown, parse_html, remove
+from finetrieve.corpus.parsing.markdown import fence_code
+from finetrieve.corpus.parsing.prose import plain_words
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -68,24 +70,17 @@ def to_markdown(text: str, kind: str) -> CleanPage:
 
 def html_page(html: str) -> CleanPage:
     """Returns title and clean Markdown of an HTML page's main content."""
-    soup = _soup(html)
+    soup = parse_html(html)
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    _remove(soup, "head")
+    remove(soup, "head")
     for header in soup.select("body > header, .site-header, .navbar, header.md-header"):
         header.decompose()
-    _remove(soup, SITE_ELEMENTS)
+    remove(soup, SITE_ELEMENTS)
     for literal in soup.select("span.literal, tt"):  # As docutils and old Sphinx write `code`.
         literal.name = "code"
-    page = clean_markdown(_markdown_of(_main_content(soup)))
+    page = clean_markdown(html_to_markdown(_main_content(soup)))
     heading = first_heading(page.text) or page.title
     return CleanPage(heading or plain_words(re.split(r"\s+[—|·»]\s+|\s+-\s+(?=[^-]*$)", title)[0]), page.text, page.contents_only)
-
-
-def html_fragment_to_markdown(html: str) -> str:
-    """Returns a piece of HTML, such as a table, as Markdown."""
-    soup = _soup(html)
-    _remove(soup, "script, style, img, svg")
-    return _markdown_of(soup).strip("\n")
 
 
 def notebook_to_markdown(text: str) -> str:
@@ -110,8 +105,8 @@ def notebook_to_markdown(text: str) -> str:
         if cell.get("cell_type") == "markdown":
             parts.append(source)
         elif cell.get("cell_type") == "code":
-            parts.append(fenced(source.strip("\n"), str(language)))
-            parts += [fenced(output) for output in _short_outputs(cell)]
+            parts.append(fence_code(source.strip("\n"), str(language)))
+            parts += [fence_code(output) for output in _short_outputs(cell)]
     return "\n\n".join(parts)
 
 
@@ -125,22 +120,6 @@ def _short_outputs(cell: Any) -> list[str]:
     return found
 
 
-def _soup(html: str) -> BeautifulSoup:
-    import warnings
-
-    from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
-        return BeautifulSoup(re.sub(r"^\s*<\?xml[^>]*\?>", "", html), "lxml")
-
-
-def _remove(soup: BeautifulSoup, selector: str) -> None:
-    for element in soup.select(selector):
-        if not element.decomposed and element.name not in ("html", "body"):
-            element.decompose()
-
-
 def _main_content(soup: BeautifulSoup) -> Tag:
     page: Tag = soup.body or soup
     words = len(page.get_text(" ").split())
@@ -149,33 +128,3 @@ def _main_content(soup: BeautifulSoup) -> Tag:
         if found is not None and len(found.get_text(" ").split()) >= MIN_MAIN_SHARE * words:
             return found
     return page
-
-
-def _markdown_of(element: Tag) -> str:
-    from markdownify import MarkdownConverter
-
-    converter = MarkdownConverter(
-        heading_style="ATX",
-        bullets="-",
-        escape_asterisks=False,
-        escape_underscores=False,
-        escape_misc=False,
-        table_infer_header=True,
-        code_language_callback=_code_language,
-    )
-    return str(converter.convert_soup(element))
-
-
-def _code_language(pre: Tag) -> str:
-    """Returns the language of a code block from the class names that Sphinx, Prism and Pygments give it or what is around it."""
-    nearby = [pre, *pre.find_all("code", limit=1), *list(pre.parents)[:3]]
-    for element in nearby:
-        given: object = element.get("class")
-        classes = [str(name) for name in given] if isinstance(given, list) else str(given or "").split()
-        for name in classes:
-            match = re.match(r"(?:highlight|language|lang|brush)[-:](?!source)(\w+)$", name)
-            if match and match[1] not in ("default", "none", "text", "plaintext"):
-                return match[1]
-            if name == "code" and len(classes) > 1:
-                return classes[1]
-    return ""

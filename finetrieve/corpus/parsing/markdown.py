@@ -69,7 +69,7 @@ def code_lines(text: str, indented_code: bool = True) -> list[bool]:
     return inside
 
 
-def fenced(code: str, language: str = "") -> str:
+def fence_code(code: str, language: str = "") -> str:
     """Returns `code` as a fenced block, with a fence longer than any inside it."""
     longest = max((len(run) for run in re.findall(r"^\s*(`{3,})", code, re.MULTILINE)), default=2)
     fence = "`" * max(3, longest + 1)

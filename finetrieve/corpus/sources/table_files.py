@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Document, Skipped
-from finetrieve.corpus.parsing.cleaning import clean_rows_text, first_heading, plain_words, readable_name
+from finetrieve.corpus.parsing.cleaning import clean_rows_text, first_heading, readable_name
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
+from finetrieve.corpus.parsing.prose import plain_words
 from finetrieve.corpus.settings import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource
 from finetrieve.corpus.sources.registry import SourceRead
 
@@ -164,7 +165,7 @@ def _refuse_duplicate(row: RawRow, first: dict[str, str]) -> None:
 
 def documents_of_rows(rows: Sequence[RawRow]) -> SourceRead:
     """Returns a document for each row, cleaned, and the rows without text or with the text of an earlier one."""
-    repeated = _titles_repeated(rows)
+    repeated = _titles_are_repeated(rows)
     documents: list[Document] = []
     skipped: list[Skipped] = []
     seen: dict[str, str] = {}
@@ -193,13 +194,13 @@ def find_columns(names: list[str], settings: ColumnSettings, place: str) -> Colu
         if name is not None and name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise InputError(f"No column '{name}' ({key}) in {place}.{hint} Columns: {_listed(names)}.")
+            raise InputError(f"No column '{name}' ({key}) in {place}.{hint} Columns: {_join_names(names)}.")
     text = tuple(wanted) or tuple(_usual(names, TEXT_COLUMNS))
     if not text:
         near = [match for name in TEXT_COLUMNS[:4] for match in difflib.get_close_matches(name, names, n=1, cutoff=0.5)]
         hint = f" The nearest is '{near[0]}': name it with text_column." if near else " Name it with text_column."
         usual = ", ".join(TEXT_COLUMNS[:5])
-        raise InputError(f"No column with text in {place}: looked for {usual}.{hint} Columns: {_listed(names)}.")
+        raise InputError(f"No column with text in {place}: looked for {usual}.{hint} Columns: {_join_names(names)}.")
 
     def one(given: str | None, usual: tuple[str, ...]) -> str | None:
         return given or next((name for name in _usual(names, usual) if name not in text), None)
@@ -260,23 +261,23 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[str, Row]]:
             if not line.strip():
                 continue
             place = f"{path}, line {number}"
-            row = _parsed(line.removeprefix(b"\xef\xbb\xbf"), place)
+            row = _parse_line(line.removeprefix(b"\xef\xbb\xbf"), place)
             if not isinstance(row, dict):
-                raise InputError(f"{place}: expected a JSON object, found {_shown(line)}.")
+                raise InputError(f"{place}: expected a JSON object, found {_quote(line)}.")
             yield f"{path.name}, line {number}", row
 
 
-def _parsed(line: bytes, place: str) -> Any:
+def _parse_line(line: bytes, place: str) -> Any:
     try:
         return json.loads(line)
     except UnicodeDecodeError:
         line = decode(line).encode()
     except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_shown(line)}.") from None
+        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_quote(line)}.") from None
     try:
         return json.loads(line)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_shown(line)}.") from None
+        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_quote(line)}.") from None
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
@@ -294,7 +295,7 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
         raise InputError(f"{path}: expected a list of JSON objects, found {type(rows).__name__}.")
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise InputError(f"{path}, item {number}: expected a JSON object, found {_shown(json.dumps(row).encode())}.")
+            raise InputError(f"{path}, item {number}: expected a JSON object, found {_quote(json.dumps(row).encode())}.")
         yield f"{path.name}, item {number}", row
 
 
@@ -377,7 +378,7 @@ def _title_and_source(row: RawRow, text: str) -> tuple[str, str]:
     return (readable_name(link) if link else first_heading(text)), source
 
 
-def _titles_repeated(rows: Sequence[RawRow]) -> bool:
+def _titles_are_repeated(rows: Sequence[RawRow]) -> bool:
     titled = [row for row in rows if row.title and len(row.text) > len(row.title)]
     repeating = sum(row.text[: len(row.title)].lower() == row.title.lower() for row in titled)
     return len(titled) > 0 and repeating >= REPEATED_TITLE_SHARE * len(titled)
@@ -399,7 +400,7 @@ def _usual(names: list[str], usual: tuple[str, ...]) -> list[str]:
     return [lowered[name] for name in usual if name in lowered][:1]
 
 
-def _listed(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "") if names else "none"
 
 
@@ -409,6 +410,6 @@ def _problem(error: Exception) -> str:
     return "nested too deeply"
 
 
-def _shown(line: bytes, length: int = 60) -> str:
+def _quote(line: bytes, length: int = 60) -> str:
     text = line[: length * 4].decode("utf-8", errors="replace").strip()
     return repr(text if len(text) <= length else text[:length] + "...")
