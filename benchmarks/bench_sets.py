@@ -119,8 +119,7 @@ def corpus_of(docs: Path, settings: ChunkSettings, base_model: str) -> Corpus:
     """Returns the chunks of a folder, as the pipeline's first step does."""
     from finetrieve.core.rows import DocumentEntry, DuplicateChunk
     from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents
-    from finetrieve.corpus.settings import source_from_path
-    from finetrieve.corpus.sources.registry import read_source
+    from finetrieve.corpus.sources.registry import read_source, source_from_path
     from finetrieve.retrieval.base_model import load_tokenizer
 
     documents = read_source(source_from_path(docs)).documents

@@ -26,8 +26,14 @@ sys.path.insert(0, str(ROOT))
 
 from finetrieve.core.rows import Chunk, Triplet  # noqa: E402
 from finetrieve.corpus.chunking import build_chunks  # noqa: E402
-from finetrieve.corpus.settings import ChunkSettings, PackageSource, SourceSettings, source_from_path  # noqa: E402
-from finetrieve.corpus.sources.registry import read_source  # noqa: E402
+from finetrieve.corpus.settings import ChunkSettings  # noqa: E402
+from finetrieve.corpus.sources.base import Source  # noqa: E402
+from finetrieve.corpus.sources.package import PackageSource  # noqa: E402
+from finetrieve.corpus.sources.registry import (  # noqa: E402
+    SourceSettings,
+    read_source,
+    source_from_path,
+)
 from finetrieve.curation.filters import curate  # noqa: E402
 from finetrieve.curation.settings import FilterSettings  # noqa: E402
 from finetrieve.generation.assemble import SHARED_BY_MOST  # noqa: E402
@@ -108,7 +114,7 @@ def _read(corpus: str, round_trip: bool) -> tuple[list[Chunk], list[Any]]:
     """Returns a corpus' chunks and the filters; those of the default configuration where the corpus is not one."""
     config = yaml.safe_load((Path(corpus) if corpus.endswith((".yaml", ".yml")) else CONFIG).read_text())
     if corpus.endswith((".yaml", ".yml")):
-        source = TypeAdapter[SourceSettings](SourceSettings).validate_python(config["source"])
+        source = TypeAdapter[Source](SourceSettings).validate_python(config["source"])
     else:
         source = source_from_path(Path(corpus)) if Path(corpus).exists() or "/" in corpus else PackageSource(package=corpus)
     settings = ChunkSettings.model_validate(config["chunks"])

@@ -34,8 +34,7 @@ from finetrieve.core.tables import to_rows, to_table
 from finetrieve.core.text import normalise_query
 from finetrieve.corpus.chunking import build_chunks
 from finetrieve.corpus.deduplication import near_duplicate_documents
-from finetrieve.corpus.settings import source_from_path
-from finetrieve.corpus.sources.registry import read_source
+from finetrieve.corpus.sources.registry import read_source, source_from_path
 from finetrieve.curation.filters import curate
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores, relevance_of, score_queries

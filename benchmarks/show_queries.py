@@ -28,8 +28,9 @@ def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
     from finetrieve.core.rows import Chunk, Triplet
     from finetrieve.core.tables import Rows, to_table
     from finetrieve.corpus.chunking import build_chunks
-    from finetrieve.corpus.settings import ChunkSettings, PackageSource, source_from_path
-    from finetrieve.corpus.sources.registry import read_source
+    from finetrieve.corpus.settings import ChunkSettings
+    from finetrieve.corpus.sources.package import PackageSource
+    from finetrieve.corpus.sources.registry import read_source, source_from_path
     from finetrieve.generation.generate import generate
     from finetrieve.generation.settings import GenerationSettings, RulesRecipe
     from finetrieve.retrieval.base_model import load_tokenizer

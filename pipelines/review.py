@@ -53,7 +53,7 @@ def wire_push(config: Config, inputs: Inputs | RuntimeFingerprints, made: Genera
         query_vectors=query_vectors,
         chunk_vectors=chunk_vectors,
         settings=plain(settings),
-        dataset=dataset_name(settings, plain(config.source)),
+        dataset=dataset_name(settings, config.source),
     )
     return True
 
@@ -66,7 +66,7 @@ def wire_pull(config: Config, made: Generated, pushed: bool) -> Reviewed | None:
     annotations, report = pull_annotations(
         chunks=made.chunks,
         settings=plain(settings),
-        dataset=dataset_name(settings, plain(config.source)),
+        dataset=dataset_name(settings, config.source),
         after=["push_annotations"] if pushed else None,
     )
     return Reviewed(annotations=annotations, annotation_report=report, settings=settings)

@@ -15,8 +15,9 @@ from finetrieve.core.progress import say
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk
 from finetrieve.core.tables import to_table
 from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents, read_report
-from finetrieve.corpus.settings import ChunkSettings, SourceSettings
-from finetrieve.corpus.sources.registry import read_source
+from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.corpus.sources.base import Source
+from finetrieve.corpus.sources.registry import SourceSettings, read_source
 from finetrieve.retrieval.base_model import load_tokenizer
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
@@ -69,7 +70,7 @@ def load_chunks(
     Annotated[dict[str, Any], "corpus_report"],
 ]:
     """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
-    read = read_source(TypeAdapter[SourceSettings](SourceSettings).validate_python(source))
+    read = read_source(TypeAdapter[Source](SourceSettings).validate_python(source))
     result = build_chunks(read.documents, ChunkSettings.model_validate(settings), load_tokenizer(base_model))
     groups = near_duplicate_documents(read.documents)
     documents = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in read.documents]

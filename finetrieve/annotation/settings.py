@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from finetrieve.corpus.sources.base import Source
+
 DATASET_NAME_LENGTH = 200
 """Characters that Argilla allows."""
-_PLACES = ("path", "package", "dataset", "url", "urls")
-"""The settings of a source that say which one it is; the others say what is taken of it."""
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -64,19 +63,18 @@ class AnnotationSettings(BaseModel):
         return name
 
 
-def dataset_name(settings: AnnotationSettings, source: Mapping[str, Any]) -> str:
+def dataset_name(settings: AnnotationSettings, source: Source) -> str:
     """Returns the dataset's name: the configured one, or one that is the corpus's own and stays when its documents change.
 
     Args:
         settings: What the configuration says.
-        source: The source's settings, as plain values.
+        source: Where the documents come from.
     """
     if settings.dataset is not None:
         return settings.dataset
-    identity = {key: source[key] for key in ("name", *_PLACES) if source.get(key) is not None}
-    if "path" in identity:
-        identity["path"] = str(Path(identity["path"]).expanduser().resolve())
-    place = next((str(identity[key]) for key in _PLACES if key in identity), str(source.get("name", "")))
+    key, place = source.identity
+    if source.is_path(key):
+        place = str(Path(place).expanduser().resolve())
     label = re.sub(r"[^\w.-]+", "-", Path(place).name).strip("-.") or "corpus"
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:6]
+    digest = hashlib.sha256(json.dumps({"name": source.name, key: place}, sort_keys=True).encode()).hexdigest()[:6]
     return f"{label[:100]}-{digest}"

@@ -42,7 +42,7 @@ def check_named_server(pipeline: str, config: Config) -> None:
     from finetrieve.annotation.dataset import check_schema
 
     with open_server(settings) as server:
-        dataset = find_dataset(server, find_workspace(server), dataset_name(settings, config.source.model_dump(mode="json")))
+        dataset = find_dataset(server, find_workspace(server), dataset_name(settings, config.source))
         if dataset is not None and dataset["status"] != "draft":
             check_schema(server, dataset, None)
 
@@ -73,7 +73,7 @@ def with_argilla_sets(pipeline: str, config: Config) -> Config:
     with open_server(settings) as server:
         sets = [_fetch_set(server, item, documents) for item in config.evaluation.eval_sets]
         if own:
-            sets += _own_set(server, dataset_name(settings, config.source.model_dump(mode="json")), sets, documents)
+            sets += _own_set(server, dataset_name(settings, config.source), sets, documents)
     # Validated again: two sets may now bear one name.
     evaluation = EvaluationSettings.model_validate({**config.evaluation.model_dump(), "eval_sets": sets})
     return config.model_copy(update={"evaluation": evaluation})

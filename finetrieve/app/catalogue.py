@@ -28,7 +28,7 @@ def catalogue() -> str:
 
     parts = {
         "pipelines": PIPELINES,
-        "sources": _descriptions(SOURCES),
+        "sources": SOURCES.descriptions(),
         "recipes": _descriptions(RECIPES),
         "providers": {name: provider.description for name, provider in PROVIDERS.items()},
         "styles": STYLES,

@@ -13,7 +13,8 @@ from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.app.config_tree import find_key, map_paths
 from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.paths import ROOT
-from finetrieve.corpus.settings import ChunkSettings, SourceSettings, source_from_path
+from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.corpus.sources.registry import SourceSettings, source_from_path
 from finetrieve.curation.settings import FilterSettings
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.generation.settings import GenerationSettings
@@ -68,9 +69,8 @@ class Config(BaseModel):
 
 def _name_of(source: SourceSettings) -> str:
     """Returns a name from the place of the documents: a package, a dataset, or the last two parts of a path."""
-    settings = source.model_dump(mode="json")
-    place = str(next((settings[key] for key in ("package", "dataset", "path", "url") if settings.get(key)), source.name))
-    if settings.get("path") == place:
+    key, place = source.identity
+    if source.is_path(key):
         place = "/".join(Path(place).resolve().parts[-2:])
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-").lower()[:80] or source.name
 

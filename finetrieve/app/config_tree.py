@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from finetrieve.core.paths import ConfigPath, PathSetting
+from finetrieve.core.paths import is_path_field
 from finetrieve.core.plugins import NamedSettings
 
 
@@ -78,12 +78,8 @@ def map_paths(settings: Any, annotation: Any, change: Callable[[str], str]) -> A
     changed = dict(settings)
     for key in changed.keys() & model.model_fields.keys():
         field = model.model_fields[key]
-        if isinstance(changed[key], str) and (PathSetting in field.metadata or _is_path(field.annotation)):
+        if isinstance(changed[key], str) and is_path_field(field):
             changed[key] = change(changed[key])
         else:
             changed[key] = map_paths(changed[key], _annotation_below(annotation, [model], key), change)
     return changed
-
-
-def _is_path(annotation: Any) -> bool:
-    return annotation is ConfigPath or any(map(_is_path, typing.get_args(annotation)))

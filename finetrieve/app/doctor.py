@@ -101,12 +101,11 @@ def _problem(wanted: Requirement) -> str:
 
 
 def _documents(config: Config) -> Finding:
-    from finetrieve.corpus.sources.registry import check_source, place
+    from finetrieve.corpus.sources.registry import check_source
 
     count = len(check_source(config.source))
-    return Finding(
-        "documents", "ok", f"{count:,} in {place(config.source)}" if count else f"{place(config.source)}, to be fetched"
-    )
+    place = config.source.place
+    return Finding("documents", "ok", f"{count:,} in {place}" if count else f"{place}, to be fetched")
 
 
 def _base_model(config: Config) -> Finding:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+import typing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).resolve().parents[2]
 """The project's folder: configs, pipelines and steps lie beside the library."""
@@ -13,7 +17,17 @@ PathSetting = "finetrieve.path"
 """Marks an annotation of another type than `str` as a path of the configuration: `Annotated[Path, PathSetting]`."""
 ConfigPath = Annotated[str, PathSetting]
 """A setting that is, or may be, a path: a relative one is looked up beside the YAML file, then in the working directory."""
+
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def is_path_field(field: FieldInfo) -> bool:
+    """Whether a field of a settings class is, or may be, a path."""
+    return PathSetting in field.metadata or _allows_path(field.annotation)
+
+
+def _allows_path(annotation: Any) -> bool:
+    return annotation is ConfigPath or any(map(_allows_path, typing.get_args(annotation)))
 
 
 def user_cache() -> Path:

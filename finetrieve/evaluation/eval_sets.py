@@ -79,8 +79,7 @@ def check_eval_set(settings: EvalSetSettings, document_ids: Iterable[str]) -> No
     """
     corpus = _corpus_file(settings)
     if corpus is not None:
-        from finetrieve.corpus.settings import source_from_path
-        from finetrieve.corpus.sources.registry import check_source
+        from finetrieve.corpus.sources.registry import check_source, source_from_path
 
         document_ids = check_source(source_from_path(corpus))
     known = set(document_ids)
@@ -326,8 +325,7 @@ def load_eval_set(
 
 def _own_corpus(path: Path, settings: ChunkSettings, tokenizer: Tokenizer) -> tuple[list[Chunk], list[DuplicateChunk], list[str]]:
     from finetrieve.corpus.chunking import build_chunks
-    from finetrieve.corpus.settings import source_from_path
-    from finetrieve.corpus.sources.registry import check_source, read_source
+    from finetrieve.corpus.sources.registry import check_source, read_source, source_from_path
 
     source = source_from_path(path)
     documents = read_source(source).documents

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from finetrieve.annotation.settings import AnnotationSettings, dataset_name
 from finetrieve.app.config import load_config
 from finetrieve.core.errors import InputError
+from finetrieve.corpus.sources.base import Source
+from finetrieve.corpus.sources.registry import SourceSettings
 
 
 @pytest.mark.parametrize(
@@ -39,11 +42,13 @@ def test_a_key_that_was_put_where_its_variables_name_belongs_is_not_echoed(tmp_p
 
 
 def test_each_corpus_has_its_own_dataset_and_keeps_it(tmp_path: Path) -> None:
+    adapter = TypeAdapter[Source](SourceSettings)
+
     def name(**source: object) -> str:
-        return dataset_name(AnnotationSettings(), source)
+        return dataset_name(AnnotationSettings(), adapter.validate_python(source))
 
     one, two = tmp_path / "one" / "docs", tmp_path / "two" / "docs"
     assert name(name="folder", path=str(one)) != name(name="folder", path=str(two))
     assert name(name="folder", path=str(one), include=["*.md"]) == name(name="folder", path=f"{one}/../docs", include=[])
     assert name(name="package", package="sklearn").startswith("sklearn-")
-    assert dataset_name(AnnotationSettings(dataset="ours"), {"name": "folder", "path": "x"}) == "ours"
+    assert dataset_name(AnnotationSettings(dataset="ours"), adapter.validate_python({"name": "folder", "path": "x"})) == "ours"

@@ -8,8 +8,11 @@ import sys
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from finetrieve.corpus.settings import ChunkSettings, FolderSource, PackageSource, SourceSettings
-from finetrieve.corpus.sources.registry import SOURCES
+from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.corpus.sources.base import Source
+from finetrieve.corpus.sources.folder import FolderSource
+from finetrieve.corpus.sources.package import PackageSource
+from finetrieve.corpus.sources.registry import SOURCES, SourceSettings
 
 
 @pytest.mark.parametrize(
@@ -28,11 +31,11 @@ def test_chunk_settings_are_checked(settings: dict[str, float], message: str) ->
 
 
 def test_sources_are_found_by_name() -> None:
-    adapter = TypeAdapter[SourceSettings](SourceSettings)
+    adapter = TypeAdapter[Source](SourceSettings)
     assert isinstance(adapter.validate_python({"name": "package", "package": "sklearn"}), PackageSource)
     with pytest.raises(ValidationError, match="folder"):
         adapter.validate_python({"name": "folders", "path": "x"})
-    assert set(SOURCES) == {"folder", "files", "package", "pypi", "hub"}
+    assert set(SOURCES.names()) == {"folder", "files", "package", "pypi", "hub"}
 
 
 def test_a_pattern_that_is_none_is_refused() -> None:
@@ -42,7 +45,7 @@ def test_a_pattern_that_is_none_is_refused() -> None:
 
 def test_checking_a_source_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from finetrieve.corpus.settings import PackageSource; from finetrieve.corpus.sources.registry import check_source; "
+        "import sys; from finetrieve.corpus.sources.package import PackageSource; from finetrieve.corpus.sources.registry import check_source; "
         "check_source(PackageSource(package='pydantic')); "
         "heavy = {'torch', 'zenml', 'pandas', 'datasets', 'sklearn', 'transformers', 'nbformat', 'docutils'} & set(sys.modules); "
         "assert not heavy, heavy"

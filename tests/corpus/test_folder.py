@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.corpus.settings import FolderSource, source_from_path
-from finetrieve.corpus.sources.registry import check_source, fingerprint, read_source
+from finetrieve.corpus.sources.folder import FolderSource
+from finetrieve.corpus.sources.registry import check_source, fingerprint, read_source, source_from_path
 
 NOTEBOOK = (
     '{"cells": [{"cell_type": "markdown", "metadata": {}, "source": "# N"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}'

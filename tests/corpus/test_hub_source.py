@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError
-from finetrieve.corpus.settings import HubSource
+from finetrieve.corpus.sources.hub import HubSource
 from finetrieve.corpus.sources.registry import check_source, fingerprint, read_source
 
 

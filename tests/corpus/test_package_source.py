@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.corpus.settings import PackageSource
+from finetrieve.corpus.sources.package import PackageSource
 from finetrieve.corpus.sources.registry import check_source, fingerprint, read_source
 
 FILES = {

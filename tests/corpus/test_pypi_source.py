@@ -20,8 +20,8 @@ import pytest
 from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError, UnreachableError
-from finetrieve.corpus.settings import PypiSource
-from finetrieve.corpus.sources.registry import check_source, fingerprint, place, read_source
+from finetrieve.corpus.sources.pypi import PypiSource
+from finetrieve.corpus.sources.registry import check_source, fingerprint, read_source
 
 PAGES = {
     "docs/guide/start.txt": "Start\n=====\n\nRun ``motor start`` to start the motor.\n",
@@ -122,7 +122,7 @@ def test_the_documentation_of_a_source_package_is_read(index: Index, kind: str) 
         ("stop.md", "Stop", "motor.parts-1.0/docs/stop.md"),
     ]
     assert "Run `motor start` to start the motor." in read.documents[0].text
-    assert place(source()) == "'docs' of motor.parts 1.0"
+    assert source().place == "'docs' of motor.parts 1.0"
 
 
 def test_patterns_choose_the_pages(index: Index) -> None:
@@ -267,7 +267,7 @@ def test_settings_that_lead_elsewhere_are_refused(changes: dict[str, str]) -> No
 def test_a_cached_package_is_read_without_an_http_client(index: Index) -> None:
     check_source(source())
     code = (
-        "import sys; from finetrieve.corpus.settings import PypiSource; from finetrieve.corpus.sources.registry import check_source, fingerprint; "
+        "import sys; from finetrieve.corpus.sources.pypi import PypiSource; from finetrieve.corpus.sources.registry import check_source, fingerprint; "
         "settings = PypiSource(package='motor-parts', version='1.0'); check_source(settings); fingerprint(settings); "
         "heavy = {'httpx', 'packaging', 'docutils'} & set(sys.modules); assert not heavy, heavy"
     )

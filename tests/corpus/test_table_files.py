@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.corpus.settings import FilesSource
 from finetrieve.corpus.sources.registry import check_source, fingerprint, read_source
+from finetrieve.corpus.sources.table_files import FilesSource
 
 ROWS = [{"_id": "a", "title": "Alpha", "text": "Words of alpha."}, {"_id": "b", "title": "Beta", "text": "Words of beta."}]
 

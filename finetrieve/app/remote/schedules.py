@@ -24,7 +24,6 @@ from finetrieve.app.remote.stacks import run_options
 from finetrieve.app.run import purpose_tag
 from finetrieve.app.run_metadata import RunMetadata, code_commit
 from finetrieve.core.errors import InputError, unknown_name
-from finetrieve.corpus.sources.registry import place
 
 _AIRFLOW = "airflow"
 _REPLACED = "-replaced"
@@ -64,7 +63,7 @@ def schedule_pipeline(name: str, config: Config, config_path: Path, cron: str) -
     return (
         f"{'Replaced' if old else 'Created'} the schedule '{schedule_name}' on the stack '{Client().active_stack.name}': "
         f"{cron}, next {_minute(next_time(cron))} UTC.\n"
-        f"Each time it reads {place(config.source)} where the steps run; this version of the code goes with it.\n"
+        f"Each time it reads {config.source.place} where the steps run; this version of the code goes with it.\n"
         "`python run.py schedules` lists, pauses, resumes and deletes."
     )
 

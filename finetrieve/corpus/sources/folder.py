@@ -9,17 +9,47 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import ConfigPath
 from finetrieve.core.rows import Document, Skipped
 from finetrieve.corpus.parsing.cleaning import readable_name
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.formats import to_markdown
-from finetrieve.corpus.settings import DOCUMENT_SUFFIXES, FolderSource
-from finetrieve.corpus.sources.registry import SourceRead
+from finetrieve.corpus.sources.base import PageSource, SourceRead
 
+DOCUMENT_SUFFIXES = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".mdx": "markdown",
+    ".rst": "restructuredtext",
+    ".html": "html",
+    ".htm": "html",
+    ".txt": "text",
+    ".ipynb": "notebook",
+}
+"""The files that the `folder` source reads, and the format of each."""
 LEFT_OUT_FOLDERS = {"node_modules", "__pycache__", "venv", "site-packages"}
 """Besides hidden ones: folders that hold other people's files."""
+
+
+class FolderSource(PageSource):
+    """A folder of documentation files, or one such file."""
+
+    description: ClassVar[str] = "documentation files in a folder: Markdown, MDX, reStructuredText, HTML, plain text, notebooks"
+    identity_keys: ClassVar[tuple[str, ...]] = ("path",)
+
+    name: Literal["folder"] = "folder"
+    path: ConfigPath = Field(min_length=1)
+    follow_links: bool = False
+    """Whether symbolic links that lead out of the folder are read."""
+
+    def reader(self) -> Folder:
+        """Returns what reads the documents."""
+        return Folder(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +60,7 @@ class _Found:
 
 
 class Folder:
-    """The `folder` source."""
+    """Reads the `folder` source."""
 
     def __init__(self, settings: FolderSource) -> None:
         self.settings = settings

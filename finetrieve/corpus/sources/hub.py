@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
 
 from finetrieve.core.errors import InputError
-from finetrieve.corpus.settings import TABLE_SUFFIXES, HubSource
-from finetrieve.corpus.sources.registry import SourceRead
+from finetrieve.core.paths import ConfigPath
+from finetrieve.corpus.sources.base import SourceRead, TableSource
 from finetrieve.corpus.sources.table_files import (
+    TABLE_SUFFIXES,
     Columns,
     RawRow,
     documents_of_rows,
@@ -31,8 +34,39 @@ DESCRIPTIONS = {"dataset_infos.json", "dataset_info.json", "state.json"}
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
+class HubSource(TableSource):
+    """A dataset on the Hugging Face Hub, or a directory with the files of one."""
+
+    description: ClassVar[str] = "a dataset on the Hugging Face Hub, or a directory of the same layout"
+    identity_keys: ClassVar[tuple[str, ...]] = ("path", "dataset")
+
+    name: Literal["hub"] = "hub"
+    dataset: str | None = Field(default=None, pattern=r"^[\w.\-]+(/[\w.\-]+)?$")
+    """Hub id, such as `zenml/rag_qa_embedding_questions_0_60_0`."""
+    path: ConfigPath | None = None
+    """A directory of the same layout on this machine, in place of `dataset`."""
+    config: str | None = None
+    split: str = Field(default="train", min_length=1)
+    revision: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HubSource:
+        if (self.dataset is None) == (self.path is None):
+            raise ValueError("give 'dataset' (a Hub id) or 'path' (a directory of the same layout), one of the two.")
+        return self
+
+    def reader(self) -> Hub:
+        """Returns what reads the documents."""
+        return Hub(self)
+
+    @property
+    def place(self) -> str:
+        """Where the documents come from, as people would say it."""
+        return f"the dataset '{self.path or self.dataset}'"
+
+
 class Hub:
-    """The `hub` source."""
+    """Reads the `hub` source."""
 
     def __init__(self, settings: HubSource) -> None:
         self.settings = settings

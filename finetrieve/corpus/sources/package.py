@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import ast
 import difflib
-import gc
 import hashlib
-import importlib.machinery
-import importlib.metadata
 import re
-import warnings
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar, Literal, get_args
+
+from pydantic import Field
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Document, Skipped
 from finetrieve.corpus.parsing.docstrings import Docstring, parse_docstring
-from finetrieve.corpus.parsing.encoding import decode
 from finetrieve.corpus.parsing.markdown import fence_code
-from finetrieve.corpus.settings import PackageSection, PackageSource
-from finetrieve.corpus.sources.registry import SourceRead
+from finetrieve.corpus.sources.base import Source, SourceRead
+from finetrieve.corpus.sources.python_modules import Definition, ParsedModule, locate_package, parse_module
 
 LEFT_OUT_PARTS = {
     *("tests", "test", "testing", "conftest", "benchmarks", "externals", "vendor", "vendored", "extern", "setup", "__main__"),
@@ -50,19 +47,35 @@ MAX_SIGNATURE = 160
 MAX_RESOLVED = 12
 """Imports followed from a public name to its definition."""
 
-Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+PackageSection = Literal["parameters", "attributes", "returns", "raises", "examples", "notes", "methods"]
+PACKAGE_SECTIONS: tuple[PackageSection, ...] = get_args(PackageSection)
 
 
-@dataclass(slots=True)
-class _Module:
-    name: str
-    is_package: bool
-    tree: ast.Module
-    definitions: dict[str, Definition] = field(default_factory=dict)
-    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
-    listed: list[str] | None = None
-    """`__all__`, where it is written out."""
+class PackageSource(Source):
+    """The API documentation of an installed Python package, parsed from its source."""
+
+    description: ClassVar[str] = "the API documentation of an installed Python package, parsed from its source"
+    identity_keys: ClassVar[tuple[str, ...]] = ("package",)
+
+    name: Literal["package"] = "package"
+    package: str = Field(min_length=1, pattern=r"^[A-Za-z_][\w.\-]*$")
+    """Import name, such as `sklearn`, or a part of a package, such as `sklearn.cluster`."""
+    include: list[str] = Field(default_factory=list)
+    """Public modules or objects to read with everything below them; all when empty."""
+    exclude: list[str] = Field(default_factory=list)
+    """Public modules or objects to leave out with everything below them."""
+    sections: list[PackageSection] = Field(default=list(PACKAGE_SECTIONS))
+    """What is read of an object besides its description; fewer make a smaller corpus of as many documents."""
+
+    def reader(self) -> Package:
+        """Returns what reads the documents."""
+        return Package(self)
+
+    @property
+    def place(self) -> str:
+        """Where the documents come from, as people would say it."""
+        return f"the package '{self.package}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +88,12 @@ class _PublicObject:
 
 
 class Package:
-    """The `package` source."""
+    """Reads the `package` source."""
 
     def __init__(self, settings: PackageSource) -> None:
         self.settings = settings
         self._skipped: list[Skipped] = []
-        self._parsed: dict[str, _Module | None] = {}
+        self._parsed: dict[str, ParsedModule | None] = {}
 
     def read(self) -> SourceRead:
         """Returns a document for each public class, function and described module; its id is the dotted public name."""
@@ -116,7 +129,7 @@ class Package:
     def _files(self) -> list[tuple[str, Path]]:
         """Module name and path of each source file of the whole package."""
         top = self.settings.package.split(".")[0]
-        roots = _locate(top)
+        roots = locate_package(top)
         found: dict[str, Path] = {}
         for root in roots:
             if root.is_file():
@@ -131,7 +144,7 @@ class Package:
             raise InputError(f"The package '{top}' is installed without Python source; there is nothing to parse.")
         return sorted(found.items())
 
-    def _module(self, name: str) -> _Module | None:
+    def _module(self, name: str) -> ParsedModule | None:
         """Returns a parsed module, or None where there is none or it cannot be parsed; parsed when it is first asked for."""
         if name not in self._parsed:
             self._parsed[name] = self._parse(name) if name in self._paths else None
@@ -141,23 +154,18 @@ class Package:
     def _paths(self) -> dict[str, Path]:
         return dict(self._files)
 
-    def _parse(self, name: str) -> _Module | None:
+    def _parse(self, name: str) -> ParsedModule | None:
         path = self._paths[name]
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SyntaxWarning)
-                with _paused_collection():
-                    tree = ast.parse(decode(path.read_bytes()))
+            return parse_module(name, path)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self._skipped.append(Skipped(name, f"cannot be parsed as Python: {error}"))
-            return None
         except OSError as error:
             self._skipped.append(Skipped(name, f"cannot be read: {error.strerror}"))
-            return None
-        return _scan_module(_Module(name, path.name == "__init__.py", tree))
+        return None
 
     @cached_property
-    def _public_modules(self) -> list[_Module]:
+    def _public_modules(self) -> list[ParsedModule]:
         """The public modules that may hold a name that is wanted."""
         included = self._included
         names = [name for name in self._paths if not _is_private(name)]
@@ -191,7 +199,7 @@ class Package:
         ]
 
     @cached_property
-    def _described_modules(self) -> list[_Module]:
+    def _described_modules(self) -> list[ParsedModule]:
         taken = {found.name for found in self._objects}
         return [
             module
@@ -201,7 +209,7 @@ class Package:
             and len((ast.get_docstring(module.tree) or "").split()) >= MIN_MODULE_WORDS
         ]
 
-    def _exports(self, module: _Module) -> Iterable[str]:
+    def _exports(self, module: ParsedModule) -> Iterable[str]:
         if module.listed is not None:
             return module.listed
         if not module.is_package:
@@ -235,90 +243,10 @@ class Package:
         return f"No documented public names in {', '.join(wanted)} of the package '{self.settings.package}'.{hint}"
 
 
-@contextmanager
-def _paused_collection() -> Iterator[None]:
-    """Keeps the garbage collector out: it would search each growing syntax tree again and again, two thirds of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _locate(top: str) -> list[Path]:
-    """Returns the folders (or the one file) of an installed top-level package."""
-    spec = importlib.machinery.PathFinder.find_spec(top, None)
-    if spec is None:
-        raise InputError(f"No installed package '{top}'.{_nearest_package(top)} Install it, or name one that is.")
-    if spec.submodule_search_locations:
-        return [Path(place) for place in spec.submodule_search_locations]
-    if spec.origin and spec.origin.endswith(".py"):
-        return [Path(spec.origin)]
-    raise InputError(f"The package '{top}' is installed without Python source; there is nothing to parse.")
-
-
-def _nearest_package(top: str) -> str:
-    by_import_name = importlib.metadata.packages_distributions()
-    wanted = re.sub(r"[-_.]+", "-", top).lower()
-    for import_name, distributions in by_import_name.items():
-        if any(re.sub(r"[-_.]+", "-", name).lower() == wanted for name in distributions) and not import_name.startswith("_"):
-            return f" The distribution of that name is imported as '{import_name}'."
-    near = difflib.get_close_matches(top, by_import_name, n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
-
-
-def _scan_module(module: _Module) -> _Module:
-    """Returns the module with its top-level definitions, imports and `__all__` noted, also those under `if` and `try`."""
-    for node in _top_level(module.tree.body):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            # Of overloads and of variants for other systems the one with a docstring counts, or else the last.
-            if node.name not in module.definitions or not ast.get_docstring(module.definitions[node.name]):
-                module.definitions[node.name] = node
-        elif isinstance(node, ast.ImportFrom):
-            origin = _origin(module, node)
-            for alias in node.names:
-                if alias.name == "*":
-                    module.stars.append(origin)
-                else:
-                    module.imports.setdefault(alias.asname or alias.name, (origin, alias.name))
-        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-            _note_all(module, node)
-    return module
-
-
-def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    for node in body:
-        yield node
-        if isinstance(node, ast.If):
-            yield from _top_level([*node.body, *node.orelse])
-        elif isinstance(node, ast.Try):
-            yield from _top_level([*node.body, *node.orelse, *(inner for handler in node.handlers for inner in handler.body)])
-
-
-def _origin(module: _Module, node: ast.ImportFrom) -> str:
-    """Returns the full name of the module that an import is from."""
-    if not node.level:
-        return node.module or ""
-    parts = module.name.split(".")
-    parts = parts[: len(parts) - node.level + (1 if module.is_package else 0)]
-    return ".".join([*parts, *([node.module] if node.module else [])])
-
-
-def _note_all(module: _Module, node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    if not any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
-        return
-    if isinstance(node.value, ast.List | ast.Tuple):
-        names = [item.value for item in node.value.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-        module.listed = [*(module.listed or []), *names]
-
-
 # 3. Documents.
 
 
-def _module_document(module: _Module) -> Document:
+def _module_document(module: ParsedModule) -> Document:
     docstring = parse_docstring(ast.get_docstring(module.tree) or "")
     sections = (f"## {heading}\n\n{text}" for heading, text in docstring.sections)
     return Document(module.name, module.name, _join_parts([docstring.summary, docstring.body, *sections]), module.name)

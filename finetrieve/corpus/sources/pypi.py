@@ -20,14 +20,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, field_validator
 
 from finetrieve.core.errors import InputError, UnreachableError
 from finetrieve.core.paths import user_cache
 from finetrieve.core.progress import say
-from finetrieve.corpus.settings import DOCUMENT_SUFFIXES, FolderSource, PypiSource
-from finetrieve.corpus.sources.folder import Folder
-from finetrieve.corpus.sources.registry import SourceRead
+from finetrieve.corpus.sources.base import PageSource, SourceRead
+from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, Folder, FolderSource
 
 if TYPE_CHECKING:
     import httpx
@@ -43,8 +44,41 @@ STALE_SECONDS = 3600.0
 """A fetch that is older was killed."""
 
 
+class PypiSource(PageSource):
+    """The documentation in the source package (sdist) of a project on PyPI, or on the index that pip is configured with."""
+
+    description: ClassVar[str] = "the documentation in the source package of a project on PyPI"
+    identity_keys: ClassVar[tuple[str, ...]] = ("package",)
+
+    name: Literal["pypi"] = "pypi"
+    package: str = Field(pattern=r"^[A-Za-z0-9]([\w.\-]*[A-Za-z0-9])?$")
+    """Name of the project, such as `django`."""
+    version: str = Field(pattern=r"^[A-Za-z0-9][\w.!+\-]*$")
+    """One exact version, such as `6.1.3`: the same documents on every machine."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Of the source package; when given, no other file is accepted."""
+    folder: str = Field(default="docs", min_length=1)
+    """Folder inside the source package; `.` reads all of it."""
+
+    @field_validator("folder")
+    @classmethod
+    def _folder_is_inside(cls, folder: str) -> str:
+        if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
+            raise ValueError(f"found '{folder}'; expected a folder inside the source package, such as 'docs'.")
+        return PurePosixPath(folder).as_posix()
+
+    def reader(self) -> Pypi:
+        """Returns what reads the documents."""
+        return Pypi(self)
+
+    @property
+    def place(self) -> str:
+        """Where the documents come from, as people would say it."""
+        return f"'{self.folder}' of {self.package} {self.version}"
+
+
 class Pypi:
-    """The `pypi` source."""
+    """Reads the `pypi` source."""
 
     def __init__(self, settings: PypiSource) -> None:
         self.settings = settings

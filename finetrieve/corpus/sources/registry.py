@@ -1,82 +1,46 @@
-"""The places documents come from, by name, and the one way to read, check and fingerprint them."""
+"""The sources that a configuration can name, and the one way to read, check and fingerprint them."""
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass, field
-from typing import Protocol
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
 
-from finetrieve.core.errors import InputError, unknown_name
-from finetrieve.core.rows import Document, Skipped
-from finetrieve.corpus.settings import FilesSource, FolderSource, HubSource, PackageSource, PypiSource
+from finetrieve.core.code_hash import plugin_hash
+from finetrieve.core.errors import InputError
+from finetrieve.core.plugins import NamedSettings, Registry
+from finetrieve.core.rows import Skipped
+from finetrieve.corpus.sources.base import Source, SourceRead
 
-SOURCES: dict[str, tuple[str, str]] = {
-    "folder": (
-        "documentation files in a folder: Markdown, MDX, reStructuredText, HTML, plain text, notebooks",
-        "finetrieve.corpus.sources.folder:Folder",
-    ),
-    "files": (
-        "a JSONL, JSON, CSV or Parquet file with a document a row; a BEIR corpus",
-        "finetrieve.corpus.sources.table_files:Files",
-    ),
-    "package": (
-        "the API documentation of an installed Python package, parsed from its source",
-        "finetrieve.corpus.sources.package:Package",
-    ),
-    "pypi": ("the documentation in the source package of a project on PyPI", "finetrieve.corpus.sources.pypi:Pypi"),
-    "hub": ("a dataset on the Hugging Face Hub, or a directory of the same layout", "finetrieve.corpus.sources.hub:Hub"),
-}
-"""Name -> (one line for people, `module:class`); the class takes the settings and is a `Source`."""
-
-AnySource = FolderSource | FilesSource | PackageSource | PypiSource | HubSource
+SOURCES: Registry[Source] = Registry(
+    "source",
+    "finetrieve.sources",
+    Source,
+    [
+        "finetrieve.corpus.sources.folder:FolderSource",
+        "finetrieve.corpus.sources.table_files:FilesSource",
+        "finetrieve.corpus.sources.package:PackageSource",
+        "finetrieve.corpus.sources.pypi:PypiSource",
+        "finetrieve.corpus.sources.hub:HubSource",
+    ],
+)
+SourceSettings = Annotated[Source, NamedSettings(SOURCES)]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRead:
-    """What a source delivered: its documents in their order, and what became no document."""
-
-    documents: list[Document]
-    skipped: list[Skipped] = field(default_factory=list)
-
-
-class Source(Protocol):
-    """Where documents come from."""
-
-    def read(self) -> SourceRead:
-        """Returns every document, cleaned; raises `InputError` for what the user got wrong."""
-        ...
-
-    def check(self) -> list[str]:
-        """Returns the ids of the documents to expect, without the work of cleaning them; raises as `read` does."""
-        ...
-
-    def fingerprint(self) -> str:
-        """Returns a hash of the contents and names of what `read` would read."""
-        ...
-
-
-def open_source(settings: AnySource) -> Source:
-    """Returns the source that the settings name."""
-    if settings.name not in SOURCES:
-        raise unknown_name("source", settings.name, SOURCES)
-    module, _, name = SOURCES[settings.name][1].partition(":")
-    source: Source = getattr(importlib.import_module(module), name)(settings)
-    return source
-
-
-def read_source(settings: AnySource) -> SourceRead:
+def read_source(source: Source) -> SourceRead:
     """Returns the documents of a source and what was skipped.
 
     Raises:
         InputError: Nothing is readable, or the settings do not fit what is there.
     """
-    result = open_source(settings).read()
+    result = source.reader().read()
     if not result.documents:
-        raise InputError(f"No documents in {place(settings)}: {summary(result.skipped)}.")
+        raise InputError(f"No documents in {source.place}: {summary(result.skipped)}.")
     return result
 
 
-def check_source(settings: AnySource) -> list[str]:
+def check_source(source: Source) -> list[str]:
     """Returns the ids of the documents that a source will deliver, after every check that needs no long work.
 
     A dataset that has to be fetched from the Hub answers with no ids; a document that turns out to have no text is still listed.
@@ -86,23 +50,16 @@ def check_source(settings: AnySource) -> list[str]:
             column, an id given twice.
         UnreachableError: The documents have to be fetched, and no answer comes.
     """
-    return open_source(settings).check()
+    return source.reader().check()
 
 
-def fingerprint(settings: AnySource) -> str:
-    """Returns a SHA-256 over the contents and names of what the source would read, for use in a cache key."""
-    return open_source(settings).fingerprint()
+def fingerprint(source: Source) -> str:
+    """Returns a SHA-256 over the contents and names of what the source would read, for use in a cache key.
 
-
-def place(settings: AnySource) -> str:
-    """Returns where the documents come from, as people would say it."""
-    if isinstance(settings, PackageSource):
-        return f"the package '{settings.package}'"
-    if isinstance(settings, PypiSource):
-        return f"'{settings.folder}' of {settings.package} {settings.version}"
-    if isinstance(settings, HubSource):
-        return f"the dataset '{settings.path or settings.dataset}'"
-    return f"'{settings.path}'"
+    Of a source that is not this project's its code counts as well.
+    """
+    contents, code = source.reader().fingerprint(), plugin_hash([type(source)])
+    return hashlib.sha256(f"{contents}\0{code}".encode()).hexdigest() if code else contents
 
 
 def summary(skipped: list[Skipped], shown: int = 3) -> str:
@@ -112,3 +69,51 @@ def summary(skipped: list[Skipped], shown: int = 3) -> str:
     examples = "; ".join(f"{item.source}: {item.reason}" for item in skipped[:shown])
     more = len(skipped) - shown
     return f"{examples}; and {more} more" if more > 0 else examples
+
+
+def source_from_path(path: Path) -> Source:
+    """Returns the settings of the source that `--docs PATH` means.
+
+    A folder with a BEIR `corpus.jsonl` or with nothing but tables is `files`, any other folder is `folder`, a dataset's directory
+    (`data/train-00000-of-00001.parquet`) is `hub`; a file goes by its ending.
+
+    Raises:
+        InputError: There is no such path, or no source reads a file of this kind.
+    """
+    from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, FolderSource
+    from finetrieve.corpus.sources.hub import HubSource
+    from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource
+
+    text = str(path)
+    try:
+        if path.is_dir():
+            if (path / BEIR_CORPUS).is_file():
+                return FilesSource(path=text)
+            if not _has_document(path, DOCUMENT_SUFFIXES):
+                if any((path / "data").glob("*.parquet")):
+                    return HubSource(path=text)
+                if any(child.suffix.lower() in TABLE_SUFFIXES for child in path.iterdir()):
+                    return FilesSource(path=text)
+            return FolderSource(path=text)
+        exists = path.exists()
+    except OSError as error:
+        raise InputError(f"Cannot read the documents at '{path}': {error.strerror}.") from None
+    if not exists:
+        raise InputError(f"No such file or folder: '{path}'. Give --docs a folder of documentation, a corpus.jsonl or a table.")
+    suffix = path.suffix.lower()
+    if suffix in TABLE_SUFFIXES:
+        return FilesSource(path=text)
+    if suffix in DOCUMENT_SUFFIXES:
+        return FolderSource(path=text)
+    known = ", ".join([*DOCUMENT_SUFFIXES, *TABLE_SUFFIXES])
+    kind = f"'{suffix}' files" if suffix else "files without an ending"
+    raise InputError(f"Cannot read '{path}': no source reads {kind}. Kinds that are read: {known}.")
+
+
+def _has_document(folder: Path, suffixes: Collection[str]) -> bool:
+    """Whether there is any documentation file beside or directly below the tables; README files only describe them."""
+    for pattern in ("*", "*/*"):
+        for path in folder.glob(pattern):
+            if path.suffix.lower() in suffixes and path.stem.lower() != "readme" and not path.name.startswith("."):
+                return True
+    return False

@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import ConfigPath
 from finetrieve.core.rows import Document, Skipped
 from finetrieve.corpus.parsing.cleaning import clean_rows_text, first_heading, readable_name
-from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.prose import plain_words
-from finetrieve.corpus.settings import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource
-from finetrieve.corpus.sources.registry import SourceRead
+from finetrieve.corpus.parsing.tables import Row, table_rows
+from finetrieve.corpus.sources.base import SourceRead, TableSource
 
+TABLE_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+"""The files that the `files` source reads."""
+BEIR_CORPUS = "corpus.jsonl"
 TEXT_COLUMNS = ("page_content", "text", "content", "body", "chunk", "passage", "document", "markdown", "contents", "article")
 TITLE_COLUMNS = ("title", "name", "heading", "page_title", "parent_section", "section")
 URL_COLUMNS = ("url", "source", "link", "href", "uri", "filename", "path", "file", "source_url", "parent_section")
 ID_COLUMNS = ("_id", "id", "doc_id", "document_id", "docid", "pid", "uuid")
 REPEATED_TITLE_SHARE = 0.5
 """Of the rows with a title: when so many texts begin with it, the texts are a heading and what stands below."""
-BLOCK = 1 << 20
-
-Row = dict[str, Any]
 
 
-class ColumnSettings(Protocol):
-    """The part of a source's settings that says which columns to read."""
+class FilesSource(TableSource):
+    """A JSONL, JSON, CSV or Parquet file with a document a row, or a folder of them, such as a BEIR folder."""
 
-    @property
-    def text_column(self) -> str | list[str] | None:
-        """One column or several."""
-        ...
+    description: ClassVar[str] = "a JSONL, JSON, CSV or Parquet file with a document a row; a BEIR corpus"
+    identity_keys: ClassVar[tuple[str, ...]] = ("path",)
 
-    @property
-    def title_column(self) -> str | None:
-        """The title's."""
-        ...
+    name: Literal["files"] = "files"
+    path: ConfigPath = Field(min_length=1)
 
-    @property
-    def url_column(self) -> str | None:
-        """Where the document is found."""
-        ...
-
-    @property
-    def id_column(self) -> str | None:
-        """The document's name."""
-        ...
+    def reader(self) -> Files:
+        """Returns what reads the documents."""
+        return Files(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +69,7 @@ class RawRow:
 
 
 class Files:
-    """The `files` source."""
+    """Reads the `files` source."""
 
     def __init__(self, settings: FilesSource) -> None:
         self.settings = settings
@@ -131,7 +121,7 @@ def files_fingerprint(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def raw_rows(paths: Sequence[Path], settings: ColumnSettings) -> Iterator[RawRow]:
+def raw_rows(paths: Sequence[Path], settings: TableSource) -> Iterator[RawRow]:
     """Yields the rows of the tables with what their columns hold.
 
     Raises:
@@ -182,7 +172,7 @@ def documents_of_rows(rows: Sequence[RawRow]) -> SourceRead:
     return SourceRead(documents, skipped)
 
 
-def find_columns(names: list[str], settings: ColumnSettings, place: str) -> Columns:
+def find_columns(names: list[str], settings: TableSource, place: str) -> Columns:
     """Returns which of a table's columns are read: those that the settings name, or those with a usual name.
 
     Raises:
@@ -211,121 +201,6 @@ def find_columns(names: list[str], settings: ColumnSettings, place: str) -> Colu
         one(settings.url_column, URL_COLUMNS),
         one(settings.id_column, ID_COLUMNS),
     )
-
-
-def table_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yields each row of a table as a mapping, with its place in words: `corpus.jsonl, line 3`.
-
-    Raises:
-        InputError: The file is empty, unreadable or not what its ending says.
-    """
-    suffix = path.suffix.lower()
-    try:
-        if path.stat().st_size == 0:
-            raise InputError(f"'{path}' is empty (0 bytes); expected a document a row.")
-        if suffix in (".jsonl", ".ndjson"):
-            yield from _jsonl_rows(path)
-        elif suffix == ".json":
-            yield from _json_rows(path)
-        elif suffix in (".csv", ".tsv"):
-            yield from _csv_rows(path)
-        else:
-            yield from parquet_rows(path)
-    except OSError as error:
-        raise InputError(f"Cannot read '{path}': {error.strerror or error}.") from None
-
-
-def parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yields the rows of a Parquet file, in batches, so that it need not fit in memory."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        number = 0
-        for batch in pq.ParquetFile(path).iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path.name}, row {number}", row
-    except pa.ArrowException as error:
-        raise InputError(f"'{path}' is no valid Parquet file: {str(error).splitlines()[0]}") from None
-
-
-def _jsonl_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    with path.open("rb") as file:
-        _refuse_binary(path, file.read(SNIFFED_BYTES))
-        file.seek(0)
-        utf16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-        file.seek(0)
-        lines: Iterator[bytes] = iter(decode(file.read()).encode().split(b"\n")) if utf16 else file
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = f"{path}, line {number}"
-            row = _parse_line(line.removeprefix(b"\xef\xbb\xbf"), place)
-            if not isinstance(row, dict):
-                raise InputError(f"{place}: expected a JSON object, found {_quote(line)}.")
-            yield f"{path.name}, line {number}", row
-
-
-def _parse_line(line: bytes, place: str) -> Any:
-    try:
-        return json.loads(line)
-    except UnicodeDecodeError:
-        line = decode(line).encode()
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_quote(line)}.") from None
-    try:
-        return json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_quote(line)}.") from None
-
-
-def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    data = path.read_bytes()
-    _refuse_binary(path, data[:SNIFFED_BYTES])
-    try:
-        rows = json.loads(decode(data).removeprefix("\ufeff"))
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise InputError(f"{path}{line}: invalid JSON: {_problem(error)}.") from None
-    if isinstance(rows, dict):
-        lists = [value for value in rows.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-        rows = lists[0] if len(lists) == 1 else rows
-    if not isinstance(rows, list):
-        raise InputError(f"{path}: expected a list of JSON objects, found {type(rows).__name__}.")
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, item {number}: expected a JSON object, found {_quote(json.dumps(row).encode())}.")
-        yield f"{path.name}, item {number}", row
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    data = path.read_bytes()
-    _refuse_binary(path, data[:SNIFFED_BYTES])
-    text = decode(data).removeprefix("\ufeff")
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text), strict=True)
-    try:
-        for row in reader:
-            if None in row:
-                n_fields = len(reader.fieldnames or [])
-                raise InputError(f"{path}, line {reader.line_num}: more fields than the {n_fields} of the header.")
-            yield f"{path.name}, line {reader.line_num}", {str(key).strip(): value for key, value in row.items()}
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: invalid CSV: {error}.") from None
-
-
-def _delimiter(path: Path, text: str) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    header = text.split("\n", 1)[0]
-    return max(",;\t|", key=header.count)
-
-
-def _refuse_binary(path: Path, head: bytes) -> None:
-    kind = binary_kind(head)
-    if kind:
-        raise InputError(f"'{path}' holds {kind} rather than text.")
 
 
 def _tables_in(folder: Path) -> list[Path]:
@@ -402,14 +277,3 @@ def _usual(names: list[str], usual: tuple[str, ...]) -> list[str]:
 
 def _join_names(names: list[str]) -> str:
     return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "") if names else "none"
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at column {error.colno}"
-    return "nested too deeply"
-
-
-def _quote(line: bytes, length: int = 60) -> str:
-    text = line[: length * 4].decode("utf-8", errors="replace").strip()
-    return repr(text if len(text) <= length else text[:length] + "...")

@@ -1,0 +1,104 @@
+"""What a source of documents is: the settings that a configuration gives, and a reader for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from finetrieve.core.paths import is_path_field
+from finetrieve.core.rows import Document, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRead:
+    """What a source delivered: its documents in their order, and what became no document."""
+
+    documents: list[Document]
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class Reader(Protocol):
+    """Reads the documents of one source."""
+
+    def read(self) -> SourceRead:
+        """Returns every document, cleaned; raises `InputError` for what the user got wrong."""
+        ...
+
+    def check(self) -> list[str]:
+        """Returns the ids of the documents to expect, without the work of cleaning them; raises as `read` does."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Returns a hash of the contents and names of what `read` would read."""
+        ...
+
+
+class Source(BaseModel):
+    """The settings of a source. Each kind is a subclass, in one file with what reads it.
+
+    A subclass gives its settings, a default for `name`, `description` and `reader`; its module imports nothing heavy.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    description: ClassVar[str]
+    """What it reads, in one line."""
+    identity_keys: ClassVar[tuple[str, ...]] = ()
+    """The settings that say which source it is, of which one is given; the others say what is taken of it. All do when empty."""
+
+    name: str
+
+    def reader(self) -> Reader:
+        """Returns what reads the documents; nothing is read yet."""
+        raise NotImplementedError
+
+    @property
+    def place(self) -> str:
+        """Where the documents come from, as people would say it."""
+        return f"'{self.identity[1]}'"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The setting that says which source it is, key and value: sources that differ in it are different ones."""
+        given = ((key, getattr(self, key)) for key in self.identity_keys)
+        return next(((key, str(value)) for key, value in given if value is not None), ("settings", self.model_dump_json()))
+
+    def is_path(self, key: str) -> bool:
+        """Whether a setting is a path on this machine; such a one is annotated as a `ConfigPath`."""
+        return key in type(self).model_fields and is_path_field(type(self).model_fields[key])
+
+
+class TableSource(Source):
+    """A source of tables with a document a row: which columns hold it; each is found by its usual names when not given."""
+
+    text_column: str | list[str] | None = None
+    """One column, or several that are joined."""
+    title_column: str | None = None
+    url_column: str | None = None
+    id_column: str | None = None
+
+
+class PageSource(Source):
+    """A source of documentation files: which of them are read, and how."""
+
+    include: list[str] = []
+    """Patterns as in `.gitignore`; with any, only files that match one are read."""
+    exclude: list[str] = []
+    """Patterns as in `.gitignore` for files to leave out."""
+    max_file_mb: float = Field(default=20, gt=0)
+    """Larger files are skipped without being read, in MB."""
+    txt_format: Literal["text", "restructuredtext", "markdown"] = "text"
+    """What `.txt` files hold: some projects' are reStructuredText, such as Django's."""
+
+    @field_validator("include", "exclude")
+    @classmethod
+    def _patterns_are_valid(cls, patterns: list[str]) -> list[str]:
+        from pathspec import GitIgnoreSpec
+
+        for pattern in patterns:
+            try:
+                GitIgnoreSpec.from_lines([pattern])
+            except ValueError:
+                raise ValueError(f"'{pattern}' is no pattern as in .gitignore, such as 'guide/**/*.md'.") from None
+        return patterns
