@@ -117,20 +117,17 @@ class Corpus:
 
 def corpus_of(docs: Path, settings: ChunkSettings, base_model: str) -> Corpus:
     """Returns the chunks of a folder, as the pipeline's first step does."""
-    from finetrieve.core.rows import DocumentEntry, DuplicateChunk
-    from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents
+    from finetrieve.core.rows import DocumentEntry
+    from finetrieve.corpus.chunking import build_chunks
+    from finetrieve.corpus.deduplication import near_duplicate_documents
     from finetrieve.corpus.sources.registry import read_source, source_from_path
     from finetrieve.retrieval.base_model import load_tokenizer
 
     documents = read_source(source_from_path(docs)).documents
     result = build_chunks(documents, settings, load_tokenizer(base_model))
     groups = near_duplicate_documents(documents)
-    duplicates = [
-        DuplicateChunk(dropped.chunk_id, dropped.doc_id, group.kept, group.kind)
-        for group in result.duplicates
-        for dropped in group.dropped
-    ]
-    return Corpus(result.chunks, [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in documents], duplicates)
+    entries = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in documents]
+    return Corpus(result.chunks, entries, result.duplicate_chunks())
 
 
 def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:

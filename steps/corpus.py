@@ -12,9 +12,7 @@ from zenml.client import Client
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import check, corpus_tag
 from finetrieve.core.progress import say
-from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk
-from finetrieve.core.tables import to_table
-from finetrieve.corpus.chunking import build_chunks, near_duplicate_documents, read_report
+from finetrieve.corpus.chunking import build_corpus
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.base import Source
 from finetrieve.corpus.sources.registry import SourceSettings, read_source
@@ -71,25 +69,6 @@ def load_chunks(
 ]:
     """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
     read = read_source(TypeAdapter[Source](SourceSettings).validate_python(source))
-    result = build_chunks(read.documents, ChunkSettings.model_validate(settings), load_tokenizer(base_model))
-    groups = near_duplicate_documents(read.documents)
-    documents = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in read.documents]
-    duplicates = [
-        DuplicateChunk(chunk_id=dropped.chunk_id, doc_id=dropped.doc_id, kept_chunk_id=group.kept, kind=group.kind)
-        for group in result.duplicates
-        for dropped in group.dropped
-    ]
-    skipped = read_report(read.documents, read.skipped)["skipped_by_reason"]
-    say(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(result.chunks):,} chunks")
-    return (
-        to_table(result.chunks, Chunk),
-        to_table(documents, DocumentEntry),
-        to_table(duplicates, DuplicateChunk),
-        {
-            "fingerprint": documents_fingerprint,
-            "documents": len(documents),
-            "skipped": {entry["reason"]: entry["count"] for entry in skipped},
-            "skipped_examples": {entry["reason"]: entry["examples"] for entry in skipped},
-            **result.report,
-        },
-    )
+    corpus, report = build_corpus(read, ChunkSettings.model_validate(settings), load_tokenizer(base_model), documents_fingerprint)
+    say(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks")
+    return corpus.chunks, corpus.documents, corpus.duplicates, report.model_dump()

@@ -7,17 +7,25 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from finetrieve.core.rows import Chunk, Document, Skipped, embedded_text
+from finetrieve.core.corpus import Corpus
+from finetrieve.core.rows import Chunk, Document, DocumentEntry, DuplicateChunk, Skipped, embedded_text
 from finetrieve.corpus.deduplication import DuplicateGroup, drop_duplicates, near_duplicate_documents
+from finetrieve.corpus.report import (
+    ChunkReport,
+    CorpusReport,
+    DocumentsWithoutChunks,
+    DuplicateCounts,
+    DuplicateExample,
+    TokenCounts,
+)
 from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.corpus.sources.base import SourceRead
 from finetrieve.corpus.splitting import DocumentSplitter
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-__all__ = ["ChunkResult", "build_chunks", "near_duplicate_documents", "read_report"]
 
 ID_LENGTH = 20
 """Hex characters of a chunk's id: 80 bits, so two of a billion chunks clash with a chance under one in a million."""
@@ -26,40 +34,59 @@ EXAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class ChunkResult:
-    """The corpus and how it came about."""
+    """The chunks of documents and how they came about."""
 
     chunks: list[Chunk]
     duplicates: list[DuplicateGroup]
-    report: dict[str, object]
-    """`documents`, `documents_without_chunks`, `chunks`, `tokens` (min, median, mean, max, total) and `duplicates` (exact, near,
-    groups, examples)."""
+    report: ChunkReport
+
+    def duplicate_chunks(self) -> list[DuplicateChunk]:
+        """Returns a row for each chunk that was left out."""
+        return [
+            DuplicateChunk(chunk_id=dropped.chunk_id, doc_id=dropped.doc_id, kept_chunk_id=group.kept, kind=group.kind)
+            for group in self.duplicates
+            for dropped in group.dropped
+        ]
+
+
+def build_corpus(
+    read: SourceRead, settings: ChunkSettings, tokenizer: Tokenizer, fingerprint: str = ""
+) -> tuple[Corpus, CorpusReport]:
+    """Returns the corpus of what a source delivered, and what is recorded of it.
+
+    Args:
+        read: The documents, and what became none.
+        settings: How long chunks are and what counts as a copy.
+        tokenizer: The model's own, with truncation and padding off.
+        fingerprint: Of the documents, for the record.
+    """
+    result = build_chunks(read.documents, settings, tokenizer)
+    groups = near_duplicate_documents(read.documents)
+    documents = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in read.documents]
+    by_reason = _skipped_by_reason(read.skipped)
+    report = CorpusReport(
+        fingerprint=fingerprint,
+        skipped={reason: len(names) for reason, names in by_reason.items()},
+        skipped_examples={reason: names[:EXAMPLES] for reason, names in by_reason.items()},
+        **dict(result.report),
+    )
+    return Corpus.from_rows(result.chunks, documents, result.duplicate_chunks()), report
 
 
 def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: Tokenizer) -> ChunkResult:
-    """Returns the chunks of the documents, in their order, one for each group of copies.
-
-    Args:
-        documents: As a source delivers them.
-        settings: How long chunks are and what counts as a copy.
-        tokenizer: The model's own, with truncation and padding off.
-    """
+    """Returns the chunks of the documents, in their order, one for each group of copies."""
     splitter = DocumentSplitter(tokenizer, settings.max_tokens, settings.overlap_tokens, settings.min_tokens)
     cut = [chunk for document in documents for chunk in _document_chunks(document, splitter)]
     kept, groups = drop_duplicates(cut, settings.near_duplicate_threshold)
     return ChunkResult(kept, groups, _report(documents, cut, kept, groups))
 
 
-def read_report(documents: Sequence[Document], skipped: Sequence[Skipped]) -> dict[str, Any]:
-    """Returns what a source read: `documents_read`, `skipped` and, by reason, how many with a few examples."""
+def _skipped_by_reason(skipped: Sequence[Skipped]) -> dict[str, list[str]]:
+    """Returns reason -> what was skipped for it, most frequent first."""
     by_reason: dict[str, list[str]] = {}
     for item in skipped:
         by_reason.setdefault(item.reason, []).append(item.source)
-    reasons = sorted(by_reason.items(), key=lambda entry: (-len(entry[1]), entry[0]))
-    return {
-        "documents_read": len(documents),
-        "skipped": len(skipped),
-        "skipped_by_reason": [{"reason": reason, "count": len(names), "examples": names[:EXAMPLES]} for reason, names in reasons],
-    }
+    return dict(sorted(by_reason.items(), key=lambda entry: (-len(entry[1]), entry[0])))
 
 
 def chunk_id(doc_id: str, text: str) -> str:
@@ -91,7 +118,7 @@ def _document_chunks(document: Document, splitter: DocumentSplitter) -> list[Chu
     return [replace(chunk, n_tokens=n_tokens) for chunk, n_tokens in zip(chunks, counts, strict=True)]
 
 
-def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], groups: list[DuplicateGroup]) -> dict[str, object]:
+def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], groups: list[DuplicateGroup]) -> ChunkReport:
     with_chunks = {chunk.doc_id for chunk in cut}
     empty = [document.id for document in documents if document.id not in with_chunks]
     dropped = Counter[str]()
@@ -99,29 +126,24 @@ def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], grou
         dropped[group.kind] += len(group.dropped)
     text_of = {chunk.id: chunk.text for chunk in kept}
     largest = sorted(groups, key=lambda group: -len(group.dropped))[:EXAMPLES]
-    return {
-        "documents": len(documents),
-        "documents_without_chunks": {"count": len(empty), "examples": empty[:EXAMPLES]},
-        "chunks": len(kept),
-        "tokens": _token_figures([chunk.n_tokens for chunk in kept]),
-        "duplicates": {
-            "exact": dropped["exact"],
-            "near": dropped["near"],
-            "groups": len(groups),
-            "examples": [
-                {"text": text_of[group.kept][:200], "copies": len(group.dropped), "kind": group.kind} for group in largest
+    return ChunkReport(
+        documents=len(documents),
+        documents_without_chunks=DocumentsWithoutChunks(count=len(empty), examples=empty[:EXAMPLES]),
+        chunks=len(kept),
+        tokens=_token_counts([chunk.n_tokens for chunk in kept]),
+        duplicates=DuplicateCounts(
+            exact=dropped["exact"],
+            near=dropped["near"],
+            groups=len(groups),
+            examples=[
+                DuplicateExample(text=text_of[group.kept][:200], copies=len(group.dropped), kind=group.kind) for group in largest
             ],
-        },
-    }
+        ),
+    )
 
 
-def _token_figures(counts: list[int]) -> dict[str, float]:
+def _token_counts(counts: list[int]) -> TokenCounts:
     if not counts:
-        return {"min": 0, "median": 0, "mean": 0, "max": 0, "total": 0}
-    return {
-        "min": min(counts),
-        "median": statistics.median(counts),
-        "mean": round(statistics.fmean(counts), 1),
-        "max": max(counts),
-        "total": sum(counts),
-    }
+        return TokenCounts(min=0, median=0, mean=0, max=0, total=0)
+    mean = round(statistics.fmean(counts), 1)
+    return TokenCounts(min=min(counts), median=statistics.median(counts), mean=mean, max=max(counts), total=sum(counts))

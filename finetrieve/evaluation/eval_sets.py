@@ -330,12 +330,7 @@ def _own_corpus(path: Path, settings: ChunkSettings, tokenizer: Tokenizer) -> tu
     source = source_from_path(path)
     documents = read_source(source).documents
     result = build_chunks(documents, settings, tokenizer)
-    duplicates = [
-        DuplicateChunk(dropped.chunk_id, dropped.doc_id, group.kept, group.kind)
-        for group in result.duplicates
-        for dropped in group.dropped
-    ]
-    return result.chunks, duplicates, check_source(source)  # with the ids of rows that have no text
+    return result.chunks, result.duplicate_chunks(), check_source(source)  # with the ids of rows that have no text
 
 
 def _own_dev(

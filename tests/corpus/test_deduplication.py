@@ -58,11 +58,10 @@ def test_nearly_the_same_documents_share_a_group() -> None:
 def test_the_report_counts_copies(tokenizer: Tokenizer) -> None:
     documents = [Document("a", "A", TEXT, "a"), Document("b", "B", TEXT, "b"), Document("c", "C", "", "c")]
     result = build_chunks(documents, ChunkSettings(), tokenizer)
-    assert result.report["chunks"] == 1
-    assert result.report["documents_without_chunks"] == {"count": 1, "examples": ["c"]}
-    duplicates = result.report["duplicates"]
-    assert isinstance(duplicates, dict)
-    assert (duplicates["exact"], duplicates["near"], duplicates["groups"]) == (1, 0, 1)
+    assert result.report.chunks == 1
+    assert result.report.documents_without_chunks.model_dump() == {"count": 1, "examples": ["c"]}
+    duplicates = result.report.duplicates
+    assert (duplicates.exact, duplicates.near, duplicates.groups) == (1, 0, 1)
 
 
 def test_likeness_is_found_among_many_and_none_is_invented() -> None:
