@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, Triplet
     from finetrieve.corpus.settings import ChunkSettings
     from finetrieve.evaluation.eval_sets import EvalSet
-    from finetrieve.evaluation.evaluate import EvaluationResult
+    from finetrieve.evaluation.evaluate import Evaluation
 
 VARIABLE = "FINETRIEVE_BENCH_DATA"
 """Names a folder of sets, which are taken where none are given."""
@@ -182,7 +182,7 @@ def evaluated(
     vectors: Path,
     arms: Iterable[str] | None = None,
     dev: EvalSet | None = None,
-) -> EvaluationResult:
+) -> Evaluation:
     """Returns the product's evaluation of a model beside the base model on one set.
 
     Args:

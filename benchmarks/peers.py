@@ -275,7 +275,8 @@ def compare(material: Material, names: Sequence[str], max_steps: int | None, scr
         seconds = round(time.monotonic() - started, 1)
         result = evaluated(material.questions, out, material.config, scratch / "vectors", [*UNTRAINED, *COLUMNS], dev)
         scores = {
-            arm: table[METRIC]["value"] for arm, table in result.metrics["eval_sets"][material.questions.name]["arms"].items()
+            arm: table[METRIC]["value"]
+            for arm, table in result.metrics.as_json()["eval_sets"][material.questions.name]["arms"].items()
         }
         dense[name] = result.scored[0].arms["finetuned"][:, METRICS.index(METRIC)]
         untrained = {arm.replace("base", "finetuned"): scores[arm] for arm in UNTRAINED if arm != "bm25"}

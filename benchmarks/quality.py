@@ -258,7 +258,7 @@ def sign_without_people(
     metrics, _ = retrained(task, None, file, place, use_cache=True, out="without-people")
     told = comparison(metrics["eval_sets"].get("generated") or {"comparisons": []}, "finetuned", "base")
     found = evaluated(questions, place / "without-people" / "model", config, scratch / "vectors", ["base", "finetuned"])
-    return sign_of(told, comparison(found.metrics["eval_sets"][questions.name], "finetuned", "base"))
+    return sign_of(told, comparison(found.metrics.as_json()["eval_sets"][questions.name], "finetuned", "base"))
 
 
 def learned(
@@ -274,7 +274,9 @@ def learned(
     for share in SHARES:
         part, out = part_of(pairs, share), place / f"share-{share}"
         train_model(part, corpus.chunks, config.training, base, out, place / "checkpoints", config.seed)
-        table = evaluated(questions, out, config, scratch / "vectors", WAYS.values(), dev).metrics["eval_sets"][questions.name]
+        table = evaluated(questions, out, config, scratch / "vectors", WAYS.values(), dev).metrics.as_json()["eval_sets"][
+            questions.name
+        ]
         arms = {arm: table["arms"][arm][METRIC]["value"] for arm in WAYS.values()}
         points.append({"share": share, "n_pairs": sum(pair.split == "train" for pair in part), "arms": arms})
     whole = {arm: run["arms"][arm]["value"] for arm in WAYS.values()}
@@ -288,7 +290,7 @@ def forgotten(model: Path, others: Sequence[Task], wanted: Wanted, scratch: Path
         config = config_of(task, wanted, load_config(wanted.config or DEFAULT_CONFIG).seed, scratch)
         questions = questions_of(task, corpus_of(task.docs, config.chunks, config.training.base_model), config)
         if questions is not None:
-            table = evaluated(questions, model, config, scratch / "vectors").metrics["eval_sets"][questions.name]
+            table = evaluated(questions, model, config, scratch / "vectors").metrics.as_json()["eval_sets"][questions.name]
             found[task.name] = {arm: scores[METRIC]["value"] for arm, scores in table["arms"].items()}
     return found
 

@@ -15,8 +15,10 @@ from finetrieve.core.tables import to_rows
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.comparison import compare_models
 from finetrieve.evaluation.evaluate import evaluate
+from finetrieve.evaluation.result import EvaluationResult, ReviewEffect, TrainingRecord
 from finetrieve.evaluation.settings import EvaluationSettings
-from finetrieve.evaluation.verdict import AUTO, verdict
+from finetrieve.evaluation.verdict import AUTO, reach_verdict
+from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel
 from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_details import report_details, review_metrics
 from steps.caching import cache_policy
@@ -44,7 +46,7 @@ def evaluate_model(
     seed: int,
     pairs: pa.Table | None = None,
 ) -> tuple[
-    Annotated[dict[str, Any], "scores"],
+    Annotated[EvaluationResult, "scores"],
     Annotated[pa.Table, "scores_per_query"],
     Annotated[dict[str, Any], "evaluation_details"],
 ]:
@@ -70,7 +72,7 @@ def evaluate_model(
 )
 def compare_with_production(
     model: ModelDirectory,  # noqa: ARG001 (its content hash tells whether it is the one in production)
-    production_model: dict[str, Any],
+    production_model: ProductionModel,
     scores_per_query: pa.Table,
     chunks: pa.Table,
     documents: pa.Table,
@@ -80,16 +82,16 @@ def compare_with_production(
     chunk_settings: dict[str, Any],
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
     seed: int,
-) -> Annotated[dict[str, Any], "comparison_with_production"]:
-    """Returns `against` (the version's label, or None), `is_production`, and `rows`: how the new model differs from it."""
-    label = production_model.get("label")
+) -> Annotated[ModelComparison, "comparison_with_production"]:
+    """Returns how the new model differs from the one in production."""
+    label = production_model.label
     if label is None:
-        return {"against": None, "is_production": False, "rows": []}
-    if get_step_context().inputs["model"][0].content_hash == production_model["content_hash"]:
-        return {"against": label, "is_production": True, "rows": []}
+        return ModelComparison()
+    if get_step_context().inputs["model"][0].content_hash == production_model.content_hash:
+        return ModelComparison(against=label, is_production=True)
     say(f"The same questions to {label}, which is in production")
     rows = compare_models(
-        Client().get_artifact_version(production_model["artifact"]).load().path,
+        Client().get_artifact_version(str(production_model.artifact)).load().path,
         scores_per_query,
         chunks=chunks,
         documents=documents,
@@ -99,7 +101,7 @@ def compare_with_production(
         chunk_settings=ChunkSettings.model_validate(chunk_settings),
         seed=seed,
     )
-    return {"against": label, "is_production": False, "rows": rows}
+    return ModelComparison(against=label, rows=rows)
 
 
 @step(cache_policy=cache_policy(__file__, "measure_review"), output_materializers={"review_effect": JsonMaterializer})
@@ -114,8 +116,8 @@ def measure_review(
     chunk_settings: dict[str, Any],
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
     seed: int,
-) -> Annotated[dict[str, Any], "review_effect"]:
-    """Returns `rows`: per evaluation set, arm and metric the reviewed model's value, the other's, and the difference.
+) -> Annotated[ReviewEffect, "review_effect"]:
+    """Returns per evaluation set, arm and metric the reviewed model's value, the other's, and the difference.
 
     Both models answer the same questions, also where people corrected a generated one: what is measured is the training.
     """
@@ -130,7 +132,7 @@ def measure_review(
         chunk_settings=ChunkSettings.model_validate(chunk_settings),
         seed=seed,
     )
-    return {"rows": rows}
+    return ReviewEffect(rows=rows)
 
 
 @step(
@@ -138,30 +140,31 @@ def measure_review(
     output_materializers={"report": HtmlMaterializer, "metrics": JsonMaterializer},
 )
 def build_report(
-    scores: dict[str, Any],
+    scores: EvaluationResult,
     evaluation_details: dict[str, Any],
     corpus_report: dict[str, Any],
     chunks: pa.Table,
     configuration: str,
     seed: int,
-    training_record: dict[str, Any] | None = None,
+    training_record: TrainingRecord | None = None,
     generation_report: dict[str, Any] | None = None,
     curation_report: dict[str, Any] | None = None,
     split_report: dict[str, Any] | None = None,
     queries: pa.Table | None = None,
     rejected_queries: pa.Table | None = None,
     annotation_report: dict[str, Any] | None = None,
-    review_effect: dict[str, Any] | None = None,
+    review_effect: ReviewEffect | None = None,
     headline_arm: str = AUTO,
-) -> tuple[Annotated[str, "report"], Annotated[dict[str, Any], "metrics"]]:
+) -> tuple[Annotated[str, "report"], Annotated[EvaluationResult, "metrics"]]:
     """Returns the self-contained HTML report and the content of `metrics.json`."""
-    metrics = {
-        **scores,
-        "verdict": verdict(scores["eval_sets"], headline_arm, (training_record or {}).get("guard")),
-        "training": training_record or {},
-        "generation": {**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
-        "corpus": corpus_report,
+    training = training_record or TrainingRecord()
+    metrics = EvaluationResult(
+        eval_sets=scores.eval_sets,
+        verdict=reach_verdict(scores.eval_sets, headline_arm, training.guard),
+        training=training,
+        generation={**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
+        corpus=corpus_report,
         **review_metrics(annotation_report, split_report, review_effect),
-    }
+    )
     details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed)
     return render_report(metrics, details), metrics

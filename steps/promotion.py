@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,29 +13,25 @@ from finetrieve.app.notifications import steps_that_ran, success_message, tell
 from finetrieve.core.code_hash import library_versions
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.progress import say
+from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.facts import facts_of
-from finetrieve.registry.promotion_rule import decide_about
+from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel, PromotionDecision, decide_about
 from finetrieve.registry.versions import artifact_of, attach, link, register, set_stage, version_in, versions
 from finetrieve.reporting.model_history import history_page
 from steps.materializers import HtmlMaterializer, JsonMaterializer
 
 
 @step(enable_cache=False, output_materializers={"production_model": JsonMaterializer})
-def find_production(model_name: str) -> Annotated[dict[str, Any], "production_model"]:
-    """Returns `version`, `label`, `content_hash` and `artifact` of the version in production; nothing when there is none.
+def find_production(model_name: str) -> Annotated[ProductionModel, "production_model"]:
+    """Returns the version in production.
 
     Never cached, since a person may promote another one at any time; an equal answer leaves what follows cached.
     """
     version = version_in("production", model_name)
     if version is None:
-        return {}
-    artifact = artifact_of(version, "model")
-    return {
-        "version": version.number,
-        "label": version.label,
-        "content_hash": artifact.content_hash,
-        "artifact": str(artifact.id),
-    }
+        return ProductionModel()
+    found = artifact_of(version, "model")
+    return ProductionModel(version=version.number, label=version.label, content_hash=found.content_hash, artifact=str(found.id))
 
 
 @step(
@@ -46,11 +41,11 @@ def find_production(model_name: str) -> Annotated[dict[str, Any], "production_mo
 def promote(
     model: ModelDirectory,  # noqa: ARG001 (its artifact is what is registered)
     chunks: pa.Table,  # noqa: ARG001 (kept with the version: what it searches)
-    metrics: dict[str, Any],
-    comparison_with_production: dict[str, Any],
+    metrics: EvaluationResult,
+    comparison_with_production: ModelComparison,
     model_name: str,
     run_metadata: dict[str, Any],
-) -> tuple[Annotated[dict[str, Any], "promotion_decision"], Annotated[str, "model_history"]]:
+) -> tuple[Annotated[PromotionDecision, "promotion_decision"], Annotated[str, "model_history"]]:
     """Returns the decision with the model's version, and a page with the history of the model's versions.
 
     Never cached: a model whose training came from the cache is registered and decided about all the same.
@@ -66,21 +61,23 @@ def promote(
 
     # 2. The decision; it is logged before the stage changes, so that no stage is without a reason.
     decision = decide_about(version.record, metrics, comparison_with_production, bool(run_metadata.get("promote_anyway")))
-    if not comparison_with_production["is_production"]:
-        attach(version, {"decision": {**asdict(decision), "at": datetime.now(UTC).isoformat(timespec="seconds")}})
+    if not comparison_with_production.is_production:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        attach(version, {"decision": {**decision.model_dump(exclude={"version"}), "at": now}})
         if decision.stage == "production":
-            attach(version, {"served_since": datetime.now(UTC).isoformat(timespec="seconds")})
+            attach(version, {"served_since": now})
     set_stage(version, decision.stage)
     log_metadata(
         metadata={**facts, "model_version": version.label, "stage": decision.stage},
         run_id_name_or_prefix=context.pipeline_run.id,
     )
-    say(f"{version.label} -> {decision.stage}. {decision.why}")
-    return {"version": version.label, **asdict(decision)}, history_page(model_name, versions(model_name))
+    decision = decision.model_copy(update={"version": version.label})
+    say(decision.sentence)
+    return decision, history_page(model_name, versions(model_name))
 
 
 @step(enable_cache=False)
-def notify(metrics: dict[str, Any], promotion_decision: dict[str, Any]) -> None:
+def notify(metrics: EvaluationResult, promotion_decision: PromotionDecision) -> None:
     """Tells how the run ended; that nothing changed, if all that can come from the cache did."""
     run = Client().get_pipeline_run(get_step_context().pipeline_run.id)
     tell(success_message(run.name, steps_that_ran(run), metrics, promotion_decision))

@@ -16,6 +16,7 @@ from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, Pair, Triplet
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.evaluation.dev_questions import human_dev_pairs
 from finetrieve.evaluation.eval_sets import read_questions
+from finetrieve.evaluation.result import TrainingRecord
 from finetrieve.evaluation.settings import EvalSetSettings
 from finetrieve.retrieval.base_model import fetch_model
 from finetrieve.training.checkpoints import checkpoint_root
@@ -77,7 +78,7 @@ def train_model(
     settings: dict[str, Any],
     seed: int,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
-) -> tuple[Annotated[ModelDirectory, "model"], Annotated[dict[str, Any], "training_record"]]:
+) -> tuple[Annotated[ModelDirectory, "model"], Annotated[TrainingRecord, "training_record"]]:
     """Returns the model that dev chose and the record of its training; a run that was cut off continues."""
     from finetrieve.training.train import train_model as train  # torch: seconds, which a run from the cache need not wait
 
@@ -93,7 +94,7 @@ def train_model(
         seed,
         reporter("Training"),
     )
-    say(f"trained in {result.record['seconds']:.0f} s")
+    say(f"trained in {result.record.seconds:.0f} s")
     return ModelDirectory(result.model_dir), result.record
 
 

@@ -8,7 +8,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from http.client import HTTPException
-from typing import Any
 
 from zenml import get_step_context
 from zenml.client import Client
@@ -16,6 +15,8 @@ from zenml.models import PipelineRunResponse
 
 from finetrieve.app.failures import explain
 from finetrieve.core.progress import say
+from finetrieve.evaluation.result import EvaluationResult
+from finetrieve.registry.promotion_rule import PromotionDecision
 
 WEBHOOK = "FINETRIEVE_WEBHOOK_URL"
 """The environment variable, or the key of a ZenML secret, with the URL that takes `{"text": ...}` (Slack, Mattermost, ...)."""
@@ -29,17 +30,12 @@ def steps_that_ran(run: PipelineRunResponse) -> list[str]:
     return [name for name, found in run.steps.items() if found.status != "cached" and found.config.enable_cache is not False]
 
 
-def success_message(run: str, ran: list[str], metrics: dict[str, Any], decision: dict[str, Any]) -> str:
+def success_message(run: str, ran: list[str], metrics: EvaluationResult, decision: PromotionDecision) -> str:
     """Returns what a finished run has to say: which steps ran again, the verdict, and what became of the model."""
     name = f"Finetrieve, run '{run}'"
     if not ran:
         return f"{name}: neither documents nor annotations changed, so nothing was generated, trained or evaluated."
-    sentence = metrics.get("verdict", {}).get("sentence", "")
-    return f"{name}: ran {', '.join(ran)}. {sentence} {_decision_sentence(decision)}".strip()
-
-
-def _decision_sentence(decision: dict[str, Any]) -> str:
-    return f"{decision['version']} -> {decision['stage']}. {decision['why']}" if decision else ""
+    return f"{name}: ran {', '.join(ran)}. {metrics.verdict.sentence} {decision.sentence}"
 
 
 def tell_of_failure(error: BaseException) -> None:

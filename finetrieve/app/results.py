@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.evaluation.result import EvaluationResult
 
 MARK = ".finetrieve"
 """In a model folder that we wrote: it may be replaced."""
@@ -76,7 +76,7 @@ def _is_our_report(path: Path) -> bool:
 
 
 def write_results(
-    out: Path, metrics: Mapping[str, Any], report: str, model: Path | None, texts: Sequence[str] | None = None
+    out: Path, metrics: EvaluationResult, report: str, model: Path | None, texts: Sequence[str] | None = None
 ) -> None:
     """Writes `metrics.json`, `report.html` and `model/` with `model/late/` into `out`; each is replaced whole or not at all.
 
@@ -95,7 +95,7 @@ def write_results(
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
             fresh = Path(staging)
-            (fresh / "metrics.json").write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            (fresh / "metrics.json").write_text(json.dumps(metrics.as_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
             (fresh / "report.html").write_text(report, encoding="utf-8")
             if model is not None:
                 _write_model(fresh / "model", model, metrics, texts)
@@ -108,7 +108,7 @@ def write_results(
         raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
-def _write_model(target: Path, model: Path, metrics: Mapping[str, Any], texts: Sequence[str] | None) -> None:
+def _write_model(target: Path, model: Path, metrics: EvaluationResult, texts: Sequence[str] | None) -> None:
     from finetrieve.registry.vector_settings import recommended_settings
     from finetrieve.retrieval.multi_vector import save_late
 

@@ -91,11 +91,12 @@ def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], run_metadata:
     from zenml import log_metadata
 
     from finetrieve.core.code_hash import library_versions
+    from finetrieve.evaluation.result import EvaluationResult
     from finetrieve.registry.facts import facts_of
 
     parts = {"corpus": "corpus_report", "generation": "generation_report"}
     made = {part: artifacts[name].load() for part, name in parts.items() if name in artifacts}
-    metrics = artifacts["metrics"].load() if "metrics" in artifacts else made
+    metrics = artifacts["metrics"].load() if "metrics" in artifacts else EvaluationResult.read(made)
     facts = {**facts_of(metrics), "commit": run_metadata.commit, "packages": library_versions()}
     log_metadata(metadata=facts, run_id_name_or_prefix=run.id)
 
@@ -135,7 +136,7 @@ def _results(artifacts: dict[str, Any], out: Path | None) -> str:
         places.pop("Model", None)
     width = max(len(label) for label in places) + 1
     decided = artifacts["promotion_decision"].load() if "promotion_decision" in artifacts else None
-    decision = [f"{decided['version']} -> {decided['stage']}. {decided['why']}", ""] if decided else []
+    decision = [decided.sentence, ""] if decided else []
     return "\n".join(
         ["", summary_table(metrics), "", *decision, *(f"{label + ':':{width}} {place}" for label, place in places.items())]
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.core.tables import to_rows
+from finetrieve.evaluation.result import EvaluationResult, FusionRecord, SetResult
 from finetrieve.evaluation.verdict import best_untrained
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, fusion_from
@@ -53,7 +54,7 @@ def load_comparison(reference: str | None, progress: Progress | None = None) -> 
 
     version, note = _find_version(reference)
     chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
-    methods = choose_methods(artifact_of(version, "metrics").load(), str(version.record.get("eval_set")))
+    methods = choose_methods(EvaluationResult.read(artifact_of(version, "metrics").load()), str(version.record.get("eval_set")))
     base = str(version.record.get("base_model", "embedded"))
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
     bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
@@ -109,7 +110,7 @@ class SearchMethod:
         return " + ".join(name for part, name in named.items() if self.fusion.weights[part] > 0)
 
 
-def choose_methods(metrics: Mapping[str, Any], eval_set: str) -> dict[str, SearchMethod]:
+def choose_methods(metrics: EvaluationResult, eval_set: str) -> dict[str, SearchMethod]:
     """Returns how each side searches: the trained model by the verdict's arm, the base model by the best without training.
 
     Older metrics name no arm: then both are hybrids, as they were.
@@ -118,10 +119,9 @@ def choose_methods(metrics: Mapping[str, Any], eval_set: str) -> dict[str, Searc
         metrics: The content of `metrics.json`.
         eval_set: The set whose numbers and fusions count.
     """
-    found = (metrics.get("eval_sets") or {}).get(eval_set) or {}
-    named = (metrics.get("verdict") or {}).get("arm")
+    found, named = metrics.eval_sets.get(eval_set, SetResult()), metrics.verdict.arm
     arms = {TRAINED: named or "hybrid_finetuned", BASE: (best_untrained(found) if named else None) or "hybrid_base"}
-    return {side: SearchMethod(arm, _fusion_of(arm, found.get("fusion") or {})) for side, arm in arms.items()}
+    return {side: SearchMethod(arm, _fusion_of(arm, found.fusion)) for side, arm in arms.items()}
 
 
 _ONE_PART = {
@@ -132,7 +132,7 @@ _ONE_PART = {
 }
 
 
-def _fusion_of(arm: str, chosen: Mapping[str, Any]) -> Fusion:
+def _fusion_of(arm: str, chosen: Mapping[str, FusionRecord]) -> Fusion:
     """Returns an arm's weights: as they were chosen when it was evaluated, or those of its kind.
 
     What reorders the first chunks of a hybrid searches by the sum of all three parts here, which finds nearly the same.
@@ -140,7 +140,9 @@ def _fusion_of(arm: str, chosen: Mapping[str, Any]) -> Fusion:
     method, _, model = arm.rpartition("_")
     if method.startswith(("rerank", "cross")):
         method, arm = "fused", f"fused_{model}"
-    return fusion_from(chosen[arm]) if arm in chosen else _ONE_PART.get(arm if arm == "bm25" else method or "dense", FUSED)
+    return (
+        fusion_from(chosen[arm].as_json()) if arm in chosen else _ONE_PART.get(arm if arm == "bm25" else method or "dense", FUSED)
+    )
 
 
 def _load_ranker(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Side:

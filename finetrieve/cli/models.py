@@ -77,19 +77,20 @@ def export(
     """Write a version, by default the one in production, as a sentence-transformers directory.
 
     Its folder `late` is the same model with a vector per token. How these are to be stored is written to late/settings.json: the
-    point that the report's bill recommends, or what the options ask for.
+    point that the report recommends, or what the options ask for.
     """
     from finetrieve.registry.export import check_target, export_model
 
     check_target(target, onnx)
     from finetrieve.core.rows import Chunk, embedded_text
     from finetrieve.core.tables import to_rows
+    from finetrieve.evaluation.result import EvaluationResult
     from finetrieve.registry.vector_settings import asked_settings
     from finetrieve.registry.versions import artifact_of, find_version, load_model
 
     found = find_version(version)
     texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
-    settings, measured = asked_settings(artifact_of(found, "metrics").load(), dims, precision, pooling)
+    settings, measured = asked_settings(EvaluationResult.read(artifact_of(found, "metrics").load()), dims, precision, pooling)
     export_model(load_model(found).path, target, onnx, texts, settings, measured)
     click.echo(f"{found.label} ({found.stage}) -> {target}{' and its onnx/model.onnx' if onnx else ''}")
     if settings is not None and measured is None:

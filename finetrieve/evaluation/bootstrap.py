@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.evaluation.result import Interval
+
 Matrix = npt.NDArray[np.float64]
 
 LEVEL = 0.95
@@ -14,15 +16,6 @@ FEW_QUERIES = 30
 """Below so many queries a percentile interval is too narrow to lean on: whoever shows one says so."""
 _DRAWS_AT_ONCE = 1 << 21
 _ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ def resampled_means(values: Matrix, samples: int, seed: int) -> Matrix:
 def interval(values: npt.NDArray[np.float64], means: npt.NDArray[np.float64]) -> Interval:
     """Returns the mean of one column with the percentiles of its resampled means."""
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(values.mean()), float(low), float(high))
+    return Interval(value=float(values.mean()), low=float(low), high=float(high))
 
 
 def difference(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from finetrieve.evaluation.arms import COMPARED_METRICS
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.evaluate import evaluate
 from finetrieve.evaluation.formats import TUNED_ARMS
+from finetrieve.evaluation.result import Comparison
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.evaluation.verdict import own_base
 
@@ -37,7 +38,7 @@ def compare_models(
     settings: EvaluationSettings,
     chunk_settings: ChunkSettings,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[Comparison]:
     """Returns how the model of `scores_per_query` differs from another one, which is asked the same questions.
 
     The rows are those of `compare_scores`; there are none where the settings name no arm that a trained model takes part in.
@@ -60,10 +61,10 @@ def compare_models(
     return compare_scores(scores_per_query, found.per_query, settings.bootstrap_samples, seed)
 
 
-def compare_scores(candidate: pa.Table, other: pa.Table, samples: int, seed: int) -> list[dict[str, Any]]:
+def compare_scores(candidate: pa.Table, other: pa.Table, samples: int, seed: int) -> list[Comparison]:
     """Returns how the candidate differs from another model per evaluation set, arm and metric, on the questions of both.
 
-    A row has `eval_set`, `arm`, `metric`, `n_queries`, `value` and `value_against` (the means), `delta`, `low`, `high` and `p`.
+    `value` and `value_against` are the means.
 
     Args:
         candidate: `eval_set`, `query_id`, `arm` and a column per metric: a row per question.
@@ -99,13 +100,13 @@ def _paired(
 
 def _differences(
     eval_set: str, arm: str, values: npt.NDArray[np.float64], against: npt.NDArray[np.float64], samples: int, seed: int
-) -> list[dict[str, Any]]:
+) -> list[Comparison]:
     n_metrics = values.shape[1]
     means = resampled_means(np.concatenate([values, against], axis=1), samples, seed)  # (samples, 2 * n_metrics)
     rows = []
     for column, metric in enumerate(COMPARED_METRICS):
         found = difference(values[:, column], against[:, column], means[:, column], means[:, n_metrics + column])
-        facts = {"delta": found.delta, "low": found.low, "high": found.high, "p": found.p}
         averages = {"value": float(values[:, column].mean()), "value_against": float(against[:, column].mean())}
-        rows.append({"eval_set": eval_set, "arm": arm, "metric": metric, "n_queries": len(values), **averages, **facts})
+        facts = averages | asdict(found)
+        rows.append(Comparison(eval_set=eval_set, arm=arm, metric=metric, n_queries=len(values), **facts))
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,11 @@ from finetrieve.evaluation.bootstrap import difference, interval, resampled_mean
 from finetrieve.evaluation.eval_sets import DEV, TEST, EvalSet, generated_eval_set, load_eval_set
 from finetrieve.evaluation.examples import examples_of, similarities_of
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores
+from finetrieve.evaluation.result import Comparison, EvaluationResult, FusionRecord, Interval, SetResult
 from finetrieve.evaluation.scoring import Reranking, ScoredSet, fusion_scores, score_set
 from finetrieve.evaluation.settings import EvaluationSettings
-from finetrieve.evaluation.storage_costs import bill
-from finetrieve.evaluation.verdict import verdict
+from finetrieve.evaluation.storage_costs import measure_storage_costs
+from finetrieve.evaluation.verdict import reach_verdict
 from finetrieve.retrieval.base_model import load_tokenizer
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, candidates, choose_fusion
@@ -37,10 +38,10 @@ Reporter = Callable[[str], Callable[[int, int], None]]
 
 
 @dataclass(frozen=True)
-class EvaluationResult:
+class Evaluation:
     """What evaluation found."""
 
-    metrics: dict[str, Any]
+    metrics: EvaluationResult
     """`eval_sets` and `verdict` of `metrics.json`."""
     per_query: pa.Table
     """`eval_set`, `query_id`, `query`, `arm`, and one column per metric."""
@@ -64,7 +65,7 @@ def evaluate(
     chunk_settings: ChunkSettings,
     seed: int,
     progress: Reporter | None = None,
-) -> EvaluationResult:
+) -> Evaluation:
     """Returns the evaluation of a model beside its base model, on the human sets and on the generated test queries.
 
     Args:
@@ -109,7 +110,7 @@ def evaluate_models(
     settings: EvaluationSettings,
     seed: int,
     reranker: Reranker | None = None,
-) -> EvaluationResult:
+) -> Evaluation:
     """Returns the evaluation of models on sets that are ready.
 
     Args:
@@ -128,21 +129,20 @@ def evaluate_models(
     has_tokens = all(isinstance(model, TokenEmbedder) for model in models.values())
     reasons = left_out(settings.arms, set(models), has_tokens, reranker is not None)
     arms = [name for name in settings.arms if name not in reasons]
-    shelf = _Shelf(models, settings, with_tokens=any(ARMS[arm].needs_tokens for arm in arms))
+    indexes = _IndexCache(models, settings, with_tokens=any(ARMS[arm].needs_tokens for arm in arms))
     reranking = Reranking(reranker, settings.rerank_depth) if reranker is not None else None
-    scored, tables = [], {}
+    scored, tables = [], dict[str, SetResult]()
     for eval_set in eval_sets:
-        fusions = shelf.fusions(eval_set.dev or dev)
-        found = score_set(eval_set, shelf.indexes(eval_set.chunks), arms, settings.dimensions, fusions, reranking)
+        fusions = indexes.fusions(eval_set.dev or dev)
+        found = score_set(eval_set, indexes.of(eval_set.chunks), arms, settings.dimensions, fusions, reranking)
         scored.append(found)
-        tables[eval_set.name] = set_metrics(found, settings.bootstrap_samples, seed)
-        if set(settings.arms) != set(ARMS):  # whoever lists some arms misses those that are not there
-            tables[eval_set.name]["notes"] += _missing(reasons)
-    if settings.bill and shelf.with_tokens:
+        notes = _missing(reasons) if set(settings.arms) != set(ARMS) else []  # whoever lists some arms misses the others
+        tables[eval_set.name] = set_metrics(found, settings.bootstrap_samples, seed, notes)
+    if settings.bill and indexes.with_tokens:
         headline = max(eval_sets, key=lambda item: (item.kind == "human", len(item.queries)))
-        tables[headline.name] |= _bill(headline, shelf, headline.dev or dev, tables[headline.name]["notes"], seed)
-    return EvaluationResult(
-        metrics={"eval_sets": tables, "verdict": verdict(tables, settings.headline_arm)},
+        tables[headline.name] = _with_storage_costs(tables[headline.name], headline, indexes, headline.dev or dev, seed)
+    return Evaluation(
+        metrics=EvaluationResult(eval_sets=tables, verdict=reach_verdict(tables, settings.headline_arm)),
         per_query=_per_query(scored),
         details={
             "examples": {item.eval_set.name: examples_of(item) for item in scored},
@@ -160,16 +160,16 @@ def _missing(reasons: Mapping[str, str]) -> list[str]:
     return [f"Left out, since {reason}: {', '.join(arms)}." for reason, arms in by_reason.items()]
 
 
-def _bill(eval_set: EvalSet, shelf: _Shelf, dev: EvalSet | None, notes: Sequence[str], seed: int) -> dict[str, Any]:
-    """Returns `bill` and `notes` of a set, for the fine-tuned model, or the base model where there is no other."""
-    indexes, fusions = shelf.indexes(eval_set.chunks), shelf.fusions(dev)
+def _with_storage_costs(table: SetResult, eval_set: EvalSet, cache: _IndexCache, dev: EvalSet | None, seed: int) -> SetResult:
+    """Returns the set's metrics with the storage costs of the fine-tuned model, or the base model where there is no other."""
+    indexes, fusions = cache.of(eval_set.chunks), cache.fusions(dev)
     model = FINETUNED if FINETUNED in indexes else BASE
     hybrid, fused = fusions[f"hybrid_{model}"], fusions[f"fused_{model}"]
-    found, more = bill(eval_set, indexes[model], hybrid, fused, shelf.settings.bootstrap_samples, seed)
-    return {"bill": found, "notes": [*notes, *more]}
+    found, notes = measure_storage_costs(eval_set, indexes[model], hybrid, fused, cache.settings.bootstrap_samples, seed)
+    return table.model_copy(update={"storage_costs": found, "notes": [*table.notes, *notes]})
 
 
-class _Shelf:
+class _IndexCache:
     """Indexes and fusions that were made once, for all sets that share them."""
 
     def __init__(self, models: Mapping[str, Embedder], settings: EvaluationSettings, *, with_tokens: bool) -> None:
@@ -177,7 +177,7 @@ class _Shelf:
         self._indexes: dict[str, dict[str, SearchIndex]] = {}
         self._chosen: dict[int, dict[tuple[str, Fusion], Fusion]] = {}
 
-    def indexes(self, chunks: Sequence[Chunk]) -> dict[str, SearchIndex]:
+    def of(self, chunks: Sequence[Chunk]) -> dict[str, SearchIndex]:
         """Returns model -> the index of these chunks."""
         texts = [embedded_text(chunk) for chunk in chunks]
         key = hashlib.sha256("\0".join(texts).encode()).hexdigest()
@@ -207,7 +207,7 @@ class _Shelf:
                 (model, default): choose_fusion(options, curve)
                 for default in defaults
                 for options in [candidates(default, dev.kind == "human")]
-                for model, curve in fusion_scores(dev, self.indexes(dev.chunks), options).items()
+                for model, curve in fusion_scores(dev, self.of(dev.chunks), options).items()
             }
         return self._chosen[id(dev)]
 
@@ -215,8 +215,8 @@ class _Shelf:
 # 2. From scores per query to tables.
 
 
-def set_metrics(scored: ScoredSet, samples: int, seed: int) -> dict[str, Any]:
-    """Returns one entry of `eval_sets` in `metrics.json`: every number with its interval, from one set of resamples."""
+def set_metrics(scored: ScoredSet, samples: int, seed: int, notes: Sequence[str] = ()) -> SetResult:
+    """Returns every number of a set with its interval, from one set of resamples, and its notes with some more."""
     blocks: dict[tuple[str, str], Scores] = {("arm", arm): scores for arm, scores in scored.arms.items()}
     blocks |= {(model, str(size)): scores for model, sizes in scored.dimensions.items() for size, scores in sizes.items()}
     means = np.split(resampled_means(np.concatenate(list(blocks.values()), axis=1), samples, seed), len(blocks), axis=1)
@@ -224,23 +224,21 @@ def set_metrics(scored: ScoredSet, samples: int, seed: int) -> dict[str, Any]:
     tables = {key: _with_intervals(blocks[key], resampled[key]) for key in blocks}
     eval_set = scored.eval_set
     best = best_untrained(scored.arms)
-    return {
-        "n_queries": len(eval_set.queries),
-        "n_documents": eval_set.n_documents,
-        "n_documents_judged": _documents_judged(eval_set),
-        "n_chunks": len(eval_set.chunks),
-        "kind": eval_set.kind,
-        "unit": eval_set.unit,
-        "arms": {arm: tables["arm", arm] for arm in scored.arms},
-        "best_untrained": best,
-        "comparisons": _comparisons(scored.arms, {arm: resampled["arm", arm] for arm in scored.arms}, best),
-        "dimensions": {
-            model: {str(size): tables[model, str(size)] for size in sizes} for model, sizes in scored.dimensions.items()
-        },
-        "fusion": {arm: fusion.as_dict() for arm, fusion in scored.fusions.items()},
-        "bill": None,
-        "notes": list(eval_set.notes),
-    }
+    return SetResult(
+        n_queries=len(eval_set.queries),
+        n_documents=eval_set.n_documents,
+        n_documents_judged=_documents_judged(eval_set),
+        n_chunks=len(eval_set.chunks),
+        kind=eval_set.kind,
+        unit=eval_set.unit,
+        arms={arm: tables["arm", arm] for arm in scored.arms},
+        best_untrained=best,
+        comparisons=_comparisons(scored.arms, {arm: resampled["arm", arm] for arm in scored.arms}, best),
+        dimensions={model: {str(size): tables[model, str(size)] for size in sizes} for model, sizes in scored.dimensions.items()},
+        fusion={arm: FusionRecord.model_validate(fusion.as_dict()) for arm, fusion in scored.fusions.items()},
+        storage_costs=None,
+        notes=[*eval_set.notes, *notes],
+    )
 
 
 def _documents_judged(eval_set: EvalSet) -> int:
@@ -251,9 +249,8 @@ def _documents_judged(eval_set: EvalSet) -> int:
     return len({chunk.doc_id for chunk in eval_set.chunks if chunk.id in units})
 
 
-def _with_intervals(values: Scores, means: Scores) -> dict[str, dict[str, float]]:
-    found = {name: interval(values[:, column], means[:, column]) for column, name in enumerate(METRICS)}
-    return {name: {"value": item.value, "low": item.low, "high": item.high} for name, item in found.items()}
+def _with_intervals(values: Scores, means: Scores) -> dict[str, Interval]:
+    return {name: interval(values[:, column], means[:, column]) for column, name in enumerate(METRICS)}
 
 
 def best_untrained(scores: Mapping[str, Scores]) -> str | None:
@@ -262,7 +259,7 @@ def best_untrained(scores: Mapping[str, Scores]) -> str | None:
     return max((arm for arm in UNTRAINED if arm in scores), key=lambda arm: float(scores[arm][:, column].mean()), default=None)
 
 
-def _comparisons(scores: Mapping[str, Scores], means: Mapping[str, Scores], best: str | None) -> list[dict[str, Any]]:
+def _comparisons(scores: Mapping[str, Scores], means: Mapping[str, Scores], best: str | None) -> list[Comparison]:
     rows = []
     for arm, against in compared_with(list(scores), best):
         for metric in COMPARED_METRICS:
@@ -270,8 +267,7 @@ def _comparisons(scores: Mapping[str, Scores], means: Mapping[str, Scores], best
             found = difference(
                 scores[arm][:, column], scores[against][:, column], means[arm][:, column], means[against][:, column]
             )
-            facts = {"delta": found.delta, "low": found.low, "high": found.high, "p": found.p}
-            rows.append({"arm": arm, "against": against, "metric": metric, **facts})
+            rows.append(Comparison(arm=arm, against=against, metric=metric, **asdict(found)))
     return rows
 
 

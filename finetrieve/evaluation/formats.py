@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
-from finetrieve.evaluation.metrics import HEADLINE
+from finetrieve.evaluation.result import Comparison, FusionRecord, StoragePoint
 
 UNTRAINED_ARMS = ("bm25", "base", "hybrid_base", "late_base", "fused_base")
 """Ways of searching that need no training, the simplest first."""
@@ -45,7 +45,7 @@ METRIC_NAMES = {
     "recall@100": "Recall@100",
     "map": "MAP",
 }
-BILL_WAYS = {
+STORAGE_WAYS = {
     "late": "late interaction",
     "rerank20": "late interaction over the hybrid's first 20 chunks",
     "dense": "dense vectors",
@@ -69,6 +69,21 @@ def points(value: Any) -> str:
         return UNKNOWN
     text = f"{100 * value:+.1f}"
     return "0.0" if text in {"-0.0", "+0.0"} else text.replace("-", "−")
+
+
+def points_of(value: float) -> str:
+    """Returns a difference in points with its sign, in the characters of every terminal."""
+    return f"{100 * value:+.1f}"
+
+
+def in_points(row: Comparison) -> str:
+    """Returns a comparison's difference with its interval in points."""
+    return interval_in_points(row.delta, row.low, row.high)
+
+
+def interval_in_points(delta: float, low: float, high: float) -> str:
+    """Returns a difference with its interval in points, hundredths of the metric."""
+    return f"{points_of(delta)} points [{points_of(low)}, {points_of(high)}]"
 
 
 def span(low: Any, high: Any) -> str:
@@ -146,17 +161,21 @@ def ordered_arms(arms: Iterable[str]) -> list[str]:
     return sorted(arms, key=lambda arm: places.get(arm, len(places)))
 
 
-def cost_words(point: Mapping[str, Any]) -> str:
-    """Returns what a point of the bill costs: `dense vectors, 384 dimensions, int8: 384 B per chunk, 3.4 ms per query, ...`."""
-    way = str(point.get("way", ""))
-    made = [BILL_WAYS.get(way, way), f"{count(point.get('dims'))} dimensions", str(point.get("precision", ""))]
-    if known(point.get("pooling")) and point["pooling"] > 1:
-        made.append(f"{point['pooling']} tokens in one")
-    costs = [f"{kilobytes(round(point['bytes_per_chunk']))} per chunk"] if known(point.get("bytes_per_chunk")) else []
-    costs += [f"{milliseconds(point['ms_per_query'])} per query"] if known(point.get("ms_per_query")) else []
-    headline = headline_of(point)
-    costs += [f"nDCG@10 {score(headline['value'])}"] if headline else []
+def cost_words(point: StoragePoint) -> str:
+    """Returns what a way to store vectors costs: `dense vectors, 384 dimensions, int8: 384 B per chunk, 3.4 ms per query`."""
+    made = [STORAGE_WAYS.get(point.way, point.way), f"{count(point.dims)} dimensions", point.precision]
+    made += [f"{point.pooling} tokens in one"] if point.pooling > 1 else []
+    costs = costs_of(point)
+    costs += [f"nDCG@10 {score(point.ndcg.value)}"] if point.ndcg else []
     return f"{', '.join(made)}: {', '.join(costs)}" if costs else ""
+
+
+def costs_of(point: StoragePoint | None) -> list[str]:
+    """Returns `4.6 kB per chunk` and `5.2 ms per query`, where they were measured."""
+    if point is None:
+        return []
+    size = [f"{kilobytes(round(point.bytes_per_chunk))} per chunk"] if point.bytes_per_chunk else []
+    return size + ([f"{milliseconds(point.ms_per_query)} per query"] if point.ms_per_query is not None else [])
 
 
 def milliseconds(value: Any) -> str:
@@ -166,38 +185,19 @@ def milliseconds(value: Any) -> str:
     return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
 
 
-def fusion_words(fusion: Mapping[str, Any]) -> str:
+def fusion_words(fusion: Mapping[str, FusionRecord]) -> str:
     """Returns how arms add up their parts: `Fused, base: z-score, dense 1, late 1.5, BM25 1 (chosen on human dev)`."""
-    return "; ".join(
-        f"{arm_name(arm)}: {_parts(fusion[arm])}" for arm in ordered_arms(fusion) if isinstance(fusion[arm], Mapping)
-    )
+    return "; ".join(f"{arm_name(arm)}: {_parts(fusion[arm])}" for arm in ordered_arms(fusion))
 
 
-def _parts(found: Mapping[str, Any]) -> str:
-    weights = found.get("weights") or {}
-    if not weights and known(found.get("weight")):  # metrics written before there was late interaction
-        weights = {"dense": found["weight"], "lexical": 1 - found["weight"]}
+def _parts(found: FusionRecord) -> str:
     named = {"dense": "dense", "late": "late", "lexical": "BM25"}
-    parts = [f"{name} {weights[key]:.3g}" for key, name in named.items() if known(weights.get(key)) and weights[key]]
-    chosen_on = f" (chosen on {found['chosen_on']})" if found.get("chosen_on") not in (None, "default") else ""
-    chosen_on = " (default)" if found.get("chosen_on") == "default" else chosen_on
-    return ", ".join([str(found.get("name", "")).replace("_", "-"), *parts]) + chosen_on
+    parts = [f"{name} {found.parts[key]:.3g}" for key, name in named.items() if found.parts.get(key)]
+    chosen_on = f" (chosen on {found.chosen_on})" if found.chosen_on not in (None, "default") else ""
+    chosen_on = " (default)" if found.chosen_on == "default" else chosen_on
+    return ", ".join([found.name.replace("_", "-"), *parts]) + chosen_on
 
 
 def metric_name(metric: str) -> str:
     """Returns how a metric is written."""
     return METRIC_NAMES.get(metric, metric)
-
-
-def headline_of(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `value`, `low` and `high` of the headline metric of an arm's table; nothing when it is missing."""
-    found = table.get(HEADLINE)
-    return dict(found) if isinstance(found, Mapping) and known(found.get("value")) else {}
-
-
-def ordered_sets(eval_sets: Mapping[str, Any], first: str | None = None) -> list[tuple[str, dict[str, Any]]]:
-    """Returns evaluation sets with the one of the verdict first, then those of people, then by size."""
-    return sorted(
-        ((name, dict(found)) for name, found in eval_sets.items()),
-        key=lambda item: (item[0] != first, item[1].get("kind") != "human", -item[1].get("n_queries", 0)),
-    )

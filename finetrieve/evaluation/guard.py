@@ -7,7 +7,7 @@ show such a loss, since they share words with their chunks.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
+from finetrieve.evaluation.result import Guard, GuardDifference
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -68,28 +69,25 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
-def guard_record(base: Scores, tuned: Scores, seed: int) -> dict[str, Any]:
-    """Returns what the training record says: `n_queries`, nDCG@10 before and after, whether it clearly fell, and a sentence.
-
-    `low` and `high` are the 95% interval of the difference. It fell where that lies below zero for either way of searching.
-    """
-    found = {way: _compared(base[way], tuned[way], seed) for way in _WAYS}
-    fallen = [way for way in _WAYS if found[way]["high"] < 0]
+def compare_lay_scores(base: Scores, tuned: Scores, seed: int) -> Guard:
+    """Returns what training cost on the lay questions: it fell where the interval lies below zero for either way of searching."""
+    found = {way: _compare(base[way], tuned[way], seed) for way in _WAYS}
+    fell = any(entry.high < 0 for entry in found.values())
     n_queries = len(base["dense"])
     spans = ", ".join(
-        f"{way} {entry['base']:.3f} -> {entry['finetuned']:.3f} [{100 * entry['low']:+.1f}, {100 * entry['high']:+.1f}]"
+        f"{way} {entry.base:.3f} -> {entry.finetuned:.3f} [{100 * entry.low:+.1f}, {100 * entry.high:+.1f}]"
         for way, entry in found.items()
     )
     asked = f"{n_queries} questions in lay words about other documents"
     sentence = (
         f"On {asked} it fell ({spans} points): it may find less where people do not know the documents' words."
-        if fallen
+        if fell
         else f"On {asked} nothing clearly fell ({spans} points)."
     )
-    return {"n_queries": n_queries, HEADLINE: found, "fell": bool(fallen), "sentence": sentence}
+    return Guard(n_queries=n_queries, ndcg=found, fell=fell, sentence=sentence)
 
 
-def _compared(base: npt.NDArray[np.float64], tuned: npt.NDArray[np.float64], seed: int) -> Mapping[str, float]:
+def _compare(base: npt.NDArray[np.float64], tuned: npt.NDArray[np.float64], seed: int) -> GuardDifference:
     means = resampled_means(np.stack([tuned, base], axis=1), _SAMPLES, seed)
     found = difference(tuned, base, means[:, 0], means[:, 1])
-    return {"base": float(base.mean()), "finetuned": float(tuned.mean()), "low": found.low, "high": found.high}
+    return GuardDifference(base=float(base.mean()), finetuned=float(tuned.mean()), low=found.low, high=found.high)

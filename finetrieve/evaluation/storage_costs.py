@@ -1,4 +1,4 @@
-"""The bill: what fewer dimensions, fewer bits and fewer token vectors save, and what they cost in nDCG@10."""
+"""Storage costs: what fewer dimensions, fewer bits and fewer token vectors save, and what they cost in nDCG@10."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from finetrieve.evaluation.bootstrap import interval, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Relevance, relevance_of, score_queries
+from finetrieve.evaluation.result import StorageCosts, StoragePoint
 from finetrieve.evaluation.scoring import Units, spread, units_of
 from finetrieve.retrieval.encoder import unit_rows
 from finetrieve.retrieval.fusion import Fusion, Parts, first_rows, fuse, fuse_first, put_first
@@ -31,7 +32,7 @@ DENSE_DIMS = (384, 256, 128, 64)
 POOLINGS = (1, 2, 3)
 MOST_QUERIES = 300
 MOST_CHUNKS = 20_000
-"""Above so many there is no bill: it would take an hour."""
+"""Above so many they are not measured: it would take an hour."""
 DEPTH = 20
 RESCORED = 100
 """First texts of a binary dense search that are scored again by int8 vectors."""
@@ -41,7 +42,7 @@ _TIMED = 8
 """Queries that are timed, one after the other."""
 _TIMED_SECONDS = 0.5
 _CELLS = 1 << 33
-"""Query tokens by chunk tokens over the whole bill, which bounds its minutes: with more tokens fewer queries are asked."""
+"""Query tokens by chunk tokens over all points, which bounds the minutes: with more tokens fewer queries are asked."""
 _FEWEST_QUERIES = 50
 
 
@@ -85,15 +86,10 @@ class _Ground:
         return np.asarray(score_queries(scores, self.relevance)[:, METRICS.index(HEADLINE)])
 
 
-def bill(
+def measure_storage_costs(
     eval_set: EvalSet, index: SearchIndex, hybrid: Fusion, fused: Fusion, samples: int, seed: int
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """Returns the bill of a model on an evaluation set, `points` and `n_queries`, and notes; None where it is left out.
-
-    A point has `way` (`late`, `dense` or `rerank20`: late interaction over the first 20 of the hybrid), `dims`, `precision`
-    (`fp32`, `int8` or `binary`, of what is stored; queries stay fp32), `pooling` (how many tokens share a vector), `ndcg@10` with
-    its interval, `bytes_per_chunk` (the mean of what is stored; for `rerank20` with the int8 dense vector of its first stage),
-    `ms_per_query` (one query after the other on one core of this machine, encoding included) and `recommended`.
+) -> tuple[StorageCosts | None, list[str]]:
+    """Returns what storing a model's vectors costs on an evaluation set, and notes; None where that is left out.
 
     Args:
         eval_set: Human questions, where there are some.
@@ -110,25 +106,22 @@ def bill(
     ground = _ground(eval_set, index, hybrid, fused)
     points = [*_late_points(ground, index.tokens), *_dense_points(ground)]
     means = resampled_means(np.stack([point.ndcg for point in points], axis=1), samples, seed)
-    rows = [_row(point, means[:, column]) for column, point in enumerate(points)]
-    recommended = _recommended(points)
-    return {
-        "points": [{**row, "recommended": number == recommended} for number, row in enumerate(rows)],
-        "n_queries": len(ground.queries.texts),
-    }, []
+    best = _recommended(points)
+    rows = [_row(point, means[:, column], column == best) for column, point in enumerate(points)]
+    return StorageCosts(points=rows, n_queries=len(ground.queries.texts)), []
 
 
-def _row(point: _Point, means: npt.NDArray[np.float64]) -> dict[str, Any]:
-    found = interval(point.ndcg, means)
-    return {
-        "way": point.way,
-        "dims": point.dims,
-        "precision": point.precision,
-        "pooling": point.pooling,
-        HEADLINE: {"value": found.value, "low": found.low, "high": found.high},
-        "bytes_per_chunk": round(point.bytes_per_chunk, 1),
-        "ms_per_query": round(point.ms_per_query, 2),
-    }
+def _row(point: _Point, means: npt.NDArray[np.float64], recommended: bool) -> StoragePoint:
+    return StoragePoint(
+        way=point.way,
+        dims=point.dims,
+        precision=point.precision,
+        pooling=point.pooling,
+        ndcg=interval(point.ndcg, means),
+        bytes_per_chunk=round(point.bytes_per_chunk, 1),
+        ms_per_query=round(point.ms_per_query, 2),
+        recommended=recommended,
+    )
 
 
 def _recommended(points: Sequence[_Point]) -> int:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, known, score, way_name
-from finetrieve.registry.promotion_rule import in_points
+from finetrieve.evaluation.formats import arm_name, interval_in_points, known, score, way_name
 
 if TYPE_CHECKING:
     from finetrieve.registry.versions import Version
@@ -113,5 +112,6 @@ def _difference(first: Version, second: Version) -> list[str]:
     for version, other in ((second, first), (first, second)):
         decision = version.record.get("decision") or {}
         if decision.get("against") == other.label and known(decision.get("delta")):
-            return ["", f"{version.label} - {other.label}, same questions: nDCG@10 {in_points(decision)}"]
+            found = interval_in_points(decision["delta"], decision["low"], decision["high"])
+            return ["", f"{version.label} - {other.label}, same questions: nDCG@10 {found}"]
     return []

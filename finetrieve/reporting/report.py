@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from finetrieve.core.html import clean, one_line
-from finetrieve.evaluation.formats import ordered_sets
+from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.reporting.report_making import corpus_view, filters_view, generation_view, guard_view, split_view, training_view
 from finetrieve.reporting.report_queries import changes_view, similarities_view
 from finetrieve.reporting.report_review import review_view
@@ -26,15 +26,14 @@ WORDS_LIMIT = 2_000
 """Characters of any other text that nothing shorter was asked for."""
 
 
-def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str:
+def render_report(metrics: EvaluationResult, details: Mapping[str, Any]) -> str:
     """Returns the report as one HTML page; what is missing from the arguments is left out of it.
 
     Every word that came from documents, queries, models, paths or settings is escaped and cut to a length; the page's size does
     not grow with the number of queries.
 
     Args:
-        metrics: The content of `metrics.json`: `eval_sets`, `verdict`, `training`, `generation` (with `filters` and `split`),
-            `corpus` and `annotation`.
+        metrics: The content of `metrics.json`.
         details: What stands behind the numbers, each part optional:
             `changes`: queries as `eval_set`, `query`, `before` and `after` (nDCG@10 of the base and of the fine-tuned model),
             `expected` (the chunks that answer, as `title`, `section`, `text`), and what the models found, `base` and `finetuned`:
@@ -46,22 +45,21 @@ def render_report(metrics: Mapping[str, Any], details: Mapping[str, Any]) -> str
             `provenance`: name -> value: seed, versions, fingerprints;
             `config_yaml`: the whole configuration.
     """
-    verdict = metrics.get("verdict") or {}
-    sets = ordered_sets(metrics.get("eval_sets") or {}, verdict.get("eval_set"))
+    sets = metrics.ordered_sets()
     names = [name for name, _ in sets]
-    generation = metrics.get("generation") or {}
+    generation = metrics.generation
     return _template().render(
-        verdict=verdict_view(verdict, sets),
+        verdict=verdict_view(metrics.verdict, sets[0][1] if sets else SetResult()),
         measured=one_line(names[0], 120) if names else "",
         eval_sets=[set_view(one_line(name, 120), found) for name, found in sets],
-        corpus=corpus_view(metrics.get("corpus") or {}),
+        corpus=corpus_view(metrics.corpus),
         generation=generation_view(generation, details.get("samples") or []),
         filters=filters_view(generation.get("filters") or {}, details.get("rejects") or []),
-        review=review_view(metrics.get("annotation") or {}),
+        review=review_view(metrics.annotation),
         split=split_view(generation.get("split") or {}),
         similarities=similarities_view(details.get("similarities") or {}, names),
-        training=training_view(metrics.get("training") or {}),
-        guard=guard_view((metrics.get("training") or {}).get("guard")),
+        training=training_view(metrics.training),
+        guard=guard_view(metrics.training.guard),
         changes=changes_view(details.get("changes") or [], names),
         provenance=_provenance(details.get("provenance") or {}),
         config=escape(clean(details.get("config_yaml") or "", CONFIG_LIMIT)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow as pa
 from finetrieve.core.code_hash import library_versions
 from finetrieve.core.rows import Chunk, Reject, Triplet
 from finetrieve.core.tables import to_rows
+from finetrieve.evaluation.result import ReviewEffect
 
 _SAMPLES = 20
 _EXPECTED = 2
@@ -35,13 +37,13 @@ def report_details(
 
 
 def review_metrics(
-    report: dict[str, Any] | None, split_report: dict[str, Any] | None, effect: dict[str, Any] | None
+    report: Mapping[str, Any] | None, split_report: Mapping[str, Any] | None, effect: ReviewEffect | None
 ) -> dict[str, Any]:
     """Returns `annotation` of the metrics, where people reviewed."""
     if report is None:
         return {}
     used = (split_report or {}).get("review") or {}
-    return {"annotation": {**report, "used": used, **({"effect": effect} if effect else {})}}
+    return {"annotation": {**report, "used": used, **({"effect": effect.as_json()} if effect else {})}}
 
 
 def _changes(examples: dict[str, Any]) -> list[dict[str, Any]]:

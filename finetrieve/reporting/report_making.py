@@ -10,18 +10,18 @@ from markupsafe import Markup
 
 from finetrieve.core.html import clean, one_line
 from finetrieve.evaluation.formats import (
+    UNKNOWN,
     arm_name,
     count,
     counted,
     duration,
-    headline_of,
     known,
     percent,
     points,
     points_span,
     score,
 )
-from finetrieve.evaluation.metrics import HEADLINE
+from finetrieve.evaluation.result import Guard, GuardDifference, LearningPoint, TrainingRecord, direction
 from finetrieve.reporting.charts import Axis, BarRow, Series, axis_of, bars, lines
 
 REASONS = 8
@@ -210,70 +210,63 @@ def split_view(split: Mapping[str, Any]) -> dict[str, Any] | None:
 # 3. Training.
 
 
-def training_view(training: Mapping[str, Any]) -> dict[str, Any] | None:
+def training_view(training: TrainingRecord) -> dict[str, Any] | None:
     """Returns the curves of a training, its size, and what dev chose."""
     pictures = [found for found in (_loss_curve(training), _dev_curve(training), _averaging_curve(training)) if found]
+    batches = f"batches of {count(training.batch_size)}" if training.batch_size else ""
     facts = [
-        _fact("Training pairs", training.get("n_pairs")),
-        _fact("Steps", training.get("steps"), f"batches of {count(training['batch_size'])}" if "batch_size" in training else ""),
-        {"label": "Time", "value": duration(training.get("seconds")), "detail": _where(training)},
+        _fact("Training pairs", training.n_pairs),
+        _fact("Steps", training.steps, batches),
+        {"label": "Time", "value": duration(training.seconds), "detail": _where(training)},
     ]
-    facts = [fact for fact in facts if fact and fact["value"] != "–"]
-    more_pairs = learning_view(training.get("learning_curve"))
+    facts = [fact for fact in facts if fact and fact["value"] != UNKNOWN]
+    more_pairs = learning_view(training.learning_curve)
     if not (pictures or facts or more_pairs):
         return None
     return {"facts": facts, "pictures": pictures, "chosen": _chosen(training), "more_pairs": more_pairs}
 
 
-def _where(training: Mapping[str, Any]) -> str:
-    return ", ".join(one_line(training[key], 30) for key in ("device", "precision") if training.get(key))
+def _where(training: TrainingRecord) -> str:
+    return ", ".join(one_line(word, 30) for word in (training.device, training.precision) if word)
 
 
-def _chosen(training: Mapping[str, Any]) -> str:
-    chosen = training.get("chosen")
-    if not isinstance(chosen, Mapping):
+def _chosen(training: TrainingRecord) -> str:
+    if training.chosen is None:
         return ""
-    step, share = chosen.get("step"), chosen.get("base_share")
-    parts = [f"the checkpoint of step {count(step)}"] if known(step) else []
-    if known(share):
-        parts.append(
-            f"averaged with {percent(share)} of the base model's weights" if share else "not averaged with the base model"
-        )
+    share = training.chosen.base_share
+    averaged = f"averaged with {percent(share)} of the base model's weights" if share else "not averaged with the base model"
     who = {"human": "Questions of people (dev) chose", "generated": "Generated dev queries chose", "none": "Without dev queries:"}
-    return f"{who.get(str(training.get('dev_is')), 'Dev chose')} {', '.join(parts)}." if parts else ""
+    chooser = who.get(str(training.dev_is), "Dev chose")
+    return f"{chooser} the checkpoint of step {count(training.chosen.step)}, {averaged}."
 
 
-def _loss_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
-    found = _points(training.get("loss"), "step", "loss")
+def _loss_curve(training: TrainingRecord) -> dict[str, Any] | None:
+    found = _mean_points([(float(point.step), point.loss) for point in training.loss])
     if len(found) < 2:
         return None
-    found = _thinned(found)
-    series = [Series("loss", found, "plain", dots=False)]
+    x_axis, y_axis = axis_of((x for x, _ in found), low=0.0), axis_of(y for _, y in found)
     title = "Training loss by step"
-    return {
-        "title": title,
-        "picture": lines(title, series, axis_of((x for x, _ in found), low=0.0), axis_of(y for _, y in found)),
-    }
+    return {"title": title, "picture": lines(title, [Series("loss", found, "plain", dots=False)], x_axis, y_axis)}
 
 
-def _dev_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
-    found = _points(training.get("dev"), "step", "ndcg@10")
+def _dev_curve(training: TrainingRecord) -> dict[str, Any] | None:
+    found = [(float(point.step), point.ndcg) for point in training.dev]
+    return _dev_picture("nDCG@10 on dev by step", found, axis_of((x for x, _ in found), low=0.0))
+
+
+def _averaging_curve(training: TrainingRecord) -> dict[str, Any] | None:
+    found = sorted((point.base_share, point.ndcg) for point in training.averaging if point.ndcg is not None)
+    shares = [share for share, _ in found]
+    around = axis_of(shares)
+    axis = Axis(around.low, around.high, tuple(shares))
+    return _dev_picture("nDCG@10 on dev by share of the base model's weights", found, axis, [percent(share) for share in shares])
+
+
+def _dev_picture(
+    title: str, found: Sequence[tuple[float, float]], x_axis: Axis, words: Sequence[str] | None = None
+) -> dict[str, Any] | None:
     if len(found) < 2:
         return None
-    title = "nDCG@10 on dev by step"
-    x_axis = axis_of((x for x, _ in found), low=0.0)
-    return {"title": title, "picture": lines(title, [Series("dev", found, "finetuned")], x_axis, _dev_axis(found))}
-
-
-def _averaging_curve(training: Mapping[str, Any]) -> dict[str, Any] | None:
-    found = sorted(_points(training.get("averaging"), "base_share", "ndcg@10"))
-    if len(found) < 2:
-        return None
-    title = "nDCG@10 on dev by share of the base model's weights"
-    shares = [x for x, _ in found]
-    x_axis = axis_of(shares)
-    x_axis = Axis(x_axis.low, x_axis.high, tuple(shares))
-    words = [percent(share) for share in shares]
     return {"title": title, "picture": lines(title, [Series("dev", found, "finetuned")], x_axis, _dev_axis(found), words)}
 
 
@@ -281,14 +274,9 @@ def _dev_axis(found: Sequence[tuple[float, float]]) -> Axis:
     return axis_of((y for _, y in found), low=0.0, high=1.0, ticks=5)
 
 
-def _points(rows: Any, x: str, y: str) -> list[tuple[float, float]]:
-    listed = rows if isinstance(rows, Sequence) else []
-    return [(float(row[x]), float(row[y])) for row in listed if known(row.get(x)) and known(row.get(y))]
-
-
-def _thinned(found: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _mean_points(found: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Returns at most `CURVE_POINTS` points, each the mean of its neighbours."""
-    size = -(-len(found) // CURVE_POINTS)
+    size = max(1, -(-len(found) // CURVE_POINTS))
     groups = [found[start : start + size] for start in range(0, len(found), size)]
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
@@ -296,30 +284,22 @@ def _thinned(found: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 # 4. More pairs, and what was forgotten.
 
 
-def learning_view(curve: Any) -> dict[str, Any] | None:
+def learning_view(curve: Sequence[LearningPoint]) -> dict[str, Any] | None:
     """Returns what the model scored when it was trained on a part of the pairs, and what more of them would do."""
-    arms = [arm for arm in ("finetuned", "late_finetuned") if len(_learned(curve, arm)) > 1]
-    if not arms:
+    found = {
+        arm: sorted((float(point.n_pairs), point.arms[arm]) for point in curve if arm in point.arms)
+        for arm in ("finetuned", "late_finetuned")
+    }
+    series = [Series(arm_name(arm), points, arm) for arm, points in found.items() if len(points) > 1]
+    if not series:
         return None
-    series = [Series(arm_name(arm), _learned(curve, arm), arm) for arm in arms]
     x_axis = axis_of((x for item in series for x, _ in item.points), low=0.0)
     picture = lines("nDCG@10 by training pairs", series, x_axis, _dev_axis([point for item in series for point in item.points]))
     return {
-        "sentence": _learning_sentence(arms[-1], series[-1].points),
+        "sentence": _learning_sentence(series[-1].mark, series[-1].points),
         "picture": picture,
-        "keys": [{"label": arm_name(arm), "mark": arm} for arm in arms],
+        "keys": [{"label": item.label, "mark": item.mark} for item in series],
     }
-
-
-def _learned(curve: Any, arm: str) -> list[tuple[float, float]]:
-    rows = curve if isinstance(curve, Sequence) else []
-    found = []
-    for row in rows:
-        value = (row.get("arms") or {}).get(arm)
-        value = headline_of({HEADLINE: value}).get("value") if isinstance(value, Mapping) else value
-        if known(row.get("n_pairs")) and known(value):
-            found.append((float(row["n_pairs"]), float(value)))
-    return sorted(found)
 
 
 def _learning_sentence(arm: str, found: Sequence[tuple[float, float]]) -> str:
@@ -331,42 +311,28 @@ def _learning_sentence(arm: str, found: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def guard_view(guard: Any) -> dict[str, Any] | None:
+def guard_view(guard: Guard | None) -> dict[str, Any] | None:
     """Returns what the base model and the trained one score on lay questions about other documents, and what that means."""
-    if not isinstance(guard, Mapping):
+    named = {"dense": "Dense", "late": "Late"}
+    rows = [_guard_row(name, guard.ndcg[way]) for way, name in named.items() if way in guard.ndcg] if guard else []
+    if guard is None or not rows:
         return None
-    found = guard.get(HEADLINE)
-    rows = [_guard_row(name, found[way]) for way, name in (("dense", "Dense"), ("late", "Late")) if found and way in found]
-    if not rows:
-        return None
-    fell = bool(guard.get("fell"))
     meaning = (
         "Training cost general understanding: where people ask in words of their own, the model may do worse than before."
-        if fell
+        if guard.fell
         else "No clear fall: what the base model understands beyond these documents was kept."
     )
-    asked = counted(guard.get("n_queries"), "question") if known(guard.get("n_queries")) else ""
-    return {
-        "rows": rows,
-        "sentence": one_line(guard.get("sentence") or "", 400),
-        "meaning": meaning,
-        "questions": asked,
-        "fell": fell,
-    }
+    asked = counted(guard.n_queries, "question") if guard.n_queries is not None else ""
+    return {"rows": rows, "sentence": one_line(guard.sentence, 400), "meaning": meaning, "questions": asked}
 
 
-def _guard_row(name: str, found: Mapping[str, Any]) -> dict[str, str]:
-    before, after = found.get("base"), found.get("finetuned")
-    delta = after - before if known(before) and known(after) else None
-    low, high = found.get("low"), found.get("high")
-    kind = "open"
-    if known(low) and known(high) and not low <= 0 <= high:
-        kind = "up" if low > 0 else "down"
+def _guard_row(name: str, found: GuardDifference) -> dict[str, str]:
+    delta = found.finetuned - found.base
     return {
         "label": name,
-        "before": score(before),
-        "after": score(after),
+        "before": score(found.base),
+        "after": score(found.finetuned),
         "delta": points(delta),
-        "interval": points_span(low, high),
-        "class": kind,
+        "interval": points_span(found.low, found.high),
+        "class": direction(found.low, found.low, found.high),
     }

@@ -11,15 +11,14 @@ from finetrieve.evaluation.bootstrap import FEW_QUERIES
 from finetrieve.evaluation.formats import (
     METRIC_NAMES,
     TUNED_ARMS,
+    UNKNOWN,
     arm_name,
+    costs_of,
     counted,
     fusion_words,
-    headline_of,
     is_tuned,
     kilobytes,
-    known,
     metric_name,
-    milliseconds,
     ordered_arms,
     p_value,
     percent,
@@ -29,10 +28,14 @@ from finetrieve.evaluation.formats import (
     span,
     way_name,
 )
+from finetrieve.evaluation.metrics import HEADLINE
+from finetrieve.evaluation.result import Comparison, Interval, SetResult, Verdict
 from finetrieve.evaluation.verdict import best_tuned, best_untrained, own_base
 from finetrieve.reporting.charts import Axis, IntervalRow, Series, axis_of, intervals, lines
-from finetrieve.reporting.report_storage_costs import bill_view
+from finetrieve.reporting.report_storage_costs import storage_costs_view
 
+Table = Mapping[str, Interval]
+"""Metric -> mean."""
 MOST_TILES = 5
 BYTES_PER_NUMBER = 4
 """Vectors are stored as float32."""
@@ -53,112 +56,103 @@ _BETTER_SEARCH = "A better way to search, without training"
 _GROUPS = {False: "Without training", True: "With the trained model"}
 
 
-def verdict_view(verdict: Mapping[str, Any], sets: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """Returns the page's opening: `state`, `heading`, `sentence`, `next` and the headline numbers as `tiles`."""
-    tiles = _tiles(verdict, sets[0][1].get("arms", {})) if sets else []
-    view = {"state": "none", "heading": "Evaluation", "sentence": verdict.get("sentence", ""), "tiles": tiles, "next": []}
-    if not known(verdict.get("delta")):
+def verdict_view(verdict: Verdict, measured: SetResult) -> dict[str, Any]:
+    """Returns the page's opening: `state`, `heading`, `sentence`, `next` and the headline numbers as `tiles`.
+
+    Args:
+        verdict: Of the run.
+        measured: The set that the verdict is about, else the first one.
+    """
+    tiles = _tiles(verdict, measured)
+    view = {"state": "none", "heading": "Evaluation", "sentence": verdict.sentence, "tiles": tiles, "next": []}
+    better = verdict.better
+    if verdict.delta is None:
         return view
-    better = verdict.get("better")
     heading = _HEADINGS[better]
-    if better is False and verdict.get("against") not in (None, own_base(str(verdict.get("arm")))):
+    if better is False and verdict.against not in (None, own_base(str(verdict.arm))):
         heading = _NO_TRAINING_NEEDED
-    elif better and sets and sets[0][1].get("kind") == "generated":
+    elif better and measured.kind == "generated":
         heading = _BETTER_ON_GENERATED
-    elif better is None and _search_gains(verdict):
+    elif better is None and verdict.search_gains:
         heading = _BETTER_SEARCH
-    return {**view, "state": _STATES[better], "heading": heading, "next": [str(step) for step in verdict.get("next") or []]}
+    return {**view, "state": _STATES[better], "heading": heading, "next": verdict.next}
 
 
-def _search_gains(verdict: Mapping[str, Any]) -> bool:
-    """Returns whether the recommended way of searching is clearly better than the base model's vectors alone."""
-    low = verdict.get("way_low")
-    return known(low) and low > 0
-
-
-def _tiles(verdict: Mapping[str, Any], arms: Mapping[str, Any]) -> list[dict[str, str]]:
+def _tiles(verdict: Verdict, measured: SetResult) -> list[dict[str, str]]:
     """Returns what people ask for first: how to search, what that scores, the best without training, and the difference."""
-    found = {arm: headline for arm, table in arms.items() if (headline := headline_of(table))}
-    arm, against = str(verdict.get("arm") or "finetuned"), str(verdict.get("against") or "base")
-    tiles = [_use_tile(verdict, arm, against)] if verdict.get("arm") else []
-    tiles += [_arm_tile(name, found[name]) for name in (arm, against) if name in found]
-    if known(verdict.get("delta")):
-        limits = points_span(verdict.get("low"), verdict.get("high"))
-        tiles.append({"label": "Difference, points", "value": points(verdict["delta"]), "detail": limits, "mark": "change"})
-    others = [name for name in ("base", "bm25") if name in found and name not in (arm, against)]
-    return [*tiles, *(_arm_tile(name, found[name]) for name in others)][:MOST_TILES]
+    arm, against = verdict.arm or "finetuned", verdict.against or "base"
+    tiles = [_use_tile(verdict, arm, against)] if verdict.arm else []
+    tiles += _arm_tiles(measured, [arm, against])
+    if verdict.delta is not None:
+        limits = points_span(verdict.low, verdict.high)
+        tiles.append({"label": "Difference, points", "value": points(verdict.delta), "detail": limits, "mark": "change"})
+    return [*tiles, *_arm_tiles(measured, [name for name in ("base", "bm25") if name not in (arm, against)])][:MOST_TILES]
 
 
-def _use_tile(verdict: Mapping[str, Any], arm: str, against: str) -> dict[str, str]:
-    better = verdict.get("better")
-    use = against if better is False or (better is None and _search_gains(verdict)) else arm
-    cost = verdict.get("cost") or {}
-    costs = [kilobytes(round(cost["bytes_per_chunk"])) + " per chunk"] if known(cost.get("bytes_per_chunk")) else []
-    costs += [milliseconds(cost["ms_per_query"]) + " per query"] if known(cost.get("ms_per_query")) else []
-    detail = ", ".join(costs) if use == arm else "needs no training"
+def _use_tile(verdict: Verdict, arm: str, against: str) -> dict[str, str]:
+    better = verdict.better
+    use = against if better is False or (better is None and verdict.search_gains) else arm
+    detail = ", ".join(costs_of(verdict.cost)) if use == arm else "needs no training"
     label = "Search by" if better is not None or use == against else "Best after training"
     return {"label": label, "value": arm_name(use), "detail": detail, "mark": f"use {use}"}
 
 
-def _arm_tile(arm: str, headline: Mapping[str, Any]) -> dict[str, str]:
-    limits = span(headline.get("low"), headline.get("high"))
-    return {"label": arm_name(arm), "value": score(headline["value"]), "detail": limits, "mark": arm}
+def _arm_tiles(measured: SetResult, arms: Sequence[str]) -> list[dict[str, str]]:
+    found = [(arm, headline) for arm in arms if (headline := measured.headline(arm))]
+    return [
+        {"label": arm_name(arm), "value": score(headline.value), "detail": span(headline.low, headline.high), "mark": arm}
+        for arm, headline in found
+    ]
 
 
-def set_view(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def set_view(name: str, found: SetResult) -> dict[str, Any]:
     """Returns an evaluation set's section."""
-    measured = found.get("arms", {})
-    arms = {arm: measured[arm] for arm in ordered_arms(measured) if headline_of(measured[arm])}
+    arms = {arm: found.arms[arm] for arm in ordered_arms(found.headlines)}
+    best = {best_untrained(found), best_tuned(found)}
     return {
         "name": name,
-        "kind": found.get("kind", ""),
+        "kind": found.kind,
         "facts": _facts(found),
         "notes": _notes(found),
-        "picture": _arms_picture(name, arms, _best(found)) if arms else "",
+        "picture": _arms_picture(name, arms, best) if arms else "",
         "metrics": list(METRIC_NAMES.values()),
-        "groups": _arm_groups(arms, _best(found)),
+        "groups": _arm_groups(arms, best),
         "comparisons": comparisons_view(found),
-        "dimensions": dimensions_view(found.get("dimensions", {})),
-        "bill": bill_view(found.get("bill") or {}),
-        "fusions": fusion_words(found.get("fusion") or {}),
+        "dimensions": dimensions_view(found.dimensions),
+        "storage_costs": storage_costs_view(found.storage_costs),
+        "fusions": fusion_words(found.fusion),
     }
 
 
-def _best(found: Mapping[str, Any]) -> set[str | None]:
-    """Returns the best arm without training and the best of the trained model."""
-    return {best_untrained(found), best_tuned(found)}
+def _facts(found: SetResult) -> str:
+    counts = ((found.n_queries, "question"), (found.n_documents, "document"), (found.n_chunks, "chunk"))
+    return ", ".join(counted(number, noun) for number, noun in counts if number is not None)
 
 
-def _facts(found: Mapping[str, Any]) -> str:
-    nouns = (("n_queries", "question"), ("n_documents", "document"), ("n_chunks", "chunk"))
-    return ", ".join(counted(found[key], noun) for key, noun in nouns if known(found.get(key)))
+def _notes(found: SetResult) -> list[str]:
+    few = [f"Fewer than {FEW_QUERIES} questions: the intervals are too narrow to lean on."]
+    return [
+        *([_GENERATED] if found.kind == "generated" else []),
+        *(few if found.n_queries < FEW_QUERIES else []),
+        *found.notes,
+    ]
 
 
-def _notes(found: Mapping[str, Any]) -> list[str]:
-    notes = [str(note) for note in found.get("notes", [])]
-    n_queries = found.get("n_queries")
-    if known(n_queries) and n_queries < FEW_QUERIES:
-        notes.insert(0, f"Fewer than {FEW_QUERIES} questions: the intervals are too narrow to lean on.")
-    if found.get("kind") == "generated":
-        notes.insert(0, _GENERATED)
-    return notes
-
-
-def _arms_picture(name: str, arms: Mapping[str, Any], best: Container[str | None]) -> Markup:
+def _arms_picture(name: str, arms: Mapping[str, Table], best: Container[str | None]) -> Markup:
     rows = []
     for arm, table in arms.items():
-        headline = headline_of(table)
-        value = headline["value"]
-        low, high = headline.get("low", value), headline.get("high", value)
-        rows.append(IntervalRow(way_name(arm), value, low, high, arm, score(value), _GROUPS[is_tuned(arm)], arm in best))
+        headline, group = table[HEADLINE], _GROUPS[is_tuned(arm)]
+        shown = score(headline.value)
+        rows.append(IntervalRow(way_name(arm), headline.value, headline.low, headline.high, arm, shown, group, arm in best))
     axis = axis_of((number for row in rows for number in (row.low, row.value, row.high)), low=0.0, high=1.0)
     return intervals(f"nDCG@10 on {name}, with 95% intervals", rows, axis)
 
 
-def _arm_groups(arms: Mapping[str, Any], best: Container[str | None]) -> list[dict[str, Any]]:
+def _arm_groups(arms: Mapping[str, Table], best: Container[str | None]) -> list[dict[str, Any]]:
     """Returns the arms' metrics, those without training first."""
     top = {
-        metric: max((score(table.get(metric, {}).get("value")) for table in arms.values()), default="") for metric in METRIC_NAMES
+        metric: max((score(table[metric].value) for table in arms.values() if metric in table), default="")
+        for metric in METRIC_NAMES
     }
     groups: list[dict[str, Any]] = []
     for tuned, title in _GROUPS.items():
@@ -167,29 +161,27 @@ def _arm_groups(arms: Mapping[str, Any], best: Container[str | None]) -> list[di
     return groups
 
 
-def _arm_row(arm: str, table: Mapping[str, Any], top: Mapping[str, str], is_best: bool) -> dict[str, Any]:
+def _arm_row(arm: str, table: Table, top: Mapping[str, str], is_best: bool) -> dict[str, Any]:
     cells = []
     for metric in METRIC_NAMES:
-        cell = table.get(metric, {})
-        value = score(cell.get("value"))
-        strong = value == top[metric] and known(cell.get("value"))
-        cells.append({"value": value, "detail": span(cell.get("low"), cell.get("high")), "class": "best" if strong else ""})
+        cell = table.get(metric)
+        value, detail = (score(cell.value), span(cell.low, cell.high)) if cell else (UNKNOWN, "")
+        cells.append({"value": value, "detail": detail, "class": "best" if cell and value == top[metric] else ""})
     return {"label": arm_name(arm), "mark": arm, "cells": cells, "class": "best" if is_best else ""}
 
 
-def comparisons_view(found: Mapping[str, Any]) -> dict[str, Any] | None:
+def comparisons_view(found: SetResult) -> dict[str, Any] | None:
     """Returns the paired differences: `rows` against the own base and the best without training, and the `others`."""
-    known_rows = [row for row in found.get("comparisons") or [] if known(row.get("delta"))]
-    metrics = list(dict.fromkeys(str(row["metric"]) for row in known_rows))
-    if not known_rows:
+    if not found.comparisons:
         return None
-    questions = list(dict.fromkeys((str(row["arm"]), str(row["against"])) for row in known_rows))
-    by_place = {(str(row["arm"]), str(row["against"]), str(row["metric"])): row for row in known_rows}
+    metrics = list(dict.fromkeys(row.metric for row in found.comparisons))
+    questions = list(dict.fromkeys((row.arm, str(row.against)) for row in found.comparisons))
+    by_place = {(row.arm, row.against, row.metric): row for row in found.comparisons}
     rows = {
         (arm, against): {
             "label": f"{arm_name(arm)} against {_within(arm_name(against))}",
             "mark": arm,
-            "cells": [_difference_cell(by_place.get((arm, against, metric), {})) for metric in metrics],
+            "cells": [_difference_cell(by_place.get((arm, against, metric))) for metric in metrics],
         }
         for arm, against in questions
     }
@@ -207,17 +199,14 @@ def _within(name: str) -> str:
     return name if name == "BM25" else name[:1].lower() + name[1:]
 
 
-def _difference_cell(row: Mapping[str, Any]) -> dict[str, str]:
-    if not row:
+def _difference_cell(row: Comparison | None) -> dict[str, str]:
+    if row is None:
         return {"value": "", "detail": "", "class": ""}
-    low, high = row.get("low"), row.get("high")
-    clear = known(low) and known(high) and not low <= 0 <= high
-    kind = ("up" if row["delta"] > 0 else "down") if clear else "open"
-    detail = ", ".join(part for part in (points_span(low, high), p_value(row.get("p"))) if part)
-    return {"value": points(row["delta"]), "detail": detail, "class": kind}
+    detail = ", ".join(part for part in (points_span(row.low, row.high), p_value(row.p)) if part)
+    return {"value": points(row.delta), "detail": detail, "class": row.direction}
 
 
-def dimensions_view(dimensions: Mapping[str, Any]) -> dict[str, Any] | None:
+def dimensions_view(dimensions: Mapping[str, Mapping[str, Table]]) -> dict[str, Any] | None:
     """Returns what vectors of each length score and weigh: a picture, a table and the sentence that matters."""
     models = {model: found for model in ("base", "finetuned") if (found := _sizes(dimensions.get(model, {})))}
     sizes = sorted({size for found in models.values() for size in found}, reverse=True)
@@ -239,24 +228,23 @@ def dimensions_view(dimensions: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _sizes(found: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    tables = {int(size): headline_of(table) for size, table in found.items() if str(size).isdigit()}
-    return {size: headline for size, headline in tables.items() if headline}
+def _sizes(found: Mapping[str, Table]) -> dict[int, Interval]:
+    return {int(size): table[HEADLINE] for size, table in found.items() if size.isdigit() and HEADLINE in table}
 
 
-def _dimension_cell(found: Mapping[int, Mapping[str, Any]], size: int) -> dict[str, str]:
+def _dimension_cell(found: Mapping[int, Interval], size: int) -> dict[str, str]:
     headline = found.get(size)
     if headline is None:
         return {"value": "", "detail": "", "more": ""}
-    whole = found[max(found)]["value"]
-    kept = f"keeps {percent(headline['value'] / whole)}" if whole and size != max(found) else ""
-    return {"value": score(headline["value"]), "detail": span(headline.get("low"), headline.get("high")), "more": kept}
+    whole = found[max(found)].value
+    kept = f"keeps {percent(headline.value / whole)}" if whole and size != max(found) else ""
+    return {"value": score(headline.value), "detail": span(headline.low, headline.high), "more": kept}
 
 
-def _dimensions_picture(models: Mapping[str, Mapping[int, Mapping[str, Any]]], sizes: Sequence[int]) -> Markup:
+def _dimensions_picture(models: Mapping[str, Mapping[int, Interval]], sizes: Sequence[int]) -> Markup:
     place = {size: float(index) for index, size in enumerate(sizes)}
     series = [
-        Series(arm_name(model), [(place[size], found[size]["value"]) for size in sizes if size in found], model)
+        Series(arm_name(model), [(place[size], found[size].value) for size in sizes if size in found], model)
         for model, found in models.items()
     ]
     x_axis = Axis(-0.3, len(sizes) - 0.7, tuple(place.values()))
@@ -264,17 +252,17 @@ def _dimensions_picture(models: Mapping[str, Mapping[int, Mapping[str, Any]]], s
     return lines("nDCG@10 by numbers per vector", series, x_axis, y_axis, [str(size) for size in sizes])
 
 
-def _short_enough(models: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> str:
+def _short_enough(models: Mapping[str, Mapping[int, Interval]]) -> str:
     """Returns the sentence about the shortest fine-tuned vector that scores no less than the base model's longest."""
     if set(models) != {"base", "finetuned"}:
         return ""
     longest = max(models["base"])
-    bar = models["base"][longest]["value"]
-    enough = [size for size, headline in models["finetuned"].items() if headline["value"] >= bar and size < longest]
+    bar = models["base"][longest].value
+    enough = [size for size, headline in models["finetuned"].items() if headline.value >= bar and size < longest]
     if not enough:
         return ""
     size = min(enough)
     return (
-        f"Cut to {size} numbers, the fine-tuned vectors score {score(models['finetuned'][size]['value'])}, no less than "
+        f"Cut to {size} numbers, the fine-tuned vectors score {score(models['finetuned'][size].value)}, no less than "
         f"the base model's {longest} ({score(bar)}), in {percent(size / longest)} of the storage."
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, count, fusion_words, headline_of, is_tuned, ordered_arms, ordered_sets, score
+from finetrieve.evaluation.formats import arm_name, count, fusion_words, is_tuned, ordered_arms, score
+from finetrieve.evaluation.result import EvaluationResult, FusionRecord, SetResult, Verdict
 from finetrieve.evaluation.verdict import best_tuned, best_untrained
 
 WIDTH = 100
@@ -17,23 +17,22 @@ SETS_ABREAST = 3
 BEST = "*"
 
 
-def summary_table(metrics: Mapping[str, Any]) -> str:
+def summary_table(metrics: EvaluationResult) -> str:
     """Returns nDCG@10 of every arm on every evaluation set, with 95% intervals, and the verdict, in at most 100 columns.
 
     The arms without training come first, then those of the trained model; a star marks the best of each on the verdict's terms.
     """
-    verdict = metrics.get("verdict") or {}
-    sets = ordered_sets(metrics.get("eval_sets") or {}, verdict.get("eval_set"))
+    verdict, sets = metrics.verdict, metrics.ordered_sets()
     tables = [_table(sets[start : start + SETS_ABREAST], verdict) for start in range(0, len(sets), SETS_ABREAST)]
-    fused = _fusion(sets[0][1].get("fusion") or {}, str(verdict.get("arm"))) if sets else ""
+    fused = _fusion(sets[0][1].fusion, str(verdict.arm)) if sets else ""
     notes = [one_line(f"Weights of {fused}", WIDTH)] if fused else []
-    sentence = _filled(verdict.get("sentence", ""))
-    steps = "\n".join(_filled(f"- {step}", "  ") for step in verdict.get("next") or [])
+    sentence = _filled(verdict.sentence)
+    steps = "\n".join(_filled(f"- {step}", "  ") for step in verdict.next)
     advice = f"What next:\n{steps}" if steps else ""
     return "\n\n".join(part for part in (*tables, *notes, sentence, advice) if part)
 
 
-def _fusion(fusion: Mapping[str, Any], arm: str) -> str:
+def _fusion(fusion: Mapping[str, FusionRecord], arm: str) -> str:
     """Returns how the verdict's arm adds up its parts, or the arm with the most parts."""
     preferred = (arm, "fused_finetuned", "hybrid_finetuned", "fused_base", "hybrid_base")
     shown = next((name for name in preferred if name in fusion), None)
@@ -44,9 +43,9 @@ def _filled(text: object, margin: str = "") -> str:
     return textwrap.fill(one_line(text, 1_500), WIDTH, subsequent_indent=margin)
 
 
-def _table(sets: Sequence[tuple[str, Mapping[str, Any]]], verdict: Mapping[str, Any]) -> str:
-    arms = ordered_arms(dict.fromkeys(arm for _, found in sets for arm in found.get("arms", {})))
-    best = {name: _best(found, verdict if name == verdict.get("eval_set") else {}) for name, found in sets}
+def _table(sets: Sequence[tuple[str, SetResult]], verdict: Verdict) -> str:
+    arms = ordered_arms(dict.fromkeys(arm for _, found in sets for arm in found.arms))
+    best = {name: _best(found, verdict if name == verdict.eval_set else Verdict()) for name, found in sets}
     rows = [
         ["nDCG@10, 95% interval", *(one_line(name, NAME_WIDTH) for name, _ in sets)],
         ["", *(_kind(found) for _, found in sets)],
@@ -72,19 +71,19 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _best(found: Mapping[str, Any], verdict: Mapping[str, Any]) -> set[str | None]:
+def _best(found: SetResult, verdict: Verdict) -> set[str | None]:
     """Returns the arms that carry a star: none where only one side was measured."""
-    pair = {verdict.get("arm") or best_tuned(found), best_untrained(found)}
+    pair = {verdict.arm or best_tuned(found), best_untrained(found)}
     return set() if None in pair else pair
 
 
-def _kind(found: Mapping[str, Any]) -> str:
-    return one_line(f"{found.get('kind', '')}, n = {count(found.get('n_queries'))}", NAME_WIDTH)
+def _kind(found: SetResult) -> str:
+    return one_line(f"{found.kind}, n = {count(found.n_queries)}", NAME_WIDTH)
 
 
-def _cell(found: Mapping[str, Any], arm: str, is_best: bool) -> str:
-    headline = headline_of(found.get("arms", {}).get(arm, {}))
+def _cell(found: SetResult, arm: str, is_best: bool) -> str:
+    headline = found.headline(arm)
     if not headline:
         return ""
-    shown = f"{score(headline['value'])}  [{score(headline.get('low'))}, {score(headline.get('high'))}]"
+    shown = f"{score(headline.value)}  [{score(headline.low)}, {score(headline.high)}]"
     return f"{shown} {BEST}" if is_best else shown

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from finetrieve.evaluation.result import AveragingPoint
 from finetrieve.training.dev import nearest_within
 from finetrieve.training.lay_questions import choosing_questions
 from finetrieve.training.losses import JOINT
@@ -22,7 +23,7 @@ Weights = dict[str, torch.Tensor]
 
 def choose_share(
     model: SentenceTransformer, base: SentenceTransformer, tuned: Weights, settings: TrainingSettings, run: TrainingRun
-) -> tuple[list[dict[str, float]], float]:
+) -> tuple[list[AveragingPoint], float]:
     """Leaves the chosen average in the model; returns what each share that was tried scored, and the share taken.
 
     Of the shares at which our own lay questions score no less than under the base model, the smallest is taken: generated dev
@@ -32,17 +33,18 @@ def choose_share(
     questions = choosing_questions()
     wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.ndcg(base).items()}
     weights, by_people = copy_weights(base), run.dev is not None and run.dev.by_people
-    tried = list[dict[str, float]]()
+    tried = list[AveragingPoint]()
     kept = list[float]()
     for share in sorted(set(settings.average)):
         model.load_state_dict(_average(weights, tuned, share))
         lay = {way: float(scores.mean()) for way, scores in questions.ndcg(model).items()}
-        entry = {"base_share": share, **{f"lay_{way}": score for way, score in lay.items()}}
+        entry = AveragingPoint(base_share=share, lay_dense=lay["dense"], lay_late=lay["late"])
         if all(lay[way] >= wanted[way] for way in _used_ways(settings)):
             kept.append(share)
         if run.dev is not None and (by_people or share in kept):
             # Nothing averaged is the best checkpoint, whose score is known.
-            entry["ndcg@10"] = run.best_score() if share == 0 else run.dev.ndcg(model, settings.loss == JOINT)
+            ndcg = run.best_score() if share == 0 else run.dev.ndcg(model, settings.loss == JOINT)
+            entry = entry.model_copy(update={"ndcg": ndcg})
         tried.append(entry)
         if kept and not by_people:
             break
@@ -55,10 +57,10 @@ def _used_ways(settings: TrainingSettings) -> tuple[str, ...]:
     return ("dense", "late") if settings.loss == JOINT and settings.late_weight else ("dense",)
 
 
-def _taken(kept: Sequence[float], tried: Sequence[dict[str, float]], settings: TrainingSettings) -> float:
+def _taken(kept: Sequence[float], tried: Sequence[AveragingPoint], settings: TrainingSettings) -> float:
     """Returns the largest share that scores like the best on people's dev questions, of those that kept the lay ones."""
     allowed = kept or [max(settings.average)]
-    scores = {entry["base_share"]: entry["ndcg@10"] for entry in tried if entry["base_share"] in allowed}
+    scores = {entry.base_share: entry.ndcg for entry in tried if entry.base_share in allowed and entry.ndcg is not None}
     return nearest_within(scores, settings.average_tolerance, wanted=1.0)
 
 

@@ -7,10 +7,11 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, Pair
+from finetrieve.evaluation.result import LearningPoint
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.checkpoints import write_atomically
 from finetrieve.training.dev import DevSet, dev_set
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 SHARES = (0.25, 0.5)
 """Of the chunks that are trained on, beside all of them."""
-
-Point = dict[str, Any]
-"""`share` of the chunks, `n_pairs` that were trained on, and `arms`: nDCG@10 of dev by arm."""
 
 
 def part_of(pairs: Sequence[Pair], share: float) -> list[Pair]:
@@ -49,7 +47,7 @@ def trained_on_parts(
     seed: int,
     folder: Path,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Point]:
+) -> list[LearningPoint]:
     """Returns a point for each of SHARES, after training on it with the same settings.
 
     There are none where the settings do not want them, or without dev queries.
@@ -73,27 +71,26 @@ def trained_on_parts(
     found = _read(kept)
     for share in SHARES:
         part = part_of(pairs, share)
-        if any(point["share"] == share for point in found) or not any(pair.split == "train" for pair in part):
+        if any(point.share == share for point in found) or not any(pair.split == "train" for pair in part):
             continue
         shown = reporter(f"Training on {share:.0%} of the queries") if on_progress else None
         alone = settings.model_copy(update={"learning_curve": False})
         with tempfile.TemporaryDirectory(prefix="part-", dir=folder) as scratch:
             result = train_model(part, chunks, alone, base_model, Path(scratch) / "model", checkpoint_root, seed, shown)
             found = [*found, point_of(share, part, dev, load_encoder(result.model_dir, max_tokens=settings.max_tokens))]
-        write_atomically(kept, json.dumps(found).encode())
+        write_atomically(kept, json.dumps([point.as_json() for point in found]).encode())
     return found
 
 
-def point_of(share: float, pairs: Sequence[Pair], dev: DevSet, model: SentenceTransformer) -> Point:
+def point_of(share: float, pairs: Sequence[Pair], dev: DevSet, model: SentenceTransformer) -> LearningPoint:
     """Returns the point of a model that was trained on the `train` ones of `pairs`."""
     scores = dev.ndcg_by_way(model, late=True)
     arms = {"finetuned": scores["dense"], "late_finetuned": scores["late"]}
-    return {"share": share, "n_pairs": sum(pair.split == "train" for pair in pairs), "arms": arms}
+    return LearningPoint(share=share, n_pairs=sum(pair.split == "train" for pair in pairs), arms=arms)
 
 
-def _read(path: Path) -> list[Point]:
+def _read(path: Path) -> list[LearningPoint]:
     try:
-        found: list[Point] = json.loads(path.read_bytes())
+        return [LearningPoint.model_validate(point) for point in json.loads(path.read_bytes())]
     except (OSError, ValueError):
         return []
-    return found

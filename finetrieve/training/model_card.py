@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+
+from finetrieve.evaluation.result import TrainingRecord
 
 _PUBLISHED = {"embedded": "sentence-transformers/all-MiniLM-L6-v2"}
 """The Hub ids of base models that come with the installation."""
@@ -12,7 +13,7 @@ _HEADER = re.compile(r"\A---\n(.*?)\n---", re.DOTALL)
 _LICENCE = re.compile(r"^license: *([\w.-]+) *$", re.MULTILINE)
 
 
-def model_card(record: dict[str, Any], base: str) -> str:
+def model_card(record: TrainingRecord, base: str) -> str:
     """Returns the README of a trained model: what it is, how it was trained, how to use it in both ways.
 
     Args:
@@ -20,11 +21,11 @@ def model_card(record: dict[str, Any], base: str) -> str:
         base: Directory or Hub id of the base model; only a Hub id is named as such.
     """
     header = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity", "tags: [finetrieve, retrieval]"]
-    published = _PUBLISHED.get(str(record["base_model"])) or ("" if _is_directory(base) else base)
+    published = _PUBLISHED.get(str(record.base_model)) or ("" if _is_directory(base) else base)
     header += [f"base_model: {published}"] if published else []
     licence = licence_of(base)
     header += [f"license: {licence}"] if licence else []
-    chosen = record["chosen"]
+    assert record.chosen is not None
     return "\n".join(
         [
             *header,
@@ -32,10 +33,10 @@ def model_card(record: dict[str, Any], base: str) -> str:
             "",
             "# A retrieval model for one body of documentation",
             "",
-            f"Fine-tuned by Finetrieve from `{record['base_model']}` on {record['n_pairs']:,} query-chunk pairs "
-            f"({record['n_chunks']:,} chunks): {record['steps']:,} steps of {record['batch_size']} chunks, "
-            f"loss `{record['loss_name']}` under Matryoshka. "
-            f"{_who_chose(record)} step {chosen['step']:,} and {chosen['base_share']:.0%} of the base model's weights.",
+            f"Fine-tuned by Finetrieve from `{record.base_model}` on {record.n_pairs:,} query-chunk pairs "
+            f"({record.n_chunks:,} chunks): {record.steps:,} steps of {record.batch_size} chunks, "
+            f"loss `{record.loss_name}` under Matryoshka. "
+            f"{_who_chose(record)} step {record.chosen.step:,} and {record.chosen.base_share:.0%} of the base model's weights.",
             "",
             "A chunk is embedded as `title > section`, a line break, and its text; a query as it is.",
             "",
@@ -72,10 +73,10 @@ def _is_directory(base: str) -> bool:
     return base.startswith("/") or Path(base).is_dir()
 
 
-def _who_chose(record: dict[str, Any]) -> str:
+def _who_chose(record: TrainingRecord) -> str:
     by = {
         "human": "Questions of people chose",
         "generated": "Generated dev queries chose",
         "none": "Without dev queries the rule took",
     }
-    return by.get(str(record.get("dev_is")), "Dev chose")
+    return by.get(str(record.dev_is), "Dev chose")

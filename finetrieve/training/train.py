@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datasets.utils import logging as datasets_logging
 from transformers.utils import logging as transformers_logging
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair
-from finetrieve.evaluation.guard import guard_questions, guard_record
+from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
+from finetrieve.evaluation.result import ChosenModel, TrainingRecord
 from finetrieve.retrieval.base_model import resolve_base_model
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.api_reference import gentler, is_api_reference
@@ -40,8 +41,7 @@ class TrainingResult:
     """A trained model and how it came about."""
 
     model_dir: Path
-    record: dict[str, Any]
-    """`loss` per step, `dev` per evaluation, `averaging` per share, `chosen`, seconds, sizes, precision and device."""
+    record: TrainingRecord
 
 
 def train_model(
@@ -97,41 +97,41 @@ def train_model(
         base = load_encoder(base_model)
         averaging, share = choose_share(model, base, final, settings, run)
         questions = guard_questions()
-        guard = guard_record(questions.ndcg(base), questions.ndcg(model), seed)
+        guard = compare_lay_scores(questions.ndcg(base), questions.ndcg(model), seed)
 
         # 3. Save what was chosen, whole or not at all.
-        record = {
-            "base_model": str(base_model),
-            "loss_name": settings.loss,
-            "n_pairs": len(train_pairs),
-            "n_chunks": len({pair.chunk_id for pair in train_pairs}),
-            "n_negatives": sum(bool(pair.negative_query) for pair in train_pairs) if uses_negatives(settings.loss) else 0,
-            "n_dev_queries": len(run.dev.queries) if run.dev else 0,
+        record = TrainingRecord(
+            base_model=str(base_model),
+            loss_name=settings.loss,
+            n_pairs=len(train_pairs),
+            n_chunks=len({pair.chunk_id for pair in train_pairs}),
+            n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if uses_negatives(settings.loss) else 0,
+            n_dev_queries=len(run.dev.queries) if run.dev else 0,
             **asdict(plan),
-            "loss": loss_curve,
-            "dev": run.history,
-            "averaging": averaging,
-            "chosen": {"step": run.best_step(), "base_share": share},
-            "dev_is": ("human" if run.dev.by_people else "generated") if run.dev else "none",
-            "guard": guard,
-            "api_reference": api_reference,
-            "learning_curve": [*curve, point_of(1.0, pairs, run.dev, model)] if curve and run.dev else [],
-            "device": str(model.device.type),
-            "seconds": round(time.monotonic() - started, 1),
-        }
+            loss=loss_curve,
+            dev=run.history,
+            averaging=averaging,
+            chosen=ChosenModel(step=run.best_step(), base_share=share),
+            dev_is=("human" if run.dev.by_people else "generated") if run.dev else "none",
+            guard=guard,
+            api_reference=api_reference,
+            learning_curve=[*curve, point_of(1.0, pairs, run.dev, model)] if curve and run.dev else [],
+            device=str(model.device.type),
+            seconds=round(time.monotonic() - started, 1),
+        )
         with clear_disk_errors(out_dir.parent):
             _save(model, base_model, record, out_dir)
     return TrainingResult(out_dir, record)
 
 
-def _save(model: SentenceTransformer, base_model: str, record: dict[str, Any], out_dir: Path) -> None:
+def _save(model: SentenceTransformer, base_model: str, record: TrainingRecord, out_dir: Path) -> None:
     """Writes the model with its card and its record; the directory appears when it is whole, in place of an older one."""
     model.max_seq_length = load_encoder(base_model).max_seq_length
     part, old = out_dir.with_name(f".{out_dir.name}.part"), out_dir.with_name(f".{out_dir.name}.old")
     for leftover in (part, old):
         shutil.rmtree(leftover, ignore_errors=True)
     # How long it took is no part of the model: the same training gives the same files.
-    lasting = {name: value for name, value in record.items() if name != "seconds"}
+    lasting = record.model_dump(exclude={"seconds"}, exclude_unset=True)
     try:
         part.mkdir(parents=True)
         model.save_pretrained(str(part), create_model_card=False)

@@ -21,6 +21,7 @@ from transformers import PrinterCallback, TrainerCallback
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair, embedded_text
 from finetrieve.core.text import normalise_query
+from finetrieve.evaluation.result import DevPoint, LossPoint
 from finetrieve.retrieval.multi_vector import token_idf
 from finetrieve.training.averaging import Weights, copy_weights
 from finetrieve.training.batches import BatchRules, PairBatches, Row, count_batches
@@ -108,28 +109,28 @@ class TrainingRun:
 
     def __init__(self, folder: Path, dev: DevSet | None, plan: Plan, late: bool) -> None:
         self.folder, self.dev, self.plan, self.late = folder, dev, plan, late
-        self.history: list[dict[str, float]] = []
+        self.history: list[DevPoint] = []
 
     def resume(self, step: int) -> None:
         """Takes the dev scores up to `step` over from before the crash."""
         try:
-            found = json.loads((self.folder / "dev.json").read_bytes())
+            found = [DevPoint.model_validate(entry) for entry in json.loads((self.folder / "dev.json").read_bytes())]
         except (OSError, ValueError):
             found = []
-        self.history = [entry for entry in found if entry["step"] <= step]
+        self.history = [entry for entry in found if entry.step <= step]
 
     def look(self, model: SentenceTransformer, step: int) -> None:
         """Scores the dev queries, and keeps the weights if none were better."""
-        if self.dev is None or any(entry["step"] == step for entry in self.history):
+        if self.dev is None or any(entry.step == step for entry in self.history):
             return
-        entry = {"step": step, "epoch": step / self.plan.steps_per_epoch, "ndcg@10": self.dev.ndcg(model, self.late)}
+        entry = DevPoint(step=step, epoch=step / self.plan.steps_per_epoch, ndcg=self.dev.ndcg(model, self.late))
         if self._best_of([*self.history, entry]) == step:
             write_atomically(
                 self.folder / "best.safetensors",
                 save({name: weight.contiguous() for name, weight in copy_weights(model).items()}),
             )
         self.history = [*self.history, entry]
-        write_atomically(self.folder / "dev.json", json.dumps(self.history).encode())
+        write_atomically(self.folder / "dev.json", json.dumps([point.as_json() for point in self.history]).encode())
 
     def best_step(self) -> int:
         """Returns the last step whose dev score is within LIKE_THE_BEST of the best; the last one without dev queries.
@@ -139,15 +140,15 @@ class TrainingRun:
         """
         return self._best_of(self.history)
 
-    def _best_of(self, history: Sequence[dict[str, float]]) -> int:
+    def _best_of(self, history: Sequence[DevPoint]) -> int:
         if not history:
             return self.plan.steps
-        bar = max(entry["ndcg@10"] for entry in history) - LIKE_THE_BEST
-        return int(max(entry["step"] for entry in history if entry["ndcg@10"] >= bar))
+        bar = max(entry.ndcg for entry in history) - LIKE_THE_BEST
+        return max(entry.step for entry in history if entry.ndcg >= bar)
 
     def best_score(self) -> float:
         """Returns nDCG@10 on dev at `best_step`."""
-        return next(entry["ndcg@10"] for entry in self.history if entry["step"] == self.best_step())
+        return next(entry.ndcg for entry in self.history if entry.step == self.best_step())
 
     def best_weights(self) -> Weights | None:
         """Returns the weights of `best_step`, or None for those that the model has now."""
@@ -199,7 +200,7 @@ def fit(
     seed: int,
     run: TrainingRun,
     on_progress: Progress | None,
-) -> list[dict[str, float]]:
+) -> list[LossPoint]:
     """Trains the model in place, from the last checkpoint if there is one, and returns the loss per step."""
     texts = {chunk.id: embedded_text(chunk) for chunk in chunks}
     rows = {"query": [pair.query for pair in pairs], "chunk": [texts[pair.chunk_id] for pair in pairs]}
@@ -219,7 +220,7 @@ def fit(
     checkpoint = last_checkpoint(run.folder)
     run.resume(int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return [{"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+    return [LossPoint(step=int(entry["step"]), loss=entry["loss"]) for entry in trainer.state.log_history if "loss" in entry]
 
 
 def _loss_plan(

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from finetrieve.app.notifications import WEBHOOK, _post, success_message, without_secrets
+from finetrieve.evaluation.result import EvaluationResult, Verdict
+from finetrieve.registry.promotion_rule import PromotionDecision
 
-METRICS = {"verdict": {"sentence": "Fine-tuning made retrieval better."}}
-DECISION = {"version": "manual:3", "stage": "production", "why": "Clearly better."}
+METRICS = EvaluationResult(verdict=Verdict(sentence="Fine-tuning made retrieval better."))
+DECISION = PromotionDecision(version="manual:3", stage="production", why="Clearly better.", by_the_rule=True, against="manual:2")
 
 
 def test_a_run_in_which_all_came_from_the_cache_says_that_nothing_changed() -> None:

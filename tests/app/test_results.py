@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from finetrieve.app.results import MARK, check_replaceable, write_results
 from finetrieve.core.errors import InputError
+from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.reporting.report import render_report
 from finetrieve.retrieval.base_model import resolve_base_model
 
-METRICS: dict[str, Any] = {"eval_sets": {}, "verdict": {}}
+METRICS = EvaluationResult.model_validate({"eval_sets": {}, "verdict": {}})
 
 
 @pytest.fixture(scope="module")
 def report() -> str:
-    return render_report({}, {})
+    return render_report(EvaluationResult(), {})
 
 
 def test_results_are_written_with_both_forms_of_the_model_and_replaced_by_the_next_run(tmp_path: Path, report: str) -> None:
@@ -29,8 +29,8 @@ def test_results_are_written_with_both_forms_of_the_model_and_replaced_by_the_ne
     assert (tmp_path / "model" / MARK).is_file()
     (tmp_path / "notes.txt").write_text("mine")
     check_replaceable(tmp_path)
-    write_results(tmp_path, {**METRICS, "corpus": 1}, report, model)
-    assert json.loads((tmp_path / "metrics.json").read_text())["corpus"] == 1
+    write_results(tmp_path, METRICS.model_copy(update={"corpus": {"documents": 1}}), report, model)
+    assert json.loads((tmp_path / "metrics.json").read_text())["corpus"] == {"documents": 1}
     assert not (tmp_path / "model" / "late" / "token_idf.json").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "model", "notes.txt", "report.html"]
 

@@ -9,6 +9,7 @@ from finetrieve.app.search_page import format_terminal, render_page
 from finetrieve.cli.ask import create_app
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
+from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import HYBRID
 from finetrieve.retrieval.hybrid_index import SearchIndex
@@ -77,7 +78,7 @@ def test_an_empty_or_endless_question_is_a_mistake(text: str) -> None:
 
 def test_each_side_searches_by_the_best_way_that_its_evaluation_found() -> None:
     metrics = many_arms()
-    methods = choose_methods(metrics, "tv-manual")
+    methods = choose_methods(EvaluationResult.model_validate(metrics), "tv-manual")
     assert (methods[TRAINED].arm, methods[BASE].arm) == ("fused_finetuned", "late_base")
     assert methods[TRAINED].fusion.weights == {"dense": 1.0, "late": 1.5, "lexical": 1.0}
     assert (methods[TRAINED].description, methods[BASE].description) == ("vectors + late interaction + BM25", "late interaction")
@@ -96,13 +97,13 @@ def test_the_arm_of_the_verdict_says_what_is_compared(arm: str, words: str) -> N
     metrics = many_arms()
     metrics["verdict"]["arm"] = arm
     metrics["eval_sets"]["tv-manual"]["best_untrained"] = "bm25"
-    methods = choose_methods(metrics, "tv-manual")
+    methods = choose_methods(EvaluationResult.model_validate(metrics), "tv-manual")
     assert (methods[TRAINED].description, methods[BASE].description) == (words, "BM25")
 
 
 def test_metrics_from_before_there_were_more_ways_search_by_the_hybrid() -> None:
     fusion = {"hybrid_finetuned": {"name": "rrf", "weight": 0.7}}
-    methods = choose_methods({"verdict": {"eval_set": "human"}, "eval_sets": {"human": {"fusion": fusion}}}, "human")
+    methods = choose_methods(EvaluationResult(eval_sets={"human": SetResult.model_validate({"fusion": fusion})}), "human")
     assert (methods[TRAINED].fusion.name, methods[TRAINED].description, methods[BASE].description) == (
         "rrf",
         "vectors + BM25",

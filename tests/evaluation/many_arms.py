@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from finetrieve.evaluation.verdict import verdict
+from finetrieve.evaluation.result import Guard, SetResult
+from finetrieve.evaluation.verdict import reach_verdict
 
 METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "recall@100", "map")
 VALUES = {
@@ -53,7 +54,9 @@ def many_arms(kind: str = "human") -> dict[str, Any]:
             {"share": 1.0, "n_pairs": 2_400, "arms": {"finetuned": 0.742, "late_finetuned": 0.825}},
         ],
     }
-    return {"eval_sets": eval_sets, "verdict": verdict(eval_sets, guard=training["guard"]), "training": training}
+    read = {name: SetResult.model_validate(found) for name, found in eval_sets.items()}
+    verdict = reach_verdict(read, guard=Guard.model_validate(training["guard"]))
+    return {"eval_sets": eval_sets, "verdict": verdict.as_json(), "training": training}
 
 
 def eval_set(kind: str = "human") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.evaluation import scoring
 from finetrieve.evaluation.arms import ARMS, compared_with
 from finetrieve.evaluation.eval_sets import EvalSet
-from finetrieve.evaluation.evaluate import EvaluationResult, evaluate_models
+from finetrieve.evaluation.evaluate import Evaluation, evaluate_models
 from finetrieve.evaluation.metrics import METRICS
 from finetrieve.evaluation.scoring import Reranking, score_set, units_of
 from finetrieve.evaluation.settings import EvaluationSettings
@@ -115,15 +115,15 @@ def _fusions(models: Sequence[str] = ("base", "finetuned")) -> dict[str, Fusion]
 
 
 @pytest.fixture(scope="module")
-def result() -> EvaluationResult:
+def result() -> Evaluation:
     dev = _eval_set("dev", "generated", seed=9)
     return evaluate_models([_eval_set(), _eval_set("generated", "generated", seed=5)], MODELS, dev, SETTINGS, seed=1)
 
 
-def test_metrics_have_the_documented_shape(result: EvaluationResult) -> None:
-    assert list(result.metrics) == ["eval_sets", "verdict"]
-    assert list(result.metrics["eval_sets"]) == ["phones", "generated"]
-    for found in result.metrics["eval_sets"].values():
+def test_metrics_have_the_documented_shape(result: Evaluation) -> None:
+    assert list(result.metrics.as_json()) == ["eval_sets", "verdict"]
+    assert list(result.metrics.as_json()["eval_sets"]) == ["phones", "generated"]
+    for found in result.metrics.as_json()["eval_sets"].values():
         assert {"n_queries", "n_documents", "kind", "arms", "comparisons", "dimensions", "best_untrained", "bill"} <= set(found)
         assert list(found["arms"]) == SCORED
         for metrics in found["arms"].values():
@@ -138,44 +138,46 @@ def test_metrics_have_the_documented_shape(result: EvaluationResult) -> None:
             assert set(row) == {"arm", "against", "metric", "delta", "low", "high", "p"}
             values = (found["arms"][arm][row["metric"]]["value"] for arm in (row["arm"], row["against"]))
             assert row["delta"] == pytest.approx(next(values) - next(values))
-    json.dumps(result.metrics, allow_nan=False)
+    json.dumps(result.metrics.as_json(), allow_nan=False)
     json.dumps(result.details, allow_nan=False)
 
 
-def test_dimensions_are_cut_from_the_same_vectors(result: EvaluationResult) -> None:
-    for found in result.metrics["eval_sets"].values():
+def test_dimensions_are_cut_from_the_same_vectors(result: Evaluation) -> None:
+    for found in result.metrics.as_json()["eval_sets"].values():
         for model in ("base", "finetuned"):
             assert list(found["dimensions"][model]) == ["32", "16", "8"]  # 64 is more than the model has
             assert found["dimensions"][model]["32"] == found["arms"][model]
     short: dict[str, Any] = {name: FirstEight(model.noise) for name, model in MODELS.items()}
-    found = evaluate_models([_eval_set()], short, None, SETTINGS, seed=1).metrics["eval_sets"]["phones"]
-    assert found["arms"]["base"] == result.metrics["eval_sets"]["phones"]["dimensions"]["base"]["8"]
+    found = evaluate_models([_eval_set()], short, None, SETTINGS, seed=1).metrics.as_json()["eval_sets"]["phones"]
+    assert found["arms"]["base"] == result.metrics.as_json()["eval_sets"]["phones"]["dimensions"]["base"]["8"]
 
 
-def test_the_better_model_is_called_better(result: EvaluationResult) -> None:
-    assert result.metrics["verdict"]["eval_set"] == "phones"
-    assert result.metrics["eval_sets"]["phones"]["comparisons"][0]["low"] > 0
+def test_the_better_model_is_called_better(result: Evaluation) -> None:
+    assert result.metrics.as_json()["verdict"]["eval_set"] == "phones"
+    assert result.metrics.as_json()["eval_sets"]["phones"]["comparisons"][0]["low"] > 0
     tokenless: dict[str, Any] = {name: Words(model.noise) for name, model in MODELS.items()}
     found = evaluate_models([_eval_set()], tokenless, None, SETTINGS.model_copy(update={"arms": ["base", "finetuned"]}), seed=1)
-    assert found.metrics["verdict"]["better"] is True
+    assert found.metrics.as_json()["verdict"]["better"] is True
 
 
-def test_scores_per_query_are_those_that_were_averaged(result: EvaluationResult) -> None:
+def test_scores_per_query_are_those_that_were_averaged(result: Evaluation) -> None:
     table = result.per_query.to_pylist()
     assert result.per_query.column_names == ["eval_set", "query_id", "query", "arm", *METRICS]
     assert len(table) == 2 * 60 * len(SCORED)
     mean = np.mean([row["map"] for row in table if row["eval_set"] == "generated" and row["arm"] == "hybrid_base"])
-    assert mean == pytest.approx(result.metrics["eval_sets"]["generated"]["arms"]["hybrid_base"]["map"]["value"])
+    assert mean == pytest.approx(result.metrics.as_json()["eval_sets"]["generated"]["arms"]["hybrid_base"]["map"]["value"])
 
 
-def test_the_same_seed_gives_the_same_result(result: EvaluationResult) -> None:
+def test_the_same_seed_gives_the_same_result(result: Evaluation) -> None:
     dev = _eval_set("dev", "generated", seed=9)
     sets = [_eval_set(), _eval_set("generated", "generated", seed=5)]
     again = evaluate_models(sets, MODELS, dev, SETTINGS, seed=1)
-    assert json.dumps(again.metrics) == json.dumps(result.metrics)
+    assert json.dumps(again.metrics.as_json()) == json.dumps(result.metrics.as_json())
     assert json.dumps(again.details) == json.dumps(result.details)
     assert again.per_query.equals(result.per_query)
-    assert json.dumps(evaluate_models(sets, MODELS, dev, SETTINGS, seed=2).metrics) != json.dumps(result.metrics)
+    assert json.dumps(evaluate_models(sets, MODELS, dev, SETTINGS, seed=2).metrics.as_json()) != json.dumps(
+        result.metrics.as_json()
+    )
 
 
 def test_a_corpus_is_encoded_once_for_all_sets_that_share_it() -> None:
@@ -190,8 +192,8 @@ def test_a_corpus_is_encoded_once_for_all_sets_that_share_it() -> None:
 def test_one_model_alone_is_evaluated_with_its_arms(models: list[str], arms: list[str]) -> None:
     dense: dict[str, Any] = {name: Words(MODELS[name].noise) for name in models}
     found = evaluate_models([_eval_set()], dense, None, SETTINGS, seed=1)
-    assert list(found.metrics["eval_sets"]["phones"]["arms"]) == arms
-    assert found.metrics["verdict"]["better"] is None
+    assert list(found.metrics.as_json()["eval_sets"]["phones"]["arms"]) == arms
+    assert found.metrics.as_json()["verdict"]["better"] is None
     assert found.details["examples"]["phones"] == {"better": [], "worse": []}
 
 
@@ -204,9 +206,9 @@ def test_fusion_is_chosen_on_dev_and_never_on_what_is_evaluated() -> None:
     settings = EvaluationSettings(bootstrap_samples=100)
 
     def fusion(eval_set: EvalSet, dev: EvalSet | None) -> dict[str, Any]:
-        found = evaluate_models([eval_set], {"base": Words(noise=0), "finetuned": Words(noise=0)}, dev, settings, seed=1).metrics[
-            "eval_sets"
-        ]["phones"]["fusion"]
+        found = evaluate_models(
+            [eval_set], {"base": Words(noise=0), "finetuned": Words(noise=0)}, dev, settings, seed=1
+        ).metrics.as_json()["eval_sets"]["phones"]["fusion"]
         assert set(found) == {"hybrid_base", "hybrid_finetuned"}
         return dict(found["hybrid_base"])
 
@@ -228,7 +230,7 @@ def test_generated_questions_that_share_all_words_never_raise_the_lexical_weight
     texts = [embedded_text(chunk) for chunk in dev.chunks]
     best = Bm25(texts).scores(list(dev.queries.values())).argmax(axis=1)
     dev = replace(dev, qrels={query: {dev.chunks[row].id: 1} for query, row in zip(dev.queries, best, strict=True)})
-    table = evaluate_models([_eval_set()], MODELS, dev, SETTINGS, seed=1).metrics["eval_sets"]["phones"]
+    table = evaluate_models([_eval_set()], MODELS, dev, SETTINGS, seed=1).metrics.as_json()["eval_sets"]["phones"]
     assert set(table["fusion"]) == {name for name in SCORED if ARMS[name].is_fused}
     assert all(item["weights"]["lexical"] == 1 and item["chosen_on"] == "default" for item in table["fusion"].values())
 
@@ -288,7 +290,7 @@ def test_a_document_scores_by_its_best_chunk_and_through_the_chunk_that_stands_f
     assert units.best(np.array([[0.1, 0.5, 0.3]], np.float32))[0] == pytest.approx([0.5, 0.3, 0.5])
 
 
-def test_what_a_model_found_is_kept_for_the_report(result: EvaluationResult) -> None:
+def test_what_a_model_found_is_kept_for_the_report(result: Evaluation) -> None:
     scored = result.scored[0]
     found = scored.retrieved["finetuned"]
     assert found.rows.shape == (60, 5)
@@ -366,7 +368,7 @@ def test_a_reranker_orders_the_first_chunks_and_leaves_the_others_below_them(mon
     assert _score_one("hybrid_base", _fusions(["base"]), **scores) == [0, 1, 2, 3]
 
 
-def test_late_interaction_over_all_chunks_is_the_fused_search(result: EvaluationResult) -> None:
+def test_late_interaction_over_all_chunks_is_the_fused_search(result: Evaluation) -> None:
     eval_set = _eval_set()
     found = score_set(eval_set, _indexes(eval_set, MODELS), SCORED, [], _fusions())
     assert len(eval_set.chunks) == 120
@@ -381,13 +383,17 @@ def test_a_cross_encoder_brings_its_arms() -> None:
             return np.zeros(len(pairs), np.float32)
 
     found = evaluate_models([_eval_set()], MODELS, None, SETTINGS, 1, Never())
-    assert list(found.metrics["eval_sets"]["phones"]["arms"]) == list(ARMS)
+    assert list(found.metrics.as_json()["eval_sets"]["phones"]["arms"]) == list(ARMS)
 
 
 def test_arms_that_cannot_be_scored_are_named_when_arms_were_listed() -> None:
     def notes(arms: list[str]) -> list[str]:
         settings = EvaluationSettings(bootstrap_samples=100, arms=arms, bill=False)
-        return list(evaluate_models([_eval_set()], {"base": Words(1)}, None, settings, 1).metrics["eval_sets"]["phones"]["notes"])
+        return list(
+            evaluate_models([_eval_set()], {"base": Words(1)}, None, settings, 1).metrics.as_json()["eval_sets"]["phones"][
+                "notes"
+            ]
+        )
 
     assert notes(list(ARMS)) == []
     assert notes(["bm25", "base", "finetuned", "late_base", "cross_base"]) == [
@@ -403,12 +409,14 @@ def test_callers_that_ask_for_no_late_arm_make_no_token_vectors() -> None:
             raise AssertionError("token vectors were made")
 
     settings = EvaluationSettings(bootstrap_samples=100, arms=DENSE, bill=True)
-    table = evaluate_models([_eval_set()], {"base": Refusing(1)}, _dense_dev(), settings, 1).metrics["eval_sets"]["phones"]
+    table = evaluate_models([_eval_set()], {"base": Refusing(1)}, _dense_dev(), settings, 1).metrics.as_json()["eval_sets"][
+        "phones"
+    ]
     assert list(table["arms"]) == ["bm25", "base", "hybrid_base"] and table["bill"] is None
 
 
-def test_the_best_untrained_arm_is_named_and_every_tuned_arm_is_held_against_it(result: EvaluationResult) -> None:
-    for table in result.metrics["eval_sets"].values():
+def test_the_best_untrained_arm_is_named_and_every_tuned_arm_is_held_against_it(result: Evaluation) -> None:
+    for table in result.metrics.as_json()["eval_sets"].values():
         values = {
             arm: table["arms"][arm]["ndcg@10"]["value"] for arm in ("bm25", "base", "hybrid_base", "late_base", "fused_base")
         }

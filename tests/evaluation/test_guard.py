@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from finetrieve.evaluation.guard import guard_questions, guard_record
+from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
 from finetrieve.training.lay_questions import choosing_questions, practised_pairs
 
 
 def test_a_fall_of_one_way_of_searching_is_a_fall() -> None:
     base = np.tile([1.0, 0.5, 0.63, 1.0], 50)
     lower = base - np.tile([0.1, 0.0, 0.2, 0.0], 50)
-    record = guard_record({"dense": base, "late": base}, {"dense": base, "late": lower}, seed=1)
+    record = compare_lay_scores({"dense": base, "late": base}, {"dense": base, "late": lower}, seed=1).as_json()
     assert record["fell"] is True
     assert record["n_queries"] == 200
     late = record["ndcg@10"]["late"]
@@ -25,7 +25,7 @@ def test_a_difference_that_chance_explains_is_none() -> None:
     generator = np.random.default_rng(3)
     base = generator.random(100)
     noisy = np.clip(base + generator.normal(0, 0.2, 100) + 0.002, 0, 1)
-    assert guard_record({"dense": base, "late": base}, {"dense": noisy, "late": noisy}, seed=1)["fell"] is False
+    assert compare_lay_scores({"dense": base, "late": base}, {"dense": noisy, "late": noisy}, seed=1).fell is False
 
 
 def test_every_question_of_the_guard_has_an_answer_and_none_is_practised_or_chooses() -> None:

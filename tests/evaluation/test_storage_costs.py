@@ -13,7 +13,7 @@ from finetrieve.evaluation import storage_costs as module
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.evaluate import evaluate_models
 from finetrieve.evaluation.settings import EvaluationSettings
-from finetrieve.evaluation.storage_costs import bill
+from finetrieve.evaluation.storage_costs import measure_storage_costs
 from finetrieve.retrieval.fusion import FUSED, HYBRID
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.late_interaction import TokenVectors, late_scores
@@ -58,9 +58,9 @@ def test_tokens_that_are_alike_share_a_vector() -> None:
 
 def test_a_bill_has_every_point_with_its_bytes_and_one_recommendation() -> None:
     eval_set, index = small()
-    found, notes = bill(eval_set, index, HYBRID, FUSED, 200, seed=1)
-    assert found is not None and notes == [] and found["n_queries"] == 20
-    points = found["points"]
+    found, notes = measure_storage_costs(eval_set, index, HYBRID, FUSED, 200, seed=1)
+    assert found is not None and notes == [] and found.n_queries == 20
+    points = found.as_json()["points"]
     # token vectors of 48 and 32 dimensions, thrice pooled and in three precisions, alone and as a reranker; dense ones of 48
     assert {way: sum(point["way"] == way for point in points) for way in ("late", "rerank20", "dense")} == {
         "late": 18,
@@ -89,7 +89,7 @@ def test_a_bill_has_every_point_with_its_bytes_and_one_recommendation() -> None:
 def test_the_full_points_are_the_arms() -> None:
     eval_set, index = small()
     settings = EvaluationSettings(bootstrap_samples=100)
-    table = evaluate_models([eval_set], {"base": index.embedder}, None, settings, seed=1).metrics["eval_sets"]["phones"]
+    table = evaluate_models([eval_set], {"base": index.embedder}, None, settings, seed=1).metrics.as_json()["eval_sets"]["phones"]
     by_name = {
         (p["way"], p["precision"]): p["ndcg@10"]["value"]
         for p in table["bill"]["points"]
@@ -104,16 +104,18 @@ def test_the_full_points_are_the_arms() -> None:
 def test_a_large_corpus_has_no_bill_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     eval_set, index = small()
     monkeypatch.setattr(module, "MOST_CHUNKS", 100)
-    found, [note] = bill(eval_set, index, HYBRID, FUSED, 100, seed=1)
+    found, [note] = measure_storage_costs(eval_set, index, HYBRID, FUSED, 100, seed=1)
     assert found is None and "120 chunks" in note
     settings = EvaluationSettings(bootstrap_samples=100)
-    table = evaluate_models([eval_set], {"base": index.embedder}, None, settings, seed=1).metrics["eval_sets"]["phones"]
+    table = evaluate_models([eval_set], {"base": index.embedder}, None, settings, seed=1).metrics.as_json()["eval_sets"]["phones"]
     assert table["bill"] is None and note in table["notes"]
 
 
 def test_a_model_without_token_vectors_has_no_bill() -> None:
     settings = EvaluationSettings(bootstrap_samples=100)
-    table = evaluate_models([_eval_set(n_queries=5)], {"base": Words(1)}, None, settings, 1).metrics["eval_sets"]["phones"]
+    table = evaluate_models([_eval_set(n_queries=5)], {"base": Words(1)}, None, settings, 1).metrics.as_json()["eval_sets"][
+        "phones"
+    ]
     assert table["bill"] is None
 
 
@@ -121,8 +123,12 @@ def test_binary_dense_vectors_are_scored_again_by_int8_ones() -> None:
     texts = ["word1", "word2"]
     chunks = [Chunk(text, text, "", "", "", text, 1, 0) for text in texts]
     eval_set = EvalSet("s", "human", {"q": "word2"}, {"q": {"word2": 1}}, "document", chunks, 2)
-    found, _ = bill(replace(eval_set), build_index(texts, Tokens(0, dim=8), with_tokens=True), HYBRID, FUSED, 100, seed=1)
+    found, _ = measure_storage_costs(
+        replace(eval_set), build_index(texts, Tokens(0, dim=8), with_tokens=True), HYBRID, FUSED, 100, seed=1
+    )
     assert found is not None
     assert all(
-        point["ndcg@10"]["value"] == 1 for point in found["points"] if point["precision"] != "binary" or point["way"] == "dense"
+        point["ndcg@10"]["value"] == 1
+        for point in found.as_json()["points"]
+        if point["precision"] != "binary" or point["way"] == "dense"
     )

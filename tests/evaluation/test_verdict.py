@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from finetrieve.evaluation.verdict import verdict
+from finetrieve.evaluation.result import Guard, SetResult
+from finetrieve.evaluation.verdict import reach_verdict
 from tests.evaluation.many_arms import eval_set
+
+
+def verdict(eval_sets: dict[str, Any], headline_arm: str = "auto", guard: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Returns the verdict as metrics.json has it."""
+    read = {name: SetResult.model_validate(found) for name, found in eval_sets.items()}
+    return reach_verdict(read, headline_arm, Guard.model_validate(guard) if guard else None).as_json()
 
 
 def _scores(

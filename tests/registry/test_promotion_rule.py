@@ -6,11 +6,12 @@ import pyarrow as pa
 import pytest
 
 from finetrieve.evaluation.comparison import compare_scores
-from finetrieve.registry.promotion_rule import against_base, decide, decide_about
+from finetrieve.evaluation.result import Comparison, EvaluationResult
+from finetrieve.registry.promotion_rule import ModelComparison, against_base, decide, decide_about
 
 
-def a_row(eval_set: str = "human", arm: str = "finetuned", metric: str = "ndcg@10", **interval: float) -> dict[str, Any]:
-    return {"eval_set": eval_set, "arm": arm, "metric": metric, "n_queries": 50, **interval}
+def a_row(eval_set: str = "human", arm: str = "finetuned", metric: str = "ndcg@10", **interval: float) -> Comparison:
+    return Comparison(eval_set=eval_set, arm=arm, metric=metric, n_queries=50, **interval)
 
 
 BETTER = {"delta": 0.03, "low": 0.01, "high": 0.05}
@@ -34,7 +35,7 @@ WORSE = {"delta": -0.03, "low": -0.05, "high": -0.01}
     ],
 )
 def test_a_model_is_promoted_where_it_is_clearly_better_on_the_headline_and_nowhere_clearly_worse(
-    rows: list[dict[str, Any]], stage: str, words: str
+    rows: list[Comparison], stage: str, words: str
 ) -> None:
     decision = decide(rows, "human", "docs:1")
     assert (decision.stage, decision.by_the_rule) == (stage, True)
@@ -49,21 +50,22 @@ def test_the_verdicts_arm_decides_and_an_older_model_without_it_is_held_against_
     assert decide(rows[:1], "human", "docs:1", "late_finetuned").arm == "finetuned"
 
 
-def metrics(**interval: float) -> dict[str, Any]:
+def metrics(**interval: float) -> EvaluationResult:
     comparison = {"arm": "finetuned", "against": "base", "metric": "ndcg@10", **interval}
     other = {"arm": "finetuned", "against": "bm25", "metric": "ndcg@10", **WORSE}
-    return {"verdict": {"eval_set": "human"}, "eval_sets": {"human": {"n_queries": 50, "comparisons": [comparison, other]}}}
+    found = {"n_queries": 50, "comparisons": [comparison, other]}
+    return EvaluationResult.model_validate({"verdict": {"eval_set": "human"}, "eval_sets": {"human": found}})
 
 
-def compared(*rows: dict[str, Any], is_production: bool = False) -> dict[str, Any]:
-    return {"against": "docs:1", "is_production": is_production, "rows": list(rows)}
+def compared(*rows: Comparison, is_production: bool = False) -> ModelComparison:
+    return ModelComparison(against="docs:1", is_production=is_production, rows=list(rows))
 
 
-NOTHING_IN_PRODUCTION = {"against": None, "is_production": False, "rows": []}
+NOTHING_IN_PRODUCTION = ModelComparison()
 
 
 def test_the_first_model_is_held_against_the_base_model_and_not_against_bm25() -> None:
-    assert [row["against"] for row in against_base(metrics(**BETTER)["eval_sets"])] == ["base"]
+    assert [row.against for row in against_base(metrics(**BETTER).eval_sets)] == ["base"]
     assert decide_about({}, metrics(**BETTER), NOTHING_IN_PRODUCTION, False).stage == "production"
     assert decide_about({}, metrics(**WORSE), NOTHING_IN_PRODUCTION, False).stage == "archived"
 
@@ -73,12 +75,14 @@ def test_a_model_that_beats_the_base_model_but_not_the_one_in_production_waits()
     assert decision.stage == "staging" and "docs:1" in decision.why
 
 
-def late(interval: dict[str, float], **changes: Any) -> dict[str, Any]:
+def late(interval: dict[str, float], guard: dict[str, Any] | None = None, **changes: Any) -> EvaluationResult:
     """Metrics whose verdict holds late interaction against the best arm without training, BM25."""
     row = {"arm": "late_finetuned", "against": "bm25", "metric": "ndcg@10", **interval}
     own = {"arm": "late_finetuned", "against": "late_base", "metric": "ndcg@10", **BETTER}
     found = {"kind": "human", "n_queries": 50, "n_documents_judged": 9, "comparisons": [row, own], **changes}
-    return {"verdict": {"eval_set": "human", "arm": "late_finetuned", "against": "bm25"}, "eval_sets": {"human": found}}
+    verdict = {"eval_set": "human", "arm": "late_finetuned", "against": "bm25"}
+    training = {"guard": guard}
+    return EvaluationResult.model_validate({"eval_sets": {"human": found}, "verdict": verdict, "training": training})
 
 
 def test_the_first_model_must_beat_the_best_that_needs_no_training() -> None:
@@ -109,7 +113,7 @@ FELL = {"fell": True, "sentence": "On 60 lay questions late interaction fell by 
 def test_a_better_model_waits_for_a_person_where_little_speaks_for_it(
     changes: dict[str, Any], guard: dict[str, Any] | None, words: str
 ) -> None:
-    found = {**late(BETTER, **changes), "training": {"guard": guard}}
+    found = late(BETTER, guard, **changes)
     for comparison in (NOTHING_IN_PRODUCTION, compared(a_row(arm="late_finetuned", **BETTER))):
         decision = decide_about({}, found, comparison, False)
         assert decision.stage == "staging" and decision.why.startswith("Better than") and words in decision.why
@@ -143,15 +147,15 @@ def test_models_are_compared_question_by_question_whatever_the_order_of_the_rows
     old = {f"q{number}": number / 100 for number in range(60)}
     new = {query: value + 0.05 for query, value in reversed(old.items())}
     rows = compare_scores(scores(new), scores(old), 500, 1)
-    [ndcg] = [row for row in rows if row["metric"] == "ndcg@10"]
+    [ndcg] = [row for row in rows if row.metric == "ndcg@10"]
     # The scores spread over .6, but every question gained .05: a paired interval has no width.
-    assert ndcg["n_queries"] == 60
-    assert (ndcg["delta"], ndcg["low"], ndcg["high"]) == pytest.approx((0.05, 0.05, 0.05))
-    [recall] = [row for row in rows if row["metric"] == "recall@10"]
-    assert (recall["delta"], recall["low"], recall["high"]) == (0, 0, 0)
+    assert ndcg.n_queries == 60
+    assert (ndcg.delta, ndcg.low, ndcg.high) == pytest.approx((0.05, 0.05, 0.05))
+    [recall] = [row for row in rows if row.metric == "recall@10"]
+    assert (recall.delta, recall.low, recall.high) == (0, 0, 0)
 
 
 def test_only_questions_that_both_models_were_asked_are_compared() -> None:
     rows = compare_scores(scores({"a": 1.0, "b": 0.0, "new": 0.0}), scores({"a": 0.5, "b": 0.5, "gone": 1.0}), 100, 1)
-    assert {row["n_queries"] for row in rows} == {2}
+    assert {row.n_queries for row in rows} == {2}
     assert compare_scores(scores({"a": 1.0}), scores({"b": 1.0}), 100, 1) == []

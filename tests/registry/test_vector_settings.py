@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.vector_settings import asked_settings, recommended_settings
 from finetrieve.retrieval.multi_vector import LateSettings
 from tests.evaluation.many_arms import many_arms
 
-METRICS: dict[str, Any] = many_arms()
+METRICS = EvaluationResult.model_validate(many_arms())
 
 
 def test_the_recommended_point_is_taken_with_what_it_cost() -> None:
@@ -27,9 +28,9 @@ def test_what_is_asked_for_takes_the_place_and_the_rest_stays_as_recommended() -
 
 
 def test_without_a_bill_nothing_is_recommended() -> None:
-    assert recommended_settings({}) == (None, None)
-    assert asked_settings({}, None, "int8", None) == (LateSettings(None, "int8", 1), None)
-    metrics = {
+    assert recommended_settings(EvaluationResult()) == (None, None)
+    assert asked_settings(EvaluationResult(), None, "int8", None) == (LateSettings(None, "int8", 1), None)
+    metrics: dict[str, Any] = {
         "eval_sets": {"tv": {"bill": {"points": [{"way": "dense", "dims": 64, "precision": "int8", "recommended": True}]}}}
     }
-    assert recommended_settings(metrics) == (None, None)
+    assert recommended_settings(EvaluationResult.model_validate(metrics)) == (None, None)

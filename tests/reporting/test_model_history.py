@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.facts import facts_of
 from finetrieve.registry.listing import listing, side_by_side
 from finetrieve.registry.versions import Version
@@ -51,7 +52,7 @@ def test_facts_are_flat_and_leave_out_what_is_not_known() -> None:
         "generation": {"queries": 11, "generators": {"rules 3": 11}, "cost": 0.5},
         "training": {"base_model": "embedded"},
     }
-    assert facts_of(metrics) == {
+    assert facts_of(EvaluationResult.model_validate(metrics)) == {
         "corpus": "0123456789ab",
         "documents": 3,
         "chunks": 5,
@@ -68,10 +69,10 @@ def test_facts_are_flat_and_leave_out_what_is_not_known() -> None:
     }
     metrics["verdict"] = {"eval_set": "human", "better": True, "arm": "late_finetuned", "against": "late_base"}
     metrics["eval_sets"]["human"]["arms"] |= {
-        "late_finetuned": {"ndcg@10": {"value": 0.7}},
-        "late_base": {"ndcg@10": {"value": 0.6}},
+        "late_finetuned": {"ndcg@10": {"value": 0.7, "low": 0.7, "high": 0.7}},
+        "late_base": {"ndcg@10": {"value": 0.6, "low": 0.6, "high": 0.6}},
     }
-    facts = facts_of(metrics)
+    facts = facts_of(EvaluationResult.model_validate(metrics))
     assert (facts["arm"], facts["ndcg_at_10"]) == ("late_finetuned", 0.7)
     assert (facts["untrained_arm"], facts["untrained_ndcg_at_10"]) == ("late_base", 0.6)
-    assert facts_of({}) == {}
+    assert facts_of(EvaluationResult()) == {}

@@ -12,10 +12,10 @@ import pytest
 
 from finetrieve.core.html import clean, element, one_line
 from finetrieve.evaluation.formats import duration, kilobytes, p_value, percent, points
+from finetrieve.evaluation.result import EvaluationResult
+from finetrieve.reporting import report, summary
 from finetrieve.reporting.charts import BarRow, Series, axis_of, bars, histograms, lines
-from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_making import CURVE_POINTS, generation_view
-from finetrieve.reporting.summary import summary_table
 from tests.evaluation.many_arms import bill_points, many_arms
 
 HOSTILE = [
@@ -35,6 +35,14 @@ HOSTILE = [
 METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "recall@100", "map")
 VALUES = {"bm25": 0.677, "base": 0.673, "finetuned": 0.771, "hybrid_base": 0.752, "hybrid_finetuned": 0.803}
 COMPARED = (("finetuned", "base"), ("hybrid_finetuned", "bm25"), ("finetuned", "bm25"))
+
+
+def render_report(metrics: dict[str, Any], details: dict[str, Any]) -> str:
+    return report.render_report(EvaluationResult.read(metrics), details)
+
+
+def summary_table(metrics: dict[str, Any]) -> str:
+    return summary.summary_table(EvaluationResult.read(metrics))
 
 
 def _arm(value: float) -> dict[str, Any]:

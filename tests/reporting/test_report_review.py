@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_review import SHOWN, review_view
 
@@ -44,7 +45,7 @@ def test_a_review_is_told_with_its_numbers() -> None:
 
 
 def test_what_people_wrote_is_shown_and_never_run_and_the_page_stays_small() -> None:
-    page = render_report({"annotation": REVIEW}, {})
+    page = render_report(EvaluationResult(annotation=REVIEW), {})
     assert "<script>alert" not in page and page.count("&lt;script&gt;alert") == SHOWN + 2
     assert "What people made of the queries" in page
 
@@ -66,5 +67,5 @@ def test_the_effect_names_both_models_and_colours_only_what_is_clear() -> None:
 
 def test_no_review_has_no_section() -> None:
     assert review_view({}) is None
-    assert "What people made" not in render_report({}, {})
+    assert "What people made" not in render_report(EvaluationResult(), {})
     assert review_view({"dataset": "docs", "records": 10, "reviewed": 0}) is not None

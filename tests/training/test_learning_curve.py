@@ -43,7 +43,7 @@ def test_the_part_has_nothing_to_do_with_the_split() -> None:
 def test_a_training_records_a_point_per_part_and_the_whole(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     wanted = settings(max_steps=2, learning_curve=True, average=[0.0])
-    record = train_model(pairs, chunks, wanted, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3).record
+    record = train_model(pairs, chunks, wanted, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3).record.as_json()
     curve = record["learning_curve"]
     assert [point["share"] for point in curve] == [*SHARES, 1.0]
     assert [point["n_pairs"] for point in curve] == sorted(point["n_pairs"] for point in curve)
@@ -56,5 +56,7 @@ def test_without_dev_queries_there_is_no_curve(tiny_model: Path, tmp_path: Path)
     pairs, chunks = corpus()
     trained = [pair for pair in pairs if pair.split == "train"]
     wanted = settings(max_steps=1, learning_curve=True, average=[0.0])
-    record = train_model(trained, chunks, wanted, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3).record
+    record = train_model(
+        trained, chunks, wanted, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3
+    ).record.as_json()
     assert record["learning_curve"] == []

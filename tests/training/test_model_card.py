@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from finetrieve.evaluation.result import TrainingRecord
 from finetrieve.retrieval.base_model import resolve_base_model
 from finetrieve.training.model_card import model_card
 
@@ -20,7 +21,7 @@ RECORD: dict[str, Any] = {
 
 
 def test_the_card_shows_both_ways_and_names_the_published_base_with_its_licence() -> None:
-    card = model_card(RECORD, str(resolve_base_model("embedded")))
+    card = model_card(TrainingRecord.model_validate(RECORD), str(resolve_base_model("embedded")))
     header = card.split("---")[1]
     assert "base_model: sentence-transformers/all-MiniLM-L6-v2" in header and "license: apache-2.0" in header
     assert 'SentenceTransformer("path/to/model")' in card and 'MultiVectorEncoder("path/to/model/late")' in card
@@ -28,7 +29,7 @@ def test_the_card_shows_both_ways_and_names_the_published_base_with_its_licence(
 
 
 def test_what_is_not_known_of_a_base_is_left_out(tmp_path: Path) -> None:
-    header = model_card({**RECORD, "base_model": str(tmp_path)}, str(tmp_path)).split("---")[1]
+    header = model_card(TrainingRecord.model_validate({**RECORD, "base_model": str(tmp_path)}), str(tmp_path)).split("---")[1]
     assert "base_model" not in header and "license" not in header
-    named = model_card({**RECORD, "base_model": "org/name", "dev_is": "human"}, "org/name")
+    named = model_card(TrainingRecord.model_validate({**RECORD, "base_model": "org/name", "dev_is": "human"}), "org/name")
     assert "base_model: org/name" in named and "Questions of people chose step 34" in named

@@ -70,7 +70,7 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
     result = train_model(
         pairs, chunks, settings(), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3, lambda *step: steps_seen.append(step)
     )
-    record = result.record
+    record = result.record.as_json()
     model = SentenceTransformer(str(result.model_dir), device="cpu")
     assert model.max_seq_length == 64
     assert model.encode(["how do I rotate a key"]).shape == (1, 16)
@@ -91,7 +91,7 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
 def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
     first = train(tiny_model, tmp_path / "first", epochs=6, average=[0.0])
     again = train(tiny_model, tmp_path / "again", epochs=6, average=[0.0])
-    losses = [entry["loss"] for entry in first.record["loss"]]
+    losses = [entry["loss"] for entry in first.record.as_json()["loss"]]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     for name, weight in weights(first.model_dir).items():
         np.testing.assert_array_equal(weight, weights(again.model_dir)[name])
@@ -109,21 +109,21 @@ def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: 
     pairs, chunks = corpus()
     training = [pair for pair in pairs if pair.split == "train"]
     result = train_model(training, chunks, settings(average=[0.0]), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
-    assert result.record["chosen"] == {"step": result.record["steps"], "base_share": 0.0}
-    assert result.record["dev"] == []
-    assert result.record["dev_is"] == "none"
+    assert result.record.as_json()["chosen"] == {"step": result.record.as_json()["steps"], "base_share": 0.0}
+    assert result.record.as_json()["dev"] == []
+    assert result.record.as_json()["dev_is"] == "none"
 
 
 def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_model: Path, tmp_path: Path) -> None:
     shares = [0.0, 0.5, 0.9]
-    content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0).record
+    content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0).record.as_json()
     assert content["chosen"]["base_share"] == 0.0
     assert [entry["base_share"] for entry in content["averaging"]] == [0.0]
 
     # A teacher of nothing but the documents' queries, at a rate that forgets, against a bar that only gains would pass.
     strict = train(
         tiny_model, tmp_path / "strict", average=shares, lay_tolerance=0.0, lay_questions=0, keep_base=0.0, epochs=6
-    ).record
+    ).record.as_json()
     lay = {entry["base_share"]: (entry["lay_dense"], entry["lay_late"]) for entry in strict["averaging"]}
     assert strict["chosen"]["base_share"] in lay
     if len(lay) < len(shares):
@@ -147,10 +147,10 @@ def test_people_s_dev_questions_choose_among_the_shares_that_keep_the_lay_ones(t
         tmp_path / "ck",
         3,
     )
-    assert result.record["dev_is"] == "human"
-    assert [entry["base_share"] for entry in result.record["averaging"]] == [0.0, 0.9]
-    assert all("ndcg@10" in entry for entry in result.record["averaging"])
-    assert result.record["chosen"]["base_share"] == 0.9  # all score alike within the tolerance: the largest
+    assert result.record.as_json()["dev_is"] == "human"
+    assert [entry["base_share"] for entry in result.record.as_json()["averaging"]] == [0.0, 0.9]
+    assert all("ndcg@10" in entry for entry in result.record.as_json()["averaging"])
+    assert result.record.as_json()["chosen"]["base_share"] == 0.9  # all score alike within the tolerance: the largest
 
 
 def test_nothing_to_train_on_is_one_clear_line(tiny_model: Path, tmp_path: Path) -> None:
