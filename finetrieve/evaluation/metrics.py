@@ -49,7 +49,7 @@ def relevance_of(qrels: Sequence[Mapping[str, int]], columns: Mapping[str, int])
     return Relevance(len(qrels), np.array(query, np.int64), np.array(unit, np.int64), np.array(gain, np.float64))
 
 
-def score_queries(scores: FloatMatrix, relevance: Relevance) -> Scores:
+def score_queries(scores: FloatMatrix, relevance: Relevance, *, ties_lose: bool = False) -> Scores:
     """Returns the metrics `(n_queries, len(METRICS))` of a block of scores `(n_queries, n_units)`.
 
     nDCG has linear gains and log2 discounts; all metrics agree with trec_eval, ties included, when the units stand in descending
@@ -58,22 +58,30 @@ def score_queries(scores: FloatMatrix, relevance: Relevance) -> Scores:
     Args:
         scores: Higher is better.
         relevance: Of the same queries; a query without relevant units scores 0.
+        ties_lose: Whether a unit that is not relevant leads all relevant ones of its score, so that ties earn nothing.
     """
-    return metrics_of_ranks(relevant_ranks(scores, relevance), relevance)
+    return metrics_of_ranks(relevant_ranks(scores, relevance, ties_lose=ties_lose), relevance)
 
 
-def relevant_ranks(scores: FloatMatrix, relevance: Relevance) -> npt.NDArray[np.float64]:
-    """Returns the 1-based rank of each relevant pair among all units of its query; of equal scores the first column leads."""
+def relevant_ranks(scores: FloatMatrix, relevance: Relevance, *, ties_lose: bool = False) -> npt.NDArray[np.float64]:
+    """Returns the 1-based rank of each relevant pair among all units of its query; of equal scores the first column leads.
+
+    With `ties_lose` a unit that is not relevant leads the relevant ones of its score, wherever it stands.
+    """
     ranks = np.full(len(relevance.query), np.inf)
     findable = np.flatnonzero(relevance.unit >= 0)
     columns = np.arange(scores.shape[1])
+    is_wrong = np.ones(scores.shape if ties_lose else (0, 0), dtype=bool)
+    if ties_lose:
+        is_wrong[relevance.query[findable], relevance.unit[findable]] = False
     for start in range(0, len(findable), _PAIRS_AT_ONCE):
         part = findable[start : start + _PAIRS_AT_ONCE]
         rows = scores[relevance.query[part]]  # (pairs, n_units)
         unit = relevance.unit[part][:, None]
         own = np.take_along_axis(rows, unit, axis=1)
         ahead = (rows > own).sum(axis=1)
-        tied_before = ((rows == own) & (columns < unit)).sum(axis=1)
+        leads = (columns < unit) | is_wrong[relevance.query[part]] if ties_lose else columns < unit
+        tied_before = ((rows == own) & leads).sum(axis=1)
         ranks[part] = 1 + ahead + tied_before
     return ranks
 

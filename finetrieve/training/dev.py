@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from finetrieve.core.rows import Chunk, Pair, embedded_text
 from finetrieve.core.text import normalise_query
+from finetrieve.evaluation.metrics import HEADLINE, METRICS, Relevance, score_queries
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-CUTOFF = 10
 HUMAN_QUERIES = 20
 """People's dev questions from which on they choose alone."""
 
@@ -105,18 +105,12 @@ def _searched(chunks: Sequence[Chunk], answering: set[str], max_chunks: int, see
 
 
 def mean_ndcg(scores: npt.NDArray[np.float32], relevant: Sequence[Sequence[int]]) -> float:
-    """Returns the mean nDCG@10 for scores `(n_queries, n_chunks)` and each query's relevant columns (all equally relevant)."""
-    discounts = 1 / np.log2(np.arange(2, CUTOFF + 2))
-    total = 0.0
-    for row, columns in zip(scores, relevant, strict=True):
-        # Ranks by counting: no sort of a whole corpus for ten places. An equal score of a chunk that does not answer counts as
-        # better, on whichever side it stands: ties earn nothing.
-        own = row[list(columns)]
-        ahead = [int((row >= score).sum() - (own >= score).sum()) for score in own]
-        ranks = np.sort(np.sort(ahead) + np.arange(len(columns)))
-        gain = discounts[ranks[ranks < CUTOFF]].sum()
-        total += float(gain / discounts[: len(columns)].sum())
-    return total / len(relevant)
+    """Returns the mean nDCG@10 for scores `(n_queries, n_chunks)` and each query's relevant columns; ties earn nothing."""
+    pairs = [(query, column) for query, columns in enumerate(relevant) for column in columns]
+    query, unit = np.array(pairs, np.int64).reshape(-1, 2).T
+    judged = Relevance(len(relevant), query, unit, np.ones(len(pairs)))
+    ndcg = score_queries(scores, judged, ties_lose=True)[:, METRICS.index(HEADLINE)]
+    return sum(ndcg.tolist()) / len(relevant)
 
 
 def nearest_within(scores: Mapping[float, float], tolerance: float, wanted: float) -> float:
