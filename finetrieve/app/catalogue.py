@@ -34,7 +34,7 @@ def catalogue() -> str:
         "styles": STYLES,
         "personas": PERSONAS,
         "filters": _descriptions(FILTERS),
-        "losses": _descriptions(LOSSES),
+        "losses": LOSSES.descriptions(),
         "arms": {name: arm.description for name, arm in ARMS.items()},
     }
     width = max(len(name) for names in parts.values() for name in names)

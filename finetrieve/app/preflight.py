@@ -10,14 +10,18 @@ from pydantic import BaseModel, ConfigDict
 
 from finetrieve.app.config import Config
 from finetrieve.app.results import check_replaceable
+from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.corpus.sources.registry import check_source, fingerprint
+from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from finetrieve.generation.llm.providers.registry import check_model_files, check_provider
 from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.settings import GenerationSettings, TripletRecipe
 from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
+from finetrieve.retrieval.reranker import reranker_class
+from finetrieve.training.losses import LOSSES
 
 LATEST = "latest"
 """As `evaluation.model`: the model that the last training on these documents made."""
@@ -57,7 +61,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
     if evaluates_named_model:
         check_base_model(config.evaluation.model)
-    if config.evaluation.reranker is not None:
+    if config.evaluation.reranker is not None and reranker_class(config.evaluation.reranker) is None:
         check_base_model(config.evaluation.reranker)
     if pipeline in ("generate", "retrain"):
         check_engine(config.generation)
@@ -67,16 +71,20 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         check_eval_set(settings, document_ids)
     return Inputs(
         documents=fingerprint(config.source),
-        base_model=model_fingerprint(config.training.base_model),
-        eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_reranker(config)],
+        base_model=model_fingerprint(config.training.base_model) + plugin_hash([LOSSES.get(config.training.loss)]),
+        eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_evaluation_plugins(config)],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(config.generation),
     )
 
 
-def _reranker(config: Config) -> list[str]:
-    """Returns the fingerprint of the model that orders results anew, where there is one: evaluation depends on its content."""
-    return [] if config.evaluation.reranker is None else [model_fingerprint(config.evaluation.reranker)]
+def _evaluation_plugins(config: Config) -> list[str]:
+    """Returns fingerprints of what evaluation depends on besides: the reranker's model, and the code of foreign arms."""
+    arms, reranker = [type(arm_of(name)) for name in config.evaluation.arms], config.evaluation.reranker
+    own = reranker_class(reranker) if reranker else None
+    model = [model_fingerprint(reranker)] if reranker and own is None else []
+    code = plugin_hash([*arms, *([own] if own else [])])
+    return [*model, *([code] if code else [])]
 
 
 def check_engine(settings: GenerationSettings) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from finetrieve.core.errors import unknown_name
+from finetrieve.core.plugins import Registry
+
+if TYPE_CHECKING:
+    from finetrieve.evaluation.scoring import ArmInputs, FloatMatrix
 
 Part = Literal["dense", "late", "lexical", "cross"]
 BASE = "base"
@@ -15,9 +20,10 @@ MODELS = (BASE, FINETUNED)
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to retrieve: a source of scores, the fusion of several, or one that puts another's first results in a new order."""
+    """One way to search: what it is called, what it needs, and how it scores. One of your own is a subclass with defaults."""
 
     name: str
+    """That of an arm of the fine-tuned model ends in `finetuned`."""
     description: str
     parts: tuple[Part, ...]
     """What its scores are made of."""
@@ -43,36 +49,54 @@ class Arm:
         """Whether it needs a cross-encoder."""
         return "cross" in self.parts
 
-    @property
-    def is_untrained(self) -> bool:
-        """Whether it needs no fine-tuned model."""
-        return self.model != FINETUNED
+    def score(self, inputs: ArmInputs) -> FloatMatrix:
+        """Returns scores `(n_queries, n_units)` of a block of queries, higher is better."""
+        if self.first_stage is not None:
+            return inputs.rerank(self)
+        return inputs.fuse(self) if self.is_fused else inputs.part(self)
 
 
-def _arms() -> list[Arm]:
-    arms = [Arm("bm25", "BM25 over English stems: the baseline that needs no model", ("lexical",))]
+def _built_in() -> Iterable[Arm]:
+    yield Arm("bm25", "BM25 over English stems: the baseline that needs no model", ("lexical",))
     whose = {BASE: "the base model", FINETUNED: "the fine-tuned model"}
-    arms += [Arm(model, f"{whose[model]}'s dense vectors", ("dense",), model) for model in MODELS]
+    all_parts: tuple[Part, ...] = ("dense", "late", "lexical")
+    for model in MODELS:
+        yield Arm(model, f"{whose[model]}'s dense vectors", ("dense",), model)
     for model in MODELS:
         name = f"BM25 and {whose[model]}'s dense vectors, fused as dev chose"
-        arms.append(Arm(f"hybrid_{model}", name, ("dense", "lexical"), model))
+        yield Arm(f"hybrid_{model}", name, ("dense", "lexical"), model)
     for model in MODELS:
-        arms.append(Arm(f"late_{model}", f"late interaction of {whose[model]}'s token vectors", ("late",), model))
+        yield Arm(f"late_{model}", f"late interaction of {whose[model]}'s token vectors", ("late",), model)
     for model in MODELS:
         name = f"BM25, {whose[model]}'s dense vectors and late interaction, fused as dev chose"
-        arms.append(Arm(f"fused_{model}", name, ("dense", "late", "lexical"), model))
+        yield Arm(f"fused_{model}", name, all_parts, model)
     for depth in (20, 100):
         for model in MODELS:
             name = f"the first {depth} of hybrid_{model}, put in a new order by late interaction"
-            parts: tuple[Part, ...] = ("dense", "late", "lexical")
-            arms.append(Arm(f"rerank{depth}_{model}", name, parts, model, f"hybrid_{model}", depth))
+            yield Arm(f"rerank{depth}_{model}", name, all_parts, model, f"hybrid_{model}", depth)
     for model in MODELS:
         name = f"the first of hybrid_{model}, put in a new order by the cross-encoder that `reranker` names"
-        arms.append(Arm(f"cross_{model}", name, ("cross",), model, f"hybrid_{model}"))
-    return arms
+        yield Arm(f"cross_{model}", name, ("cross",), model, f"hybrid_{model}")
 
 
-ARMS: dict[str, Arm] = {arm.name: arm for arm in _arms()}
+ARMS: dict[str, Arm] = {arm.name: arm for arm in _built_in()}
+"""The arms that are always there, and scored where a configuration names none."""
+PLUGINS = Registry("arm", "finetrieve.arms", Arm, [])
+"""Arms of other packages, by entry point or dotted name."""
+
+
+def arm_of(name: str) -> Arm:
+    """Returns the arm of a name, an entry point or a dotted name.
+
+    Raises:
+        InputError: There is none, or it cannot be loaded.
+    """
+    if name in ARMS:
+        return ARMS[name]
+    if name not in PLUGINS:
+        raise unknown_name("arm", name, [*ARMS, *PLUGINS.names()])
+    return PLUGINS.get(name)()  # type: ignore[call-arg]  # a subclass has a default for each field
+
 
 UNTRAINED = ("bm25", "base", "hybrid_base", "late_base", "fused_base")
 """The best of them is what a fine-tuned arm has to beat."""
@@ -110,8 +134,7 @@ def known_arm(name: str) -> str:
     Raises:
         InputError: No arm has it.
     """
-    if name not in ARMS:
-        raise unknown_name("arm", name, ARMS)
+    arm_of(name)
     return name
 
 
@@ -124,7 +147,7 @@ def compared_with(arms: list[str], best_untrained: str | None) -> list[tuple[str
     """
     pairs = [pair for pair in COMPARISONS if all(arm in arms for arm in pair)]
     if best_untrained is not None:
-        pairs += [(arm, best_untrained) for arm in arms if ARMS[arm].model == FINETUNED]
+        pairs += [(arm, best_untrained) for arm in arms if arm_of(arm).model == FINETUNED]
         pairs += [(best_untrained, plain) for plain in (BASE, "bm25") if plain in arms and plain != best_untrained]
     return list(dict.fromkeys(pairs))
 
@@ -134,7 +157,7 @@ def left_out(arms: list[str], models: set[str], has_tokens: bool, has_reranker: 
     names = {BASE: "there is no base model", FINETUNED: "there is no fine-tuned model"}
     reasons = {}
     for name in arms:
-        arm = ARMS[name]
+        arm = arm_of(name)
         if arm.model is not None and arm.model not in models:
             reasons[name] = names[arm.model]
         elif arm.needs_tokens and not has_tokens:

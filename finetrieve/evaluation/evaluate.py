@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
-from finetrieve.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, compared_with, left_out
+from finetrieve.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, arm_of, compared_with, left_out
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.eval_sets import DEV, TEST, EvalSet, generated_eval_set, load_eval_set
 from finetrieve.evaluation.examples import examples_of, similarities_of
@@ -27,7 +27,7 @@ from finetrieve.retrieval.base_model import load_tokenizer
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, candidates, choose_fusion
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
-from finetrieve.retrieval.reranker import CrossEncoderReranker, Reranker
+from finetrieve.retrieval.reranker import Reranker, load_reranker
 from finetrieve.retrieval.vector_cache import CachedEmbedder, Embedder, TokenEmbedder
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def evaluate(
         name: CachedEmbedder(ref, settings.batch_size, settings.precision, progress(f"Encoding ({name})") if progress else None)
         for name, ref in refs.items()
     }
-    reranker = CrossEncoderReranker(settings.reranker, settings.batch_size) if settings.reranker is not None else None
+    reranker = load_reranker(settings.reranker, settings.batch_size) if settings.reranker is not None else None
     return evaluate_models(eval_sets, models, generated_eval_set(pairs, chunks, DEV), settings, seed, reranker)
 
 
@@ -129,7 +129,7 @@ def evaluate_models(
     has_tokens = all(isinstance(model, TokenEmbedder) for model in models.values())
     reasons = left_out(settings.arms, set(models), has_tokens, reranker is not None)
     arms = [name for name in settings.arms if name not in reasons]
-    indexes = _IndexCache(models, settings, with_tokens=any(ARMS[arm].needs_tokens for arm in arms))
+    indexes = _IndexCache(models, settings, with_tokens=any(arm_of(arm).needs_tokens for arm in arms))
     reranking = Reranking(reranker, settings.rerank_depth) if reranker is not None else None
     scored, tables = [], dict[str, SetResult]()
     for eval_set in eval_sets:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.rows import embedded_text
-from finetrieve.evaluation.arms import ARMS, Arm
+from finetrieve.evaluation.arms import Arm, arm_of
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Relevance, Scores, relevance_of, score_queries
 from finetrieve.retrieval.bm25 import Bm25
@@ -130,7 +130,7 @@ class _Search:
         for start in range(0, len(self.texts), size):
             yield start, min(start + size, len(self.texts))
 
-    def blocks(self, late_of: Sequence[str]) -> Iterator[_Block]:
+    def blocks(self, late_of: Sequence[str]) -> Iterator[ScoreBlock]:
         """Yields blocks of queries with the scores of all parts, the late ones for the models of `late_of` alone."""
         for first, last in self.spans(_LATE_CELLS_AT_ONCE if late_of else _CELLS_AT_ONCE):
             # The token vectors are read once for many queries; the other scores are cheap, and made for few at a time.
@@ -140,7 +140,7 @@ class _Search:
                 if low < high:
                     yield self._block(low, high, {model: scores[low - first : high - first] for model, scores in late.items()})
 
-    def _block(self, start: int, stop: int, late: Mapping[str, FloatMatrix]) -> _Block:
+    def _block(self, start: int, stop: int, late: Mapping[str, FloatMatrix]) -> ScoreBlock:
         texts = self.texts[start:stop]
         lexical, coverage = self.bm25.scores(texts), self.bm25.coverage(texts)
         dense = {model: index.dense(self.queries[model].part(start, stop)) for model, index in self.indexes.items()}
@@ -150,11 +150,11 @@ class _Search:
         for model, parts in by_chunk.items():
             late_by_unit = None if parts.late is None else best(parts.late)
             by_unit[model] = Parts(texts, lexical, best(parts.dense), late_by_unit, coverage)
-        return _Block(start, stop, self, lexical, by_chunk, by_unit)
+        return ScoreBlock(start, stop, self, lexical, by_chunk, by_unit)
 
 
 @dataclass(frozen=True)
-class _Block:
+class ScoreBlock:
     """The scores of all parts for the queries from `start` to `stop`."""
 
     start: int
@@ -202,64 +202,71 @@ def score_set(
     Args:
         eval_set: Questions and judgements; its chunks are those of the indexes.
         indexes: Model -> the corpus; all share their index of words.
-        arms: Names of `ARMS` whose models are there.
+        arms: Names of arms whose models are there.
         dimensions: Leading parts of the vectors to score as well; those of a model's full length or more are left out.
         fusions: Fused arm -> how it adds up; with the first stages of the arms that have one.
         reranking: For the arms of the cross-encoder.
     """
-    search = _search(eval_set, indexes)
+    search, wanted = _search(eval_set, indexes), {name: arm_of(name) for name in arms}
     scores = {arm: np.empty((len(search.texts), len(METRICS))) for arm in arms}
     found: dict[str, list[Retrieved]] = {name: [] for name in indexes}
-    late_of = [name for name in indexes if any(ARMS[arm].needs_tokens and ARMS[arm].model == name for arm in arms)]
-    texts = [embedded_text(chunk) for chunk in eval_set.chunks] if any(ARMS[arm].needs_reranker for arm in arms) else []
+    late_of = [name for name in indexes if any(arm.needs_tokens and arm.model == name for arm in wanted.values())]
+    texts = [embedded_text(chunk) for chunk in eval_set.chunks] if any(arm.needs_reranker for arm in wanted.values()) else []
     for block in search.blocks(late_of):
         for name in indexes:
             found[name].append(_retrieved(block.by_chunk[name].dense, block.by_unit[name].dense, block.relevance))
-        for name in arms:
-            arm_scores = _arm_scores(ARMS[name], block, fusions, reranking, texts)
-            scores[name][block.start : block.stop] = score_queries(arm_scores, block.relevance)
+        inputs = ArmInputs(block, fusions, reranking, texts)
+        for name, arm in wanted.items():
+            scores[name][block.start : block.stop] = score_queries(arm.score(inputs), block.relevance)
     by_dimension = {name: _score_dimensions(search, name, dimensions, scores.get(name)) for name in indexes}
     used = {arm: fusion for arm, fusion in fusions.items() if arm in scores}
     return ScoredSet(eval_set, scores, by_dimension, used, {name: _joined(parts) for name, parts in found.items()})
 
 
-def _arm_scores(
-    arm: Arm, block: _Block, fusions: Mapping[str, Fusion], reranking: Reranking | None, texts: Sequence[str]
-) -> FloatMatrix:
-    """Returns an arm's scores `(n_queries, n_units)`."""
-    if arm.model is None:
-        return block.lexical
-    if arm.first_stage is not None:
-        return _reranked(arm, block, fusions, reranking, texts)
-    parts = block.by_unit[arm.model]
-    if arm.is_fused:
-        return fuse(parts, fusions[arm.name])
-    scores = parts.late if arm.parts == ("late",) else parts.dense
-    assert scores is not None
-    return scores
+@dataclass(frozen=True)
+class ArmInputs:
+    """What an arm can score a block of queries by."""
 
+    block: ScoreBlock
+    fusions: Mapping[str, Fusion]
+    """Fused arm -> how it adds up."""
+    reranking: Reranking | None
+    texts: Sequence[str]
+    """The chunks' texts, where an arm needs a cross-encoder."""
 
-def _reranked(
-    arm: Arm, block: _Block, fusions: Mapping[str, Fusion], reranking: Reranking | None, texts: Sequence[str]
-) -> FloatMatrix:
-    """Returns scores by which the first stage's first units lead in their new order; the others stay below as they were.
+    def part(self, arm: Arm) -> FloatMatrix:
+        """Returns the scores `(n_queries, n_units)` of an arm's one part."""
+        if arm.model is None:
+            return self.block.lexical
+        parts = self.block.by_unit[arm.model]
+        scores = parts.late if arm.parts == ("late",) else parts.dense
+        assert scores is not None
+        return scores
 
-    Late interaction compares all chunks of those units, which is cheap; a cross-encoder reads the best one of each.
-    """
-    units, by_unit = block.search.units, block.by_unit[str(arm.model)]
-    first_fusion = fusions[str(arm.first_stage)]
-    first = fuse(by_unit, first_fusion)
-    if arm.needs_reranker:
-        assert reranking is not None
-        by_chunk = block.by_chunk[str(arm.model)]
-        rows = first_rows(first, reranking.depth)
-        chunks = units.best_chunks(fuse(by_chunk, first_fusion), rows)
-        pairs = [(query, texts[row]) for query, found in zip(by_chunk.queries, chunks, strict=True) for row in found]
-        return put_first(first, rows, reranking.reranker.scores(pairs).reshape(rows.shape))
-    assert by_unit.late is not None and arm.depth is not None
-    rows = first_rows(first, arm.depth)
-    late = np.take_along_axis(by_unit.late, rows, axis=1)
-    return put_first(first, rows, fuse_first(by_unit, late, rows, fusions[arm.name]))
+    def fuse(self, arm: Arm) -> FloatMatrix:
+        """Returns the fused scores `(n_queries, n_units)` of an arm's parts."""
+        return fuse(self.block.by_unit[str(arm.model)], self.fusions[arm.name])
+
+    def rerank(self, arm: Arm) -> FloatMatrix:
+        """Returns scores by which the first stage's first units lead in their new order; the others stay below as they were.
+
+        Late interaction compares all chunks of those units, which is cheap; a cross-encoder reads the best one of each.
+        """
+        by_unit, first_fusion = self.block.by_unit[str(arm.model)], self.fusions[str(arm.first_stage)]
+        first = fuse(by_unit, first_fusion)
+        if arm.needs_reranker:
+            return self._cross_encode(first, self.block.by_chunk[str(arm.model)], first_fusion)
+        assert by_unit.late is not None and arm.depth is not None
+        rows = first_rows(first, arm.depth)
+        late = np.take_along_axis(by_unit.late, rows, axis=1)
+        return put_first(first, rows, fuse_first(by_unit, late, rows, self.fusions[arm.name]))
+
+    def _cross_encode(self, first: FloatMatrix, by_chunk: Parts, first_fusion: Fusion) -> FloatMatrix:
+        assert self.reranking is not None
+        rows = first_rows(first, self.reranking.depth)
+        chunks = self.block.search.units.best_chunks(fuse(by_chunk, first_fusion), rows)
+        pairs = [(query, self.texts[row]) for query, found in zip(by_chunk.queries, chunks, strict=True) for row in found]
+        return put_first(first, rows, self.reranking.reranker.scores(pairs).reshape(rows.shape))
 
 
 def _score_dimensions(search: _Search, model: str, dimensions: Sequence[int], full: Scores | None) -> dict[int, Scores]:

@@ -48,13 +48,15 @@ class EvaluationSettings(BaseModel):
     eval_sets: list[EvalSetSettings] = []
     """Human sets; the generated test queries are always evaluated where there are any."""
     arms: list[Annotated[str, AfterValidator(known_arm)]] = Field(default_factory=lambda: list(ARMS), min_length=1)
-    """Those that cannot be scored, for lack of a model or a reranker, are left out; it is said when not all arms are listed."""
+    """Those that cannot be scored, for lack of a model or a reranker, are left out; it is said when not all arms are listed.
+    An arm of your own is `package.module:Class`."""
     headline_arm: Annotated[str, AfterValidator(_known_headline)] = AUTO
     """The arm that the verdict and promotion go by; `auto` takes the best fine-tuned one."""
     fusion: Literal["dev", "rrf", "z_score", "min_max"] = "dev"
     """How fused arms add up: chosen on dev queries, or this one at the default weights."""
     reranker: ConfigPath | None = None
-    """A cross-encoder, a directory or a Hub id: brings the arms `cross_base` and `cross_finetuned`."""
+    """A cross-encoder, a directory or a Hub id, or a class of your own, `package.module:Class`: brings the arms `cross_base` and
+    `cross_finetuned`."""
     rerank_depth: int = Field(default=20, ge=1, le=1_000)
     """How many of the hybrid's results the cross-encoder puts in a new order."""
     bill: bool = True

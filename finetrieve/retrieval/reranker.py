@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.plugins import Registry
 from finetrieve.retrieval.base_model import resolve_base_model
 
 if TYPE_CHECKING:
@@ -18,14 +20,43 @@ if TYPE_CHECKING:
 FloatMatrix = npt.NDArray[np.float32]
 
 
-class Reranker(Protocol):
-    """What scores pairs of a query and a text."""
+class Reranker:
+    """What scores pairs of a query and a text; a class of your own is made without arguments, once for an evaluation."""
+
+    description: ClassVar[str] = ""
+    """One line for people."""
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> FloatMatrix:
         """Returns `(n_pairs,)`, higher is better."""
+        raise NotImplementedError
 
 
-class CrossEncoderReranker:
+RERANKERS = Registry("reranker", "finetrieve.rerankers", Reranker, [])
+"""Rerankers of other packages, by entry point or dotted name."""
+_DOTTED = re.compile(r"[\w.]+:\w+")
+
+
+def reranker_class(reference: str) -> type[Reranker] | None:
+    """Returns the class of an entry point or a dotted name; None for what names a cross-encoder, a directory or a Hub id.
+
+    Raises:
+        InputError: The class cannot be loaded.
+    """
+    is_plugin = reference in RERANKERS.names() or _DOTTED.fullmatch(reference)
+    return RERANKERS.get(reference) if is_plugin else None
+
+
+def load_reranker(reference: str, batch_size: int) -> Reranker:
+    """Returns the reranker that a configuration names.
+
+    Raises:
+        InputError: It cannot be found or loaded.
+    """
+    found = reranker_class(reference)
+    return found() if found is not None else CrossEncoderReranker(reference, batch_size)
+
+
+class CrossEncoderReranker(Reranker):
     """A cross-encoder that scores no pair twice, loaded when it is first asked.
 
     Args:
@@ -35,6 +66,8 @@ class CrossEncoderReranker:
     Raises:
         InputError: The model cannot be found, or, when it is first needed, loaded.
     """
+
+    description = "a cross-encoder of sentence-transformers"
 
     def __init__(self, model: Path | str, batch_size: int = 64) -> None:
         self._model = resolve_base_model(model)

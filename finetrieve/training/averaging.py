@@ -10,7 +10,7 @@ import torch
 from finetrieve.evaluation.result import AveragingPoint
 from finetrieve.training.dev import nearest_within
 from finetrieve.training.lay_questions import choosing_questions
-from finetrieve.training.losses import JOINT
+from finetrieve.training.losses import LOSSES
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -43,7 +43,7 @@ def choose_share(
             kept.append(share)
         if run.dev is not None and (by_people or share in kept):
             # Nothing averaged is the best checkpoint, whose score is known.
-            ndcg = run.best_score() if share == 0 else run.dev.ndcg(model, settings.loss == JOINT)
+            ndcg = run.best_score() if share == 0 else run.dev.ndcg(model, run.late)
             entry = entry.model_copy(update={"ndcg": ndcg})
         tried.append(entry)
         if kept and not by_people:
@@ -54,7 +54,7 @@ def choose_share(
 
 
 def _used_ways(settings: TrainingSettings) -> tuple[str, ...]:
-    return ("dense", "late") if settings.loss == JOINT and settings.late_weight else ("dense",)
+    return ("dense", "late") if LOSSES.get(settings.loss).uses_late and settings.late_weight else ("dense",)
 
 
 def _taken(kept: Sequence[float], tried: Sequence[AveragingPoint], settings: TrainingSettings) -> float:

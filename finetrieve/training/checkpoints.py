@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
-from finetrieve.core.code_hash import code_hash
+from finetrieve.core.code_hash import code_hash, plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import is_disk_full
 from finetrieve.core.paths import user_cache
 from finetrieve.core.rows import Chunk, Pair, embedded_text
+from finetrieve.training.losses import LOSSES
 from finetrieve.training.settings import TrainingSettings
 
 COMPLETE = "complete.json"
@@ -44,7 +45,7 @@ def training_fingerprint(
         digest.update(json.dumps([pair.query, pair.chunk_id, pair.split, pair.negative_query]).encode())
     for chunk in chunks:
         digest.update(json.dumps([chunk.id, chunk.doc_id, embedded_text(chunk)]).encode())
-    code = code_hash(Path(__file__).parent / "train.py")
+    code = code_hash(Path(__file__).parent / "train.py") + plugin_hash([LOSSES.get(settings.loss)])
     models = [model_fingerprint(model) for model in (base_model, settings.teacher) if model is not None]
     versions = {name: metadata.version(name) for name in _LIBRARIES}
     digest.update(json.dumps([settings.model_dump(), models, seed, code, versions]).encode())

@@ -1,38 +1,19 @@
-"""The losses that a configuration can name. Nothing heavy is imported until one is built."""
+"""Training losses, one class each. Nothing heavy is imported until one is built."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.plugins import Registry
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor, nn
 
     from finetrieve.training.joint_loss import JointPlan
-
-LOSSES: dict[str, tuple[str, str]] = {
-    "joint": ("one encoder for two ways of searching: by vector and by late interaction", "finetrieve.training.losses:joint"),
-    "cached_mnrl": (
-        "each query against all chunks of a large batch, in little memory",
-        "finetrieve.training.ranking_loss:cached_mnrl",
-    ),
-    "cached_symmetric": (
-        "cached_mnrl, and each chunk against all queries too",
-        "finetrieve.training.ranking_loss:cached_symmetric",
-    ),
-    "mnrl": ("cached_mnrl without the cache: faster, wants memory for the whole batch", "finetrieve.training.ranking_loss:mnrl"),
-    "cached_gist": (
-        "cached_mnrl that leaves out chunks nearer to the query than its own",
-        "finetrieve.training.losses:cached_gist",
-    ),
-}
-"""Name -> (description, "module:function"). All run under Matryoshka when dimensions are set."""
-JOINT = "joint"
 
 
 @dataclass(frozen=True)
@@ -54,64 +35,131 @@ class LossPlan:
     seed: int = 0
 
 
+class Loss:
+    """A training loss: what a configuration calls it, what it can do, and how it is built."""
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    """One line, for `--list`."""
+    encodes_chunks_once: ClassVar[bool] = False
+    """Several queries of one chunk may share a batch."""
+    uses_negatives: ClassVar[bool] = False
+    """It also tells a chunk's query from the query that was written as its negative."""
+    uses_late: ClassVar[bool] = False
+    """It trains late interaction too, so dev is scored by both ways of searching."""
+    cuts_vectors: ClassVar[bool] = False
+    """It trains the Matryoshka lengths itself; others run under MatryoshkaLoss."""
+
+    def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+        """Returns the loss of a model for rows of (query, chunk) or (query, chunk, negative query)."""
+        raise NotImplementedError
+
+
+class Joint(Loss):
+    """One encoder for dense search and late interaction."""
+
+    name = "joint"
+    description = "one encoder for two ways of searching: by vector and by late interaction"
+    encodes_chunks_once = uses_negatives = uses_late = cuts_vectors = True
+
+    def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+        """Returns the loss with its frozen base model and teacher, where it needs them."""
+        from finetrieve.retrieval.base_model import is_cross_encoder
+        from finetrieve.retrieval.encoder import load_encoder
+        from finetrieve.training.joint_loss import JointLoss, JointPlan
+
+        settings = plan.joint or JointPlan(scale=plan.scale, mini_batch_size=plan.mini_batch_size)
+
+        def frozen(reference: str) -> SentenceTransformer:
+            return load_encoder(reference, max_tokens=model.max_seq_length, device=str(model.device))
+
+        if plan.teacher and is_cross_encoder(plan.teacher):
+            raise InputError(
+                f"training.teacher '{plan.teacher}' is a cross-encoder; expected a model that embeds, such as an earlier export. "
+                "A cross-encoder can be an arm: evaluation.reranker."
+            )
+        return JointLoss(
+            model,
+            settings,
+            plan.token_weights,
+            base=frozen(plan.base_model) if settings.keep_base else None,
+            teacher=frozen(plan.teacher) if plan.teacher and settings.distil else None,
+            seed=plan.seed,
+        )
+
+
+class CachedMnrl(Loss):
+    """The ranking loss with cached gradients."""
+
+    name = "cached_mnrl"
+    description = "each query against all chunks of a large batch, in little memory"
+    encodes_chunks_once = uses_negatives = True
+    symmetric: ClassVar[bool] = False
+
+    def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+        """Returns the loss."""
+        from finetrieve.training.ranking_loss import CachedRankingLoss
+
+        return CachedRankingLoss(model, plan.scale, plan.mini_batch_size, self.symmetric)
+
+
+class CachedSymmetric(CachedMnrl):
+    """The ranking loss in both directions, with cached gradients."""
+
+    name = "cached_symmetric"
+    description = "cached_mnrl, and each chunk against all queries too"
+    symmetric = True
+
+
+class Mnrl(Loss):
+    """The ranking loss with the whole batch in memory."""
+
+    name = "mnrl"
+    description = "cached_mnrl without the cache: faster, wants memory for the whole batch"
+    encodes_chunks_once = uses_negatives = True
+
+    def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+        """Returns the loss."""
+        from finetrieve.training.ranking_loss import RankingLoss
+
+        return RankingLoss(model, plan.scale, plan.mini_batch_size)
+
+
+class CachedGist(Loss):
+    """The loss in which the base model strikes out likely false negatives (https://arxiv.org/abs/2402.16829)."""
+
+    name = "cached_gist"
+    description = "cached_mnrl that leaves out chunks nearer to the query than its own"
+
+    def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+        """Returns the loss with the base model as its guide."""
+        from sentence_transformers.sentence_transformer.losses import CachedGISTEmbedLoss
+
+        from finetrieve.retrieval.encoder import load_encoder
+
+        guide = load_encoder(plan.base_model, max_tokens=model.max_seq_length, device=str(model.device))
+        return CachedGISTEmbedLoss(model, guide, temperature=1 / plan.scale, mini_batch_size=plan.mini_batch_size)
+
+
+LOSSES = Registry(
+    "loss",
+    "finetrieve.losses",
+    Loss,
+    [f"{__name__}:{name}" for name in ("Joint", "CachedMnrl", "CachedSymmetric", "Mnrl", "CachedGist")],
+)
+"""The losses that a configuration can name."""
+
+
 def build_loss(name: str, model: SentenceTransformer, plan: LossPlan, matryoshka_dims: Sequence[int]) -> nn.Module:
     """Returns the loss for (query, chunk) rows; under Matryoshka when `matryoshka_dims` has a length below the model's."""
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 
-    module, function = LOSSES[name][1].split(":")
-    loss: nn.Module = getattr(importlib.import_module(module), function)(model, plan)
-    if name == JOINT:
-        return loss  # it cuts its vectors itself, so that each text is encoded once for all lengths
+    chosen = LOSSES.get(name)()
+    loss = chosen.build(model, plan)
     dims = trained_dims(matryoshka_dims, model.get_embedding_dimension() or 0)
-    return MatryoshkaLoss(model, loss, matryoshka_dims=dims) if len(dims) > 1 else loss
+    return MatryoshkaLoss(model, loss, matryoshka_dims=dims) if len(dims) > 1 and not chosen.cuts_vectors else loss
 
 
 def trained_dims(wanted: Sequence[int], full: int) -> list[int]:
     """Returns the vector lengths to train, longest first: the full one always, and those wanted that are shorter."""
     return sorted({full, *(dim for dim in wanted if dim < full)}, reverse=True)
-
-
-def encodes_chunks_once(name: str) -> bool:
-    """Returns whether several queries of one chunk may share a batch under the loss."""
-    return name == JOINT or LOSSES[name][1].startswith("finetrieve.training.ranking_loss:")
-
-
-def uses_negatives(name: str) -> bool:
-    """Returns whether the loss also tells a chunk's query from the query that was written as its negative."""
-    return encodes_chunks_once(name)
-
-
-def cached_gist(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
-    """Returns the loss in which the base model strikes out likely false negatives (https://arxiv.org/abs/2402.16829)."""
-    from sentence_transformers.sentence_transformer.losses import CachedGISTEmbedLoss
-
-    from finetrieve.retrieval.encoder import load_encoder
-
-    guide = load_encoder(plan.base_model, max_tokens=model.max_seq_length, device=str(model.device))
-    return CachedGISTEmbedLoss(model, guide, temperature=1 / plan.scale, mini_batch_size=plan.mini_batch_size)
-
-
-def joint(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
-    """Returns the loss of one encoder for dense search and late interaction."""
-    from finetrieve.retrieval.base_model import is_cross_encoder
-    from finetrieve.retrieval.encoder import load_encoder
-    from finetrieve.training.joint_loss import JointLoss, JointPlan
-
-    settings = plan.joint or JointPlan(scale=plan.scale, mini_batch_size=plan.mini_batch_size)
-
-    def frozen(reference: str) -> SentenceTransformer:
-        return load_encoder(reference, max_tokens=model.max_seq_length, device=str(model.device))
-
-    if plan.teacher and is_cross_encoder(plan.teacher):
-        raise InputError(
-            f"training.teacher '{plan.teacher}' is a cross-encoder; expected a model that embeds, such as an earlier export. "
-            "A cross-encoder can be an arm: evaluation.reranker."
-        )
-    return JointLoss(
-        model,
-        settings,
-        plan.token_weights,
-        base=frozen(plan.base_model) if settings.keep_base else None,
-        teacher=frozen(plan.teacher) if plan.teacher and settings.distil else None,
-        seed=plan.seed,
-    )

@@ -14,8 +14,6 @@ from sentence_transformers.base.losses.gradcache import CachedLossMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finetrieve.training.losses import LossPlan
-
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
@@ -166,18 +164,3 @@ def rows_of(features: Features, start: int, end: int) -> Features:
         for name, value in features.items()
         if isinstance(value, Tensor) and value.ndim
     }
-
-
-def mnrl(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
-    """Returns the ranking loss with the whole batch in memory."""
-    return RankingLoss(model, plan.scale, plan.mini_batch_size)
-
-
-def cached_mnrl(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
-    """Returns the ranking loss with cached gradients."""
-    return CachedRankingLoss(model, plan.scale, plan.mini_batch_size)
-
-
-def cached_symmetric(model: SentenceTransformer, plan: LossPlan) -> nn.Module:
-    """Returns the ranking loss in both directions, with cached gradients."""
-    return CachedRankingLoss(model, plan.scale, plan.mini_batch_size, symmetric=True)

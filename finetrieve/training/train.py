@@ -25,7 +25,7 @@ from finetrieve.training.averaging import choose_share, copy_weights
 from finetrieve.training.checkpoints import clear_disk_errors, run_folder, training_fingerprint
 from finetrieve.training.dev import dev_set
 from finetrieve.training.learning_curve import point_of, trained_on_parts
-from finetrieve.training.losses import JOINT, uses_negatives
+from finetrieve.training.losses import LOSSES
 from finetrieve.training.model_card import model_card
 from finetrieve.training.resources import set_dropout, set_training_attention
 from finetrieve.training.trainer import Progress, TrainingRun, fit, make_plan
@@ -89,7 +89,7 @@ def train_model(
         set_dropout(model, settings.dropout)
         set_training_attention(model)
         plan = make_plan(train_pairs, chunks, settings, model)
-        run = TrainingRun(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, settings.loss == JOINT)
+        run = TrainingRun(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, LOSSES.get(settings.loss).uses_late)
         loss_curve = fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress)
 
         # 2. Choose how much of the base model stays, and see what general understanding the training cost.
@@ -105,7 +105,7 @@ def train_model(
             loss_name=settings.loss,
             n_pairs=len(train_pairs),
             n_chunks=len({pair.chunk_id for pair in train_pairs}),
-            n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if uses_negatives(settings.loss) else 0,
+            n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if LOSSES.get(settings.loss).uses_negatives else 0,
             n_dev_queries=len(run.dev.queries) if run.dev else 0,
             **asdict(plan),
             loss=loss_curve,

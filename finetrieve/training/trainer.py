@@ -28,7 +28,7 @@ from finetrieve.training.batches import BatchRules, PairBatches, Row, count_batc
 from finetrieve.training.checkpoints import last_checkpoint, mark_complete, write_atomically
 from finetrieve.training.dev import DevSet
 from finetrieve.training.lay_questions import practised_pairs
-from finetrieve.training.losses import JOINT, LossPlan, build_loss, encodes_chunks_once, trained_dims, uses_negatives
+from finetrieve.training.losses import LOSSES, LossPlan, build_loss, trained_dims
 from finetrieve.training.resources import batch_fits, choose_mini_batch, choose_precision
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def make_plan(pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: Training
 
 
 def _rules(settings: TrainingSettings) -> BatchRules:
-    at_once = settings.queries_at_once if encodes_chunks_once(settings.loss) else 1
+    at_once = settings.queries_at_once if LOSSES.get(settings.loss).encodes_chunks_once else 1
     return BatchRules(settings.batch_size, at_once, settings.same_document)
 
 
@@ -204,7 +204,7 @@ def fit(
     """Trains the model in place, from the last checkpoint if there is one, and returns the loss per step."""
     texts = {chunk.id: embedded_text(chunk) for chunk in chunks}
     rows = {"query": [pair.query for pair in pairs], "chunk": [texts[pair.chunk_id] for pair in pairs]}
-    if any(pair.negative_query for pair in pairs) and uses_negatives(settings.loss):
+    if any(pair.negative_query for pair in pairs) and LOSSES.get(settings.loss).uses_negatives:
         # A row without a negative has its own query in the place, which the loss knows for none.
         rows["negative_query"] = [pair.negative_query or pair.query for pair in pairs]
     trainer = _Trainer(
@@ -226,7 +226,7 @@ def fit(
 def _loss_plan(
     model: SentenceTransformer, chunks: Sequence[Chunk], settings: TrainingSettings, base_model: str, seed: int, plan: Plan
 ) -> LossPlan:
-    if settings.loss != JOINT:
+    if not LOSSES.get(settings.loss).uses_late:
         return LossPlan(settings.scale, plan.mini_batch_size, base_model)
     from finetrieve.training.joint_loss import JointPlan
 

@@ -118,7 +118,7 @@ def test_cached_gradients_with_negatives_are_those_of_the_whole_batch(model: Sen
         torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", sorted(LOSSES))
+@pytest.mark.parametrize("name", sorted(LOSSES.names()))
 def test_every_loss_trains_under_matryoshka(model: SentenceTransformer, tiny_model: Path, name: str) -> None:
     loss = build_loss(name, model, LossPlan(20.0, 2, str(tiny_model)), [8, 4, 999])
     value = loss(features(model, [0, 1, 2]), None)
