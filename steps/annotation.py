@@ -15,7 +15,8 @@ from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import push
 from finetrieve.annotation.records import make_records
 from finetrieve.annotation.settings import AnnotationSettings
-from finetrieve.core.progress import reporter, say
+from finetrieve.core.logging import get_logger
+from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, QueryFacts, Triplet
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.retrieval.vector_cache import CachedEmbedder
@@ -23,6 +24,8 @@ from finetrieve.training.settings import SplitSettings
 from finetrieve.training.split import split_pairs
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
+
+logger = get_logger(__name__)
 
 
 @step(
@@ -78,7 +81,7 @@ def push_annotations(
         described = ensure_dataset(server, workspace, dataset, dimensions, annotation.min_submitted)
         report = push(server, described, records, of_query.keys(), of_chunk.keys(), reporter)
         url = dataset_url(server, described)
-    say(
+    logger.info(
         f"{report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
         f"{report.withdrawn_chunk_gone + report.withdrawn_query_gone:,} withdrawn; review them at {url}"
     )
@@ -99,5 +102,5 @@ def pull_annotations(
         found = pull(server, find_workspace(server), dataset, to_rows(chunks, Chunk), reporter)
     outcomes = ", ".join(f"{count:,} {name}" for name, count in found.report["outcomes"].items())
     reviewed = f"{found.report['reviewed']:,} of {found.report['records']:,} records reviewed"
-    say(f"{reviewed}{f' ({outcomes})' if outcomes else ''}, {found.report['human_queries']:,} queries of people's own")
+    logger.info(f"{reviewed}{f' ({outcomes})' if outcomes else ''}, {found.report['human_queries']:,} queries of people's own")
     return to_table(found.annotations, Annotation), found.report

@@ -11,7 +11,7 @@ from zenml.client import Client
 
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import check, corpus_tag
-from finetrieve.core.progress import say
+from finetrieve.core.logging import get_logger
 from finetrieve.corpus.chunking import build_corpus
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.base import Source
@@ -19,6 +19,8 @@ from finetrieve.corpus.sources.registry import SourceSettings, read_source
 from finetrieve.retrieval.base_model import load_tokenizer
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
+
+logger = get_logger(__name__)
 
 
 @step(enable_cache=False)
@@ -42,7 +44,7 @@ def fingerprint_inputs(
     tag, run = corpus_tag(inputs), get_step_context().pipeline_run
     known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
     add_tags(tags=[tag], run=run.id)
-    say(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
+    logger.info(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
     return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state
 
 
@@ -70,5 +72,5 @@ def load_chunks(
     """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
     read = read_source(TypeAdapter[Source](SourceSettings).validate_python(source))
     corpus, report = build_corpus(read, ChunkSettings.model_validate(settings), load_tokenizer(base_model), documents_fingerprint)
-    say(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks")
+    logger.info(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks")
     return corpus.chunks, corpus.documents, corpus.duplicates, report.model_dump()

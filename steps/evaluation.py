@@ -8,8 +8,9 @@ import pyarrow as pa
 from zenml import get_step_context, step
 from zenml.client import Client
 
+from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
-from finetrieve.core.progress import reporter, say
+from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
 from finetrieve.core.tables import to_rows
 from finetrieve.corpus.settings import ChunkSettings
@@ -23,6 +24,8 @@ from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_details import report_details, review_metrics
 from steps.caching import cache_policy
 from steps.materializers import HtmlMaterializer, JsonMaterializer, TableMaterializer
+
+logger = get_logger(__name__)
 
 
 @step(
@@ -89,7 +92,7 @@ def compare_with_production(
         return ModelComparison()
     if get_step_context().inputs["model"][0].content_hash == production_model.content_hash:
         return ModelComparison(against=label, is_production=True)
-    say(f"The same questions to {label}, which is in production")
+    logger.info(f"The same questions to {label}, which is in production")
     rows = compare_models(
         Client().get_artifact_version(str(production_model.artifact)).load().path,
         scores_per_query,

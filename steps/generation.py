@@ -10,7 +10,8 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 from zenml import step
 
-from finetrieve.core.progress import reporter, say
+from finetrieve.core.logging import get_logger
+from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, Reject, Triplet
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.curation.filters import curate
@@ -20,6 +21,8 @@ from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.settings import GenerationSettings
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
+
+logger = get_logger(__name__)
 
 
 @step(
@@ -44,10 +47,10 @@ def generate_queries(
     recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
         result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
-    say(f"{result.triplets.num_rows:,} queries for {chunks.num_rows:,} chunks")
+    logger.info(f"{result.triplets.num_rows:,} queries for {chunks.num_rows:,} chunks")
     if failures := result.report["failures"]:
         why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
-        say(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
+        logger.warning(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
     return result.triplets, result.rejects, result.report
 
 
@@ -73,5 +76,5 @@ def curate_queries(
     """Returns the queries that pass every filter, the others with the reason, and the keep rates."""
     settings = TypeAdapter(list[FilterSettings]).validate_python(filters)
     result = curate(to_rows(generated_queries, Triplet), to_rows(chunks, Chunk), settings, base_model)
-    say(f"{len(result.triplets):,} of {generated_queries.num_rows:,} queries kept")
+    logger.info(f"{len(result.triplets):,} of {generated_queries.num_rows:,} queries kept")
     return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report

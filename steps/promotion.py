@@ -11,14 +11,16 @@ from zenml.client import Client
 
 from finetrieve.app.notifications import steps_that_ran, success_message, tell
 from finetrieve.core.code_hash import library_versions
+from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
-from finetrieve.core.progress import say
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.facts import facts_of
 from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel, PromotionDecision, decide_about
 from finetrieve.registry.versions import artifact_of, attach, link, register, set_stage, version_in, versions
 from finetrieve.reporting.model_history import history_page
 from steps.materializers import HtmlMaterializer, JsonMaterializer
+
+logger = get_logger(__name__)
 
 
 @step(enable_cache=False, output_materializers={"production_model": JsonMaterializer})
@@ -72,7 +74,7 @@ def promote(
         run_id_name_or_prefix=context.pipeline_run.id,
     )
     decision = decision.model_copy(update={"version": version.label})
-    say(decision.sentence)
+    logger.info(decision.sentence)
     return decision, history_page(model_name, versions(model_name))
 
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 from zenml import step
 
 from finetrieve.annotation.review import Use, review
+from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
-from finetrieve.core.progress import reporter, say
+from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, Pair, Triplet
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.evaluation.dev_questions import human_dev_pairs
@@ -24,6 +25,8 @@ from finetrieve.training.settings import SplitSettings, TrainingSettings
 from finetrieve.training.split import split_pairs
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, ModelMaterializer, TableMaterializer
+
+logger = get_logger(__name__)
 
 
 @step(
@@ -63,7 +66,7 @@ def split_queries(
         provenance=provenance,
     )
     dev = human_dev_pairs(human, rows)
-    say(", ".join(f"{count:,} {side}" for side, count in result.report["pairs"].items()) + " pairs")
+    logger.info(", ".join(f"{count:,} {side}" for side, count in result.report["pairs"].items()) + " pairs")
     report = {**result.report, **reviewed, "human_dev_questions": len({pair.query for pair in dev})}
     return to_table([*result.pairs, *dev], Pair), report
 
@@ -94,7 +97,7 @@ def train_model(
         seed,
         reporter("Training"),
     )
-    say(f"trained in {result.record.seconds:.0f} s")
+    logger.info(f"trained in {result.record.seconds:.0f} s")
     return ModelDirectory(result.model_dir), result.record
 
 

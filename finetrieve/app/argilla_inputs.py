@@ -9,12 +9,14 @@ from finetrieve.annotation.human_eval_sets import PREFIX, dataset_of
 from finetrieve.annotation.settings import AnnotationSettings, dataset_name
 from finetrieve.app.config import Config
 from finetrieve.core.errors import InputError
-from finetrieve.core.progress import say
+from finetrieve.core.logging import get_logger
 from finetrieve.evaluation.settings import EvalSetSettings, EvaluationSettings
 
 if TYPE_CHECKING:
     from finetrieve.annotation.client import Server
     from finetrieve.annotation.human_eval_sets import HumanQuery
+
+logger = get_logger(__name__)
 
 ENOUGH = 20
 """People's queries from which on they become an evaluation set by themselves; fewer say nothing."""
@@ -98,7 +100,7 @@ def _own_set(server: Server, name: str, sets: Sequence[EvalSetSettings], documen
 
     queries = read_human_queries(server, name, documents)
     if len(queries) < ENOUGH:
-        say(f"{len(queries)} queries of people's own in Argilla; from {ENOUGH} on they are an evaluation set")
+        logger.info(f"{len(queries)} queries of people's own in Argilla; from {ENOUGH} on they are an evaluation set")
         return []
     found = _write_folder(name, queries, None)
     return [] if any(item.path == found.path for item in sets) else [found]

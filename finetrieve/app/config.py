@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.app.config_tree import find_key, map_paths
 from finetrieve.core.errors import InputError, did_you_mean
+from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import ROOT
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.registry import SourceSettings, source_from_path
@@ -20,6 +21,7 @@ from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.training.settings import SplitSettings, TrainingSettings
 
+logger = get_logger(__name__)
 DEFAULT_CONFIG = ROOT / "configs" / "default.yaml"
 OFFLINE_CONFIG = DEFAULT_CONFIG.with_name("demo-offline.yaml")
 
@@ -92,6 +94,7 @@ def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...]
         InputError: With one line per mistake.
     """
     raw = read_yaml(path)
+    logger.debug(f"configuration: {path}")
     if docs is not None:
         raw["source"] = source_from_path(docs).model_dump(mode="json")
     if docs is not None or eval_sets:

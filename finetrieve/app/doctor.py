@@ -137,9 +137,8 @@ def _disk(config: Config) -> Finding:
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             problem = "cannot be written to" if there.is_dir() else "is a file where a folder is needed"
             return Finding("disk", "FAIL", f"'{there}' {problem}", f"change that, or set {name} to a folder of yours")
-    free, place = min(
-        (shutil.disk_usage(_existing_parent(path)).free / _GB, str(_existing_parent(path))) for path in places.values()
-    )
+    folders = [_existing_parent(path) for path in places.values()]
+    free, place = min((shutil.disk_usage(folder).free / _GB, str(folder)) for folder in folders)
     text = f"{free:,.1f} GB free at {place}"
     if free < _NEEDED_GB:
         return Finding("disk", "FAIL", text, f"free some: a run wants {_NEEDED_GB:g} GB, larger corpora more")

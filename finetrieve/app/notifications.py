@@ -14,9 +14,11 @@ from zenml.client import Client
 from zenml.models import PipelineRunResponse
 
 from finetrieve.app.failures import explain
-from finetrieve.core.progress import say
+from finetrieve.core.logging import get_logger
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.promotion_rule import PromotionDecision
+
+logger = get_logger(__name__)
 
 WEBHOOK = "FINETRIEVE_WEBHOOK_URL"
 """The environment variable, or the key of a ZenML secret, with the URL that takes `{"text": ...}` (Slack, Mattermost, ...)."""
@@ -47,7 +49,7 @@ def tell_of_failure(error: BaseException) -> None:
 def tell(message: str) -> None:
     """Prints the message and posts it to the stack's alerter and to the webhook, where there are any; never fails the run."""
     text = without_secrets(message)
-    say(text)
+    logger.info(text)
     url = os.environ.get(WEBHOOK)
     if url:
         _post(url, text)
@@ -56,7 +58,7 @@ def tell(message: str) -> None:
         try:
             alerter.post(text)
         except Exception as error:
-            say(f"the alerter '{alerter.name}' took no notice: {type(error).__name__}")
+            logger.warning(f"the alerter '{alerter.name}' took no notice: {type(error).__name__}")
 
 
 def without_secrets(text: str) -> str:
@@ -75,13 +77,13 @@ def _post(url: str, text: str) -> None:
     except ValueError:
         parts = urllib.parse.urlsplit("")
     if parts.scheme not in ("http", "https"):
-        say(f"{WEBHOOK} is no http or https URL; nobody was told")
+        logger.warning(f"{WEBHOOK} is no http or https URL; nobody was told")
         return
     body = json.dumps({"text": text}).encode()
     try:
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         urllib.request.urlopen(request, timeout=_SECONDS).close()
     except urllib.error.HTTPError as error:
-        say(f"the webhook at {parts.hostname} answered {error.code}; nobody was told")
+        logger.warning(f"the webhook at {parts.hostname} answered {error.code}; nobody was told")
     except (OSError, ValueError, HTTPException) as error:
-        say(f"the webhook at {parts.hostname} cannot be reached ({type(error).__name__}); nobody was told")
+        logger.warning(f"the webhook at {parts.hostname} cannot be reached ({type(error).__name__}); nobody was told")

@@ -12,6 +12,7 @@ from finetrieve.app.config import Config
 from finetrieve.app.results import check_replaceable
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
+from finetrieve.core.logging import get_logger
 from finetrieve.corpus.sources.registry import check_source, fingerprint
 from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
@@ -23,6 +24,7 @@ from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
 from finetrieve.retrieval.reranker import reranker_class
 from finetrieve.training.losses import LOSSES
 
+logger = get_logger(__name__)
 LATEST = "latest"
 """As `evaluation.model`: the model that the last training on these documents made."""
 
@@ -69,13 +71,15 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:
         check_eval_set(settings, document_ids)
-    return Inputs(
+    inputs = Inputs(
         documents=fingerprint(config.source),
         base_model=model_fingerprint(config.training.base_model) + plugin_hash([LOSSES.get(config.training.loss)]),
         eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_evaluation_plugins(config)],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(config.generation),
     )
+    logger.debug(f"fingerprints: {inputs}")
+    return inputs
 
 
 def _evaluation_plugins(config: Config) -> list[str]:

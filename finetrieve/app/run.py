@@ -12,11 +12,13 @@ from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs, corpus_tag
 from finetrieve.app.run_metadata import RunMetadata
 from finetrieve.app.zenml_environment import quiet_zenml
+from finetrieve.core.logging import get_logger
 
 if TYPE_CHECKING:
     from zenml import Tag
     from zenml.models import PipelineRunResponse
 
+logger = get_logger(__name__)
 _UNUSED_INTEGRATIONS = ("huggingface", "pandas", "pytorch", "pytorch_lightning", "scipy", "sklearn", "tensorflow")
 """What ZenML imports before each run for materializers alone; every artifact here names its own."""
 
@@ -74,6 +76,7 @@ def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, u
             del arguments["inputs"]
             options["tags"] = [purpose_tag(name)]
         configured = pin_code(pipeline, options, arguments)
+    logger.debug(f"run '{run_name}' on the stack '{Client().active_stack_model.name}', cache {'on' if use_cache else 'off'}")
     close_stale_runs()
     try:
         with record_process(run_name) if runs_here() else nullcontext():

@@ -25,8 +25,14 @@ _DEFAULTS = {
 _SOURCE_ROOT = "ZENML_CUSTOM_SOURCE_ROOT"
 
 
-def quiet_zenml() -> None:
-    """Makes ZenML quiet and tells it where the code is; call it before anything imports ZenML, which takes seconds."""
+def quiet_zenml(verbose: bool = False) -> None:
+    """Makes ZenML quiet and tells it where the code is; call it before anything imports ZenML, which takes seconds.
+
+    Args:
+        verbose: Lets ZenML tell what it does after all.
+    """
+    if verbose:
+        os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "INFO")
     for variable, value in _DEFAULTS.items():
         os.environ.setdefault(variable, value)
     os.environ[_SOURCE_ROOT] = str(ROOT)

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import is_disk_full
+from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import user_cache
-from finetrieve.core.progress import reporter, say
+from finetrieve.core.progress import reporter
+
+logger = get_logger(__name__)
 
 CONSTRAINTS = Path(__file__).with_name("constraints.txt")
 SUPPORTED = ((3, 11), (3, 12))
@@ -61,7 +64,7 @@ def _is_ready(interpreter: Path, mark: Path) -> bool:
 
 
 def _install(path: Path, interpreter: Path) -> None:
-    say(f"Making the Argilla server's environment in {path} (once; about 600 MB)")
+    logger.info(f"Making the Argilla server's environment in {path} (once; about 600 MB)")
     shutil.rmtree(path, ignore_errors=True)
     log = path.with_name(f"{path.name}.log")
     with log.open("wb") as handle:
@@ -108,7 +111,7 @@ def _pip(interpreter: Path, log: Path) -> int:
                     report(fetched, total)
                 elif line.startswith(b"Installing collected"):
                     report(total, total)
-                    say("Unpacking them")
+                    logger.info("Unpacking them")
         except BaseException:
             pip.terminate()
             raise

@@ -13,7 +13,9 @@ from finetrieve.argilla_server.environment import ensure_environment
 from finetrieve.argilla_server.home import Home, Secrets, open_home, private, read_secrets
 from finetrieve.argilla_server.probe import HOST, argilla_version, free_port, is_free, resident_bytes, wait_until
 from finetrieve.core.errors import InputError
-from finetrieve.core.progress import say
+from finetrieve.core.logging import get_logger
+
+logger = get_logger(__name__)
 
 FIRST_PORT = 6900
 _START_SECONDS = 180.0
@@ -133,7 +135,7 @@ def _start(home: Home, port: int | None) -> str:
         return other
     home.running_file.unlink(missing_ok=True)
     chosen = _port(home, port)
-    say(f"Starting the Argilla server on http://{HOST}:{chosen}")
+    logger.info(f"Starting the Argilla server on http://{HOST}:{chosen}")
     process = _spawn(interpreter, home, chosen)
     ended = wait_until(lambda: _running_url(home) is not None or process.poll() is not None, _START_SECONDS)
     url = _running_url(home)

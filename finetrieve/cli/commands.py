@@ -9,6 +9,9 @@ import click
 
 from finetrieve.app.catalogue import PIPELINES
 from finetrieve.core.errors import InputError, unknown_name
+from finetrieve.core.logging import get_logger
+
+logger = get_logger(__name__)
 
 FAILED, BAD_INPUT = 1, 2
 
@@ -70,6 +73,7 @@ class CommandGroup(click.Group):
         except Exception as error:
             from finetrieve.app.failures import explain
 
+            logger.debug("the traceback of the error", exc_info=True)
             line, code = f"Failed: {explain(error)}", FAILED
         click.echo(line, err=True)
         raise click.exceptions.Exit(code)

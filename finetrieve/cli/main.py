@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from finetrieve.app.catalogue import PIPELINES, catalogue
 from finetrieve.app.zenml_environment import quiet_zenml
 from finetrieve.cli.commands import CommandGroup
+from finetrieve.core.logging import set_level
 
 
 @click.group(
@@ -31,6 +33,8 @@ from finetrieve.cli.commands import CommandGroup
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
 @click.option("--schedule", "cron", metavar="CRON", help='Run it on the active ZenML stack at these times (UTC): "0 3 * * 1".')
 @click.option("--dry-run", is_flag=True, help="Show sample prompts, counts, tokens and cost of the generation; ask nothing.")
+@click.option("--verbose", "-v", is_flag=True, help="Also show details for debugging, by module.")
+@click.option("--quiet", "-q", is_flag=True, help="Show warnings and the result only.")
 @click.option("--list", "list_names", is_flag=True, help="Print every name that exists.")
 @click.pass_context
 def main(
@@ -44,6 +48,8 @@ def main(
     no_cache: bool,
     cron: str | None,
     dry_run: bool,
+    verbose: bool,
+    quiet: bool,
     list_names: bool,
 ) -> None:
     """Turn documentation into a better retrieval model, and prove it.
@@ -52,7 +58,10 @@ def main(
     python run.py --pipeline retrain                    the demo: Django's documentation
     python run.py --pipeline retrain --docs my-docs     your own documents
     """
-    quiet_zenml()
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet do not go together; give one of them.")
+    set_level(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    quiet_zenml(verbose)
     if context.invoked_subcommand is not None:
         return
     if list_names:

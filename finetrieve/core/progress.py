@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Protocol
+
+from finetrieve.core.logging import get_logger
+
+logger = get_logger(__name__)
 
 
 class Progress(Protocol):
@@ -16,11 +21,6 @@ class Progress(Protocol):
 
 _TERMINAL_SECONDS = 0.2
 _LOG_SECONDS = 15.0
-
-
-def say(text: str) -> None:
-    """Prints one finished line about the step that is running."""
-    print(f"  {text}", flush=True)
 
 
 def reporter(label: str) -> Progress:
@@ -43,7 +43,10 @@ def reporter(label: str) -> Progress:
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
         more = f", {details}" if details else ""
-        line = f"  {label}: {done:,}/{total:,} ({rate:,.1f}/s{left}{more})"
-        print(f"\r\x1b[K{line}" if terminal else line, end="\n" if finished or not terminal else "", flush=True)
+        line = f"{label}: {done:,}/{total:,} ({rate:,.1f}/s{left}{more})"
+        if not terminal:
+            logger.info(line)
+        elif logger.isEnabledFor(logging.INFO):
+            print(f"\r\x1b[K  {line}", end="\n" if finished else "", flush=True)
 
     return report

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +24,12 @@ def folder_of_images(path: Path) -> Path:
 
 def empty_folder(path: Path) -> Path:
     path.mkdir()
+    return path
+
+
+def folder_of_one_page(path: Path) -> Path:
+    path.mkdir()
+    (path / "page.md").write_text("# Page\n\nTo start the machine, press the green button on its left side.")
     return path
 
 
@@ -151,6 +160,45 @@ def test_list_names_what_a_configuration_can_use(command: RunCommand) -> None:
         "hybrid_finetuned",
     ):
         assert any(line.split()[:1] == [name] for line in listed.splitlines()), name
+
+
+def test_verbose_shows_details_and_quiet_the_result_only(command: RunCommand, tmp_path: Path) -> None:
+    docs = folder_of_one_page(tmp_path / "docs")
+    run = ("--pipeline", "generate", "--dry-run", "--docs", docs)
+    usual, verbose, quiet = command(*run), command("-v", *run), command("-q", *run)
+    assert usual.returncode == verbose.returncode == quiet.returncode == 0
+    details = [line for line in verbose.stdout.splitlines() if line.startswith("  finetrieve.")]
+    assert any(line.startswith("  finetrieve.app.preflight: fingerprints: ") for line in details)
+    assert (
+        usual.stdout
+        == quiet.stdout
+        == "".join(line for line in verbose.stdout.splitlines(keepends=True) if line.rstrip() not in details)
+    )
+
+
+def test_the_installed_command_works_from_any_folder(own_home: dict[str, str], tmp_path: Path) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["finetrieve"].partition(":")
+    folder_of_one_page(tmp_path / "docs")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from {module} import {function}; {function}()",
+            "--pipeline",
+            "generate",
+            "--dry-run",
+            "--docs",
+            "docs",
+        ],
+        cwd=tmp_path,
+        env={**own_home, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Dry run: 1 chunks;")
 
 
 def test_a_pipeline_given_as_a_command_is_told_how_it_is_run(command: RunCommand) -> None:

@@ -25,13 +25,15 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from finetrieve.core.errors import InputError, UnreachableError
+from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import user_cache
-from finetrieve.core.progress import say
 from finetrieve.corpus.sources.base import PageSource, SourceRead
 from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, Folder, FolderSource
 
 if TYPE_CHECKING:
     import httpx
+
+logger = get_logger(__name__)
 
 PYPI = "https://pypi.org/simple"
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -143,7 +145,7 @@ class _File:
 def _fetch(settings: PypiSource, target: Path) -> None:
     _remove_stale(target.parent)
     target.parent.mkdir(parents=True, exist_ok=True)
-    say(f"fetching the source package of {settings.package} {settings.version}")
+    logger.info(f"fetching the source package of {settings.package} {settings.version}")
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
         archive, ready = Path(scratch, "sdist.tar.gz"), Path(scratch, "ready")
         with _client(settings) as (client, index):

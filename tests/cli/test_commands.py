@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from finetrieve.cli.commands import COMMANDS
+from finetrieve.cli.main import main
+from finetrieve.core.errors import InputError
+from finetrieve.core.logging import set_level
+
+ERRORS: dict[str, type[BaseException]] = {"mistake": InputError, "fault": RuntimeError, "interrupt": KeyboardInterrupt}
+
+
+@click.command()
+@click.argument("kind")
+def fail(kind: str) -> None:
+    """Raise an error of a kind."""
+    raise ERRORS[kind]("the reason")
+
+
+@pytest.fixture(autouse=True)
+def failing_command(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(COMMANDS, "fail", ("", f"{__name__}:fail"))
+    yield
+    set_level(logging.INFO)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "line"),
+    [
+        ("mistake", 2, "Error: the reason"),
+        ("fault", 1, "Failed: RuntimeError: the reason (FINETRIEVE_DEBUG=1 shows the traceback.)"),
+        ("interrupt", 1, "\nInterrupted. Nothing is lost: run the same command again to pick up where it was."),
+    ],
+)
+def test_an_error_of_any_command_is_one_line_and_an_exit_code(kind: str, code: int, line: str) -> None:
+    done = run("fail", kind)
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", f"{line}\n")
+
+
+def test_verbose_shows_the_traceback_of_a_fault_as_well() -> None:
+    done = run("-v", "fail", "fault")
+    assert done.exit_code == 1 and done.stderr.startswith("Failed: RuntimeError: the reason")
+    assert "Traceback" in done.stdout and 'raise ERRORS[kind]("the reason")' in done.stdout
+
+
+def test_verbose_and_quiet_together_are_refused() -> None:
+    done = run("-v", "-q", "--list")
+    assert done.exit_code == 2 and "--verbose and --quiet do not go together" in done.stderr
