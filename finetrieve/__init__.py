@@ -1,0 +1,37 @@
+"""Finetrieve turns a team's documentation into a better retrieval model, and proves it.
+
+The public API; each name is imported when it is first used, so that `import finetrieve` takes no time:
+
+- `production_model(name)`: the model in production, ready to encode
+- `production_directory(name)`: the directory of that model
+- `load_config(path)`: a YAML file as a validated `Config`
+- `Config`: everything that a run depends on
+- `InputError`: what all of them raise for a mistake in what they were given
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from finetrieve.app.config import Config, load_config
+    from finetrieve.app.production import production_directory, production_model
+    from finetrieve.core.errors import InputError
+
+__all__ = ["Config", "InputError", "load_config", "production_directory", "production_model"]
+
+_MODULES = {
+    "Config": "finetrieve.app.config",
+    "InputError": "finetrieve.core.errors",
+    "load_config": "finetrieve.app.config",
+    "production_directory": "finetrieve.app.production",
+    "production_model": "finetrieve.app.production",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Returns a name of the public API."""
+    if name not in _MODULES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def production_model(name: str | None = None) -> SentenceTransformer:
-    """Returns the model in production, ready to encode: `from finetrieve.app.production import production_model`.
+    """Returns the model in production, ready to encode: `from finetrieve import production_model`.
 
     Args:
         name: Which model; may be left out where there is only one.

@@ -340,3 +340,13 @@ def holds_a_key(content: bytes) -> bool:
     """Whether a planted key is there, as it is or in base64."""
     forms = [form for key in PLANTED for form in (key.encode(), base64.b64encode(key.encode())[:-4])]
     return any(form in content for form in forms)
+
+
+def test_the_model_in_production_is_loaded_by_the_public_api(trained: Trained) -> None:
+    version = re.search(r"^(\S+:\d+) -> ", trained.output, flags=re.M)
+    assert version is not None
+    trained.command("models", "promote", version.group(1))
+    code = "from finetrieve import production_model; print(production_model().encode(['how do I start?']).shape)"
+    environment = {**trained.environment, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=trained.folder, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["(1, 384)"], done.stderr
