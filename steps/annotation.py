@@ -100,7 +100,8 @@ def pull_annotations(
     annotation = AnnotationSettings.model_validate(settings)
     with open_server(annotation) as server:
         found = pull(server, find_workspace(server), dataset, to_rows(chunks, Chunk), reporter)
-    outcomes = ", ".join(f"{count:,} {name}" for name, count in found.report["outcomes"].items())
-    reviewed = f"{found.report['reviewed']:,} of {found.report['records']:,} records reviewed"
-    logger.info(f"{reviewed}{f' ({outcomes})' if outcomes else ''}, {found.report['human_queries']:,} queries of people's own")
-    return to_table(found.annotations, Annotation), found.report
+    report = found.report
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in report.outcomes.items())
+    reviewed = f"{report.reviewed:,} of {report.records:,} records reviewed"
+    logger.info(f"{reviewed}{f' ({outcomes})' if outcomes else ''}, {report.human_queries:,} queries of people's own")
+    return to_table(found.annotations, Annotation), report.as_dict()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from finetrieve.annotation.client import Server, find_dataset, find_workspace, read_records
 from finetrieve.annotation.dataset import check_schema, question_ids
-from finetrieve.annotation.responses import AnsweredRecord, answered_records
+from finetrieve.annotation.responses import ReviewedRecord, parse_responses
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import user_cache
 from finetrieve.core.text import normalise_query
@@ -53,15 +53,15 @@ def read_human_queries(server: Server, name: str, document_ids: Collection[str])
     check_schema(server, dataset, None)
     ids = question_ids(server, dataset)
     raw = read_records(server, dataset["id"], ["responses", "suggestions"], lambda _done, _total: None)
-    return human_queries(answered_records(raw, dataset["id"], ids), document_ids)
+    return collect_human_queries(parse_responses(raw, dataset["id"], ids), document_ids)
 
 
-def human_queries(records: Sequence[AnsweredRecord], document_ids: Collection[str]) -> list[HumanQuery]:
-    """Returns the own queries of answered records, ordered by their ids."""
+def collect_human_queries(records: Sequence[ReviewedRecord], document_ids: Collection[str]) -> list[HumanQuery]:
+    """Returns the own queries of reviewed records, ordered by their ids."""
     texts: dict[str, str] = {}
     documents: dict[str, set[str]] = {}
     for record in sorted(records, key=lambda record: record.external_id):
-        for query in (query for answer in record.answers for query in answer.own_queries if record.doc_id in document_ids):
+        for query in (query for response in record.responses for query in response.own_queries if record.doc_id in document_ids):
             key = normalise_query(query)
             texts.setdefault(key, query)
             documents.setdefault(key, set()).add(record.doc_id)

@@ -1,16 +1,16 @@
-"""What people made of the queries, brought back: annotations, and the report on the review."""
+"""Pull of people's responses from Argilla: reconciled annotations, and the report on the review."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from finetrieve.annotation.client import Server, find_dataset, read_records
 from finetrieve.annotation.dataset import check_schema, question_ids
-from finetrieve.annotation.reconcile import agreement, distinct_own_queries, reconcile
-from finetrieve.annotation.responses import AnsweredRecord, answered_records
+from finetrieve.annotation.reconcile import Agreement, Disagreement, Reconciled, measure_agreement, merge_own_queries, reconcile
+from finetrieve.annotation.responses import ReviewedRecord, parse_responses
 from finetrieve.annotation.review import EDITED, REJECTED
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.progress import Progress
@@ -25,18 +25,75 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class AnnotatorSummary:
+    """One person, under a pseudonym."""
+
+    name: str
+    answers: int
+    """Records that they submitted or discarded."""
+    outcomes: dict[str, int]
+    """Status -> the records that came to it, and their own queries."""
+
+
+@dataclass(frozen=True)
+class ReviewedQuery:
+    """A query that people edited or rejected."""
+
+    place: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class OwnQuery:
+    """A query that a person added."""
+
+    query: str
+
+
+@dataclass(frozen=True)
+class AnnotationReport:
+    """What people reviewed, with what outcome; the lists end after `LISTED` rows."""
+
+    dataset: str
+    records: int
+    """All that there are."""
+    reviewed: int
+    outcomes: dict[str, int]
+    """Status -> reviewed records."""
+    human_queries: int
+    """People's own, each once per chunk."""
+    annotators: list[AnnotatorSummary]
+    """Those who answered most first."""
+    agreement: Agreement
+    edits: list[ReviewedQuery]
+    rejected: list[ReviewedQuery]
+    own: list[OwnQuery]
+    disagreements: list[Disagreement]
+    disagreements_in_all: int
+    chunk_changed: int
+    """Records whose document was edited since they were pushed."""
+    chunk_gone: int
+    """Records whose chunk is no longer in the corpus, in whatever form."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the report as JSON has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Pulled:
     """What came back."""
 
     annotations: list[Annotation]
     """One for each answered record and for each query of people's own, ordered by id."""
-    report: Json
+    report: AnnotationReport
 
 
 def pull(server: Server, workspace: Json, name: str, chunks: Sequence[Chunk], progress: Callable[[str], Progress]) -> Pulled:
-    """Returns the answers of a dataset; none where there is no such dataset yet.
+    """Returns what people made of a dataset; nothing where there is no such dataset yet.
 
-    The same answers give the same result, whatever else happened on the server.
+    The same responses give the same result, whatever else happened on the server.
 
     Raises:
         InputError: The dataset of that name is not one of ours.
@@ -48,22 +105,22 @@ def pull(server: Server, workspace: Json, name: str, chunks: Sequence[Chunk], pr
     ids = question_ids(server, dataset)
     seen = Counter[str]()
     raw = read_records(server, dataset["id"], ["responses", "suggestions"], progress("Records read"))
-    answered = answered_records(_counted(raw, seen), dataset["id"], ids)
-    return from_records(answered, name, seen["records"], chunks)
+    reviewed = parse_responses(_count_records(raw, seen), dataset["id"], ids)
+    return from_records(reviewed, name, seen["records"], chunks)
 
 
-def _counted(records: Iterable[Json], seen: Counter[str]) -> Iterator[Json]:
+def _count_records(records: Iterable[Json], seen: Counter[str]) -> Iterator[Json]:
     """Yields the records and counts them: all of them at once would not fit where there are very many."""
     for record in records:
         seen["records"] += 1
         yield record
 
 
-def from_records(records: Sequence[AnsweredRecord], name: str, n_records: int, chunks: Sequence[Chunk]) -> Pulled:
-    """Returns the annotations and the report of answered records.
+def from_records(records: Sequence[ReviewedRecord], name: str, n_records: int, chunks: Sequence[Chunk]) -> Pulled:
+    """Returns the annotations and the report of reviewed records.
 
     Args:
-        records: The answered ones.
+        records: The reviewed ones.
         name: The dataset's.
         n_records: All that there are.
         chunks: The corpus as it is today.
@@ -72,28 +129,29 @@ def from_records(records: Sequence[AnsweredRecord], name: str, n_records: int, c
     homes = current_chunks(ordered, chunks)
     reconciled = [(record, reconcile(record, homes[record.external_id])) for record in ordered]
     reviewed = [found.annotation for _, found in reconciled]
-    own = distinct_own_queries([query for _, found in reconciled for query in found.own_queries])
+    own = merge_own_queries([query for _, found in reconciled for query in found.own_queries])
     known = {chunk.id for chunk in chunks}
-    report = {
-        "dataset": name,
-        "records": n_records,
-        "reviewed": len(reviewed),
-        "outcomes": dict(sorted(Counter(annotation.status for annotation in reviewed).items())),
-        "human_queries": len(own),
-        "annotators": _annotators(ordered, reviewed, own),
-        "agreement": agreement(ordered),
-        "edits": _listed(reconciled, EDITED),
-        "rejected": _listed(reconciled, REJECTED),
-        "own": [{"query": annotation.query} for annotation in own[:LISTED]],
-        "disagreements": [found.disagreement for _, found in reconciled if found.disagreement][:LISTED],
-        "disagreements_in_all": sum(found.disagreement is not None for _, found in reconciled),
-        "chunk_changed": sum(record.chunk_id != homes[record.external_id] for record in ordered),
-        "chunk_gone": sum(homes[record.external_id] not in known for record in ordered),
-    }
+    disagreements = [found.disagreement for _, found in reconciled if found.disagreement]
+    report = AnnotationReport(
+        dataset=name,
+        records=n_records,
+        reviewed=len(reviewed),
+        outcomes=dict(sorted(Counter(annotation.status for annotation in reviewed).items())),
+        human_queries=len(own),
+        annotators=_summarize_annotators(ordered, reviewed, own),
+        agreement=measure_agreement(ordered),
+        edits=_list_queries(reconciled, EDITED),
+        rejected=_list_queries(reconciled, REJECTED),
+        own=[OwnQuery(annotation.query) for annotation in own[:LISTED]],
+        disagreements=disagreements[:LISTED],
+        disagreements_in_all=len(disagreements),
+        chunk_changed=sum(record.chunk_id != homes[record.external_id] for record in ordered),
+        chunk_gone=sum(homes[record.external_id] not in known for record in ordered),
+    )
     return Pulled(sorted([*reviewed, *own], key=lambda annotation: (annotation.id, annotation.status)), report)
 
 
-def current_chunks(records: Sequence[AnsweredRecord], chunks: Sequence[Chunk]) -> dict[str, str]:
+def current_chunks(records: Sequence[ReviewedRecord], chunks: Sequence[Chunk]) -> dict[str, str]:
     """Returns record id -> the chunk it is about today: its own, or what its own became when the document was edited.
 
     A chunk that is gone and has no likeness in its document keeps its id, which is then none of the corpus's.
@@ -116,20 +174,18 @@ def current_chunks(records: Sequence[AnsweredRecord], chunks: Sequence[Chunk]) -
     return found
 
 
-def _annotators(records: Sequence[AnsweredRecord], reviewed: Sequence[Annotation], own: Sequence[Annotation]) -> list[Json]:
-    """Returns for each person, under a pseudonym, how many records they answered and what those came to."""
-    answers = Counter(answer.annotator for record in records for answer in record.answers)
+def _summarize_annotators(
+    records: Sequence[ReviewedRecord], reviewed: Sequence[Annotation], own: Sequence[Annotation]
+) -> list[AnnotatorSummary]:
+    n_answers = Counter(response.annotator for record in records for response in record.responses)
     outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for annotation in (*reviewed, *own):
         for name in annotation.annotators.split():
             outcomes[name][annotation.status] += 1
-    ordered = sorted(answers.items(), key=lambda item: (-item[1], item[0]))
-    return [{"name": name, "answers": count, "outcomes": dict(sorted(outcomes[name].items()))} for name, count in ordered]
+    ordered = sorted(n_answers.items(), key=lambda item: (-item[1], item[0]))
+    return [AnnotatorSummary(name, count, dict(sorted(outcomes[name].items()))) for name, count in ordered]
 
 
-def _listed(reconciled: Sequence[tuple[AnsweredRecord, Any]], status: str) -> list[Json]:
+def _list_queries(reconciled: Sequence[tuple[ReviewedRecord, Reconciled]], status: str) -> list[ReviewedQuery]:
     found = [(record, item.annotation) for record, item in reconciled if item.annotation.status == status]
-    return [
-        {"place": record.place, "before": annotation.generated_query, "after": annotation.query}
-        for record, annotation in found[:LISTED]
-    ]
+    return [ReviewedQuery(record.place, annotation.generated_query, annotation.query) for record, annotation in found[:LISTED]]

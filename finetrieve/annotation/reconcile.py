@@ -1,4 +1,4 @@
-"""Several people's answers made one: the majority's, and where there is none, the most recent."""
+"""Several people's responses made one: the majority's, and where there is none, the most recent."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from finetrieve.annotation.dataset import BAD, FIXABLE
-from finetrieve.annotation.responses import Answer, AnsweredRecord
+from finetrieve.annotation.responses import Response, ReviewedRecord
 from finetrieve.annotation.review import CONFIRMED, EDITED, HUMAN, REJECTED, UNFIXED
 from finetrieve.core.rows import Annotation
 from finetrieve.core.text import normalise_query
@@ -19,31 +19,62 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """What one person made of a query that others saw differently."""
+
+    annotator: str
+    outcome: str
+    query: str
+    """As they edited it; empty where they did not."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A query of which not all people said the same."""
+
+    query: str
+    place: str
+    answers: list[Opinion]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far people who saw the same records agreed."""
+
+    records: int
+    """Those with several responses."""
+    pairwise: float | None
+    """Share of the pairs of responses to a record that say the same, 0..1; None without any."""
+    alpha: float | None
+    """Krippendorff's for nominal data (Krippendorff 2004, chapter 11) over confirmed, edited, unfixed and rejected: 1 is full
+    agreement, 0 what chance gives. None where it is undefined."""
+
+
+@dataclass(frozen=True)
 class Reconciled:
     """What a record came to."""
 
     annotation: Annotation
     own_queries: list[Annotation]
-    disagreement: dict[str, Any] | None
-    """The query and what each said, where not all said the same."""
+    disagreement: Disagreement | None
 
 
-def reconcile(record: AnsweredRecord, chunk_id: str | None = None) -> Reconciled:
+def reconcile(record: ReviewedRecord, chunk_id: str | None = None) -> Reconciled:
     """Returns the annotation of a record, and people's own queries.
 
     Whether a query stays is decided first, then its words among those who keep it: an edit outvotes nobody who rejected it.
 
     Args:
-        record: With at least one answer.
+        record: With at least one response.
         chunk_id: The chunk that it is about today, where that is not the one that was shown.
     """
     chunk_id = record.chunk_id if chunk_id is None else chunk_id
-    outcomes = [(answer, _outcome(answer, record.suggested_query)) for answer in record.answers]
+    outcomes = [(response, _outcome(response, record.suggested_query)) for response in record.responses]
     kept = _prevailing([outcome in (CONFIRMED, EDITED) for _, outcome in outcomes], lambda keeps: keeps)
-    deciding = [(answer, outcome) for answer, outcome in outcomes if (outcome in (CONFIRMED, EDITED)) == kept]
-    winner, status = _prevailing(deciding, lambda pair: (pair[1], _same(pair[0].query) if kept else ""))
-    agreeing = [pair for pair in deciding if pair[1] == status and (not kept or _same(pair[0].query) == _same(winner.query))]
-    negative = _prevailing([answer.negative for answer, _ in agreeing], lambda text: _same(text or ""))
+    deciding = [(response, outcome) for response, outcome in outcomes if (outcome in (CONFIRMED, EDITED)) == kept]
+    winner, status = _prevailing(deciding, lambda pair: (pair[1], _clean(pair[0].query) if kept else ""))
+    agreeing = [pair for pair in deciding if pair[1] == status and (not kept or _clean(pair[0].query) == _clean(winner.query))]
+    negative = _prevailing([response.negative for response, _ in agreeing], lambda text: _clean(text or ""))
     annotation = Annotation(
         id=record.external_id,
         chunk_id=chunk_id,
@@ -52,28 +83,28 @@ def reconcile(record: AnsweredRecord, chunk_id: str | None = None) -> Reconciled
         generated_query=record.suggested_query,
         style=record.style,
         status=status,
-        annotators=" ".join(sorted({answer.annotator for answer in record.answers})),
+        annotators=" ".join(sorted({response.annotator for response in record.responses})),
         agreement=round(len(agreeing) / len(outcomes), 4),
         complete=record.complete,
     )
     return Reconciled(annotation, _own_queries(record, chunk_id), _disagreement(record, outcomes))
 
 
-def _outcome(answer: Answer, suggested: str) -> str:
-    """Returns what an answer makes of the query."""
-    if answer.discarded or answer.verdict == BAD or not answer.query:
+def _outcome(response: Response, suggested: str) -> str:
+    """Returns what a response makes of the query."""
+    if response.discarded or response.verdict == BAD or not response.query:
         return REJECTED
-    if _same(answer.query) != _same(suggested):
+    if _clean(response.query) != _clean(suggested):
         return EDITED
-    return UNFIXED if answer.verdict == FIXABLE else CONFIRMED
-
-
-def _same(query: str) -> str:
-    """Returns the form in which two answers are the same: white space aside, every sign counts."""
-    return _clean(query)
+    return UNFIXED if response.verdict == FIXABLE else CONFIRMED
 
 
 def _clean(query: str) -> str:
+    """Returns a query with its white space collapsed.
+
+    Two responses are the same where this is: unlike in `normalise_query` every sign counts, since a person who adds a question
+    mark has edited the query.
+    """
     return " ".join(query.split())
 
 
@@ -84,11 +115,11 @@ def _prevailing(items: Sequence[Item], key: Callable[[Item], Hashable]) -> Item:
     return next(item for item in reversed(items) if sizes[key(item)] == most)
 
 
-def _own_queries(record: AnsweredRecord, chunk_id: str) -> list[Annotation]:
-    authors: dict[str, list[Answer]] = {}
-    for answer in record.answers:
-        for query in answer.own_queries:
-            authors.setdefault(query, []).append(answer)
+def _own_queries(record: ReviewedRecord, chunk_id: str) -> list[Annotation]:
+    authors: dict[str, list[Response]] = {}
+    for response in record.responses:
+        for query in response.own_queries:
+            authors.setdefault(query, []).append(response)
     return [
         Annotation(
             id=hashlib.sha256("\x1f".join((chunk_id, HUMAN, query)).encode()).hexdigest()[:16],
@@ -98,55 +129,49 @@ def _own_queries(record: AnsweredRecord, chunk_id: str) -> list[Annotation]:
             generated_query="",
             style=HUMAN,
             status=HUMAN,
-            annotators=" ".join(sorted({answer.annotator for answer in answers})),
+            annotators=" ".join(sorted({response.annotator for response in responses})),
             agreement=1.0,
             complete=True,
         )
-        for query, answers in authors.items()
+        for query, responses in authors.items()
     ]
 
 
-def distinct_own_queries(annotations: Sequence[Annotation]) -> list[Annotation]:
+def merge_own_queries(annotations: Sequence[Annotation]) -> list[Annotation]:
     """Returns people's own queries, each once per chunk however it is written, with everyone who wrote it."""
     groups: dict[tuple[str, str], list[Annotation]] = {}
     for annotation in annotations:
         groups.setdefault((annotation.chunk_id, normalise_query(annotation.query)), []).append(annotation)
-    return [_merged(group) for group in groups.values()]
+    return [_merge(group) for group in groups.values()]
 
 
-def _merged(group: Sequence[Annotation]) -> Annotation:
+def _merge(group: Sequence[Annotation]) -> Annotation:
     names = sorted({name for annotation in group for name in annotation.annotators.split()})
     return replace(group[0], annotators=" ".join(names))
 
 
-def _disagreement(record: AnsweredRecord, outcomes: Sequence[tuple[Answer, str]]) -> dict[str, Any] | None:
-    if len({(outcome, _same(answer.query) if outcome == EDITED else "") for answer, outcome in outcomes}) < 2:
+def _disagreement(record: ReviewedRecord, outcomes: Sequence[tuple[Response, str]]) -> Disagreement | None:
+    if len({(outcome, _clean(response.query) if outcome == EDITED else "") for response, outcome in outcomes}) < 2:
         return None
-    said = [
-        {"annotator": answer.annotator, "outcome": outcome, "query": _clean(answer.query) if outcome == EDITED else ""}
-        for answer, outcome in outcomes
+    opinions = [
+        Opinion(response.annotator, outcome, _clean(response.query) if outcome == EDITED else "")
+        for response, outcome in outcomes
     ]
-    return {"query": record.suggested_query, "place": record.place, "answers": said}
+    return Disagreement(record.suggested_query, record.place, opinions)
 
 
 # Agreement over a dataset.
 
 
-def agreement(records: Sequence[AnsweredRecord]) -> dict[str, Any]:
-    """Returns how far people who saw the same records agreed: `records` with several answers, `pairwise` share, `alpha`.
-
-    `alpha` is Krippendorff's for nominal data (Krippendorff 2004, chapter 11) over confirmed, edited, unfixed and rejected:
-    1 is full agreement, 0 what chance gives. None where it is undefined.
-    """
+def measure_agreement(records: Sequence[ReviewedRecord]) -> Agreement:
+    """Returns how far people who saw the same records agreed."""
     units = [
-        [_outcome(answer, record.suggested_query) for answer in record.answers] for record in records if len(record.answers) > 1
+        [_outcome(response, record.suggested_query) for response in record.responses]
+        for record in records
+        if len(record.responses) > 1
     ]
     pairs = [(left == right) for unit in units for left, right in combinations(unit, 2)]
-    return {
-        "records": len(units),
-        "pairwise": round(sum(pairs) / len(pairs), 4) if pairs else None,
-        "alpha": _alpha(units),
-    }
+    return Agreement(len(units), round(sum(pairs) / len(pairs), 4) if pairs else None, _alpha(units))
 
 
 def _alpha(units: Sequence[Sequence[str]]) -> float | None:

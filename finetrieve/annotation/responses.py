@@ -1,4 +1,4 @@
-"""What people answered in Argilla, read from its records."""
+"""Responses: what people submitted or discarded in Argilla, parsed from its records."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What one person submitted for, or how they discarded, one record."""
 
     annotator: str
@@ -35,7 +35,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class AnsweredRecord:
+class ReviewedRecord:
     """A record that at least one person submitted or discarded."""
 
     external_id: str
@@ -47,7 +47,7 @@ class AnsweredRecord:
     suggested_query: str
     style: str
     complete: bool
-    answers: tuple[Answer, ...]
+    responses: tuple[Response, ...]
     """The earliest first."""
 
 
@@ -56,8 +56,8 @@ def pseudonym(dataset_id: str, user_id: str) -> str:
     return f"annotator-{hashlib.sha256(f'{dataset_id}/{user_id}'.encode()).hexdigest()[:6]}"
 
 
-def answered_records(records: Iterable[Json], dataset_id: str, question_ids: Mapping[str, str]) -> list[AnsweredRecord]:
-    """Returns the records with answers, of however many that pass by; drafts are nobody's answer yet.
+def parse_responses(records: Iterable[Json], dataset_id: str, question_ids: Mapping[str, str]) -> list[ReviewedRecord]:
+    """Returns the records that have responses, of however many that pass by; drafts are nobody's response yet.
 
     Args:
         records: As the server gives them, with responses and suggestions.
@@ -65,14 +65,16 @@ def answered_records(records: Iterable[Json], dataset_id: str, question_ids: Map
         question_ids: Question name -> id.
     """
     names = {question_id: name for name, question_id in question_ids.items()}
-    return [found for record in records if (found := _record(record, dataset_id, names)).answers]
+    return [found for record in records if (found := _record(record, dataset_id, names)).responses]
 
 
-def _record(record: Json, dataset_id: str, names: Mapping[str, str]) -> AnsweredRecord:
+def _record(record: Json, dataset_id: str, names: Mapping[str, str]) -> ReviewedRecord:
     metadata, fields = record.get("metadata") or {}, record.get("fields") or {}
     suggested = {names.get(item["question_id"]): item["value"] for item in record.get("suggestions") or []}
-    answers = [_answer(item, dataset_id) for item in record.get("responses") or [] if item["status"] in (SUBMITTED, DISCARDED)]
-    return AnsweredRecord(
+    responses = [
+        _response(item, dataset_id) for item in record.get("responses") or [] if item["status"] in (SUBMITTED, DISCARDED)
+    ]
+    return ReviewedRecord(
         external_id=record.get("external_id") or "",
         chunk_id=str(metadata.get("chunk_id") or ""),
         doc_id=str(metadata.get("doc_id") or ""),
@@ -81,14 +83,14 @@ def _record(record: Json, dataset_id: str, names: Mapping[str, str]) -> Answered
         suggested_query=str(suggested.get(QUERY) or ""),
         style=str(metadata.get("style") or ""),
         complete=record.get("status") == "completed",
-        answers=tuple(sorted(answers, key=lambda answer: (answer.at, answer.annotator))),
+        responses=tuple(sorted(responses, key=lambda response: (response.at, response.annotator))),
     )
 
 
-def _answer(response: Json, dataset_id: str) -> Answer:
+def _response(response: Json, dataset_id: str) -> Response:
     values = {name: item.get("value") for name, item in (response.get("values") or {}).items()}
     discarded = response["status"] == DISCARDED
-    return Answer(
+    return Response(
         annotator=pseudonym(dataset_id, str(response["user_id"])),
         discarded=discarded,
         query=_text(values.get(QUERY)),

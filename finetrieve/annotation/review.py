@@ -1,4 +1,4 @@
-"""Generated queries with what people made of them: the rows that are trained on, each with its provenance."""
+"""Review applied to the generated queries: the rows that are trained on, each with its provenance."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def review(
 
     Args:
         triplets: Generated queries that passed the filters.
-        annotations: Reconciled answers, and people's own queries.
+        annotations: Reconciled responses, and people's own queries.
         chunk_ids: The corpus; annotations of other chunks are left out.
         use: `all` keeps untouched rows; `submitted` only what somebody answered; `reviewed` only what as many answered as the
             dataset asks for.
         with_human_queries: Whether people's own queries are rows too.
     """
-    answered = [annotation for annotation in annotations if annotation.status != HUMAN and annotation.chunk_id in chunk_ids]
-    by_id = {annotation.id: annotation for annotation in answered}
-    by_question = {_question(annotation.chunk_id, annotation.generated_query): annotation for annotation in answered}
+    reviewed = [annotation for annotation in annotations if annotation.status != HUMAN and annotation.chunk_id in chunk_ids]
+    by_id = {annotation.id: annotation for annotation in reviewed}
+    by_question = {_question(annotation.chunk_id, annotation.generated_query): annotation for annotation in reviewed}
     left_out: Counter[str] = Counter()
     rows: list[tuple[Triplet, str]] = []
     used: set[str] = set()
@@ -65,17 +65,17 @@ def review(
             used.add(annotation.id)
         status = _status(annotation, use)
         if status in _RANK:
-            rows.append((_with_answer(triplet, annotation), status))
+            rows.append((_apply_annotation(triplet, annotation), status))
         else:
             left_out[status] += 1
     # 2. What people kept or added, beside them.
-    for annotation in answered:
+    for annotation in reviewed:
         if annotation.id not in used and _status(annotation, use) in _KEPT:
             rows.append((_triplet(annotation), annotation.status))
     if with_human_queries:
         own = [item for item in annotations if item.status == HUMAN and item.chunk_id in chunk_ids]
         rows += [(_triplet(annotation), HUMAN) for annotation in own]
-    kept = _each_question_once(rows)
+    kept = _drop_repeated(rows)
     left_out["the same query"] += len(rows) - len(kept)
     return Reviewed(
         [triplet for triplet, _ in kept],
@@ -97,7 +97,7 @@ def _status(annotation: Annotation | None, use: Use) -> str:
     return annotation.status
 
 
-def _with_answer(triplet: Triplet, annotation: Annotation | None) -> Triplet:
+def _apply_annotation(triplet: Triplet, annotation: Annotation | None) -> Triplet:
     if annotation is None:
         return triplet
     return replace(triplet, query=annotation.query, negative_query=annotation.negative_query)
@@ -108,7 +108,7 @@ def _triplet(annotation: Annotation) -> Triplet:
     return Triplet(annotation.id, annotation.chunk_id, annotation.query, annotation.negative_query, style, ANNOTATED, ANNOTATED)
 
 
-def _each_question_once(rows: Iterable[tuple[Triplet, str]]) -> list[tuple[Triplet, str]]:
+def _drop_repeated(rows: Iterable[tuple[Triplet, str]]) -> list[tuple[Triplet, str]]:
     best: dict[tuple[str, str], tuple[Triplet, str]] = {}
     for triplet, status in rows:
         key = _question(triplet.chunk_id, triplet.query)

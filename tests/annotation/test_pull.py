@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from finetrieve.annotation.human_eval_sets import dataset_of, human_queries, write_eval_set
+from finetrieve.annotation.human_eval_sets import collect_human_queries, dataset_of, write_eval_set
 from finetrieve.annotation.pull import current_chunks, from_records
-from finetrieve.annotation.responses import AnsweredRecord, answered_records
+from finetrieve.annotation.responses import ReviewedRecord, parse_responses
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.errors import InputError
 from finetrieve.evaluation.eval_sets import check_eval_set, read_questions
@@ -18,10 +18,10 @@ from tests.annotation.rows import QUESTION_IDS, chunk, raw_record, response
 TEXT = "Open cover 3 to reach the pump. Turn the pump by hand first, then switch it on again."
 
 
-def record(*responses: dict[str, Any], text: str = TEXT, **rest: Any) -> AnsweredRecord:
+def record(*responses: dict[str, Any], text: str = TEXT, **rest: Any) -> ReviewedRecord:
     raw = raw_record(*responses, **rest)
     raw["fields"]["chunk"] = sanitize_markdown(text)
-    [found] = answered_records([raw], "dataset", QUESTION_IDS)
+    [found] = parse_responses([raw], "dataset", QUESTION_IDS)
     return found
 
 
@@ -49,7 +49,7 @@ def test_the_report_counts_what_was_done_by_whom() -> None:
         record(submitted("b", own_queries="leak\nwater on the floor"), external_id="t4"),
     ]
     found = from_records(records, "docs", 10, [chunk("c1", TEXT)])
-    report = found.report
+    report = found.report.as_dict()
     assert (report["records"], report["reviewed"], report["human_queries"]) == (10, 4, 2)
     assert report["outcomes"] == {"confirmed": 2, "edited": 1, "rejected": 1}
     assert [(person["answers"], person["outcomes"]) for person in report["annotators"]] == [
@@ -75,7 +75,7 @@ def test_own_queries_become_a_set_that_evaluation_reads(tmp_path: Path) -> None:
         record(submitted("b", own_queries="water on the floor"), external_id="t2", doc_id="valve.md"),
         record(submitted("b", own_queries="about a page that is gone"), external_id="t3", doc_id="gone.md"),
     ]
-    queries = human_queries(records, {"pump.md", "valve.md"})
+    queries = collect_human_queries(records, {"pump.md", "valve.md"})
     folder = write_eval_set(queries, "docs", tmp_path)
     settings = EvalSetSettings(path=folder)
     check_eval_set(settings, ["pump.md", "valve.md"])
@@ -98,6 +98,6 @@ def test_a_set_in_argilla_is_told_from_a_folder() -> None:
 
 
 def test_questions_survive_as_json(tmp_path: Path) -> None:
-    queries = human_queries([record(submitted(own_queries='"quoted" 日本語 مرحبا 🎉'))], {"pump.md"})
+    queries = collect_human_queries([record(submitted(own_queries='"quoted" 日本語 مرحبا 🎉'))], {"pump.md"})
     [line] = (write_eval_set(queries, "d", tmp_path) / "queries.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["text"] == '"quoted" 日本語 مرحبا 🎉'

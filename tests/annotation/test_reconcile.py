@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from finetrieve.annotation.reconcile import agreement, distinct_own_queries, reconcile
-from finetrieve.annotation.responses import AnsweredRecord, answered_records, pseudonym, split_queries
+from finetrieve.annotation.reconcile import Agreement, measure_agreement, merge_own_queries, reconcile
+from finetrieve.annotation.responses import ReviewedRecord, parse_responses, pseudonym, split_queries
 from tests.annotation.rows import QUESTION_IDS, raw_record, response
 
 GENERATED = "how do I reach the pump"
 
 
-def answered(*responses: dict[str, Any], **rest: Any) -> AnsweredRecord:
-    [record] = answered_records([raw_record(*responses, **rest)], "dataset", QUESTION_IDS)
+def answered(*responses: dict[str, Any], **rest: Any) -> ReviewedRecord:
+    [record] = parse_responses([raw_record(*responses, **rest)], "dataset", QUESTION_IDS)
     return record
 
 
@@ -56,7 +56,7 @@ def test_several_answers_become_one(responses: list[dict[str, Any]], status: str
 
 
 def test_drafts_are_nobodys_answer_yet() -> None:
-    assert answered_records([raw_record(response("a", "draft", query="half a", verdict="bad"))], "dataset", QUESTION_IDS) == []
+    assert parse_responses([raw_record(response("a", "draft", query="half a", verdict="bad"))], "dataset", QUESTION_IDS) == []
     found = reconcile(answered(good("a"), response("b", "draft", query="half a", verdict="bad"))).annotation
     assert (found.status, found.agreement) == ("confirmed", 1.0)
 
@@ -78,7 +78,7 @@ def test_a_disagreement_is_listed_with_what_each_said() -> None:
     found = reconcile(answered(good("a", "1"), good("b", "2"), good("c", "3", query="mine")))
     assert found.annotation.agreement == pytest.approx(2 / 3, abs=1e-4)
     assert found.disagreement is not None
-    assert [(said["outcome"], said["query"]) for said in found.disagreement["answers"]] == [
+    assert [(said.outcome, said.query) for said in found.disagreement.answers] == [
         ("confirmed", ""),
         ("confirmed", ""),
         ("edited", "mine"),
@@ -104,7 +104,7 @@ def test_own_queries_count_once_per_chunk_with_everyone_who_wrote_them() -> None
     found = reconcile(
         answered(good("a", "1", own_queries="Pump stuck?\nother"), good("b", "2", own_queries="pump stuck"))
     ).own_queries
-    merged = {item.query: item for item in distinct_own_queries(found)}
+    merged = {item.query: item for item in merge_own_queries(found)}
     assert set(merged) == {"Pump stuck?", "other"}
     assert len(merged["Pump stuck?"].annotators.split()) == 2
     assert all(item.status == "human" and item.chunk_id == "c1" for item in merged.values())
@@ -123,7 +123,7 @@ def test_agreement_is_krippendorffs() -> None:
         answered(good("x"), bad("y")),
         answered(good("x")),
     ]
-    found = agreement(records)
-    assert found["records"] == 4 and found["pairwise"] == 0.75
-    assert found["alpha"] == pytest.approx(1 - (2 / 8) / (30 / 56), abs=1e-4)
-    assert agreement([answered(good("x"))]) == {"records": 0, "pairwise": None, "alpha": None}
+    found = measure_agreement(records)
+    assert found.records == 4 and found.pairwise == 0.75
+    assert found.alpha == pytest.approx(1 - (2 / 8) / (30 / 56), abs=1e-4)
+    assert measure_agreement([answered(good("x"))]) == Agreement(records=0, pairwise=None, alpha=None)
