@@ -268,7 +268,7 @@ def read_records(server: Server, dataset_id: str, include: Sequence[str], on_pag
             return
 
 
-def untouched(server: Server, dataset_id: str, record_ids: Sequence[str]) -> list[str]:
+def find_untouched(server: Server, dataset_id: str, record_ids: Sequence[str]) -> list[str]:
     """Returns those of some records (250 at most) that are still there and that nobody has answered, by their server ids."""
     # Not one by one: Argilla 2.8.0 answers 500 for a single record that has vectors.
     wanted = {"type": "terms", "scope": {"entity": "record", "property": "id"}, "values": list(record_ids)}

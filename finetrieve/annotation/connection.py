@@ -60,7 +60,9 @@ def named_server(settings: AnnotationSettings) -> Connection | None:
     """
     secret = secret_values(settings.secret, "--api_key=...") if settings.secret else {}
     url = settings.url or secret.get("api_url") or url_of_environment()
-    return Connection(_checked(url), _key(settings, secret), settings.workspace, embedded=False) if url is not None else None
+    if url is None:
+        return None
+    return Connection(_check_url(url), _read_key(settings, secret), settings.workspace, embedded=False)
 
 
 def url_of_environment() -> str | None:
@@ -68,7 +70,7 @@ def url_of_environment() -> str | None:
     return next((value for name in URL_VARIABLES if (value := os.environ.get(name))), None)
 
 
-def _checked(url: str) -> str:
+def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:  # a bracket that is not closed
@@ -80,7 +82,7 @@ def _checked(url: str) -> str:
     return url.rstrip("/")
 
 
-def _key(settings: AnnotationSettings, secret: Mapping[str, str]) -> str:
+def _read_key(settings: AnnotationSettings, secret: Mapping[str, str]) -> str:
     key = secret.get("api_key") if settings.secret else os.environ.get(settings.api_key_env)
     if key:
         return key

@@ -131,7 +131,7 @@ def ensure_dataset(server: Server, workspace: Json, name: str, dimensions: int, 
     if dataset["status"] == "draft":
         _complete(server, dataset, dimensions)
         dataset = server.request("PUT", f"/datasets/{dataset['id']}/publish")
-    check_schema(server, dataset, dimensions)
+    check_dataset(server, dataset, dimensions)
     if (dataset.get("distribution") or {}).get("min_submitted") != min_submitted:
         dataset = _set_distribution(server, dataset, min_submitted)
     return dataset
@@ -197,7 +197,7 @@ def _set_distribution(server: Server, dataset: Json, min_submitted: int) -> Json
 # What is there already.
 
 
-def check_schema(server: Server, dataset: Json, dimensions: int | None) -> None:
+def check_dataset(server: Server, dataset: Json, dimensions: int | None) -> None:
     """Checks that a dataset can take our records and give us answers; further fields and questions of people's own may stay.
 
     Args:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetrieve.annotation.client import Server, find_dataset, find_workspace, read_records
-from finetrieve.annotation.dataset import check_schema, question_ids
+from finetrieve.annotation.dataset import check_dataset, question_ids
 from finetrieve.annotation.responses import ReviewedRecord, parse_responses
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import user_cache
@@ -50,7 +50,7 @@ def read_human_queries(server: Server, name: str, document_ids: Collection[str])
     dataset = find_dataset(server, find_workspace(server), name)
     if dataset is None or dataset["status"] == "draft":
         return []
-    check_schema(server, dataset, None)
+    check_dataset(server, dataset, None)
     ids = question_ids(server, dataset)
     raw = read_records(server, dataset["id"], ["responses", "suggestions"], lambda _done, _total: None)
     return collect_human_queries(parse_responses(raw, dataset["id"], ids), document_ids)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from finetrieve.annotation.client import Server, find_dataset, read_records
-from finetrieve.annotation.dataset import check_schema, question_ids
+from finetrieve.annotation.dataset import check_dataset, question_ids
 from finetrieve.annotation.reconcile import Agreement, Disagreement, Reconciled, measure_agreement, merge_own_queries, reconcile
 from finetrieve.annotation.responses import ReviewedRecord, parse_responses
 from finetrieve.annotation.review import EDITED, REJECTED
@@ -101,7 +101,7 @@ def pull(server: Server, workspace: Json, name: str, chunks: Sequence[Chunk], pr
     dataset = find_dataset(server, workspace, name)
     if dataset is None or dataset["status"] == "draft":
         return from_records([], name, 0, chunks)
-    check_schema(server, dataset, None)
+    check_dataset(server, dataset, None)
     ids = question_ids(server, dataset)
     seen = Counter[str]()
     raw = read_records(server, dataset["id"], ["responses", "suggestions"], progress("Records read"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from finetrieve.annotation.client import Server, read_records, untouched
+from finetrieve.annotation.client import Server, find_untouched, read_records
 from finetrieve.annotation.dataset import FINGERPRINT, NEGATIVE, question_ids
 from finetrieve.annotation.records import NEGATIVE_SIMILARITY, Record, as_json
 from finetrieve.core.progress import Progress
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Existing:
+class ExistingRecord:
     """A record that the server has."""
 
     server_id: str
@@ -42,9 +42,9 @@ class Plan:
     unchanged: int
     changed_but_touched: int
     """Would look otherwise today, but a person has answered: left as they saw it."""
-    chunk_gone: list[Existing]
+    chunk_gone: list[ExistingRecord]
     """Not touched, and what they asked about is no longer in the corpus."""
-    query_gone: list[Existing]
+    query_gone: list[ExistingRecord]
     """Not touched, and the query is no longer among those that are generated and pass the filters."""
     gone_but_touched: int
     foreign: int
@@ -95,7 +95,7 @@ def push(
         progress: Shows how far a phase is.
     """
     # 1. What is there.
-    existing = list(existing_records(server, dataset["id"], progress("Records compared")))
+    existing = list(read_existing_records(server, dataset["id"], progress("Records compared")))
     plan = make_plan(records, existing, query_ids, chunk_ids)
     # 2. What has to come or to change.
     _send(server, dataset, [*plan.new, *plan.changed], progress("Records sent"))
@@ -115,15 +115,15 @@ def push(
     )
 
 
-def existing_records(server: Server, dataset_id: str, on_page: Progress) -> Iterator[Existing]:
+def read_existing_records(server: Server, dataset_id: str, on_page: Progress) -> Iterator[ExistingRecord]:
     """Yields what the server has, as far as a push must know it."""
     for record in read_records(server, dataset_id, ["responses"], on_page):
-        yield _existing(record)
+        yield _parse_existing(record)
 
 
-def _existing(record: Json) -> Existing:
+def _parse_existing(record: Json) -> ExistingRecord:
     metadata = record.get("metadata") or {}
-    return Existing(
+    return ExistingRecord(
         server_id=record["id"],
         external_id=record.get("external_id") or "",
         fingerprint=metadata.get(FINGERPRINT),
@@ -134,7 +134,7 @@ def _existing(record: Json) -> Existing:
 
 
 def make_plan(
-    records: Sequence[Record], existing: Iterable[Existing], query_ids: Collection[str], chunk_ids: Collection[str]
+    records: Sequence[Record], existing: Iterable[ExistingRecord], query_ids: Collection[str], chunk_ids: Collection[str]
 ) -> Plan:
     """Returns what has to be done, each record in one place."""
     found = list(existing)
@@ -194,7 +194,7 @@ def _size(record: Record) -> int:
     return 1_500 + 2 * sum(map(len, texts)) + sum(9 * len(vector) for vector in record.vectors.values())
 
 
-def _drop_negatives(server: Server, dataset: Json, plan: Plan, existing: Sequence[Existing]) -> None:
+def _drop_negatives(server: Server, dataset: Json, plan: Plan, existing: Sequence[ExistingRecord]) -> None:
     """Deletes the suggested negative of records that have none any more: an update leaves what it does not name."""
     had_one = {item.external_id: item.server_id for item in existing if item.has_negative}
     without = [
@@ -212,13 +212,13 @@ def _drop_negatives(server: Server, dataset: Json, plan: Plan, existing: Sequenc
             server.request("DELETE", path, params={"ids": ",".join(ids)})
 
 
-def _withdraw(server: Server, dataset: Json, gone: Sequence[Existing], on_progress: Progress) -> tuple[int, int]:
+def _withdraw(server: Server, dataset: Json, gone: Sequence[ExistingRecord], on_progress: Progress) -> tuple[int, int]:
     """Deletes records that nobody has touched until now; returns how many went, and how many were touched meanwhile."""
     withdrawn = 0
     for start in range(0, len(gone), DELETED_AT_ONCE):
         part = [item.server_id for item in gone[start : start + DELETED_AT_ONCE]]
         # Asked again right before: somebody may have answered since the records were compared.
-        free = untouched(server, dataset["id"], part)
+        free = find_untouched(server, dataset["id"], part)
         if free:
             server.request("DELETE", f"/datasets/{dataset['id']}/records", params={"ids": ",".join(free)})
         withdrawn += len(free)

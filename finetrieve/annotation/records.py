@@ -67,14 +67,14 @@ def make_records(
         triplet = triplets[fact.id]
         chunk = chunks[triplet.chunk_id]
         if chunk.id not in shown:
-            shown[chunk.id] = shown_chunk(chunk)
+            shown[chunk.id] = render_chunk(chunk)
         records.append(make_record(triplet, chunk, fact, chunk_vectors[chunk.id], query_vectors[fact.id], shown[chunk.id]))
     return records
 
 
-def shown_chunk(chunk: Chunk) -> dict[str, str]:
+def render_chunk(chunk: Chunk) -> dict[str, str]:
     """Returns the fields that show a chunk and its place, sanitized."""
-    return {PLACE: shown_place(chunk), CHUNK: sanitize_markdown(chunk.text) or " "}
+    return {PLACE: render_place(chunk), CHUNK: sanitize_markdown(chunk.text) or " "}
 
 
 def make_record(
@@ -84,7 +84,7 @@ def make_record(
     suggestions = [_suggestion(QUERY, triplet.query, triplet, facts.chunk_similarity)]
     if triplet.negative_query:
         suggestions.append(_suggestion(NEGATIVE, triplet.negative_query, triplet, facts.negative_chunk_similarity))
-    vectors = {CHUNK_VECTOR: _rounded(chunk_vector), QUERY_VECTOR: _rounded(query_vector)}
+    vectors = {CHUNK_VECTOR: _round_vector(chunk_vector), QUERY_VECTOR: _round_vector(query_vector)}
     metadata = _metadata(triplet, chunk, facts)
     digest = hashlib.sha256(json.dumps([fields, metadata, suggestions], sort_keys=True).encode())
     for vector in vectors.values():
@@ -93,13 +93,13 @@ def make_record(
     return Record(triplet.id, chunk.id, fields, metadata, suggestions, vectors)
 
 
-def shown_place(chunk: Chunk) -> str:
+def render_place(chunk: Chunk) -> str:
     """Returns where a chunk stands, for people: title, heading path, source."""
     place = " > ".join(part for part in (chunk.title, chunk.section) if part)
     return clean(f"{place}\n{chunk.source}" if place and chunk.source not in ("", place) else place or chunk.source) or " "
 
 
-def shown_query(query: str) -> str:
+def render_query(query: str) -> str:
     """Returns a query as it is suggested; an answer that says the same confirms it."""
     return clean(query)
 
@@ -108,7 +108,7 @@ def _suggestion(question: str, value: str, triplet: Triplet, similarity: float |
     """Returns a suggestion whose score is its cosine with the text, as far as Argilla's range from 0 to 1 can say it."""
     agent = " ".join(_NO_AGENT.sub(" ", triplet.generator).split())[:AGENT_LENGTH]
     score = None if similarity is None else min(1.0, max(0.0, similarity))
-    return {"question": question, "value": shown_query(value), "agent": agent or None, "score": score}
+    return {"question": question, "value": render_query(value), "agent": agent or None, "score": score}
 
 
 def _metadata(triplet: Triplet, chunk: Chunk, facts: QueryFacts) -> Json:
@@ -132,7 +132,7 @@ def _metadata(triplet: Triplet, chunk: Chunk, facts: QueryFacts) -> Json:
     return {name: clean(value) if isinstance(value, str) else value for name, value in values.items() if value is not None}
 
 
-def _rounded(vector: Vector) -> Vector:
+def _round_vector(vector: Vector) -> Vector:
     rounded: Vector = np.round(vector.astype(np.float64), VECTOR_DECIMALS).astype(np.float32)
     return rounded
 

@@ -41,12 +41,12 @@ def check_named_server(pipeline: str, config: Config) -> None:
         return
     from finetrieve.annotation.client import find_dataset, find_workspace
     from finetrieve.annotation.connection import open_server
-    from finetrieve.annotation.dataset import check_schema
+    from finetrieve.annotation.dataset import check_dataset
 
     with open_server(settings) as server:
         dataset = find_dataset(server, find_workspace(server), dataset_name(settings, config.source))
         if dataset is not None and dataset["status"] != "draft":
-            check_schema(server, dataset, None)
+            check_dataset(server, dataset, None)
 
 
 def refuse_argilla_sets(config: Config) -> None:

@@ -70,23 +70,23 @@ def _install(path: Path, interpreter: Path) -> None:
     with log.open("wb") as handle:
         made = subprocess.run([sys.executable, "-m", "venv", str(path)], stdout=handle, stderr=subprocess.STDOUT, check=False)
     if made.returncode:
-        raise InputError(f"Cannot make a virtual environment in {path}: {_complaint(log)} On Debian: apt install python3-venv.")
+        raise InputError(f"Cannot make a virtual environment in {path}: {_first_error(log)} On Debian: apt install python3-venv.")
     if _pip(interpreter, log):
-        raise InputError(failure(path, log))
+        raise InputError(explain_failure(path, log))
 
 
-def failure(path: Path, log: Path) -> str:
+def explain_failure(path: Path, log: Path) -> str:
     """Returns the line for an install that failed: pip's first complaint, and what to do.
 
     Args:
         path: Where the environment was to be.
         log: Everything that pip said.
     """
-    said = _complaint(log)
-    if is_disk_full(said):
+    error = _first_error(log)
+    if is_disk_full(error):
         return f"Cannot install the Argilla server: the disk with {path} is full. It needs about 700 MB; free some and try again."
     return (
-        f"Cannot install the Argilla server: {said} It is fetched from PyPI once; check the network and run this again, or name "
+        f"Cannot install the Argilla server: {error} It is fetched from PyPI once; check the network and run this again, or name "
         f"a server with ARGILLA_API_URL and ARGILLA_API_KEY. Everything pip said: {log}"
     )
 
@@ -118,6 +118,6 @@ def _pip(interpreter: Path, log: Path) -> int:
     return pip.returncode
 
 
-def _complaint(log: Path) -> str:
+def _first_error(log: Path) -> str:
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("ERROR")]
     return (lines[0] if lines else "pip failed.").removeprefix("ERROR: ")[:300]

@@ -144,7 +144,7 @@ def open_home(path: Path | None) -> Home:
         raise InputError(f"Cannot use {home.path} for the Argilla server: its database cannot lie in a path with {_UNUSABLE}.")
     try:
         home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with private(home.path / "start.lock", "ab"):
+        with open_private(home.path / "start.lock", "ab"):
             pass
     except OSError as error:
         raise InputError(
@@ -153,7 +153,7 @@ def open_home(path: Path | None) -> Home:
     return home
 
 
-def private(path: Path, mode: str) -> IO[Any]:
+def open_private(path: Path, mode: str) -> IO[Any]:
     """Returns an opened file that only the user can read from the moment it exists."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))  # Path.open has no opener
 
@@ -179,6 +179,6 @@ def _write_secrets(home: Home) -> None:
     made = Secrets(OWNER, secrets.token_urlsafe(12), secrets.token_urlsafe(32), WORKSPACE, secrets.token_hex(32))
     draft = home.secrets_file.with_suffix(".new")
     draft.unlink(missing_ok=True)
-    with private(draft, "w") as handle:
+    with open_private(draft, "w") as handle:
         json.dump(asdict(made), handle, indent=2)
     draft.replace(home.secrets_file)

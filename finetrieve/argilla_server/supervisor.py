@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finetrieve.argilla_server.environment import ensure_environment
-from finetrieve.argilla_server.home import Home, Secrets, open_home, private, read_secrets
+from finetrieve.argilla_server.home import Home, Secrets, open_home, open_private, read_secrets
 from finetrieve.argilla_server.probe import HOST, argilla_version, free_port, is_free, resident_bytes, wait_until
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
@@ -141,7 +141,7 @@ def _start(home: Home, port: int | None) -> str:
     url = _running_url(home)
     if url is None:
         process.kill()
-        raise InputError(_why(home, ended))
+        raise InputError(_explain_failure(home, ended))
     return url
 
 
@@ -150,7 +150,7 @@ def _spawn(interpreter: Path, home: Home, port: int) -> subprocess.Popen[bytes]:
     command = [str(interpreter), "-sP", "-m", "embedded", str(home.path), str(port)]
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {"PYTHONPATH": str(Path(__file__).parent), "PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with private(home.log_file, "wb") as log:
+    with open_private(home.log_file, "wb") as log:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home.path, env=environment, start_new_session=True
         )
@@ -186,7 +186,7 @@ def _port(home: Home, asked: int | None) -> int:
     return chosen
 
 
-def _why(home: Home, ended: bool) -> str:
+def _explain_failure(home: Home, ended: bool) -> str:
     """Returns the line for a server that did not start: its own last word, or where its log is."""
     lines = home.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
     fatal = [line.removeprefix(_FATAL) for line in lines if line.startswith(_FATAL)]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finetrieve.annotation.push import BATCH_BYTES, BATCH_RECORDS, Existing, batches, make_plan
-from finetrieve.annotation.records import Record, as_json, make_record, shown_chunk
+from finetrieve.annotation.push import BATCH_BYTES, BATCH_RECORDS, ExistingRecord, batches, make_plan
+from finetrieve.annotation.records import Record, as_json, make_record, render_chunk
 from finetrieve.core.rows import Chunk, QueryFacts, Triplet
 from tests.annotation.rows import QUESTION_IDS, chunk, triplet
 
@@ -16,11 +16,13 @@ VECTOR = np.array([0.6, 0.8], np.float32)
 
 
 def record(row: Triplet | None = None, of: Chunk | None = None, facts: QueryFacts = FACTS) -> Record:
-    return make_record(row or triplet("t1"), of or chunk(), facts, VECTOR, VECTOR, shown_chunk(of or chunk()))
+    return make_record(row or triplet("t1"), of or chunk(), facts, VECTOR, VECTOR, render_chunk(of or chunk()))
 
 
-def existing(found: Record, touched: bool = False, **changes: object) -> Existing:
-    return replace(Existing(f"s-{found.external_id}", found.external_id, found.fingerprint, found.chunk_id, touched), **changes)
+def existing(found: Record, touched: bool = False, **changes: object) -> ExistingRecord:
+    return replace(
+        ExistingRecord(f"s-{found.external_id}", found.external_id, found.fingerprint, found.chunk_id, touched), **changes
+    )
 
 
 def test_a_record_has_what_filters_and_sorting_want() -> None:
@@ -72,7 +74,7 @@ def test_whatever_a_person_would_see_changes_the_fingerprint(row: Triplet | None
 
 
 def test_another_vector_changes_the_fingerprint() -> None:
-    assert make_record(triplet("t1"), chunk(), FACTS, VECTOR, -VECTOR, shown_chunk(chunk())).fingerprint != record().fingerprint
+    assert make_record(triplet("t1"), chunk(), FACTS, VECTOR, -VECTOR, render_chunk(chunk())).fingerprint != record().fingerprint
 
 
 @pytest.mark.parametrize("text", ["<script>x</script>", "\ud800 lone", "日本語 🎉 مرحبا \u202e", "", "x" * 1_000_000, "a\x00b"])
@@ -101,11 +103,11 @@ def test_each_record_goes_where_it_belongs() -> None:
         existing(changed, fingerprint="old"),
         existing(answered, touched=True, fingerprint="old"),
         existing(same),
-        Existing("s1", "gone", "f", "no such chunk", touched=False),
-        Existing("s2", "gone too", "f", "no such chunk", touched=True),
-        Existing("s3", "no longer asked", "f", "c1", touched=False),
-        Existing("s4", "beyond max_records", "f", "c1", touched=False),
-        Existing("s5", "made by a person", None, "", touched=False),
+        ExistingRecord("s1", "gone", "f", "no such chunk", touched=False),
+        ExistingRecord("s2", "gone too", "f", "no such chunk", touched=True),
+        ExistingRecord("s3", "no longer asked", "f", "c1", touched=False),
+        ExistingRecord("s4", "beyond max_records", "f", "c1", touched=False),
+        ExistingRecord("s5", "made by a person", None, "", touched=False),
     ]
     asked = {"new", "changed", "answered", "same", "beyond max_records"}
     plan = make_plan([new, changed, answered, same], there, asked, {"c1"})

@@ -18,7 +18,7 @@ from finetrieve.annotation.connection import connect_embedded
 from finetrieve.annotation.dataset import ensure_dataset, question_ids
 from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import PushReport, push
-from finetrieve.annotation.records import Record, make_record, shown_chunk
+from finetrieve.annotation.records import Record, make_record, render_chunk
 from finetrieve.app.argilla_inputs import ENOUGH, check_named_server, with_argilla_sets
 from finetrieve.app.config import Config
 from finetrieve.argilla_server import server_status
@@ -44,7 +44,7 @@ def records(numbers: Sequence[int], text: str = "Open cover {} to reach it.", **
         vectors = generator.normal(size=(2, DIMENSIONS)).astype(np.float32)
         made.append(
             make_record(
-                triplet(f"t{number}", f"how do I reach part {number}", of.id, **rest), of, facts, *vectors, shown_chunk(of)
+                triplet(f"t{number}", f"how do I reach part {number}", of.id, **rest), of, facts, *vectors, render_chunk(of)
             )
         )
     return made

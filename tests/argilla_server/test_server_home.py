@@ -96,7 +96,7 @@ def test_a_failed_install_says_why_in_one_line(tmp_path: Path, complaint: str, s
     log.write_text(
         f"Collecting aiofiles\n{complaint}\nERROR: something that follows from it\n" if complaint else "Collecting x\n"
     )
-    line = environment.failure(tmp_path / "env", log)
+    line = environment.explain_failure(tmp_path / "env", log)
     assert re.search(said, line)
     assert "\n" not in line
 

@@ -63,7 +63,7 @@ def serve(home: Path, port: int, speed: bool) -> None:
     gc.freeze()
     gc.enable()
     with hold_open(home / "argilla.db"):
-        run(listener, instance, lambda: _tell(home, port, instance))
+        run(listener, instance, lambda: _write_running_file(home, port, instance))
     (home / "running.json").unlink(missing_ok=True)
 
 
@@ -137,7 +137,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _tell(home: Path, port: int, instance: str) -> None:
+def _write_running_file(home: Path, port: int, instance: str) -> None:
     """Writes that the server answers: the file is there whole or not at all."""
     draft = home / "running.json.new"
     draft.write_text(json.dumps({"port": port, "instance": instance}), encoding="utf-8")
