@@ -110,7 +110,7 @@ def mean_ndcg(scores: npt.NDArray[np.float32], relevant: Sequence[Sequence[int]]
     query, unit = np.array(pairs, np.int64).reshape(-1, 2).T
     judged = Relevance(len(relevant), query, unit, np.ones(len(pairs)))
     ndcg = score_queries(scores, judged, ties_lose=True)[:, METRICS.index(HEADLINE)]
-    return sum(ndcg.tolist()) / len(relevant)
+    return float(sum(ndcg.tolist()) / len(relevant))
 
 
 def nearest_within(scores: Mapping[float, float], tolerance: float, wanted: float) -> float:
