@@ -146,14 +146,16 @@ def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:
 
 def pairs_of(task: Task, corpus: Corpus, config: Config, scratch: Path) -> list[Pair]:
     """Returns the pairs that a retrain on the task trains on: generated, filtered and split."""
+    from finetrieve.core import corpus as core_corpus
     from finetrieve.core.rows import Chunk, Triplet
     from finetrieve.core.tables import to_rows, to_table
-    from finetrieve.curation.filters import curate
+    from finetrieve.curation.curate import curate
     from finetrieve.generation.generate import generate
 
-    made = generate(to_table(corpus.chunks, Chunk), config.generation, config.seed, scratch / "generation").triplets
-    kept = curate(to_rows(made, Triplet), corpus.chunks, config.filters, config.training.base_model).triplets
-    return split_of(kept, corpus, config, task.eval_set)
+    chunks = to_table(corpus.chunks, Chunk)
+    made = generate(chunks, config.generation, config.seed, scratch / "generation").triplets
+    kept = curate(made, core_corpus.Corpus(chunks), config.filters, config.training.base_model).queries
+    return split_of(to_rows(kept, Triplet), corpus, config, task.eval_set)
 
 
 def split_of(triplets: Sequence[Triplet], corpus: Corpus, config: Config, eval_set: Path | None) -> list[Pair]:

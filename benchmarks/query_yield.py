@@ -24,7 +24,9 @@ from pydantic import TypeAdapter
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from finetrieve.core.corpus import Corpus  # noqa: E402
 from finetrieve.core.rows import Chunk, Triplet  # noqa: E402
+from finetrieve.core.tables import to_rows, to_table  # noqa: E402
 from finetrieve.corpus.chunking import build_chunks  # noqa: E402
 from finetrieve.corpus.settings import ChunkSettings  # noqa: E402
 from finetrieve.corpus.sources.base import Source  # noqa: E402
@@ -34,8 +36,8 @@ from finetrieve.corpus.sources.registry import (  # noqa: E402
     read_source,
     source_from_path,
 )
-from finetrieve.curation.filters import curate  # noqa: E402
-from finetrieve.curation.settings import FilterSettings  # noqa: E402
+from finetrieve.curation.curate import curate  # noqa: E402
+from finetrieve.curation.filters import FilterSettings, QueryFilter  # noqa: E402
 from finetrieve.generation.assemble import SHARED_BY_MOST  # noqa: E402
 from finetrieve.generation.chunk_context import Passage, passages  # noqa: E402
 from finetrieve.generation.recipes.rules import written_queries  # noqa: E402
@@ -97,12 +99,13 @@ def measured(corpus: str, seed: int, per_chunk: int, round_trip: bool) -> Yield:
     found.stages["chosen, with spare"] = sum(map(len, written))
     triplets = list(_asked(chunks, written, per_chunk))
     found.stages["asked"] = len(triplets)
-    result = curate(triplets, chunks, filters)
-    found.stages |= {f"after {name}": report["kept"] for name, report in result.report.items()}
-    found.stages["chunks without a query"] = len(chunks) - len({triplet.chunk_id for triplet in result.triplets})
-    found.styles.update(triplet.style for triplet in result.triplets)
+    result = curate(to_table(triplets, Triplet), Corpus.from_rows(chunks), filters)
+    kept = to_rows(result.queries, Triplet)
+    found.stages |= {f"after {name}": report.kept for name, report in result.report.root.items()}
+    found.stages["chunks without a query"] = len(chunks) - len({triplet.chunk_id for triplet in kept})
+    found.styles.update(triplet.style for triplet in kept)
     place = {chunk.id: " > ".join(part for part in (chunk.title, chunk.section) if part) for chunk in chunks}
-    found.survivors = [(triplet.query, place[triplet.chunk_id]) for triplet in result.triplets]
+    found.survivors = [(triplet.query, place[triplet.chunk_id]) for triplet in kept]
     return found
 
 
@@ -119,7 +122,7 @@ def _read(corpus: str, round_trip: bool) -> tuple[list[Chunk], list[Any]]:
         source = source_from_path(Path(corpus)) if Path(corpus).exists() or "/" in corpus else PackageSource(package=corpus)
     settings = ChunkSettings.model_validate(config["chunks"])
     chunks = build_chunks(read_source(source).documents, settings, load_tokenizer("embedded")).chunks
-    filters = TypeAdapter(list[FilterSettings]).validate_python(config["filters"])
+    filters = TypeAdapter[list[QueryFilter]](list[FilterSettings]).validate_python(config["filters"])
     return chunks, [each for each in filters if round_trip or each.name != "round_trip"]
 
 

@@ -29,13 +29,14 @@ import numpy as np
 from bench_sets import questions_about
 
 from finetrieve.app.config import DEFAULT_CONFIG, load_config
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.rows import Chunk, Document, Pair, Triplet, embedded_text
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.core.text import normalise_query
 from finetrieve.corpus.chunking import build_chunks
 from finetrieve.corpus.deduplication import near_duplicate_documents
 from finetrieve.corpus.sources.registry import read_source, source_from_path
-from finetrieve.curation.filters import curate
+from finetrieve.curation.curate import curate
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores, relevance_of, score_queries
 from finetrieve.generation.generate import generate
@@ -101,7 +102,8 @@ def by_rules(chunks: list[Chunk], scratch: Path) -> list[Triplet]:
 
 def curated(triplets: Sequence[Triplet], chunks: Sequence[Chunk]) -> list[Triplet]:
     """Returns the triplets that pass the default configuration's filters."""
-    return curate(triplets, chunks, load_config(DEFAULT_CONFIG).filters).triplets
+    made = to_table(triplets, Triplet)
+    return to_rows(curate(made, Corpus.from_rows(chunks), load_config(DEFAULT_CONFIG).filters).queries, Triplet)
 
 
 def folds_of(chunks: Sequence[Chunk], count: int) -> dict[str, int]:

@@ -8,6 +8,7 @@ from zenml import pipeline
 
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs
+from finetrieve.core.code_hash import plugin_hash
 from pipelines.artifacts import Generated, RuntimeFingerprints, fingerprint_at_run_time
 from pipelines.review import wire_push
 from steps.corpus import load_chunks
@@ -35,6 +36,7 @@ def wire_generation(config: Config, inputs: Inputs | RuntimeFingerprints) -> Gen
         filters=[plain(settings) for settings in config.filters],
         base_model=config.training.base_model,
         base_model_fingerprint=inputs.base_model,
+        plugin_code=plugin_hash(type(settings) for settings in config.filters),
     )
     return Generated(
         chunks=chunks,

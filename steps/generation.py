@@ -10,12 +10,11 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 from zenml import step
 
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.logging import get_logger
 from finetrieve.core.progress import reporter
-from finetrieve.core.rows import Chunk, Reject, Triplet
-from finetrieve.core.tables import to_rows, to_table
-from finetrieve.curation.filters import curate
-from finetrieve.curation.settings import FilterSettings
+from finetrieve.curation.curate import curate
+from finetrieve.curation.filters import FilterSettings, QueryFilter
 from finetrieve.generation.generate import generate
 from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.settings import GenerationSettings
@@ -68,13 +67,14 @@ def curate_queries(
     filters: list[dict[str, Any]],
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+    plugin_code: str,  # noqa: ARG001 (part of the cache key: of filters that are not this project's)
 ) -> tuple[
     Annotated[pa.Table, "queries"],
     Annotated[pa.Table, "rejected_queries"],
     Annotated[dict[str, Any], "curation_report"],
 ]:
     """Returns the queries that pass every filter, the others with the reason, and the keep rates."""
-    settings = TypeAdapter(list[FilterSettings]).validate_python(filters)
-    result = curate(to_rows(generated_queries, Triplet), to_rows(chunks, Chunk), settings, base_model)
-    logger.info(f"{len(result.triplets):,} of {generated_queries.num_rows:,} queries kept")
-    return to_table(result.triplets, Triplet), to_table(result.rejects, Reject), result.report
+    settings = TypeAdapter[list[QueryFilter]](list[FilterSettings]).validate_python(filters)
+    result = curate(generated_queries, Corpus(chunks), settings, base_model)
+    logger.info(f"{result.queries.num_rows:,} of {generated_queries.num_rows:,} queries kept")
+    return result.queries, result.rejects, result.report.model_dump()

@@ -33,7 +33,7 @@ def catalogue() -> str:
         "providers": {name: provider.description for name, provider in PROVIDERS.items()},
         "styles": STYLES,
         "personas": PERSONAS,
-        "filters": _descriptions(FILTERS),
+        "filters": FILTERS.descriptions(),
         "losses": LOSSES.descriptions(),
         "arms": {name: arm.description for name, arm in ARMS.items()},
     }

@@ -16,7 +16,7 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import ROOT
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.registry import SourceSettings, source_from_path
-from finetrieve.curation.settings import FilterSettings
+from finetrieve.curation.filters import FilterSettings
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.training.settings import SplitSettings, TrainingSettings

@@ -1,25 +1,21 @@
-"""Filters for generated queries: each says what it drops and why, and nothing is dropped silently."""
+"""Filters for generated queries: each class says what it is called, what it is set to, and what it drops and why."""
 
 from __future__ import annotations
 
-import importlib
 import re
-import typing
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Annotated, ClassVar, Literal, Protocol
 
-from finetrieve.core.rows import Chunk, Reject, Triplet
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from finetrieve.core.corpus import Corpus
+from finetrieve.core.plugins import NamedSettings, Registry
+from finetrieve.core.rows import Triplet
+from finetrieve.core.tables import ROWS_AT_ONCE
 from finetrieve.core.text import DOTTED_NAME, normalise_query, query_words
-from finetrieve.curation.settings import CopyFilter, DuplicateFilter, FilterSettings, LengthFilter, NameFilter, RoundTripFilter
-
-_VARIANTS = typing.get_args(typing.get_args(FilterSettings)[0])
-FILTERS: dict[str, tuple[str, str]] = {kind.model_fields["name"].default: (kind.description, kind.function) for kind in _VARIANTS}
-"""Name -> (description, "module:function"), read off the settings classes."""
-
-EXAMPLES = 5
-"""Rejects that the report quotes per filter."""
 
 # Words that change how a question is put but not what it asks for.
 _FRAME = frozenset(
@@ -42,74 +38,96 @@ class Ranker(Protocol):
 
 
 @dataclass
-class Material:
+class FilterInputs:
     """What a filter may look at besides the queries; the ranker is built when the first filter asks for it."""
 
-    chunks: Mapping[str, Chunk]
+    corpus: Corpus
     make_ranker: Callable[[], Ranker]
     round_trip_ranks: dict[str, int] = field(default_factory=dict)
-    """Triplet id -> rank of its own chunk, filled by the round trip."""
+    """Query id -> rank of its own chunk, filled by the round trip."""
 
 
-@dataclass(frozen=True)
-class CurationResult:
-    """The queries that stay, the others with the reason, and what each filter did."""
+class QueryFilter(BaseModel):
+    """A filter and its settings. Each kind is a subclass; one of another package needs no more than that.
 
-    triplets: list[Triplet]
-    rejects: list[Reject]
-    report: dict[str, Any]
-    """Filter -> `in`, `kept`, `rate` (0..1) and `examples` of what it dropped, in the order in which they ran."""
-    round_trip_ranks: dict[str, int]
-    """Triplet id -> rank of its own chunk (1 is first), for all that reached the round trip."""
-
-
-def curate(
-    triplets: Sequence[Triplet],
-    chunks: Sequence[Chunk],
-    filters: Sequence[FilterSettings],
-    base_model: str = "embedded",
-    make_ranker: Callable[[], Ranker] | None = None,
-) -> CurationResult:
-    """Returns the triplets that pass every filter, in their order, and the rest with reasons.
-
-    Args:
-        triplets: Generated queries; each names one of `chunks`.
-        chunks: The corpus.
-        filters: What to apply, in this order.
-        base_model: The model of the round trip's dense half.
-        make_ranker: Builds another ranker for the round trip; by default a hybrid of BM25 and `base_model`.
+    A subclass gives its settings, a default for `name`, `description` and `find_rejects`; its module imports nothing heavy.
     """
-    material = Material({chunk.id: chunk for chunk in chunks}, make_ranker or _hybrid_ranker(chunks, base_model))
-    kept, rejects, report = list(triplets), list[Reject](), dict[str, Any]()
-    for settings in filters:
-        reasons = _filter_function(settings.name)(kept, material, settings)
-        dropped = [Reject(t.id, t.chunk_id, t.query, settings.name, reasons[t.id]) for t in kept if t.id in reasons]
-        remaining = [t for t in kept if t.id not in reasons]
-        report[settings.name] = {
-            "in": len(kept),
-            "kept": len(remaining),
-            "rate": round(len(remaining) / len(kept), 4) if kept else 1.0,
-            "examples": [{"query": reject.query, "reason": reject.reason} for reject in dropped[:EXAMPLES]],
-        }
-        rejects.extend(dropped)
-        kept = remaining
-    ranks = material.round_trip_ranks
-    return CurationResult([replace(t, round_trip_rank=ranks.get(t.id)) for t in kept], rejects, report, ranks)
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    description: ClassVar[str]
+    """What it drops, in one line."""
+
+    name: str
+
+    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+        """Returns query id -> why it is dropped, in words with the value seen and the limit.
+
+        Args:
+            queries: Those that are left; they come from a table a batch at a time, and can be read again and again.
+            given: What else may be looked at.
+        """
+        raise NotImplementedError
 
 
-def _filter_function(name: str) -> Callable[[Sequence[Triplet], Material, Any], dict[str, str]]:
-    module, function = FILTERS[name][1].split(":")
-    found: Callable[[Sequence[Triplet], Material, Any], dict[str, str]] = getattr(importlib.import_module(module), function)
-    return found
+class LengthFilter(QueryFilter):
+    """Drops queries that say too little to be answered, or that nobody would type."""
+
+    description: ClassVar[str] = "too short or too long to be a person's query"
+
+    name: Literal["length"] = "length"
+    min_words: int = Field(default=2, ge=1)
+    max_words: int = Field(default=32, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LengthFilter:
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words {self.min_words} is more than max_words {self.max_words}.")
+        return self
+
+    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:  # noqa: ARG002
+        """Returns the queries with too few or too many words."""
+        reasons = {}
+        for triplet in queries:
+            n_words = len(query_words(triplet.query))
+            if n_words < self.min_words:
+                reasons[triplet.id] = f"{n_words} words, at least {self.min_words} wanted"
+            elif n_words > self.max_words:
+                reasons[triplet.id] = f"{n_words} words, at most {self.max_words} wanted"
+        return reasons
 
 
-def _hybrid_ranker(chunks: Sequence[Chunk], base_model: str) -> Callable[[], Ranker]:
-    def make() -> Ranker:
-        from finetrieve.curation.round_trip import HybridRanker
+class DuplicateFilter(QueryFilter):
+    """Drops repeated queries of a chunk, and queries that so many chunks answer that they single out none."""
 
-        return HybridRanker(chunks, base_model)
+    description: ClassVar[str] = "exact and near duplicates, and queries that many chunks share"
 
-    return make
+    name: Literal["duplicates"] = "duplicates"
+    threshold: float = Field(default=0.93, gt=0, le=1)
+    """Similarity (0..1, edits between the sorted words) from which two queries of one chunk are the same query."""
+    max_chunks: int = Field(default=3, ge=1)
+    """A query that more chunks share is dropped; one that fewer share keeps all of them as answers."""
+
+    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:  # noqa: ARG002
+        """Returns the queries that repeat an earlier one of their chunk, and those that too many chunks share.
+
+        Near duplicates are looked for within a chunk only: queries of two chunks that differ in one word ("on Linux", "on
+        Windows") are what teaches the model to tell the chunks apart. Each chunk's queries are compared with one another, so the
+        work grows with the corpus and not with its square.
+        """
+        chunks_of = defaultdict[str, set[str]](set)
+        for triplet in queries:
+            chunks_of[_subject(triplet.query)].add(triplet.chunk_id)
+        reasons = {}
+        by_chunk = defaultdict[str, list[tuple[str, str]]](list)
+        for triplet in queries:
+            n_chunks = len(chunks_of[_subject(triplet.query)])
+            if n_chunks > self.max_chunks:
+                reasons[triplet.id] = f"{n_chunks} chunks share this query, at most {self.max_chunks} may"
+            else:
+                by_chunk[triplet.chunk_id].append((triplet.id, triplet.query))
+        for own in by_chunk.values():
+            reasons |= _find_repeats(own, self.threshold)
+        return reasons
 
 
 def _subject(query: str) -> str:
@@ -118,89 +136,53 @@ def _subject(query: str) -> str:
     return " ".join(sorted(words - _FRAME))
 
 
-# The filters: triplet id -> reason, for those to drop.
-
-
-def by_length(triplets: Sequence[Triplet], material: Material, settings: LengthFilter) -> dict[str, str]:  # noqa: ARG001
-    """Returns the triplets whose query has too few or too many words."""
-    reasons = {}
-    for triplet in triplets:
-        n_words = len(query_words(triplet.query))
-        if n_words < settings.min_words:
-            reasons[triplet.id] = f"{n_words} words, at least {settings.min_words} wanted"
-        elif n_words > settings.max_words:
-            reasons[triplet.id] = f"{n_words} words, at most {settings.max_words} wanted"
-    return reasons
-
-
-def by_names(triplets: Sequence[Triplet], material: Material, settings: NameFilter) -> dict[str, str]:  # noqa: ARG001
-    """Returns the triplets whose query spells the last part of a dotted name that is their chunk's title."""
-    reasons = {}
-    for triplet in triplets:
-        title = material.chunks[triplet.chunk_id].title
-        identifier = title.rpartition(".")[2]
-        if DOTTED_NAME.fullmatch(title) and re.search(rf"(?<!\w){re.escape(identifier)}(?!\w)", triplet.query, re.IGNORECASE):
-            reasons[triplet.id] = f"spells '{identifier}', the name of what answers it"
-    return reasons
-
-
-def by_duplicates(triplets: Sequence[Triplet], material: Material, settings: DuplicateFilter) -> dict[str, str]:  # noqa: ARG001
-    """Returns the triplets that repeat an earlier query of their chunk, and those whose query too many chunks share.
-
-    Near duplicates are looked for within a chunk only: queries of two chunks that differ in one word ("on Linux", "on
-    Windows") are what teaches the model to tell the chunks apart. Each chunk's queries are compared with one another, so the
-    work grows with the corpus and not with its square.
-    """
-    chunks_of = defaultdict[str, set[str]](set)
-    for triplet in triplets:
-        chunks_of[_subject(triplet.query)].add(triplet.chunk_id)
-    reasons = {}
-    by_chunk = defaultdict[str, list[Triplet]](list)
-    for triplet in triplets:
-        n_chunks = len(chunks_of[_subject(triplet.query)])
-        if n_chunks > settings.max_chunks:
-            reasons[triplet.id] = f"{n_chunks} chunks share this query, at most {settings.max_chunks} may"
-        else:
-            by_chunk[triplet.chunk_id].append(triplet)
-    for own in by_chunk.values():
-        reasons |= _repeats(own, settings.threshold)
-    return reasons
-
-
-def _repeats(triplets: Sequence[Triplet], threshold: float) -> dict[str, str]:
-    """Returns the triplets of one chunk that are (nearly) an earlier one of them."""
+def _find_repeats(queries: Sequence[tuple[str, str]], threshold: float) -> dict[str, str]:
+    """Returns the queries (id, text) of one chunk that are (nearly) an earlier one of them."""
     from rapidfuzz import fuzz
 
     reasons, seen, kept = dict[str, str](), dict[str, str](), list[tuple[str, str]]()
-    for triplet in triplets:
-        words = query_words(triplet.query)
+    for identity, text in queries:
+        words = query_words(text)
         exact, ordered = " ".join(words), " ".join(sorted(words))
         if exact in seen:
-            reasons[triplet.id] = f"the same query as '{seen[exact]}'"
+            reasons[identity] = f"the same query as '{seen[exact]}'"
             continue
         score, query = max(((fuzz.ratio(ordered, other) / 100, query) for other, query in kept), default=(0.0, ""))
         if score >= threshold:
-            reasons[triplet.id] = f"similarity {score:.2f} to '{query}', less than {threshold:g} wanted"
+            reasons[identity] = f"similarity {score:.2f} to '{query}', less than {threshold:g} wanted"
             continue
-        seen[exact] = triplet.query
-        kept.append((ordered, triplet.query))
+        seen[exact] = text
+        kept.append((ordered, text))
     return reasons
 
 
-def by_copies(triplets: Sequence[Triplet], material: Material, settings: CopyFilter) -> dict[str, str]:
-    """Returns the triplets whose query is, for the most part, one unbroken run of its chunk's words."""
-    texts = dict[str, str]()
-    reasons = {}
-    for triplet in triplets:
-        if triplet.chunk_id not in texts:
-            texts[triplet.chunk_id] = f" {normalise_query(material.chunks[triplet.chunk_id].text)} "
-        words = query_words(triplet.query)
-        shortest = max(settings.min_words, int(len(words) * settings.max_share) + 1)
-        run = _longest_run(words, texts[triplet.chunk_id], shortest)
-        if run:
-            share, limit = run / len(words), settings.max_share
-            reasons[triplet.id] = f"{share:.0%} of it ({run} words) is one run of the chunk's words, at most {limit:.0%} may be"
-    return reasons
+class CopyFilter(QueryFilter):
+    """Drops queries that repeat their chunk word for word. Short queries that name a thing share its words rightly and stay."""
+
+    description: ClassVar[str] = "cut out of the chunk word for word"
+
+    name: Literal["copies"] = "copies"
+    min_words: int = Field(default=8, ge=2)
+    """Runs of fewer words are never called a copy."""
+    max_share: float = Field(default=0.75, gt=0, le=1)
+    """A query is a copy when one unbroken run of the chunk's words makes up more than this share of it."""
+
+    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+        """Returns the queries that are, for the most part, one unbroken run of their chunk's words."""
+
+        @lru_cache(maxsize=ROWS_AT_ONCE)
+        def words_of_chunk(chunk_id: str) -> str:
+            return f" {normalise_query(given.corpus.chunk(chunk_id).text)} "
+
+        reasons = {}
+        for triplet in queries:
+            words = query_words(triplet.query)
+            shortest = max(self.min_words, int(len(words) * self.max_share) + 1)
+            run = _longest_run(words, words_of_chunk(triplet.chunk_id), shortest)
+            if run:
+                share = f"{run / len(words):.0%} of it ({run} words)"
+                reasons[triplet.id] = f"{share} is one run of the chunk's words, at most {self.max_share:.0%} may be"
+        return reasons
 
 
 def _longest_run(words: Sequence[str], text: str, shortest: int) -> int:
@@ -211,14 +193,57 @@ def _longest_run(words: Sequence[str], text: str, shortest: int) -> int:
     return 0
 
 
-def by_round_trip(triplets: Sequence[Triplet], material: Material, settings: RoundTripFilter) -> dict[str, str]:
-    """Returns the triplets whose query does not find its own chunk among the first `top_k`."""
-    if not triplets:
-        return {}
-    ranks = material.make_ranker().ranks([t.query for t in triplets], [t.chunk_id for t in triplets])
-    material.round_trip_ranks.update({triplet.id: rank for triplet, rank in zip(triplets, ranks, strict=True)})
-    return {
-        triplet.id: f"own chunk at rank {rank}, within {settings.top_k} wanted"
-        for triplet, rank in zip(triplets, ranks, strict=True)
-        if rank > settings.top_k
-    }
+class NameFilter(QueryFilter):
+    """Drops queries that spell the identifier in their chunk's title: that word finds it, and nothing else is learnt."""
+
+    description: ClassVar[str] = "spells the identifier that is the chunk's title, such as log_loss or KMeans"
+
+    name: Literal["names"] = "names"
+
+    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+        """Returns the queries that spell the last part of a dotted name that is their chunk's title."""
+        reasons = {}
+        for triplet in queries:
+            title = given.corpus.chunk(triplet.chunk_id).title
+            identifier = title.rpartition(".")[2]
+            if DOTTED_NAME.fullmatch(title) and re.search(rf"(?<!\w){re.escape(identifier)}(?!\w)", triplet.query, re.IGNORECASE):
+                reasons[triplet.id] = f"spells '{identifier}', the name of what answers it"
+        return reasons
+
+
+class RoundTripFilter(QueryFilter):
+    """Drops queries that do not find their own chunk again: neither its words nor its meaning lead there."""
+
+    description: ClassVar[str] = "own chunk not within the top k of BM25 and the base model together"
+
+    name: Literal["round_trip"] = "round_trip"
+    top_k: int = Field(default=20, ge=1)
+
+    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+        """Returns the queries that do not find their own chunk among the first `top_k`."""
+        rows = [(triplet.id, triplet.query, triplet.chunk_id) for triplet in queries]
+        if not rows:
+            return {}
+        identities, texts, chunk_ids = zip(*rows, strict=True)
+        ranks = given.make_ranker().ranks(texts, chunk_ids)
+        given.round_trip_ranks.update(zip(identities, ranks, strict=True))
+        return {
+            identity: f"own chunk at rank {rank}, within {self.top_k} wanted"
+            for identity, rank in zip(identities, ranks, strict=True)
+            if rank > self.top_k
+        }
+
+
+FILTERS: Registry[QueryFilter] = Registry(
+    "filter",
+    "finetrieve.filters",
+    QueryFilter,
+    [
+        "finetrieve.curation.filters:LengthFilter",
+        "finetrieve.curation.filters:DuplicateFilter",
+        "finetrieve.curation.filters:CopyFilter",
+        "finetrieve.curation.filters:NameFilter",
+        "finetrieve.curation.filters:RoundTripFilter",
+    ],
+)
+FilterSettings = Annotated[QueryFilter, NamedSettings(FILTERS)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from finetrieve.core.rows import Chunk, embedded_text
+from finetrieve.core.corpus import Corpus
 
 MOST_WITH_TOKENS = 20_000
 """Chunks up to which their token vectors are made along the way; a larger corpus may never be evaluated here."""
@@ -17,14 +17,14 @@ QUERY_BLOCK = 256
 class HybridRanker:
     """Ranks chunks by the sum of BM25's and the base model's scores, each as a z-score over the corpus."""
 
-    def __init__(self, chunks: Sequence[Chunk], base_model: str) -> None:
+    def __init__(self, corpus: Corpus, base_model: str) -> None:
         from finetrieve.retrieval.hybrid_index import build_index
         from finetrieve.retrieval.vector_cache import CachedEmbedder
 
-        self._row = {chunk.id: row for row, chunk in enumerate(chunks)}
-        texts = [embedded_text(chunk) for chunk in chunks]
+        self._row = corpus.row_of_chunk
+        texts = list(corpus.texts())
         embedder = CachedEmbedder(base_model, precision="auto")
-        if len(chunks) <= MOST_WITH_TOKENS:
+        if len(corpus) <= MOST_WITH_TOKENS:
             # The evaluation will want the token vectors of the same chunks: one pass makes both kinds, and both are kept.
             embedder.embed_tokens(texts, "document")
         self._index = build_index(texts, embedder)

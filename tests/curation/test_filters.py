@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
-from finetrieve.core.rows import Chunk, Triplet
-from finetrieve.curation.filters import FILTERS, curate
-from finetrieve.curation.settings import CopyFilter, DuplicateFilter, LengthFilter, NameFilter, RoundTripFilter
+from finetrieve.core.corpus import Corpus
+from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.tables import to_rows, to_table
+from finetrieve.curation.curate import curate as curate_table
+from finetrieve.curation.filters import (
+    FILTERS,
+    CopyFilter,
+    DuplicateFilter,
+    LengthFilter,
+    NameFilter,
+    QueryFilter,
+    Ranker,
+    RoundTripFilter,
+)
 
 TEXT = "To rotate the signing key, open the admin console and choose Rotate. The old key stays valid for one hour."
 
@@ -22,6 +34,25 @@ def triplet(query: str, chunk_id: str = "a", number: int = 0) -> Triplet:
     return Triplet(f"{chunk_id}/{number}/{query}", chunk_id, query, None, "how_to", "rules", "test")
 
 
+@dataclass
+class Curated:
+    triplets: list[Triplet]
+    rejects: list[Reject]
+    report: dict[str, Any]
+    round_trip_ranks: dict[str, int]
+
+
+def curate(
+    rows: Sequence[Triplet],
+    chunks: Sequence[Chunk],
+    filters: Sequence[QueryFilter],
+    make_ranker: Callable[[], Ranker] | None = None,
+) -> Curated:
+    result = curate_table(to_table(rows, Triplet), Corpus.from_rows(chunks), filters, make_ranker=make_ranker)
+    queries, rejects = to_rows(result.queries, Triplet), to_rows(result.rejects, Reject)
+    return Curated(queries, rejects, result.report.model_dump(), result.round_trip_ranks)
+
+
 class FixedRanker:
     def __init__(self, ranks: dict[str, int]) -> None:
         self._ranks = ranks
@@ -32,8 +63,8 @@ class FixedRanker:
 
 
 def test_every_filter_is_registered_with_a_description() -> None:
-    assert set(FILTERS) == {"length", "duplicates", "copies", "names", "round_trip"}
-    assert all(description and ":" in function for description, function in FILTERS.values())
+    assert set(FILTERS.names()) == {"length", "duplicates", "copies", "names", "round_trip"}
+    assert all(FILTERS.descriptions().values())
 
 
 @pytest.mark.parametrize(

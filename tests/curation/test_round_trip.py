@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.rows import Chunk
 from finetrieve.curation.round_trip import HybridRanker
 
@@ -14,7 +15,7 @@ TEXTS = {
 
 def test_the_hybrid_finds_a_chunk_by_its_words_and_by_its_meaning() -> None:
     chunks = [Chunk(name, name, "", "", "", text, 20, 0) for name, text in TEXTS.items()]
-    ranker = HybridRanker(chunks, "embedded")
+    ranker = HybridRanker(Corpus.from_rows(chunks), "embedded")
     queries = ["signing key", "how long is my data saved after a crash", "signing key"]
     assert ranker.ranks(queries, ["keys", "backup", "users"])[:2] == [1, 1]
     assert ranker.ranks(queries, ["keys", "backup", "users"])[2] > 1

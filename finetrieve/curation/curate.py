@@ -1,0 +1,87 @@
+"""Curation of generated queries: filters in their order, everything dropped kept with its reason, and the keep rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from finetrieve.core.corpus import Corpus
+from finetrieve.core.rows import Reject, Triplet
+from finetrieve.core.tables import Rows, schema_of
+from finetrieve.curation.filters import FilterInputs, QueryFilter, Ranker
+from finetrieve.curation.report import CurationReport, FilterReport
+
+EXAMPLES = 5
+"""Rejects that the report quotes per filter."""
+
+
+@dataclass(frozen=True)
+class CurationResult:
+    """The queries that stay, the others with the reason, and what each filter did."""
+
+    queries: pa.Table
+    """Rows are `Triplet`, with the rank that the round trip gave."""
+    rejects: pa.Table
+    """Rows are `Reject`, in the order of the filters."""
+    report: CurationReport
+    round_trip_ranks: dict[str, int]
+    """Query id -> rank of its own chunk (1 is first), for all that reached the round trip."""
+
+
+def curate(
+    queries: pa.Table,
+    corpus: Corpus,
+    filters: Sequence[QueryFilter],
+    base_model: str = "embedded",
+    make_ranker: Callable[[], Ranker] | None = None,
+) -> CurationResult:
+    """Returns the queries that pass every filter, in their order, and the rest with reasons.
+
+    Args:
+        queries: Generated queries (`Triplet`); each names a chunk of the corpus.
+        corpus: What they ask about.
+        filters: What to apply, in this order.
+        base_model: The model of the round trip's dense half.
+        make_ranker: Builds another ranker for the round trip; by default a hybrid of BM25 and `base_model`.
+    """
+    given = FilterInputs(corpus, make_ranker or _hybrid_ranker(corpus, base_model))
+    kept, rejects, report = queries, [schema_of(Reject).empty_table()], dict[str, FilterReport]()
+    for settings in filters:
+        reasons = settings.find_rejects(Rows(kept, Triplet), given)
+        is_dropped = pc.is_in(kept.column("id"), value_set=pa.array(reasons, pa.string()))
+        dropped, remaining = _rejects_of(kept.filter(is_dropped), settings.name, reasons), kept.filter(pc.invert(is_dropped))
+        report[settings.name] = _report(kept.num_rows, remaining.num_rows, dropped)
+        rejects.append(dropped)
+        kept = remaining
+    ranks = given.round_trip_ranks
+    return CurationResult(_with_ranks(kept, ranks), pa.concat_tables(rejects), CurationReport(report), ranks)
+
+
+def _rejects_of(queries: pa.Table, name: str, reasons: Mapping[str, str]) -> pa.Table:
+    why = [reasons[identity] for identity in queries.column("id").to_pylist()]
+    columns = [*(queries.column(key) for key in ("id", "chunk_id", "query")), pa.array([name] * len(why), pa.string()), why]
+    return pa.table(columns, schema=schema_of(Reject))
+
+
+def _report(n_before: int, n_after: int, dropped: pa.Table) -> FilterReport:
+    examples = dropped.select(["query", "reason"]).slice(0, EXAMPLES).to_pylist()
+    rate = round(n_after / n_before, 4) if n_before else 1.0
+    return FilterReport.model_validate({"in": n_before, "kept": n_after, "rate": rate, "examples": examples})
+
+
+def _with_ranks(queries: pa.Table, ranks: Mapping[str, int]) -> pa.Table:
+    place = queries.schema.get_field_index("round_trip_rank")
+    found = pa.array((ranks.get(identity) for identity in queries.column("id").to_pylist()), pa.int64())
+    return queries.set_column(place, schema_of(Triplet).field(place), found)
+
+
+def _hybrid_ranker(corpus: Corpus, base_model: str) -> Callable[[], Ranker]:
+    def make() -> Ranker:
+        from finetrieve.curation.round_trip import HybridRanker
+
+        return HybridRanker(corpus, base_model)
+
+    return make
