@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.html import one_line
+from finetrieve.core.text_table import table_lines
 from finetrieve.evaluation.formats import arm_name, interval_in_points, known, score, way_name
 
 if TYPE_CHECKING:
@@ -43,11 +44,9 @@ def listing(models: Mapping[str, Sequence[Version]]) -> str:
 def _table(name: str, found: Sequence[Version]) -> str:
     rows: list[tuple[str, ...]] = [("", "trained", "corpus", "nDCG@10, 95% interval", "base", "stage")]
     rows += [(str(version.number), *_cells(version)) for version in found]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    margin = " " * (widths[0] + 2)
+    margin = " " * (max(len(number) for number, *_ in rows) + 2)
     whys = ["", *(textwrap.fill(_why(version), WIDTH, initial_indent=margin, subsequent_indent=margin) for version in found)]
-    body = [line for pair in zip(lines, whys, strict=True) for line in pair if line]
+    body = [line for pair in zip(table_lines(rows), whys, strict=True) for line in pair if line]
     return "\n".join([f"{name}", *body])
 
 
@@ -79,16 +78,17 @@ def side_by_side(first: Version, second: Version) -> str:
     """Returns two versions' facts beside each other; those that differ carry a mark."""
     facts = [_facts(version) for version in (first, second)]
     rows = [("", first.label, second.label)]
-    rows += [(label, facts[0][key], facts[1][key]) for label, key in _FACTS if facts[0][key] or facts[1][key]]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    lines = [f"{label:{widths[0]}}  {a:{widths[1]}}  {b}{'  *' if label and a != b else ''}".rstrip() for label, a, b in rows]
+    for label, key in _FACTS:
+        a, b = facts[0][key], facts[1][key]
+        if a or b:
+            rows.append((label, a, b if a == b else f"{b}  *"))
     same = facts[0]["eval_set"] == facts[1]["eval_set"] and facts[0]["corpus"] == facts[1]["corpus"]
     notes = ["", "* differs"]
     if not same:
         notes.append("They were measured on other documents or questions, so their numbers do not compare;")
         notes.append("each run's own comparison with the version in production does: see the reasons below.")
     whys = [textwrap.fill(f"{version.label}: {_why(version)}", WIDTH) for version in (first, second)]
-    return "\n".join([*lines, *notes, "", *whys, *_difference(first, second)])
+    return "\n".join([*table_lines(rows), *notes, "", *whys, *_difference(first, second)])
 
 
 def _facts(version: Version) -> dict[str, str]:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from finetrieve.core.html import one_line
+from finetrieve.core.text_table import table_lines
 from finetrieve.evaluation.formats import arm_name, count, fusion_words, is_tuned, ordered_arms, score
 from finetrieve.evaluation.result import EvaluationResult, FusionRecord, SetResult, Verdict
 from finetrieve.evaluation.verdict import best_tuned, best_untrained
@@ -56,19 +57,15 @@ def _table(sets: Sequence[tuple[str, SetResult]], verdict: Verdict) -> str:
         for block in blocks
         if block
     ]
-    whole = [*rows, *(row for block in body for row in block)]
-    widths = [max(len(row[column]) for row in whole) for column in range(len(whole[0]))]
-    rule = "-" * max(len(_line(row, widths)) for row in whole)
-    lines = [_line(row, widths) for row in rows]
+    whole = table_lines([*rows, *(row for block in body for row in block)])
+    rule = "-" * max(map(len, whole))
+    lines, whole = whole[: len(rows)], whole[len(rows) :]
     for block in body:
-        lines += [rule, *(_line(row, widths) for row in block)]
+        lines += [rule, *whole[: len(block)]]
+        whole = whole[len(block) :]
     if any(BEST in line for line in lines):
         lines.append(f"{BEST} the best without training, and the best of the trained model (the simpler one of equals)")
     return "\n".join(lines)
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _best(found: SetResult, verdict: Verdict) -> set[str | None]:
