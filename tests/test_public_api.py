@@ -30,7 +30,7 @@ def test_importing_the_package_imports_neither_zenml_nor_torch_nor_pydantic() ->
 def test_a_configuration_is_loaded_and_a_mistake_in_it_is_an_input_error(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("source: {name: folder, path: docs}\n")
-    assert isinstance(load_config(path), Config)
+    assert isinstance(load_config(str(path)), Config)
     path.write_text("source: {name: folder, path: docs}\nsede: 1\n")
     with pytest.raises(InputError, match="Did you mean 'seed'"):
         load_config(path)

@@ -82,7 +82,7 @@ def plain(settings: BaseModel) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
 
-def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...] = ()) -> Config:
+def load_config(path: Path | str, docs: Path | None = None, eval_sets: tuple[str, ...] = ()) -> Config:
     """Returns the validated configuration of a YAML file.
 
     Args:
@@ -93,6 +93,7 @@ def load_config(path: Path, docs: Path | None = None, eval_sets: tuple[str, ...]
     Raises:
         InputError: With one line per mistake.
     """
+    path = Path(path)
     raw = read_yaml(path)
     logger.debug(f"configuration: {path}")
     if docs is not None:

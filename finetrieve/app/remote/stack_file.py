@@ -1,4 +1,4 @@
-"""What a stack's YAML says: where steps run, where artifacts and images lie, and what each step needs. Light."""
+"""What a stack's YAML says: where steps run, where artifacts and images lie, and what each step needs; without ZenML."""
 
 from __future__ import annotations
 
