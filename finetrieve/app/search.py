@@ -1,4 +1,4 @@
-"""The model in production and its base model, ready to be asked about the documents that it was trained for."""
+"""Search by the model in production and by its base model, in the documents that it was trained for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from finetrieve.evaluation.verdict import best_untrained
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, fusion_from
 from finetrieve.retrieval.hybrid_index import build_index
-from finetrieve.retrieval.search import Corpus, Side
+from finetrieve.retrieval.search import SearchableCorpus, Searcher
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ LONGEST_QUESTION = 1_000
 
 @dataclass(frozen=True)
 class SearchComparison:
-    """What answers questions."""
+    """The trained model and its base model, searching the same chunks."""
 
-    corpus: Corpus
+    corpus: SearchableCorpus
     names: Mapping[str, str]
     """Side -> what people call it."""
     note: str
@@ -58,12 +58,12 @@ def load_comparison(reference: str | None, progress: Progress | None = None) -> 
     base = str(version.record.get("base_model", "embedded"))
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
     bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
-    sides = {name: _load_ranker(place, chunks, bm25, methods[name].fusion, progress) for name, place in places.items()}
+    searchers = {name: _load_searcher(place, chunks, bm25, methods[name].fusion, progress) for name, place in places.items()}
     names = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
     if methods[BASE].arm == "bm25":
         names[BASE] = "no model"
     return SearchComparison(
-        Corpus(chunks, sides), names, note, {side: f"by {method.description}" for side, method in methods.items()}
+        SearchableCorpus(chunks, searchers), names, note, {side: f"by {method.description}" for side, method in methods.items()}
     )
 
 
@@ -145,7 +145,7 @@ def _fusion_of(arm: str, chosen: Mapping[str, FusionRecord]) -> Fusion:
     )
 
 
-def _load_ranker(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Side:
+def _load_searcher(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Searcher:
     embedder = CachedEmbedder(place, on_progress=progress)
     texts = [embedded_text(chunk) for chunk in chunks]
-    return Side(build_index(texts, embedder, bm25=bm25, with_tokens=fusion.late > 0), fusion)
+    return Searcher(build_index(texts, embedder, bm25=bm25, with_tokens=fusion.late > 0), fusion)

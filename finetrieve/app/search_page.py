@@ -1,4 +1,4 @@
-"""Answers of two models beside each other: in the terminal, and as a page."""
+"""Results of two models beside each other: in the terminal, and as a page."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _answer(text: str, version: str | None, k: int) -> None:
     from finetrieve.core.progress import reporter
 
     comparison = load_comparison(version, reporter("Passages embedded"))
-    click.echo(format_terminal(comparison, question, comparison.corpus.ask(question, k), shutil.get_terminal_size().columns))
+    click.echo(format_terminal(comparison, question, comparison.corpus.search(question, k), shutil.get_terminal_size().columns))
 
 
 def _serve(version: str | None, k: int, port: int) -> None:
@@ -88,6 +88,6 @@ def create_app(comparison: SearchComparison, k: int) -> FastAPI:
             question = checked_question(q)
         except InputError as error:
             return HTMLResponse(render_page(comparison, q, None, str(error)), 400, headers=policy)
-        return HTMLResponse(render_page(comparison, question, comparison.corpus.ask(question, k)), headers=policy)
+        return HTMLResponse(render_page(comparison, question, comparison.corpus.search(question, k)), headers=policy)
 
     return app

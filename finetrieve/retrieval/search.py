@@ -1,4 +1,4 @@
-"""Questions to a corpus: words and a model's vectors together, several models side by side."""
+"""Search of a corpus: BM25 and the vectors of a model together, by several models side by side."""
 
 from __future__ import annotations
 
@@ -30,35 +30,34 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Side:
-    """A model ready to be asked."""
+class Searcher:
+    """A model that searches: its index of the chunks, and how the parts of a score add up."""
 
     index: SearchIndex
-    """Of the chunks."""
     fusion: Fusion
 
 
-class Corpus:
-    """Chunks that several models can be asked about.
+class SearchableCorpus:
+    """Chunks that several models search, each in its own way.
 
     Args:
         chunks: What is searched.
-        sides: Name -> the model with its index of the chunks.
+        searchers: Name -> the model with its index of the chunks.
     """
 
-    def __init__(self, chunks: Sequence[Chunk], sides: Mapping[str, Side]) -> None:
-        self._chunks, self._sides = chunks, sides
+    def __init__(self, chunks: Sequence[Chunk], searchers: Mapping[str, Searcher]) -> None:
+        self._chunks, self._searchers = chunks, searchers
 
     def __len__(self) -> int:
         return len(self._chunks)
 
-    def ask(self, query: str, k: int) -> dict[str, list[Hit]]:
-        """Returns name of the side -> its k best chunks, the best first, ties in the chunks' order."""
-        return {name: self._best(side, query, k) for name, side in self._sides.items()}
+    def search(self, query: str, k: int) -> dict[str, list[Hit]]:
+        """Returns name -> the k best chunks, the best first, ties in the chunks' order."""
+        return {name: self._best(searcher, query, k) for name, searcher in self._searchers.items()}
 
-    def _best(self, side: Side, query: str, k: int) -> list[Hit]:
-        parts = side.index.parts(side.index.prepare([query]))  # each (1, n_chunks)
-        scores = fuse(parts, side.fusion)[0]
+    def _best(self, searcher: Searcher, query: str, k: int) -> list[Hit]:
+        parts = searcher.index.parts(searcher.index.prepare([query]))  # each (1, n_chunks)
+        scores = fuse(parts, searcher.fusion)[0]
         order = np.argsort(-scores, kind="stable")[:k]
         late = parts.late
         return [

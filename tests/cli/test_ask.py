@@ -13,7 +13,7 @@ from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import HYBRID
 from finetrieve.retrieval.hybrid_index import SearchIndex
-from finetrieve.retrieval.search import Corpus, Side
+from finetrieve.retrieval.search import SearchableCorpus, Searcher
 from tests.evaluation.many_arms import many_arms
 
 HOSTILE = "<script>alert('x')</script>"
@@ -34,13 +34,13 @@ def comparison() -> SearchComparison:
         for row in range(3)
     ]
     bm25, vectors = Bm25([chunk.text for chunk in chunks]), np.eye(3, dtype=np.float32)
-    sides = {name: Side(SearchIndex(bm25, Fixed(row), vectors), HYBRID) for name, row in ((TRAINED, 0), (BASE, 2))}
+    sides = {name: Searcher(SearchIndex(bm25, Fixed(row), vectors), HYBRID) for name, row in ((TRAINED, 0), (BASE, 2))}
     names = {TRAINED: "docs:1 (production)", BASE: "base model (embedded)"}
-    return SearchComparison(Corpus(chunks, sides), names, "", {TRAINED: "by vectors + BM25", BASE: "by BM25"})
+    return SearchComparison(SearchableCorpus(chunks, sides), names, "", {TRAINED: "by vectors + BM25", BASE: "by BM25"})
 
 
 def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(comparison: SearchComparison) -> None:
-    text = format_terminal(comparison, "what?", comparison.corpus.ask("what?", 2), 120)
+    text = format_terminal(comparison, "what?", comparison.corpus.search("what?", 2), 120)
     first = next(line for line in text.splitlines() if "1. Title" in line)
     assert "1. Title 0" in first.split(" | ")[0] and "1. Title 2" in first.split(" | ")[1]
     assert "base: below 2" in text and "cosine 1.00" in text and "by vectors + BM25" in text
@@ -49,12 +49,12 @@ def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(comparis
 
 
 def test_a_narrow_terminal_shows_them_below_each_other(comparison: SearchComparison) -> None:
-    text = format_terminal(comparison, "what?", comparison.corpus.ask("what?", 2), 60)
+    text = format_terminal(comparison, "what?", comparison.corpus.search("what?", 2), 60)
     assert " | " not in text and max(map(len, text.splitlines())) <= 60
 
 
 def test_the_page_escapes_documents_and_questions(comparison: SearchComparison) -> None:
-    page = render_page(comparison, f'"><b>{HOSTILE}', comparison.corpus.ask("what?", 3))
+    page = render_page(comparison, f'"><b>{HOSTILE}', comparison.corpus.search("what?", 3))
     assert "<script" not in page and "<b>" not in page
     assert page.count("&lt;script&gt;") > 3
     assert "by BM25" in page

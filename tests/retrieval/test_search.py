@@ -8,7 +8,7 @@ from finetrieve.core.rows import Chunk
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import HYBRID, Fusion
 from finetrieve.retrieval.hybrid_index import SearchIndex
-from finetrieve.retrieval.search import Corpus, Side
+from finetrieve.retrieval.search import SearchableCorpus, Searcher
 
 TEXTS = ["pumps are cleaned with water", "valves are closed by hand", "doors are painted"]
 
@@ -27,13 +27,15 @@ class Fixed:
         return np.eye(3, dtype=np.float32)[[self._row] * len(texts)]
 
 
-def a_corpus(**fusions: Fusion) -> Corpus:
+def a_corpus(**fusions: Fusion) -> SearchableCorpus:
     index = SearchIndex(Bm25(TEXTS), Fixed(2), np.eye(3, dtype=np.float32))
-    return Corpus([a_chunk(0), a_chunk(1), a_chunk(2)], {name: Side(index, fusion) for name, fusion in fusions.items()})
+    return SearchableCorpus(
+        [a_chunk(0), a_chunk(1), a_chunk(2)], {name: Searcher(index, fusion) for name, fusion in fusions.items()}
+    )
 
 
 def test_each_side_adds_words_and_vectors_up_as_its_fusion_says() -> None:
-    answers = a_corpus(dense=Fusion("z_score", 9, 0, 1), lexical=Fusion("z_score", 1, 0, 9)).ask("closed valves", 2)
+    answers = a_corpus(dense=Fusion("z_score", 9, 0, 1), lexical=Fusion("z_score", 1, 0, 9)).search("closed valves", 2)
     assert answers["dense"][0].chunk.id == "c2"
     assert answers["lexical"][0].chunk.id == "c1"
     best = answers["dense"][0]
@@ -43,4 +45,4 @@ def test_each_side_adds_words_and_vectors_up_as_its_fusion_says() -> None:
 
 
 def test_asking_for_more_than_there_is_returns_what_there_is() -> None:
-    assert len(a_corpus(one=HYBRID).ask("anything", 50)["one"]) == 3
+    assert len(a_corpus(one=HYBRID).search("anything", 50)["one"]) == 3
