@@ -7,7 +7,7 @@ from typing import Any
 from zenml import pipeline
 
 from finetrieve.app.config import Config, plain
-from finetrieve.app.earlier_runs import trained_model, training_pairs
+from finetrieve.app.earlier_runs import find_trained_model, find_training_pairs
 from finetrieve.app.preflight import LATEST, Inputs
 from steps.corpus import load_chunks
 from steps.evaluation import build_report, evaluate_model
@@ -31,7 +31,7 @@ def _wire_evaluation(config: Config, inputs: Inputs) -> None:
     named = config.evaluation.model
     latest = named == LATEST
     scores, _, details = evaluate_model(
-        model=trained_model(inputs) if latest else import_model(model=named, model_fingerprint=inputs.evaluated_model),
+        model=find_trained_model(inputs) if latest else import_model(model=named, model_fingerprint=inputs.evaluated_model),
         chunks=chunks,
         documents=documents,
         duplicates=duplicates,
@@ -41,7 +41,7 @@ def _wire_evaluation(config: Config, inputs: Inputs) -> None:
         base_model_fingerprint=inputs.base_model,
         eval_set_fingerprints=inputs.eval_sets,
         seed=config.seed,
-        pairs=training_pairs(inputs),
+        pairs=find_training_pairs(inputs),
     )
     build_report(
         scores=scores,

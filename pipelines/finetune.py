@@ -7,7 +7,7 @@ from typing import Any
 from zenml import pipeline
 
 from finetrieve.app.config import Config, plain
-from finetrieve.app.earlier_runs import generated_queries
+from finetrieve.app.earlier_runs import find_generated_queries
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.run_metadata import RunMetadata
 from pipelines.artifacts import Generated, RuntimeFingerprints
@@ -99,5 +99,5 @@ def wire_finetuning(
 def finetune(config: dict[str, Any], inputs: dict[str, Any], run_metadata: dict[str, Any]) -> None:
     """Trains on the queries that the last generation on these documents made, evaluates, and promotes the model or not."""
     fingerprints = Inputs.model_validate(inputs)
-    made = Generated(**generated_queries(fingerprints, Generated._fields))
+    made = Generated(**find_generated_queries(fingerprints, Generated._fields))
     wire_finetuning(Config.model_validate(config), fingerprints, made, RunMetadata.model_validate(run_metadata))

@@ -16,7 +16,7 @@ SPLIT_GENERATED, TRAIN_ON_GENERATED = "split_generated", "train_on_generated"
 """Second uses of a step in one run, for comparison: what they make is not the run's result."""
 
 
-def catalogue() -> str:
+def describe_names() -> str:
     """Returns every name that a configuration can use, one line each, with what it is."""
     from finetrieve.corpus.sources.registry import SOURCES
     from finetrieve.curation.filters import FILTERS

@@ -54,7 +54,7 @@ class Finding:
         return f"{self.state:4}  {self.part:{width}}  {self.text}{f' -> {self.fix}' if self.fix else ''}"
 
 
-def findings(config: Config) -> Iterator[Finding]:
+def check_machine(config: Config) -> Iterator[Finding]:
     """Yields what each check finds, as soon as it is known; the slow ones come last."""
     checks: list[Callable[[Config], Finding]] = [
         _python,

@@ -16,7 +16,7 @@ from finetrieve.core.errors import InputError
 _LOOKED_AT = 200
 
 
-def generated_queries(inputs: Inputs, names: Iterable[str]) -> dict[str, Any]:
+def find_generated_queries(inputs: Inputs, names: Iterable[str]) -> dict[str, Any]:
     """Returns the artifacts of the last generation on these documents, by name.
 
     Raises:
@@ -35,7 +35,7 @@ def artifacts_of(run: PipelineRunResponse) -> dict[str, Any]:
     return {name: output for step in steps for name, output in _outputs(step).items()}
 
 
-def trained_model(inputs: Inputs) -> ArtifactVersionResponse:
+def find_trained_model(inputs: Inputs) -> ArtifactVersionResponse:
     """Returns the model of the last training on these documents.
 
     Raises:
@@ -50,7 +50,7 @@ def trained_model(inputs: Inputs) -> ArtifactVersionResponse:
     return model
 
 
-def training_pairs(inputs: Inputs) -> ArtifactVersionResponse | None:
+def find_training_pairs(inputs: Inputs) -> ArtifactVersionResponse | None:
     """Returns the split queries of the last training on these documents, or None."""
     run = _last_run(inputs, "split_queries")
     return _outputs(run.steps["split_queries"])["pairs"] if run else None

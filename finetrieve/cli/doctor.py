@@ -18,10 +18,10 @@ def command(context: click.Context, config_path: Path | None) -> None:
     Exit code 0: everything that the configuration needs is there; 1: the lines with FAIL say what is not.
     """
     from finetrieve.app.config import DEFAULT_CONFIG, load_config
-    from finetrieve.app.doctor import findings
+    from finetrieve.app.doctor import check_machine
 
     failed = False
-    for finding in findings(load_config(config_path or DEFAULT_CONFIG)):
+    for finding in check_machine(load_config(config_path or DEFAULT_CONFIG)):
         click.echo(finding.line(width=10))
         failed = failed or finding.state == "FAIL"
     if failed:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from finetrieve.app.catalogue import PIPELINES, catalogue
+from finetrieve.app.catalogue import PIPELINES, describe_names
 from finetrieve.app.zenml_environment import quiet_zenml
 from finetrieve.cli.commands import CommandGroup
 from finetrieve.core.logging import set_level
@@ -65,7 +65,7 @@ def main(
     if context.invoked_subcommand is not None:
         return
     if list_names:
-        click.echo(catalogue())
+        click.echo(describe_names())
         return
     if pipeline_name is None:
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")

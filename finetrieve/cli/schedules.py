@@ -21,9 +21,9 @@ def command(context: click.Context) -> None:
 @command.command("list")
 def list_() -> None:
     """Show every schedule: when it runs next, and how it ended last."""
-    from finetrieve.app.remote.schedules import schedules
+    from finetrieve.app.remote.schedules import list_schedules
 
-    lines = schedules()
+    lines = list_schedules()
     if not lines:
         click.echo('There are no schedules. `python run.py --pipeline retrain --schedule "0 3 * * 1"` makes one.')
         return

@@ -27,11 +27,11 @@ def command(context: click.Context) -> None:
 def list_() -> None:
     """Show the registered stacks, and the files that come with the project."""
     from finetrieve.app.remote.stack_file import STACKS
-    from finetrieve.app.remote.stacks import stacks
+    from finetrieve.app.remote.stacks import list_stacks
 
     rows = [
         (f"{'*' if line.active else ' '} {line.name}", f"{line.orchestrator}, artifacts in {line.artifact_store}")
-        for line in stacks()
+        for line in list_stacks()
     ]
     click.echo("\n".join(table_lines(rows)))
     known = ", ".join(sorted(path.stem for path in STACKS.glob("*.yaml")))

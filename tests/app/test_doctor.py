@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from finetrieve.app.config import Config
-from finetrieve.app.doctor import Finding, findings
+from finetrieve.app.doctor import Finding, check_machine
 from finetrieve.argilla_server import ensure_server, stop_server
 from tests.conftest import RunCommand
 
@@ -31,7 +31,7 @@ def settings(docs: Path, tmp_path: Path) -> Path:
 
 def found(part: str, docs: Path, **settings: object) -> Finding:
     config = Config.model_validate({"source": {"name": "folder", "path": str(docs)}, **settings})
-    return next(finding for finding in findings(config) if finding.part == part)
+    return next(finding for finding in check_machine(config) if finding.part == part)
 
 
 def test_packages_are_held_against_what_the_project_asks_for(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ def check_schedulable(stack: Stack) -> None:
         )
 
 
-def schedules() -> list[ScheduleLine]:
+def list_schedules() -> list[ScheduleLine]:
     """Returns every schedule of the active ZenML project, by name."""
     return sorted((_describe(item) for item in _list_all()), key=lambda line: line.name)
 

@@ -66,11 +66,11 @@ def activate(name: str) -> None:
     """
     found = _stack(name)
     if found is None:
-        raise InputError(f"There is no stack '{name}'. Registered: {', '.join(line.name for line in stacks())}.")
+        raise InputError(f"There is no stack '{name}'. Registered: {', '.join(line.name for line in list_stacks())}.")
     Client().activate_stack(found.id)
 
 
-def stacks() -> list[StackLine]:
+def list_stacks() -> list[StackLine]:
     """Returns every registered stack."""
     active = Client().active_stack_model.id
     return [_line(stack, stack.id == active) for stack in Client().list_stacks(size=200, hydrate=True).items]
