@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from finetrieve.core.corpus import Corpus  # noqa: E402
 from finetrieve.core.rows import Chunk, Triplet  # noqa: E402
 from finetrieve.core.tables import to_rows, to_table  # noqa: E402
+from finetrieve.core.text import normalise_query  # noqa: E402
 from finetrieve.corpus.chunking import build_chunks  # noqa: E402
 from finetrieve.corpus.settings import ChunkSettings  # noqa: E402
 from finetrieve.corpus.sources.base import Source  # noqa: E402
@@ -41,7 +42,7 @@ from finetrieve.curation.filters import FilterSettings, QueryFilter  # noqa: E40
 from finetrieve.generation.assemble import SHARED_BY_MOST  # noqa: E402
 from finetrieve.generation.chunk_context import Passage, passages  # noqa: E402
 from finetrieve.generation.recipes.rules import written_queries  # noqa: E402
-from finetrieve.generation.recipes.rules.gate import normalised, reject_reason  # noqa: E402
+from finetrieve.generation.recipes.rules.gate import reject_reason  # noqa: E402
 from finetrieve.generation.recipes.rules.phrasing import renderings  # noqa: E402
 from finetrieve.generation.recipes.rules.prose import looks_english, plain, sentences, units  # noqa: E402
 from finetrieve.generation.recipes.rules.writer import SPARE, _candidates  # noqa: E402
@@ -133,7 +134,7 @@ def _trace(passage: Passage, seed: int, stages: Counter[str], gate: Counter[str]
         return
     stages["in English"] += 1
     stages.update(f"units: {unit.kind}" for unit in units(passage.text, passage.title))
-    own = frozenset(normalised(sentence) for sentence in sentences(text))
+    own = frozenset(normalise_query(sentence) for sentence in sentences(text))
     for candidate in _candidates(passage, text):
         stages[f"candidates: {candidate.kind}"] += 1
         for query, _ in renderings(candidate, seed, passage.id):

@@ -18,6 +18,7 @@ def query_words(text: str) -> list[str]:
 def normalise_query(text: str) -> str:
     """Returns the form in which two queries are the same query: words alone, without case and punctuation.
 
-    A text without any word stands for itself.
+    A text without any word stands for itself. Two places compare otherwise, and say so: people's responses, where a sign more is
+    an edit, and what recipes write, where case alone is ignored until the filters compare in this form.
     """
     return " ".join(query_words(text)) or text

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
+from finetrieve.core.text import normalise_query
 from finetrieve.evaluation.settings import GENERATED, EvalSetSettings
 
 if TYPE_CHECKING:
@@ -364,7 +365,7 @@ def generated_eval_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], split: st
     answers: Qrels = {}
     texts: dict[str, str] = {}
     for pair in pairs:
-        key = _same_question(pair.query)
+        key = normalise_query(pair.query)
         answers.setdefault(key, {})[pair.chunk_id] = 1
         if pair.split == split:
             texts.setdefault(key, pair.query)
@@ -380,7 +381,3 @@ def generated_eval_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], split: st
         chunks=list(chunks),
         n_documents=len({chunk.doc_id for chunk in chunks}),
     )
-
-
-def _same_question(query: str) -> str:
-    return " ".join(query.casefold().split()).rstrip("?.! ")

@@ -138,7 +138,10 @@ def _ids(chunks: pa.Table) -> Iterator[str]:
 
 
 def _boilerplate(answers: Answers) -> dict[int, int]:
-    """Returns fingerprint -> chunks, of the queries that too many chunks ask, whatever their case."""
+    """Returns fingerprint -> chunks, of the queries that too many chunks ask, whatever their case.
+
+    Not `normalise_query`, which costs ten times as much on every row that a recipe writes; the filters apply that.
+    """
     asked: array[int] = array("Q")
     for answer in answers:
         asked.extend({fingerprint(row["query"].casefold()) for row in answer["queries"]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from finetrieve.core.text import normalise_query
 from finetrieve.generation.recipes.rules.grammar import (
     is_base_verb,
     is_code,
@@ -252,7 +253,7 @@ def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> 
         return "says nothing in particular"
     if sum(is_code(word) for word in words) > len(words) / 2:
         return "code, not a question"
-    if len(plain_words) >= 4 and normalised(query) in sentences:
+    if len(plain_words) >= 4 and normalise_query(query) in sentences:
         return "a sentence of the chunk"
     if sum(len(word) for word in words) > 120:
         return "too long to type"
@@ -291,8 +292,3 @@ def _runs_together(word: str) -> bool:
         return False
     halves = ((word[:place], word[place:]) for place in range(3, len(word) - 2))
     return any((first in FUNCTION_WORDS or lemmas(first)) and lemmas(second) for first, second in halves)
-
-
-def normalised(text: str) -> str:
-    """Returns text as lower-case words, for comparison."""
-    return " ".join(re.findall(r"[\w'-]+", text.lower()))

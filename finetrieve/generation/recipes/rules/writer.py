@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import Passage
 from finetrieve.generation.recipes.rules.api import (
     api_name,
@@ -15,7 +16,7 @@ from finetrieve.generation.recipes.rules.api import (
     summary_candidates,
 )
 from finetrieve.generation.recipes.rules.clauses import clause_candidates
-from finetrieve.generation.recipes.rules.gate import normalised, reject_reason
+from finetrieve.generation.recipes.rules.gate import reject_reason
 from finetrieve.generation.recipes.rules.grammar import starts_imperative, words_of
 from finetrieve.generation.recipes.rules.headings import heading_candidates, readable_title, topic_of
 from finetrieve.generation.recipes.rules.labels import label_candidates
@@ -174,7 +175,7 @@ def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: s
 
 
 def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: int) -> Written:
-    own = frozenset(normalised(sentence) for sentence in sentences(plain(passage.text)))
+    own = frozenset(normalise_query(sentence) for sentence in sentences(plain(passage.text)))
     identifier = _identifier(passage.title)
     written = Written()
     pool: list[tuple[Candidate, list[tuple[str, str]]]] = []
