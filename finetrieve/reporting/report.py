@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from finetrieve.core.html import clean, one_line
 from finetrieve.evaluation.result import EvaluationResult, SetResult
+from finetrieve.reporting.pages import WORDS_LIMIT, render_page
 from finetrieve.reporting.report_making import corpus_view, filters_view, generation_view, guard_view, split_view, training_view
 from finetrieve.reporting.report_queries import changes_view, similarities_view
 from finetrieve.reporting.report_review import review_view
 from finetrieve.reporting.report_scores import set_view, verdict_view
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-TEMPLATE = Path(__file__).with_name("report.html.j2")
 CONFIG_LIMIT = 40_000
 """Characters of the configuration that are shown."""
-WORDS_LIMIT = 2_000
-"""Characters of any other text that nothing shorter was asked for."""
 
 
 def render_report(metrics: EvaluationResult, details: Mapping[str, Any]) -> str:
@@ -48,7 +41,8 @@ def render_report(metrics: EvaluationResult, details: Mapping[str, Any]) -> str:
     sets = metrics.ordered_sets()
     names = [name for name, _ in sets]
     generation = metrics.generation
-    return _template().render(
+    return render_page(
+        "report.html.j2",
         verdict=verdict_view(metrics.verdict, sets[0][1] if sets else SetResult()),
         measured=one_line(names[0], 120) if names else "",
         eval_sets=[set_view(one_line(name, 120), found) for name, found in sets],
@@ -64,19 +58,6 @@ def render_report(metrics: EvaluationResult, details: Mapping[str, Any]) -> str:
         provenance=_provenance(details.get("provenance") or {}),
         config=escape(clean(details.get("config_yaml") or "", CONFIG_LIMIT)),
     )
-
-
-@functools.cache
-def _template() -> Template:
-    """Returns the page's template, which escapes and cleans whatever is put into it."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_cleaned, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-
-
-def _cleaned(value: object) -> object:
-    return value if isinstance(value, Markup) else clean(value, WORDS_LIMIT)
 
 
 def _provenance(provenance: Mapping[str, Any]) -> list[dict[str, str]]:
