@@ -83,7 +83,7 @@ class StoragePoint(Record):
     pooling: int = 1
     """How many tokens share a vector."""
     ndcg: Interval | None = Field(default=None, validation_alias=HEADLINE, serialization_alias=HEADLINE)
-    bytes_per_chunk: float = 0.0
+    bytes_per_chunk: int | float = 0
     """The mean of what is stored; for `rerank20` with the int8 dense vector of its first stage."""
     ms_per_query: float | None = None
     """One query after the other on one core, encoding included."""
