@@ -54,7 +54,7 @@ def export_model(
         onnx: Also write `onnx/model.onnx`.
         texts: The chunks that the model searches, as they are embedded: how rare their tokens are goes with `late/`.
         settings: How token vectors are to be stored.
-        measured: What the bill says of these settings.
+        measured: What these settings were measured to cost and score.
 
     Raises:
         InputError: The folder cannot be written.

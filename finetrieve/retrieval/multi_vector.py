@@ -30,7 +30,7 @@ VectorPrecision = Literal["fp32", "int8", "binary"]
 
 @dataclass(frozen=True)
 class LateSettings:
-    """How token vectors are meant to be stored: a point of the bill."""
+    """How token vectors are meant to be stored: a point of the storage costs."""
 
     dims: int | None = None
     """The first numbers of each vector that are kept; None keeps all."""
@@ -114,7 +114,7 @@ def save_late(
         model_dir: The dense model, saved.
         texts: The chunks that are searched, as they are embedded: their IDF weights are written beside the model.
         settings: How the token vectors are to be stored; None leaves them whole.
-        measured: What the bill says of these settings.
+        measured: What these settings were measured to cost and score.
 
     Raises:
         InputError: The settings ask for more numbers than a vector has.

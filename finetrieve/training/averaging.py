@@ -48,7 +48,7 @@ def choose_share(
         tried.append(entry)
         if kept and not by_people:
             break
-    share = _taken(kept, tried, settings) if by_people else (kept or sorted(settings.average))[-1]
+    share = _choose_like_best(kept, tried, settings) if by_people else (kept or sorted(settings.average))[-1]
     model.load_state_dict(_average(weights, tuned, share))
     return tried, share
 
@@ -57,7 +57,7 @@ def _used_ways(settings: TrainingSettings) -> tuple[str, ...]:
     return ("dense", "late") if LOSSES.get(settings.loss).uses_late and settings.late_weight else ("dense",)
 
 
-def _taken(kept: Sequence[float], tried: Sequence[AveragingPoint], settings: TrainingSettings) -> float:
+def _choose_like_best(kept: Sequence[float], tried: Sequence[AveragingPoint], settings: TrainingSettings) -> float:
     """Returns the largest share that scores like the best on people's dev questions, of those that kept the lay ones."""
     allowed = kept or [max(settings.average)]
     scores = {entry.base_share: entry.ndcg for entry in tried if entry.base_share in allowed and entry.ndcg is not None}

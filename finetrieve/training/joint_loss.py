@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finetrieve.retrieval.late_interaction import scored_tokens
-from finetrieve.training.ranking_loss import Features, arranged, rows_of
+from finetrieve.training.ranking_loss import Features, arrange_batch, rows_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -116,7 +116,7 @@ class JointLoss(CachedLossMixin, nn.Module):
 
     def forward(self, sentence_features: Iterable[Features], labels: Any = None) -> Tensor:  # noqa: ARG002 (the trainer passes it)
         """Returns the loss; the rows of the features (queries, chunks, perhaps negative queries) belong together."""
-        features, places = arranged(*sentence_features)
+        features, places = arrange_batch(*sentence_features)
         draw = random.Random(f"{self.seed}/{zlib.crc32(features[0]['input_ids'].cpu().numpy().tobytes())}")
         lay = self._lay_features(draw)
         batch = _Batch(
@@ -167,7 +167,9 @@ class JointLoss(CachedLossMixin, nn.Module):
 
     def _embedded(self, features: Features) -> list[Tensor]:
         starts = range(0, len(features["input_ids"]), self.mini_batch_size)
-        return [packed(self.model, rows_of(features, start, start + self.mini_batch_size), self._special) for start in starts]
+        return [
+            encode_packed(self.model, rows_of(features, start, start + self.mini_batch_size), self._special) for start in starts
+        ]
 
     def embed_minibatch(
         self,
@@ -182,7 +184,7 @@ class JointLoss(CachedLossMixin, nn.Module):
         part = rows_of(sentence_feature, begin, end)
         with nullcontext() if random_state is None else random_state, torch.set_grad_enabled(with_grad):
             state = RandContext(*part.values()) if copy_random_state else None
-            return packed(self.model, part, self._special), state
+            return encode_packed(self.model, part, self._special), state
 
     def calculate_loss(self, reps: list[list[Tensor]], labels: Any = None, *, with_backward: bool = False) -> Tensor:
         """Returns the loss for packed mini-batches of queries, chunks, perhaps negatives, perhaps lay questions and passages."""
@@ -273,7 +275,9 @@ class FrozenScorer:
         for start in range(0, len(missing), self._size):
             rows = torch.tensor(missing[start : start + self._size], device=features["input_ids"].device)
             part = {name: value[rows] for name, value in features.items() if isinstance(value, Tensor) and value.ndim}
-            for row, vectors in zip(rows.tolist(), packed(self._model, rows_of(part, 0, len(rows)), self._special), strict=True):
+            for row, vectors in zip(
+                rows.tolist(), encode_packed(self._model, rows_of(part, 0, len(rows)), self._special), strict=True
+            ):
                 made[read[row]] = vectors.to(torch.bfloat16)
         for key, vectors in made.items():
             size = vectors.numel() * vectors.element_size()
@@ -283,7 +287,7 @@ class FrozenScorer:
         return _padded([(made.get(key) if key in made else self._kept[key])[None].float() for key in read])  # type: ignore[index]
 
 
-def packed(model: SentenceTransformer, features: Features, special_ids: Sequence[int]) -> Tensor:
+def encode_packed(model: SentenceTransformer, features: Features, special_ids: Sequence[int]) -> Tensor:
     """Returns `(n_texts, 1 + width, dim)`: the dense unit vector, then the tokens' unit vectors, zeros where none is compared."""
     mask = scored_tokens(features["input_ids"], features["attention_mask"], special_ids)
     output = model(dict(features))

@@ -38,7 +38,7 @@ def _position(chunk_id: str) -> float:
     return int.from_bytes(hashlib.sha256(f"learning curve\0{chunk_id}".encode()).digest()[:8]) / 2**64
 
 
-def trained_on_parts(
+def train_on_parts(
     pairs: Sequence[Pair],
     chunks: Sequence[Chunk],
     settings: TrainingSettings,

@@ -39,7 +39,7 @@ class RankingLoss(nn.Module):
 
     def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:
         """Returns the mean loss over the queries; the rows of the features (queries, chunks, negatives) belong together."""
-        features, labels = arranged(*sentence_features)
+        features, labels = arrange_batch(*sentence_features)
         return self.calculate_loss([self._embed(part) for part in features], labels)
 
     def _embed(self, features: Features) -> list[Tensor]:
@@ -85,7 +85,7 @@ class CachedRankingLoss(CachedLossMixin, RankingLoss):
 
     def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:
         """Returns the mean loss over the queries; the rows of the features (queries, chunks, negatives) belong together."""
-        features, labels = arranged(*sentence_features)
+        features, labels = arrange_batch(*sentence_features)
         return self.forward_cached(features, labels)
 
 
@@ -107,7 +107,7 @@ def _chunk_to_query(scores: Tensor, targets: Tensor, against: Tensor | None, amo
     return (torch.cat([own[:, None], *wrong], dim=1).logsumexp(dim=1) - own).mean()
 
 
-def arranged(queries: Features, chunks: Features, negatives: Features | None = None) -> tuple[list[Features], Tensor]:
+def arrange_batch(queries: Features, chunks: Features, negatives: Features | None = None) -> tuple[list[Features], Tensor]:
     """Returns the features as they are embedded, and `(2, n_queries)`: each query's row among the chunks, and whether it has
     a negative.
 

@@ -24,7 +24,7 @@ from finetrieve.training.api_reference import gentler, is_api_reference
 from finetrieve.training.averaging import choose_share, copy_weights
 from finetrieve.training.checkpoints import clear_disk_errors, run_folder, training_fingerprint
 from finetrieve.training.dev import dev_set
-from finetrieve.training.learning_curve import point_of, trained_on_parts
+from finetrieve.training.learning_curve import point_of, train_on_parts
 from finetrieve.training.losses import LOSSES
 from finetrieve.training.model_card import model_card
 from finetrieve.training.resources import set_dropout, set_training_attention
@@ -82,7 +82,7 @@ def train_model(
     if api_reference and settings.api_reference == "gentle":
         settings = gentler(settings)
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
-        curve = trained_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
+        curve = train_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
         started = time.monotonic()
         # 1. Train, with the best checkpoint kept beside the one that a crash goes on from.
         model = load_encoder(base_model, max_tokens=settings.max_tokens)

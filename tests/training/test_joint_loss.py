@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.similarity import maxsim
 
 from finetrieve.core.errors import InputError
-from finetrieve.training.joint_loss import JointLoss, JointPlan, divergence, late_similarities, packed, similarities
+from finetrieve.training.joint_loss import JointLoss, JointPlan, divergence, encode_packed, late_similarities, similarities
 from finetrieve.training.losses import LossPlan, build_loss
 
 QUERIES = ["how do I rotate a key", "where are backups kept", "can I invite people by mail"]
@@ -61,7 +61,7 @@ def test_padding_is_never_the_best_match() -> None:
 
 def test_with_equal_weights_it_is_sentence_transformers_mean_maxsim(model: SentenceTransformer) -> None:
     special = model.tokenizer.all_special_ids
-    queries, chunks = (packed(model, part, special) for part in batch(model, [0, 1, 2]))
+    queries, chunks = (encode_packed(model, part, special) for part in batch(model, [0, 1, 2]))
     lists = [[text[1:][text[1:].abs().sum(dim=1) > 0] for text in part] for part in (queries, chunks)]
     weights = (queries[:, 1:].abs().sum(dim=2) > 0).float()
     weights = weights / weights.sum(dim=1, keepdim=True)
@@ -72,7 +72,7 @@ def test_with_equal_weights_it_is_sentence_transformers_mean_maxsim(model: Sente
 def test_the_loss_is_the_sum_of_both_cross_entropies(model: SentenceTransformer) -> None:
     features = batch(model, [0, 1])
     special = model.tokenizer.all_special_ids
-    queries, chunks = (packed(model, part, special) for part in batch(model, [0, 1]))
+    queries, chunks = (encode_packed(model, part, special) for part in batch(model, [0, 1]))
     weights = (queries[:, 1:].abs().sum(dim=2) > 0).float()
     dense, late = (part.detach() for part in similarities(queries, chunks, weights / weights.sum(dim=1, keepdim=True)))
     by_hand = sum(
