@@ -13,6 +13,7 @@ from finetrieve.app.config import Config
 from finetrieve.app.preflight import check, corpus_tag
 from finetrieve.core.logging import get_logger
 from finetrieve.corpus.chunking import build_corpus
+from finetrieve.corpus.report import CorpusReport
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.base import Source
 from finetrieve.corpus.sources.registry import SourceSettings, read_source
@@ -67,10 +68,10 @@ def load_chunks(
     Annotated[pa.Table, "chunks"],
     Annotated[pa.Table, "documents"],
     Annotated[pa.Table, "duplicates"],
-    Annotated[dict[str, Any], "corpus_report"],
+    Annotated[CorpusReport, "corpus_report"],
 ]:
     """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
     read = read_source(TypeAdapter[Source](SourceSettings).validate_python(source))
     corpus, report = build_corpus(read, ChunkSettings.model_validate(settings), load_tokenizer(base_model), documents_fingerprint)
     logger.info(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks")
-    return corpus.chunks, corpus.documents, corpus.duplicates, report.model_dump()
+    return corpus.chunks, corpus.documents, corpus.duplicates, report

@@ -13,6 +13,7 @@ from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
 from finetrieve.core.tables import to_rows
+from finetrieve.corpus.report import CorpusReport
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.comparison import compare_models
 from finetrieve.evaluation.evaluate import evaluate
@@ -145,7 +146,7 @@ def measure_review(
 def build_report(
     scores: EvaluationResult,
     evaluation_details: dict[str, Any],
-    corpus_report: dict[str, Any],
+    corpus_report: CorpusReport,
     chunks: pa.Table,
     configuration: str,
     seed: int,

@@ -66,21 +66,22 @@ def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> str
 
 def render_page(comparison: SearchComparison, question: str, answers: Mapping[str, Sequence[Hit]] | None, error: str = "") -> str:
     """Returns a page with the form and, where there are any, the answers; every word is escaped and nothing is a script."""
+    found = answers or {TRAINED: [], BASE: []}
     columns = [
         {
             "side": side,
             "name": one_line(comparison.names[side], 120),
             "method": comparison.methods.get(side, ""),
-            "hits": [_hit(hit, side, answers) for hit in answers[side]],
+            "hits": [_hit(hit, side, found) for hit in found[side]],
         }
-        for side in ((TRAINED, BASE) if answers else ())
+        for side in (TRAINED, BASE)
     ]
     return pages.render_page(
         "search_page.html.j2",
         question=one_line(question, 1_000),
         comparison_note=comparison.note,
         error=error,
-        columns=columns,
+        columns=columns if answers else [],
         searched=f"{len(comparison.corpus):,} passages. A score compares within one column only.",
     )
 

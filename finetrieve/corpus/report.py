@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from finetrieve.core.record import Record, Text
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DocumentsWithoutChunks(_Record):
+class DocumentsWithoutChunks(Record):
     """Documents of which nothing came."""
 
     count: int
-    examples: list[str]
+    examples: Sequence[Text]
     """Document ids."""
 
 
-class TokenCounts(_Record):
+class TokenCounts(Record):
     """Tokens per chunk, as the model reads it."""
 
     min: int
@@ -29,27 +26,27 @@ class TokenCounts(_Record):
     total: int
 
 
-class DuplicateExample(_Record):
+class DuplicateExample(Record):
     """A chunk that stands for others."""
 
-    text: str
+    text: Text
     """Its beginning."""
     copies: int
     kind: Literal["exact", "near"]
 
 
-class DuplicateCounts(_Record):
+class DuplicateCounts(Record):
     """Chunks that were left out because a kept one says the same."""
 
     exact: int
     near: int
     groups: int
     """Chunks that stand for them."""
-    examples: list[DuplicateExample]
+    examples: Sequence[DuplicateExample]
     """Those that stand for most."""
 
 
-class ChunkReport(_Record):
+class ChunkReport(Record):
     """How documents became chunks."""
 
     documents: int
@@ -59,17 +56,17 @@ class ChunkReport(_Record):
     duplicates: DuplicateCounts
 
 
-class CorpusReport(_Record):
+class CorpusReport(Record):
     """What was read, what was skipped and why, and how the documents became chunks."""
 
-    fingerprint: str
+    fingerprint: Text = ""
     """Of the documents."""
-    documents: int
-    skipped: dict[str, int]
+    documents: int | None = None
+    skipped: Mapping[Text, int] = {}
     """Reason -> inputs that became no document, most frequent first."""
-    skipped_examples: dict[str, list[str]]
+    skipped_examples: Mapping[Text, Sequence[Text]] = {}
     """Reason -> some of those inputs."""
-    documents_without_chunks: DocumentsWithoutChunks
-    chunks: int
-    tokens: TokenCounts
-    duplicates: DuplicateCounts
+    documents_without_chunks: DocumentsWithoutChunks | None = None
+    chunks: int | None = None
+    tokens: TokenCounts | None = None
+    duplicates: DuplicateCounts | None = None

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from finetrieve.core.record import Record, Text
+from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.metrics import HEADLINE
 
 
@@ -284,7 +285,7 @@ class EvaluationResult(Record):
     training: TrainingRecord = TrainingRecord()
     generation: Mapping[str, Any] = {}
     """The report of the generation with `filters` and `split`."""
-    corpus: Mapping[str, Any] = {}
+    corpus: CorpusReport = CorpusReport()
     annotation: Mapping[str, Any] = {}
     """What people answered, how it was `used`, and its `effect` on the metrics."""
 

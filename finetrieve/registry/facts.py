@@ -19,9 +19,9 @@ def facts_of(metrics: EvaluationResult) -> dict[str, Any]:
     """
     writers, cost = metrics.generation.get("generators"), metrics.generation.get("cost")
     facts = {
-        "corpus": str(metrics.corpus.get("fingerprint", ""))[:_SHORT],
-        "documents": metrics.corpus.get("documents"),
-        "chunks": metrics.corpus.get("chunks"),
+        "corpus": metrics.corpus.fingerprint[:_SHORT],
+        "documents": metrics.corpus.documents,
+        "chunks": metrics.corpus.chunks,
         "queries": metrics.generation.get("queries"),
         "generator": ", ".join(f"{name} ({count:,})" for name, count in writers.items()) if writers else None,
         "cost": None if cost is None else float(cost),

@@ -10,6 +10,7 @@ import pyarrow as pa
 from finetrieve.core.code_hash import library_versions
 from finetrieve.core.rows import Chunk, Reject, Triplet
 from finetrieve.core.tables import to_rows
+from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.result import ReviewEffect
 
 _SAMPLES = 20
@@ -18,7 +19,7 @@ _EXPECTED = 2
 
 def report_details(
     evaluation_details: dict[str, Any],
-    corpus_report: dict[str, Any],
+    corpus_report: CorpusReport,
     chunks: pa.Table,
     queries: pa.Table | None,
     rejected_queries: pa.Table | None,
@@ -31,7 +32,7 @@ def report_details(
         "similarities": evaluation_details["similarities"],
         "samples": _samples(queries, chunks) if queries is not None else [],
         "rejects": _rejects(rejected_queries) if rejected_queries is not None else [],
-        "provenance": {"seed": seed, "documents": corpus_report["fingerprint"], "libraries": library_versions()},
+        "provenance": {"seed": seed, "documents": corpus_report.fingerprint, "libraries": library_versions()},
         "config_yaml": configuration,
     }
 

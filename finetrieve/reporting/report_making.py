@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from finetrieve.core.html import clean, one_line
+from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts
 from finetrieve.evaluation.formats import (
     UNKNOWN,
     arm_name,
@@ -38,16 +39,16 @@ LABEL_LENGTH = 18
 Fact = dict[str, str]
 
 
-def corpus_view(corpus: Mapping[str, Any]) -> dict[str, Any] | None:
+def corpus_view(corpus: CorpusReport) -> dict[str, Any] | None:
     """Returns what was read, what was skipped and why, and what became of it."""
-    skipped = _skipped(corpus)
+    skipped = Counter(corpus.skipped).most_common()
     facts = [
-        _fact("Documents", corpus.get("documents")),
+        _fact("Documents", corpus.documents),
         _fact("Skipped", sum(number for _, number in skipped) if skipped else None),
-        _fact("Chunks", corpus.get("chunks")),
-        *_token_facts(corpus.get("tokens")),
-        *_duplicate_facts(corpus.get("duplicates")),
-        *_empty_facts(corpus.get("documents_without_chunks")),
+        _fact("Chunks", corpus.chunks),
+        *_token_facts(corpus.tokens),
+        *_duplicate_facts(corpus.duplicates),
+        *_empty_facts(corpus.documents_without_chunks),
     ]
     facts = [fact for fact in facts if fact]
     rest = sum(number for _, number in skipped[REASONS:])
@@ -57,37 +58,26 @@ def corpus_view(corpus: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"facts": facts, "reasons": reasons} if facts else None
 
 
-def _skipped(corpus: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Returns reasons with how many inputs each kept out, the commonest first."""
-    listed = corpus.get("skipped_files") or []
-    reasons = Counter(str(item.get("reason", "")) for item in listed)
-    by_reason = corpus.get("skipped")
-    if isinstance(by_reason, Mapping):
-        reasons.update({str(reason): int(number) for reason, number in by_reason.items() if known(number)})
-    return reasons.most_common()
-
-
 def _fact(label: str, number: Any, detail: str = "") -> Fact:
     return {"label": label, "value": count(number), "detail": detail} if known(number) else {}
 
 
-def _token_facts(tokens: Any) -> list[Fact]:
-    if not isinstance(tokens, Mapping):
+def _token_facts(tokens: TokenCounts | None) -> list[Fact]:
+    if tokens is None:
         return []
-    limits = f"{count(tokens['min'])} to {count(tokens['max'])}" if known(tokens.get("min")) and known(tokens.get("max")) else ""
-    return [_fact("Tokens per chunk", tokens.get("median", tokens.get("mean")), limits), _fact("Tokens", tokens.get("total"))]
+    limits = f"{count(tokens.min)} to {count(tokens.max)}"
+    return [_fact("Tokens per chunk", tokens.median, limits), _fact("Tokens", tokens.total)]
 
 
-def _duplicate_facts(duplicates: Any) -> list[Fact]:
-    if not isinstance(duplicates, Mapping):
+def _duplicate_facts(duplicates: DuplicateCounts | None) -> list[Fact]:
+    if duplicates is None:
         return []
-    exact, near = duplicates.get("exact", 0), duplicates.get("near", 0)
-    return [_fact("Duplicate chunks left out", exact + near, f"{count(exact)} exact, {count(near)} near")]
+    detail = f"{count(duplicates.exact)} exact, {count(duplicates.near)} near"
+    return [_fact("Duplicate chunks left out", duplicates.exact + duplicates.near, detail)]
 
 
-def _empty_facts(empty: Any) -> list[Fact]:
-    number = empty.get("count") if isinstance(empty, Mapping) else None
-    return [_fact("Documents without text", number)] if number else []
+def _empty_facts(empty: DocumentsWithoutChunks | None) -> list[Fact]:
+    return [_fact("Documents without text", empty.count)] if empty and empty.count else []
 
 
 # 1. Queries.

@@ -9,6 +9,7 @@ import pytest
 
 from finetrieve.app.results import MARK, check_replaceable, write_results
 from finetrieve.core.errors import InputError
+from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.reporting.report import render_report
 from finetrieve.retrieval.base_model import resolve_base_model
@@ -29,7 +30,7 @@ def test_results_are_written_with_both_forms_of_the_model_and_replaced_by_the_ne
     assert (tmp_path / "model" / MARK).is_file()
     (tmp_path / "notes.txt").write_text("mine")
     check_replaceable(tmp_path)
-    write_results(tmp_path, METRICS.model_copy(update={"corpus": {"documents": 1}}), report, model)
+    write_results(tmp_path, METRICS.model_copy(update={"corpus": CorpusReport(documents=1)}), report, model)
     assert json.loads((tmp_path / "metrics.json").read_text())["corpus"] == {"documents": 1}
     assert not (tmp_path / "model" / "late" / "token_idf.json").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.json", "model", "notes.txt", "report.html"]

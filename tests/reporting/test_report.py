@@ -116,10 +116,10 @@ def _metrics(**eval_sets: dict[str, Any]) -> dict[str, Any]:
         },
         "corpus": {
             "documents": 272,
-            "skipped_files": [{"source": "a.png", "reason": "a picture"}, {"source": "b.png", "reason": "a picture"}],
+            "skipped": {"a picture": 2},
             "chunks": 3_841,
-            "tokens": {"min": 9, "median": 104, "max": 128, "total": 373_012},
-            "duplicates": {"exact": 41, "near": 66},
+            "tokens": {"min": 9, "median": 104, "mean": 97.1, "max": 128, "total": 373_012},
+            "duplicates": {"exact": 41, "near": 66, "groups": 90, "examples": []},
         },
     }
 
@@ -239,7 +239,7 @@ def test_size_does_not_grow_with_the_number_of_queries() -> None:
     details["rejects"] *= 10_000
     metrics = _metrics()
     metrics["training"]["loss"] = [{"step": step, "loss": 1 / step} for step in range(1, 100_000)]
-    metrics["corpus"]["skipped_files"] = [{"source": "x", "reason": f"reason {index}"} for index in range(10_000)]
+    metrics["corpus"]["skipped"] = {f"reason {index}": 1 for index in range(10_000)}
     assert len(render_report(metrics, details).encode()) < 200_000
 
 
