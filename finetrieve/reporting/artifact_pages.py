@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from finetrieve.core.html import clean, element
+from finetrieve.reporting.pages import render_page
 
 SAMPLE_ROWS = 25
 SHOWN_COUNTS = 6
@@ -26,19 +27,6 @@ _MOST_DISTINCT = 0.6
 """Share of distinct values among them up to which counts say something."""
 _LEAST_POINTS = 3
 _WIDTH, _HEIGHT = 440, 120
-
-_STYLE = Markup(
-    "<style>:root{color-scheme:light dark}body{font:14px/1.45 system-ui,sans-serif;margin:1rem}"
-    "table{border-collapse:collapse;margin:.4rem 0 1rem}td,th{border:1px solid #8884;padding:.25rem .55rem;text-align:left;"
-    "vertical-align:top;max-width:36rem;overflow-wrap:anywhere;white-space:pre-wrap}th{background:#8881;font-weight:600;overflow-wrap:normal;white-space:nowrap}"
-    ".inside{border-left:2px solid #8883;padding-left:.8rem}"
-    ""
-    "td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}h1{font-size:1.1rem;margin:.2rem 0 .6rem}"
-    "h2{font-size:.95rem;margin:1rem 0 .2rem}small{opacity:.7}.bars td{border:0;padding:.1rem .5rem .1rem 0}"
-    ".bar{display:inline-block;height:.7em;background:#3b7dd8;border-radius:2px}.parts{display:flex;flex-wrap:wrap;gap:0 2.5rem}"
-    "svg{display:block}polyline{fill:none;stroke:#3b7dd8;stroke-width:2}circle{fill:#3b7dd8}text{font-size:11px;fill:currentColor}"
-    "path{stroke:#8886;fill:none}</style>"
-)
 
 
 # 1. Tables.
@@ -217,7 +205,7 @@ def _curve(rows: Sequence[Mapping[str, float]], name: str) -> Markup:
 
 
 def _page(*parts: Markup) -> str:
-    return str(Markup("").join([Markup("<!doctype html><meta charset=utf-8>"), _STYLE, *parts]))
+    return render_page("artifact.html.j2", body=Markup("").join(parts))
 
 
 def _cell(value: object) -> Markup:
