@@ -13,11 +13,12 @@ from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
 from finetrieve.core.tables import to_rows
+from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.comparison import compare_models
 from finetrieve.evaluation.evaluate import evaluate
-from finetrieve.evaluation.result import EvaluationResult, ReviewEffect, TrainingRecord
+from finetrieve.evaluation.result import EvaluationResult, ReviewEffect
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.evaluation.verdict import AUTO, reach_verdict
 from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel

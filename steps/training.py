@@ -15,9 +15,9 @@ from finetrieve.core.paths import scratch_folder
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, Pair, Triplet
 from finetrieve.core.tables import to_rows, to_table
+from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.dev_questions import human_dev_pairs
 from finetrieve.evaluation.eval_sets import read_questions
-from finetrieve.evaluation.result import TrainingRecord
 from finetrieve.evaluation.settings import EvalSetSettings
 from finetrieve.retrieval.base_model import fetch_model
 from finetrieve.training.checkpoints import checkpoint_root

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.training_record import Guard, GuardDifference
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
-from finetrieve.evaluation.result import Guard, GuardDifference
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from finetrieve.core.record import Record, Text
+from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.metrics import HEADLINE
 
@@ -176,99 +177,6 @@ class Verdict(Record):
     def search_gains(self) -> bool:
         """Whether the arm to search by is clearly better than the base model's dense vectors."""
         return self.way_low is not None and self.way_low > 0
-
-
-class LossPoint(Record):
-    """The loss of a training step."""
-
-    step: int
-    loss: float
-
-
-class DevPoint(Record):
-    """nDCG@10 of the dev queries after a training step."""
-
-    step: int
-    epoch: float = 0.0
-    ndcg: float = Field(validation_alias=HEADLINE, serialization_alias=HEADLINE)
-
-
-class AveragingPoint(Record):
-    """What the model scores with a share of the base model's weights."""
-
-    base_share: float
-    lay_dense: float | None = None
-    """nDCG@10 of our own lay questions by dense vectors."""
-    lay_late: float | None = None
-    ndcg: float | None = Field(default=None, validation_alias=HEADLINE, serialization_alias=HEADLINE)
-    """Of the dev queries, where they were asked."""
-
-
-class ChosenModel(Record):
-    """The checkpoint that was taken, and the share of the base model's weights in it."""
-
-    step: int
-    base_share: float
-
-
-class GuardDifference(Record):
-    """nDCG@10 of the lay questions before and after training, with the 95% interval of the difference."""
-
-    base: float
-    finetuned: float
-    low: float
-    high: float
-
-
-class Guard(Record):
-    """What training cost the model of its general understanding."""
-
-    n_queries: int | None = None
-    ndcg: Mapping[Text, GuardDifference] = Field(default={}, validation_alias=HEADLINE, serialization_alias=HEADLINE)
-    """`dense` and `late`."""
-    fell: bool = False
-    sentence: Text = ""
-
-
-class LearningPoint(Record):
-    """What a model scores that was trained on a share of the chunks."""
-
-    share: float
-    n_pairs: int
-    arms: dict[Text, float]
-    """Arm -> nDCG@10 of the dev queries."""
-
-
-class TrainingRecord(Record):
-    """How a model was trained and what dev chose."""
-
-    base_model: Text | None = None
-    loss_name: Text | None = None
-    n_pairs: int | None = None
-    n_chunks: int | None = None
-    n_negatives: int | None = None
-    n_dev_queries: int | None = None
-    steps: int | None = None
-    steps_per_epoch: int | None = None
-    batch_size: int | None = None
-    mini_batch_size: int | None = None
-    fits_memory: bool | None = None
-    """Whether the activations of a whole batch were kept, which spares computing them twice."""
-    precision: Text | None = None
-    evaluate_at: Sequence[int] = ()
-    """Steps after which dev was looked at."""
-    loss: Sequence[LossPoint] = ()
-    dev: Sequence[DevPoint] = ()
-    averaging: Sequence[AveragingPoint] = ()
-    chosen: ChosenModel | None = None
-    dev_is: Text | None = None
-    """Who asked the dev queries: `human`, `generated` or `none`."""
-    guard: Guard | None = None
-    api_reference: bool | None = None
-    """Whether most titles are dotted names, where training is gentler."""
-    learning_curve: Sequence[LearningPoint] = ()
-    device: Text | None = None
-    seconds: float | None = None
 
 
 class ReviewEffect(Record):

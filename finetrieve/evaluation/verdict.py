@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from finetrieve.core.training_record import Guard
 from finetrieve.evaluation.bootstrap import FEW_QUERIES
 from finetrieve.evaluation.formats import TUNED_ARMS, UNTRAINED_ARMS, arm_name, cost_words, in_points, points_of
 from finetrieve.evaluation.metrics import HEADLINE
-from finetrieve.evaluation.result import Guard, SetResult, StoragePoint, Verdict
+from finetrieve.evaluation.result import SetResult, StoragePoint, Verdict
 
 AUTO = "auto"
 LEVEL = 0.005

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from finetrieve.core.record import Record
+from finetrieve.core.training_record import Guard
 from finetrieve.evaluation.bootstrap import FEW_QUERIES
 from finetrieve.evaluation.comparison import CANDIDATE_ARMS
 from finetrieve.evaluation.formats import arm_name, in_points, metric_name
 from finetrieve.evaluation.metrics import HEADLINE
-from finetrieve.evaluation.result import Comparison, EvaluationResult, Guard, SetResult, Verdict
+from finetrieve.evaluation.result import Comparison, EvaluationResult, SetResult, Verdict
 
 Stage = Literal["production", "staging", "archived"]
 

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from finetrieve.core.html import clean, one_line
+from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
 from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts
 from finetrieve.evaluation.formats import (
     UNKNOWN,
@@ -22,7 +23,7 @@ from finetrieve.evaluation.formats import (
     points_span,
     score,
 )
-from finetrieve.evaluation.result import Guard, GuardDifference, LearningPoint, TrainingRecord, direction
+from finetrieve.evaluation.result import direction
 from finetrieve.reporting.charts import Axis, BarRow, Series, axis_of, bars, lines
 
 REASONS = 8

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from finetrieve.evaluation.result import AveragingPoint
+from finetrieve.core.training_record import AveragingPoint
 from finetrieve.training.dev import nearest_within
 from finetrieve.training.lay_questions import choosing_questions
 from finetrieve.training.losses import LOSSES

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, Pair
-from finetrieve.evaluation.result import LearningPoint
+from finetrieve.core.training_record import LearningPoint
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.checkpoints import write_atomically
 from finetrieve.training.dev import DevSet, dev_set

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from finetrieve.evaluation.result import TrainingRecord
+from finetrieve.core.training_record import TrainingRecord
 
 _PUBLISHED = {"embedded": "sentence-transformers/all-MiniLM-L6-v2"}
 """The Hub ids of base models that come with the installation."""

@@ -16,8 +16,8 @@ from transformers.utils import logging as transformers_logging
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair
+from finetrieve.core.training_record import ChosenModel, TrainingRecord
 from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
-from finetrieve.evaluation.result import ChosenModel, TrainingRecord
 from finetrieve.retrieval.base_model import resolve_base_model
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.api_reference import gentler, is_api_reference

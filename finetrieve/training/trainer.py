@@ -21,7 +21,7 @@ from transformers import PrinterCallback, TrainerCallback
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair, embedded_text
 from finetrieve.core.text import normalise_query
-from finetrieve.evaluation.result import DevPoint, LossPoint
+from finetrieve.core.training_record import DevPoint, LossPoint
 from finetrieve.retrieval.multi_vector import token_idf
 from finetrieve.training.averaging import Weights, copy_weights
 from finetrieve.training.batches import BatchRules, PairBatches, Row, count_batches

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from finetrieve.evaluation.result import Guard, SetResult
+from finetrieve.core.training_record import Guard
+from finetrieve.evaluation.result import SetResult
 from finetrieve.evaluation.verdict import reach_verdict
 
 METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "recall@100", "map")

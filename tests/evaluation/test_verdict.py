@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from finetrieve.evaluation.result import Guard, SetResult
+from finetrieve.core.training_record import Guard
+from finetrieve.evaluation.result import SetResult
 from finetrieve.evaluation.verdict import reach_verdict
 from tests.evaluation.many_arms import eval_set
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from finetrieve.evaluation.result import TrainingRecord
+from finetrieve.core.training_record import TrainingRecord
 from finetrieve.retrieval.base_model import resolve_base_model
 from finetrieve.training.model_card import model_card
 
