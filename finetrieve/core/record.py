@@ -51,3 +51,11 @@ def _without(found: Any, places: Sequence[tuple[int | str, ...]]) -> Any:
 def _names_this(value: Any, rest: tuple[int | str, ...]) -> bool:
     """Returns whether a place names the entry itself: nothing follows, or a key that the entry does not have."""
     return not rest or not isinstance(value, Mapping | list) or (isinstance(value, Mapping) and rest[0] not in value)
+
+
+class Interval(Record):
+    """A mean over queries with its 95% bootstrap interval, each 0..1."""
+
+    value: float
+    low: float
+    high: float

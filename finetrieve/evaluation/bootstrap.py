@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from finetrieve.evaluation.result import Interval
+from finetrieve.core.record import Interval
 
 Matrix = npt.NDArray[np.float64]
 

@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.record import Interval
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
 from finetrieve.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, arm_of, compared_with, left_out
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.eval_sets import DEV, TEST, EvalSet, generated_eval_set, load_eval_set
 from finetrieve.evaluation.examples import examples_of, similarities_of
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores
-from finetrieve.evaluation.result import Comparison, EvaluationResult, FusionRecord, Interval, SetResult
+from finetrieve.evaluation.result import Comparison, EvaluationResult, FusionRecord, SetResult
 from finetrieve.evaluation.scoring import Reranking, ScoredSet, fusion_scores, score_set
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.evaluation.storage_costs import measure_storage_costs

@@ -14,18 +14,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from finetrieve.core.record import Record, Text
+from finetrieve.core.record import Interval, Record, Text
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.metrics import HEADLINE
-
-
-class Interval(Record):
-    """A mean over queries with its 95% bootstrap interval, each 0..1."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Comparison(Record):

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from finetrieve.core.record import Interval
 from finetrieve.evaluation.bootstrap import FEW_QUERIES
 from finetrieve.evaluation.formats import (
     METRIC_NAMES,
@@ -29,7 +30,7 @@ from finetrieve.evaluation.formats import (
     way_name,
 )
 from finetrieve.evaluation.metrics import HEADLINE
-from finetrieve.evaluation.result import Comparison, Interval, SetResult, Verdict
+from finetrieve.evaluation.result import Comparison, SetResult, Verdict
 from finetrieve.evaluation.verdict import best_tuned, best_untrained, own_base
 from finetrieve.reporting.charts import Axis, IntervalRow, Series, axis_of, intervals, lines
 from finetrieve.reporting.report_storage_costs import storage_costs_view
