@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +53,8 @@ SAMPLES = 10_000
 WARMUP = 0.1
 
 Row = dict[str, Any]
-"""`set`, `name`, `n_pairs`, `seconds`, `arms` (nDCG@10) and, of a peer, `ours_minus_peer` (dense; delta, low, high)."""
+"""`set`, `name`, `n_pairs`, `seconds`, `cpu_seconds`, `arms` (nDCG@10); of a peer
+`ours_minus_peer` (dense; delta, low, high)."""
 
 
 @dataclass(frozen=True)
@@ -270,21 +272,25 @@ def compare(material: Material, names: Sequence[str], max_steps: int | None, scr
     for name in names:
         out = scratch / name / "model"
         out.parent.mkdir(parents=True)
-        started = time.monotonic()
+        started, computed = time.monotonic(), time.process_time()
         RECIPES[name](material, out, max_steps)
-        seconds = round(time.monotonic() - started, 1)
-        result = evaluated(material.questions, out, material.config, scratch / "vectors", [*UNTRAINED, *COLUMNS], dev)
+        seconds, cpu = round(time.monotonic() - started, 1), round(time.process_time() - computed, 1)
+        shown = COLUMNS if name == OURS else COLUMNS[:2]
+        # What needs no training is the same beside every recipe.
+        arms = [*(("base",) if rows else UNTRAINED), *shown]
+        result = evaluated(material.questions, out, material.config, scratch / "vectors", arms, dev)
         scores = {
             arm: table[METRIC]["value"]
             for arm, table in result.metrics.as_json()["eval_sets"][material.questions.name]["arms"].items()
         }
         dense[name] = result.scored[0].arms["finetuned"][:, METRICS.index(METRIC)]
-        untrained = {arm.replace("base", "finetuned"): scores[arm] for arm in UNTRAINED if arm != "bm25"}
         if not rows:
+            untrained = {arm.replace("base", "finetuned"): scores[arm] for arm in UNTRAINED if arm != "bm25"}
             rows.append({"set": material.task.name, "name": "untrained", "arms": untrained, "bm25": scores["bm25"]})
-        shown = COLUMNS if name == OURS else COLUMNS[:2]
-        facts = {"set": material.task.name, "name": name, "n_pairs": len(own_pairs(material.pairs)), "seconds": seconds}
-        rows.append(facts | {"arms": {arm: scores[arm] for arm in shown}})
+        facts = {"set": material.task.name, "name": name, "n_pairs": len(own_pairs(material.pairs))}
+        rows.append(facts | {"seconds": seconds, "cpu_seconds": cpu, "arms": {arm: scores[arm] for arm in shown}})
+        found = ", ".join(f"{arm} {scores[arm]:.3f}" for arm in scores)
+        print(f"{material.task.name}, {name}: {found}, {seconds:,.0f} s, {cpu:,.0f} s of CPU", file=sys.stderr, flush=True)
     return [row | _against(row, rows, dense, material.config.seed) for row in rows]
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
+import peers
+import pytest
 from peers import answering_chunks, own_pairs, table_of
 
 from finetrieve.core.rows import Chunk, Pair
 from finetrieve.evaluation.eval_sets import EvalSet
+from finetrieve.evaluation.metrics import METRICS
 
 
 def test_a_judged_question_goes_to_the_chunk_of_its_document_that_scores_best() -> None:
@@ -42,3 +50,29 @@ def test_a_row_says_how_much_better_ours_is_and_in_what_time() -> None:
     assert table[1] == ["untrained (BM25 0.750)", "-", "0.800", "-", "-", "-", "-", "-", "-"]
     assert table[2][:7] == ["ours", "10", "0.900", "0.910", "-", "0.950", "30"]
     assert table[3][4:] == ["-", "-", "120", "+6.0 [+2.0, +10.0]", "x0.25"]
+
+
+def test_what_needs_no_training_is_scored_once_and_each_recipe_shown_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = list[list[str]]()
+
+    def evaluated(*given: Any) -> SimpleNamespace:
+        arms: list[str] = given[4]
+        asked.append(arms)
+        table = {arm: {"ndcg@10": {"value": 0.5}} for arm in arms}
+        scored = SimpleNamespace(arms={"finetuned": np.full((4, len(METRICS)), 0.5)})
+        return SimpleNamespace(metrics={"eval_sets": {"asked": {"arms": table}}}, scored=[scored])
+
+    monkeypatch.setattr(peers, "evaluated", evaluated)
+    monkeypatch.setattr(peers, "RECIPES", dict.fromkeys(("ours", "zenml"), lambda *_: time.sleep(0.1)))
+    named = {
+        "task": SimpleNamespace(name="manual"),
+        "questions": SimpleNamespace(name="asked"),
+        "config": SimpleNamespace(seed=1),
+    }
+    rows = peers.compare(SimpleNamespace(pairs=[], chunks=[], **named), ["ours", "zenml"], None, tmp_path)  # type: ignore[arg-type]
+    assert asked == [[*peers.UNTRAINED, *peers.COLUMNS], ["base", "finetuned", "hybrid_finetuned"]]
+    assert [row["name"] for row in rows] == ["untrained", "ours", "zenml"]
+    assert all("cpu_seconds" in row for row in rows[1:])
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["manual, ours", "manual, zenml"]
