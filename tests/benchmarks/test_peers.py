@@ -62,7 +62,8 @@ def test_what_needs_no_training_is_scored_once_and_each_recipe_shown_at_once(
         asked.append(arms)
         table = {arm: {"ndcg@10": {"value": 0.5}} for arm in arms}
         scored = SimpleNamespace(arms={"finetuned": np.full((4, len(METRICS)), 0.5)})
-        return SimpleNamespace(metrics={"eval_sets": {"asked": {"arms": table}}}, scored=[scored])
+        metrics = SimpleNamespace(as_json=lambda: {"eval_sets": {"asked": {"arms": table}}})
+        return SimpleNamespace(metrics=metrics, scored=[scored])
 
     monkeypatch.setattr(peers, "evaluated", evaluated)
     monkeypatch.setattr(peers, "RECIPES", dict.fromkeys(("ours", "zenml"), lambda *_: time.sleep(0.1)))
