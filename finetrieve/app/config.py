@@ -34,6 +34,7 @@ class Config(BaseModel):
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][\w.\-]{0,79}$")
     """What the trained models are called in the registry; None names them after the documents."""
     seed: int = Field(default=13, ge=0, le=2**31 - 1)
+    """Of everything that is drawn at random: styles, batches, the resamples of the intervals."""
     source: SourceSettings
     chunks: ChunkSettings = ChunkSettings()
     generation: GenerationSettings = GenerationSettings()

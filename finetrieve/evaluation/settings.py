@@ -64,11 +64,15 @@ class EvaluationSettings(BaseModel):
     dimensions: list[Annotated[int, Field(ge=1)]] = [384, 256, 128, 64]
     """Matryoshka dimensions to table; the model's full one is always there, larger ones are left out."""
     bootstrap_samples: int = Field(default=10_000, ge=100, le=1_000_000)
+    """Resamples of the questions from which the 95% intervals are taken."""
     precision: Literal["fp32", "auto"] = "auto"
     """`auto` encodes in bfloat16 where the hardware computes in it."""
     batch_size: int = Field(default=64, ge=1)
+    """Texts that are encoded at once."""
     bm25_k1: float = Field(default=1.2, ge=0)
+    """BM25's k1: how much a word counts that is repeated."""
     bm25_b: float = Field(default=0.75, ge=0, le=1)
+    """BM25's b: how much a long chunk is discounted."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> EvaluationSettings:

@@ -66,9 +66,11 @@ class TrainingSettings(BaseModel):
     queries_at_once: int = Field(default=2, ge=1)
     """Queries of one chunk that share a step, at most: the chunk is encoded once for all of them."""
     learning_rate: float = Field(default=1e-4, gt=0)
+    """The highest learning rate, which the warm-up rises to; a larger model wants a smaller one."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps in which the learning rate rises to its full value; it falls to zero over the rest."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """Of the optimizer."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the activations that are zeroed in training. Zero takes half the time on a CPU."""
     max_tokens: int = Field(default=128, ge=8)

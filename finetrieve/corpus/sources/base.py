@@ -75,8 +75,11 @@ class TableSource(Source):
     text_column: str | list[str] | None = None
     """One column, or several that are joined."""
     title_column: str | None = None
+    """The column of the title."""
     url_column: str | None = None
+    """The column that says where people find the document."""
     id_column: str | None = None
+    """The column of the document id, which evaluation sets refer to."""
 
 
 class PageSource(Source):

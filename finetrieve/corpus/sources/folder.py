@@ -44,6 +44,7 @@ class FolderSource(PageSource):
 
     name: Literal["folder"] = "folder"
     path: ConfigPath = Field(min_length=1)
+    """The folder, or the one file."""
     follow_links: bool = False
     """Whether symbolic links that lead out of the folder are read."""
 

@@ -46,8 +46,11 @@ class HubSource(TableSource):
     path: ConfigPath | None = None
     """A directory of the same layout on this machine, in place of `dataset`."""
     config: str | None = None
+    """Which configuration of the dataset, where it has several."""
     split: str = Field(default="train", min_length=1)
+    """Which split of the dataset."""
     revision: str | None = None
+    """A branch, tag or commit of the dataset; null takes the newest."""
 
     @model_validator(mode="after")
     def _one_place(self) -> HubSource:

@@ -40,6 +40,7 @@ class FilesSource(TableSource):
 
     name: Literal["files"] = "files"
     path: ConfigPath = Field(min_length=1)
+    """The file, or a folder of such files."""
 
     def reader(self) -> Files:
         """Returns what reads the documents."""
