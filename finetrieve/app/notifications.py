@@ -15,6 +15,7 @@ from zenml.models import PipelineRunResponse
 
 from finetrieve.app.failures import explain
 from finetrieve.core.logging import get_logger
+from finetrieve.core.secrets import mask_secrets
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.promotion_rule import PromotionDecision
 
@@ -23,8 +24,6 @@ logger = get_logger(__name__)
 WEBHOOK = "FINETRIEVE_WEBHOOK_URL"
 """The environment variable, or the key of a ZenML secret, with the URL that takes `{"text": ...}` (Slack, Mattermost, ...)."""
 _SECONDS = 15
-_SHORTEST_SECRET = 6
-_SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "WEBHOOK", "CREDENTIAL")
 
 
 def steps_that_ran(run: PipelineRunResponse) -> list[str]:
@@ -48,7 +47,7 @@ def tell_of_failure(error: BaseException) -> None:
 
 def tell(message: str) -> None:
     """Prints the message and posts it to the stack's alerter and to the webhook, where there are any; never fails the run."""
-    text = without_secrets(message)
+    text = mask_secrets(message)
     logger.info(text)
     url = os.environ.get(WEBHOOK)
     if url:
@@ -59,15 +58,6 @@ def tell(message: str) -> None:
             alerter.post(text)
         except Exception as error:
             logger.warning(f"the alerter '{alerter.name}' took no notice: {type(error).__name__}")
-
-
-def without_secrets(text: str) -> str:
-    """Returns the text with the value of every environment variable that is named like a secret masked."""
-    values = [value for name, value in os.environ.items() if any(word in name.upper() for word in _SECRET_WORDS)]
-    for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, "***")
-    return text
 
 
 def _post(url: str, text: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.kv_store import KeyValueStore, is_damaged
 from finetrieve.core.paths import user_cache
 from finetrieve.retrieval.base_model import model_fingerprint
 from finetrieve.retrieval.encoder import Precision, Progress, Role, encode, load_encoder
@@ -29,8 +30,8 @@ MOST_BYTES = 16 << 30
 """Token vectors of a chunk take 100 kB, a hundred times what its dense vector takes."""
 TEXTS_AT_ONCE = 2048
 """Kept together: what an interrupt costs."""
-_KEYS_AT_ONCE = 500
 _BUSY_SECONDS = 10.0
+_TABLES = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
 
 
 def vectors_directory() -> Path:
@@ -195,47 +196,37 @@ class KeptVectors:
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Returns key -> what is kept of it, for the keys that are there."""
-        return {key: blob for key, blob in self._rows("key, vector", keys)}  # noqa: C416 (mypy reads it)
+        found: dict[bytes, bytes] = {}
+        self._try(lambda store: found.update(store.rows("key, vector", "vectors", keys)))  # type: ignore[arg-type]
+        return found
 
     def known(self, keys: Sequence[bytes]) -> set[bytes]:
         """Returns the keys that are there."""
-        return {key for (key,) in self._rows("key", keys)}
+        found: set[bytes] = set()
+        self._try(lambda store: found.update(key for (key,) in store.rows("key", "vectors", keys)))
+        return found
 
     def put(self, vectors: Mapping[bytes, bytes]) -> bool:
         """Keeps vectors, all of them or none; returns whether they are kept."""
-        rows = list(vectors.items())
-        return self._try(lambda connection: connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows))
 
-    def _rows(self, columns: str, keys: Sequence[bytes]) -> list[tuple[bytes, ...]]:
-        found: list[tuple[bytes, ...]] = []
+        def write(store: KeyValueStore) -> None:
+            with store.transaction() as connection:
+                connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", vectors.items())
 
-        def read(connection: sqlite3.Connection) -> None:
-            for start in range(0, len(keys), _KEYS_AT_ONCE):
-                part = list(keys[start : start + _KEYS_AT_ONCE])
-                marks = ",".join("?" * len(part))
-                found.extend(connection.execute(f"SELECT {columns} FROM vectors WHERE key IN ({marks})", part))
+        return self._try(write)
 
-        self._try(read)
-        return found
-
-    def _try(self, work: Callable[[sqlite3.Connection], object]) -> bool:
-        """Lets `work` have the file in one transaction; an error of SQLite or of the disk ends it and returns False."""
+    def _try(self, work: Callable[[KeyValueStore], object]) -> bool:
+        """Lets `work` have the store; an error of SQLite or of the disk ends it and returns False."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self._path.exists()
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as connection:
-                if is_new:
-                    connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)")
-                with connection:
-                    work(connection)
+            with closing(KeyValueStore(self._path, _TABLES, busy_seconds=_BUSY_SECONDS)) as store:
+                work(store)
             self._path.touch()
             if is_new:
                 _delete_oldest(self._path.parent)
             return self._path.exists()
         except sqlite3.DatabaseError as error:
-            if "not a database" in str(error) or "malformed" in str(error):
+            if is_damaged(error):
                 _delete(self._path)
         except OSError:
             pass

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from finetrieve.app.notifications import WEBHOOK, _post, success_message, without_secrets
+from finetrieve.app.notifications import WEBHOOK, _post, success_message
+from finetrieve.core.secrets import mask_secrets
 from finetrieve.evaluation.result import EvaluationResult, Verdict
 from finetrieve.registry.promotion_rule import PromotionDecision
 
@@ -27,7 +28,7 @@ def test_values_of_variables_named_like_secrets_are_masked(monkeypatch: pytest.M
     monkeypatch.setenv("OPENAI_API_KEY", "sk-planted-1234")
     monkeypatch.setenv(WEBHOOK, "https://hooks.example.com/T0/sk-planted-1234/xyz")
     monkeypatch.setenv("EMPTY_TOKEN", "")
-    text = without_secrets("401 for sk-planted-1234 at https://hooks.example.com/T0/sk-planted-1234/xyz")
+    text = mask_secrets("401 for sk-planted-1234 at https://hooks.example.com/T0/sk-planted-1234/xyz")
     assert text == "401 for *** at ***"
 
 
