@@ -22,7 +22,7 @@ _LEFT_OUT = (
 """What makes cache keys, and the pictures of artifacts: no result depends on them."""
 _REGISTERED = re.compile(r"^((?:finetrieve|steps|pipelines)(?:\.\w+)+):\w+$")
 _DATA_NAME = re.compile(r"[\w.-]{1,100}")
-_DATA_SUFFIXES = (".jsonl", ".tsv")
+_DATA_SUFFIXES = (".jsonl", ".tsv", ".txt")
 
 _LIBRARIES = (
     "bm25s",
