@@ -35,7 +35,7 @@ from finetrieve.annotation.push import PushReport, push  # noqa: E402
 from finetrieve.annotation.records import make_records  # noqa: E402
 from finetrieve.argilla_server import RunningServer, stop_server  # noqa: E402
 from finetrieve.core.progress import Progress  # noqa: E402
-from finetrieve.core.rows import Chunk, Triplet, embedded_text  # noqa: E402
+from finetrieve.core.rows import Chunk, GeneratedQuery, embedded_text  # noqa: E402
 
 Result = TypeVar("Result")
 NAME = "push"
@@ -45,7 +45,7 @@ NAME = "push"
 class Rows:
     """What is pushed."""
 
-    triplets: list[Triplet]
+    triplets: list[GeneratedQuery]
     chunks: list[Chunk]
 
     @property
@@ -93,17 +93,17 @@ def make_rows(docs: Path | None, wanted: int) -> Rows:
     from finetrieve.app.config import DEFAULT_CONFIG, load_config
     from finetrieve.corpus.chunking import build_chunks
     from finetrieve.corpus.sources.registry import read_source
-    from finetrieve.generation.chunk_context import passages
-    from finetrieve.generation.recipes.rules import written_queries
+    from finetrieve.generation.chunk_context import build_contexts
+    from finetrieve.generation.recipes.rules import write_queries
     from finetrieve.retrieval.base_model import EMBEDDED, load_tokenizer
 
     config = load_config(DEFAULT_CONFIG, docs)
     chunks = build_chunks(read_source(config.source).documents, config.chunks, load_tokenizer(EMBEDDED)).chunks
-    asked = ((passage.id, written_queries(passage, config.seed, 6).queries) for passage in passages(chunks))
+    asked = ((passage.id, write_queries(passage, config.seed, 6).queries) for passage in build_contexts(chunks))
     found = list(islice(((chunk_id, *query) for chunk_id, queries in asked for query in queries), wanted))
     following = [*(query for _, query, _ in found[8:]), *(query for _, query, _ in found[:8])]
     triplets = [
-        Triplet(f"{chunk_id}-{number}", chunk_id, query, negative, style, "rules", "rules")
+        GeneratedQuery(f"{chunk_id}-{number}", chunk_id, query, negative, style, "rules", "rules")
         for number, ((chunk_id, query, style), negative) in enumerate(zip(found, following, strict=True))
     ]
     return Rows(triplets, chunks)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 if TYPE_CHECKING:
     from finetrieve.app.config import Config
-    from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, Triplet
+    from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, GeneratedQuery, Pair
     from finetrieve.corpus.settings import ChunkSettings
     from finetrieve.evaluation.eval_sets import EvalSet
     from finetrieve.evaluation.evaluate import Evaluation
@@ -147,18 +147,18 @@ def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:
 def pairs_of(task: Task, corpus: Corpus, config: Config, scratch: Path) -> list[Pair]:
     """Returns the pairs that a retrain on the task trains on: generated, filtered and split."""
     from finetrieve.core import corpus as core_corpus
-    from finetrieve.core.rows import Chunk, Triplet
+    from finetrieve.core.rows import Chunk, GeneratedQuery
     from finetrieve.core.tables import to_rows, to_table
     from finetrieve.curation.curate import curate
     from finetrieve.generation.generate import generate
 
     chunks = to_table(corpus.chunks, Chunk)
-    made = generate(chunks, config.generation, config.seed, scratch / "generation").triplets
+    made = generate(chunks, config.generation, config.seed, scratch / "generation").queries
     kept = curate(made, core_corpus.Corpus(chunks), config.filters, config.training.base_model).queries
-    return split_of(to_rows(kept, Triplet), corpus, config, task.eval_set)
+    return split_of(to_rows(kept, GeneratedQuery), corpus, config, task.eval_set)
 
 
-def split_of(triplets: Sequence[Triplet], corpus: Corpus, config: Config, eval_set: Path | None) -> list[Pair]:
+def split_of(triplets: Sequence[GeneratedQuery], corpus: Corpus, config: Config, eval_set: Path | None) -> list[Pair]:
     """Returns the pairs on their sides, none of which asks what the evaluation set asks; its own dev questions besides."""
     from finetrieve.evaluation.dev_questions import human_dev_pairs
     from finetrieve.evaluation.eval_sets import read_questions

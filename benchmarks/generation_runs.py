@@ -127,7 +127,7 @@ def main() -> None:
     seconds = time.perf_counter() - started
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(one.ru_utime + one.ru_stime for one in used)
-    for name, table in (("triplets", made.triplets), ("rejects", made.rejects)):
+    for name, table in (("triplets", made.queries), ("rejects", made.rejects)):
         with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
             writer.write_table(table)
     (folder / "counts.json").write_text(json.dumps({"seconds": seconds, "cpu": cpu}), encoding="utf-8")

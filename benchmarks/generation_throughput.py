@@ -80,7 +80,7 @@ def guide(server: LlmServer, rows: list[Chunk], scratch: Path) -> int:
 def ours(server: LlmServer, rows: list[Chunk], scratch: Path, concurrency: int) -> int:
     """Returns how many triplets the recipe `triplet` makes."""
     settings = llm_settings(server.openai, scratch / "answers", concurrency=concurrency)
-    return len(generate(to_table(rows, Chunk), settings, 0, scratch / "cache").triplets)
+    return len(generate(to_table(rows, Chunk), settings, 0, scratch / "cache").queries)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from quality_tables import METRIC, aligned
 from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
 from finetrieve.app.run_metadata import code_commit
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, Pair, Triplet, embedded_text
+from finetrieve.core.rows import Chunk, GeneratedQuery, Pair, embedded_text
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.eval_sets import DEV, EvalSet, generated_eval_set, load_eval_set
 from finetrieve.evaluation.metrics import METRICS
@@ -148,7 +148,7 @@ def given_pairs(folder: Path, config: Config, held_out: Path, scratch: Path) -> 
         return found
 
     triplets = [
-        Triplet(f"{query}/{row}", found.chunks[row].id, found.queries[query], None, "given", "given", folder.name)
+        GeneratedQuery(f"{query}/{row}", found.chunks[row].id, found.queries[query], None, "given", "given", folder.name)
         for query, row in answering_chunks(found, late_scores)
     ]
     # Near copies of documents are not looked for: dev only chooses, and nothing is reported on it.

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from finetrieve.core.corpus import Corpus  # noqa: E402
-from finetrieve.core.rows import Chunk, Triplet  # noqa: E402
+from finetrieve.core.rows import Chunk, GeneratedQuery  # noqa: E402
 from finetrieve.core.tables import to_rows, to_table  # noqa: E402
 from finetrieve.core.text import normalise_query  # noqa: E402
 from finetrieve.corpus.chunking import build_chunks  # noqa: E402
@@ -40,8 +40,8 @@ from finetrieve.corpus.sources.registry import (  # noqa: E402
 from finetrieve.curation.curate import curate  # noqa: E402
 from finetrieve.curation.filters import FilterSettings, QueryFilter  # noqa: E402
 from finetrieve.generation.assemble import SHARED_BY_MOST  # noqa: E402
-from finetrieve.generation.chunk_context import Passage, passages  # noqa: E402
-from finetrieve.generation.recipes.rules import written_queries  # noqa: E402
+from finetrieve.generation.chunk_context import ChunkContext, build_contexts  # noqa: E402
+from finetrieve.generation.recipes.rules import write_queries  # noqa: E402
 from finetrieve.generation.recipes.rules.gate import reject_reason  # noqa: E402
 from finetrieve.generation.recipes.rules.phrasing import renderings  # noqa: E402
 from finetrieve.generation.recipes.rules.prose import looks_english, plain, sentences, units  # noqa: E402
@@ -88,20 +88,20 @@ def measured(corpus: str, seed: int, per_chunk: int, round_trip: bool) -> Yield:
     """Returns what became of a corpus' queries at every stage."""
     chunks, filters = _read(corpus, round_trip)
     found = Yield(re.sub(r"\.ya?ml$", "", Path(corpus).name))
-    all_passages = list(passages(chunks))
+    all_passages = list(build_contexts(chunks))
     found.stages["chunks"] = len(chunks)
     stages = Counter[str]()
     for passage in all_passages:
         _trace(passage, seed, stages, found.gate)
     start = time.process_time()
-    written = [written_queries(passage, seed, per_chunk).queries for passage in all_passages]
+    written = [write_queries(passage, seed, per_chunk).queries for passage in all_passages]
     found.seconds = time.process_time() - start
     found.stages |= {name: stages[name] for name in ("in English", *_UNITS, *_KINDS, "wordings", "pass the gate")}
     found.stages["chosen, with spare"] = sum(map(len, written))
     triplets = list(_asked(chunks, written, per_chunk))
     found.stages["asked"] = len(triplets)
-    result = curate(to_table(triplets, Triplet), Corpus.from_rows(chunks), filters)
-    kept = to_rows(result.queries, Triplet)
+    result = curate(to_table(triplets, GeneratedQuery), Corpus.from_rows(chunks), filters)
+    kept = to_rows(result.queries, GeneratedQuery)
     found.stages |= {f"after {name}": report.kept for name, report in result.report.root.items()}
     found.stages["chunks without a query"] = len(chunks) - len({triplet.chunk_id for triplet in kept})
     found.styles.update(triplet.style for triplet in kept)
@@ -127,7 +127,7 @@ def _read(corpus: str, round_trip: bool) -> tuple[list[Chunk], list[Any]]:
     return chunks, [each for each in filters if round_trip or each.name != "round_trip"]
 
 
-def _trace(passage: Passage, seed: int, stages: Counter[str], gate: Counter[str]) -> None:
+def _trace(passage: ChunkContext, seed: int, stages: Counter[str], gate: Counter[str]) -> None:
     """Counts a passage's units, candidates and wordings, and what the gate says of each."""
     text = plain(passage.text)
     if not looks_english(text):
@@ -146,13 +146,13 @@ def _trace(passage: Passage, seed: int, stages: Counter[str], gate: Counter[str]
                 gate[re.sub(r"^'[^']*'|'[^']*'$|: '.*'$|^\d+ ", "", reason).strip()] += 1
 
 
-def _asked(chunks: list[Chunk], written: list[list[tuple[str, str]]], per_chunk: int) -> Iterator[Triplet]:
+def _asked(chunks: list[Chunk], written: list[list[tuple[str, str]]], per_chunk: int) -> Iterator[GeneratedQuery]:
     """Yields what generation hands to curation: no boilerplate, nothing twice, at most so many per chunk."""
     shared = Counter(query for queries in written for query in {query.casefold() for query, _ in queries})
     for chunk, queries in zip(chunks, written, strict=True):
         kept = {query.casefold(): (query, style) for query, style in queries if shared[query.casefold()] <= SHARED_BY_MOST}
         for query, style in list(kept.values())[:per_chunk]:
-            yield Triplet(f"{chunk.id}\x1f{query}", chunk.id, query, None, style, "rules", "rules")
+            yield GeneratedQuery(f"{chunk.id}\x1f{query}", chunk.id, query, None, style, "rules", "rules")
 
 
 def _print_table(found: list[Yield]) -> None:

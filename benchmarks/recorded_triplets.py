@@ -30,7 +30,7 @@ from bench_sets import questions_about
 
 from finetrieve.app.config import DEFAULT_CONFIG, load_config
 from finetrieve.core.corpus import Corpus
-from finetrieve.core.rows import Chunk, Document, Pair, Triplet, embedded_text
+from finetrieve.core.rows import Chunk, Document, GeneratedQuery, Pair, embedded_text
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.core.text import normalise_query
 from finetrieve.corpus.chunking import build_chunks
@@ -40,7 +40,8 @@ from finetrieve.curation.curate import curate
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores, relevance_of, score_queries
 from finetrieve.generation.generate import generate
-from finetrieve.generation.settings import GenerationSettings, RulesRecipe
+from finetrieve.generation.recipes.rules_recipe import RulesRecipe
+from finetrieve.generation.settings import GenerationSettings
 from finetrieve.retrieval.base_model import load_tokenizer
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.encoder import encode, load_encoder
@@ -54,7 +55,7 @@ HUMAN_CHUNKS = 1500
 COLUMN = METRICS.index(HEADLINE)
 SAMPLES = 10_000
 
-Trainer = Callable[[Sequence[Triplet], Sequence[Chunk], Path, int], Any]
+Trainer = Callable[[Sequence[GeneratedQuery], Sequence[Chunk], Path, int], Any]
 """Takes what to train on, the corpus, a directory and a seed; returns an encoder."""
 
 
@@ -72,7 +73,7 @@ class Questions:
 # 1. The data.
 
 
-def recorded(folder: Path) -> tuple[list[Chunk], list[Triplet]]:
+def recorded(folder: Path) -> tuple[list[Chunk], list[GeneratedQuery]]:
     """Returns the passages as chunks, one a document of its own, and the recorded triplets."""
     rows = {row["_id"]: row for row in _lines(folder / "corpus.jsonl")}
     chunks = [Chunk(key, key, row["title"], _title(row["title"]), "", row["text"], 0, 0) for key, row in rows.items()]
@@ -81,7 +82,7 @@ def recorded(folder: Path) -> tuple[list[Chunk], list[Triplet]]:
     for line in (folder / "qrels" / "test.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         query, passage, _ = line.split("\t")
         row = asked[query]
-        triplets.append(Triplet(query, passage, row["text"], row["negative_query"], "recorded", "triplet", row["model"]))
+        triplets.append(GeneratedQuery(query, passage, row["text"], row["negative_query"], "recorded", "triplet", row["model"]))
     return chunks, triplets
 
 
@@ -94,16 +95,16 @@ def _title(url: str) -> str:
     return url.rstrip("/").rsplit("/", 1)[-1].replace("-", " ").replace("_", " ").capitalize()
 
 
-def by_rules(chunks: list[Chunk], scratch: Path) -> list[Triplet]:
+def by_rules(chunks: list[Chunk], scratch: Path) -> list[GeneratedQuery]:
     """Returns the rules' queries for the chunks."""
     settings = GenerationSettings(recipes=[RulesRecipe()])
-    return to_rows(generate(to_table(chunks, Chunk), settings, 0, scratch).triplets, Triplet)
+    return to_rows(generate(to_table(chunks, Chunk), settings, 0, scratch).queries, GeneratedQuery)
 
 
-def curated(triplets: Sequence[Triplet], chunks: Sequence[Chunk]) -> list[Triplet]:
+def curated(triplets: Sequence[GeneratedQuery], chunks: Sequence[Chunk]) -> list[GeneratedQuery]:
     """Returns the triplets that pass the default configuration's filters."""
-    made = to_table(triplets, Triplet)
-    return to_rows(curate(made, Corpus.from_rows(chunks), load_config(DEFAULT_CONFIG).filters).queries, Triplet)
+    made = to_table(triplets, GeneratedQuery)
+    return to_rows(curate(made, Corpus.from_rows(chunks), load_config(DEFAULT_CONFIG).filters).queries, GeneratedQuery)
 
 
 def folds_of(chunks: Sequence[Chunk], count: int) -> dict[str, int]:
@@ -146,14 +147,14 @@ def human_questions(pages: Path | None, scratch: Path) -> Questions | None:
 # 2. Training.
 
 
-def ours(triplets: Sequence[Triplet], chunks: Sequence[Chunk], directory: Path, seed: int) -> Any:
+def ours(triplets: Sequence[GeneratedQuery], chunks: Sequence[Chunk], directory: Path, seed: int) -> Any:
     """Returns an encoder trained as `finetune` trains; without dev queries, every row keeps the same share of the base."""
     pairs = [Pair(row.query, row.chunk_id, "train", "generated", row.style) for row in triplets]
     result = train_model(pairs, chunks, TrainingSettings(), "embedded", directory / "model", directory / "checkpoints", seed)
     return load_encoder(result.model_dir)
 
 
-def guide(triplets: Sequence[Triplet], chunks: Sequence[Chunk], directory: Path, seed: int) -> Any:
+def guide(triplets: Sequence[GeneratedQuery], chunks: Sequence[Chunk], directory: Path, seed: int) -> Any:
     """Returns an encoder trained on (chunk, query, negative) with the ZenML guide's loss, epochs, batches and learning rate."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
@@ -208,7 +209,7 @@ def scores(encoder: Any, questions: Questions, vectors: Any = None) -> Scores:
     return score_queries(best, relevance_of(questions.relevant, column))
 
 
-def asked(triplets: Sequence[Triplet], chunks: list[Chunk], fold_of: dict[str, int], fold: int) -> Questions:
+def asked(triplets: Sequence[GeneratedQuery], chunks: list[Chunk], fold_of: dict[str, int], fold: int) -> Questions:
     """Returns a fold's questions over all chunks; what several chunks answer is one question, of its first chunk's fold."""
     wording: dict[str, str] = {}
     relevant: dict[str, dict[str, int]] = {}
@@ -225,7 +226,7 @@ class Row:
     """A way to get a model: from which triplets, by which training."""
 
     name: str
-    triplets: Sequence[Triplet]
+    triplets: Sequence[GeneratedQuery]
     train: Trainer | None
     """None: nothing is trained, and without triplets either BM25 or the base model is meant."""
 
@@ -250,7 +251,7 @@ def main() -> None:
 
 def compare(
     chunks: list[Chunk],
-    gpt: list[Triplet],
+    gpt: list[GeneratedQuery],
     human: Questions | None,
     folds: int,
     seed: int,
@@ -280,7 +281,7 @@ def compare(
     _warn_of_leaks(gpt, rules, human)
 
     # 2. Each row's scores per question, shown as soon as they are there.
-    made: dict[str, Sequence[Triplet]] = {"recorded": gpt, "rules": kept_rules}
+    made: dict[str, Sequence[GeneratedQuery]] = {"recorded": gpt, "rules": kept_rules}
     tests = {name: triplets for name, triplets in made.items() if name in wanted}
     found: dict[str, dict[str, Scores]] = {}
     for row in rows:
@@ -299,7 +300,7 @@ def compare(
 def _scores_of(
     row: Row,
     chunks: list[Chunk],
-    tests: dict[str, Sequence[Triplet]],
+    tests: dict[str, Sequence[GeneratedQuery]],
     fold_of: dict[str, int],
     folds: int,
     human: Questions | None,
@@ -321,21 +322,21 @@ def _scores_of(
     return whole
 
 
-def _encoder(row: Row, triplets: Sequence[Triplet], chunks: list[Chunk], scratch: Path, seed: int) -> Any:
+def _encoder(row: Row, triplets: Sequence[GeneratedQuery], chunks: list[Chunk], scratch: Path, seed: int) -> Any:
     if row.train is None:
         return None if row.name == "BM25" else load_encoder("embedded")
     directory = Path(tempfile.mkdtemp(dir=scratch))
     return row.train(triplets, chunks, directory, seed)
 
 
-def _first_per_chunk(triplets: Sequence[Triplet]) -> list[Triplet]:
-    first: dict[str, Triplet] = {}
+def _first_per_chunk(triplets: Sequence[GeneratedQuery]) -> list[GeneratedQuery]:
+    first: dict[str, GeneratedQuery] = {}
     for row in triplets:
         first.setdefault(row.chunk_id, row)
     return list(first.values())
 
 
-def _warn_of_leaks(gpt: Sequence[Triplet], rules: Sequence[Triplet], human: Questions | None) -> None:
+def _warn_of_leaks(gpt: Sequence[GeneratedQuery], rules: Sequence[GeneratedQuery], human: Questions | None) -> None:
     people = {normalise_query(text) for text in human.texts} if human else set()
     trained = {normalise_query(row.query) for row in [*gpt, *rules]}
     if people & trained:

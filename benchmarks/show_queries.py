@@ -25,14 +25,15 @@ def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
     """Prints queries for chunks drawn from PATH, then the counts."""
     sys.path.insert(0, str(ROOT))
     from finetrieve.core.errors import InputError
-    from finetrieve.core.rows import Chunk, Triplet
+    from finetrieve.core.rows import Chunk, GeneratedQuery
     from finetrieve.core.tables import Rows, to_table
     from finetrieve.corpus.chunking import build_chunks
     from finetrieve.corpus.settings import ChunkSettings
     from finetrieve.corpus.sources.package import PackageSource
     from finetrieve.corpus.sources.registry import read_source, source_from_path
     from finetrieve.generation.generate import generate
-    from finetrieve.generation.settings import GenerationSettings, RulesRecipe
+    from finetrieve.generation.recipes.rules_recipe import RulesRecipe
+    from finetrieve.generation.settings import GenerationSettings
     from finetrieve.retrieval.base_model import load_tokenizer
 
     try:
@@ -46,7 +47,7 @@ def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
         result = generate(to_table(chunks, Chunk), settings, seed, Path(cache_dir))
 
     queries: dict[str, list[str]] = {}
-    for triplet in Rows(result.triplets, Triplet):
+    for triplet in Rows(result.queries, GeneratedQuery):
         queries.setdefault(triplet.chunk_id, []).append(f"{triplet.query}  [{triplet.style}]")
     asked = [chunk for chunk in chunks if chunk.id in queries]
     random.Random(seed).shuffle(asked)

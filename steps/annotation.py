@@ -17,7 +17,7 @@ from finetrieve.annotation.records import make_records
 from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.core.logging import get_logger
 from finetrieve.core.progress import reporter
-from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, QueryFacts, Triplet
+from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, QueryFacts
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 from finetrieve.training.settings import SplitSettings
@@ -52,7 +52,7 @@ def enrich_queries(
     """Returns similarities, sides and the order of review, and the vectors of queries and chunks."""
     encoder = CachedEmbedder(base_model, on_progress=reporter("Chunks encoded"))
     groups = {entry.doc_id: entry.group for entry in to_rows(documents, DocumentEntry)}
-    triplets, rows = to_rows(queries, Triplet), to_rows(chunks, Chunk)
+    triplets, rows = to_rows(queries, GeneratedQuery), to_rows(chunks, Chunk)
     pairs = split_pairs(triplets, rows, SplitSettings.model_validate(split), groups=groups, human_eval=human_eval).pairs
     found = enrich(triplets, rows, [pair.split for pair in pairs], encoder)
     return to_table(found.facts, QueryFacts), found.query_vectors, found.chunk_vectors
@@ -72,7 +72,7 @@ def push_annotations(
     """Returns what was added, updated, left and withdrawn, and where people find it."""
     annotation = AnnotationSettings.model_validate(settings)
     of_chunk = {chunk.id: chunk for chunk in to_rows(chunks, Chunk)}
-    of_query = {triplet.id: triplet for triplet in to_rows(queries, Triplet)}
+    of_query = {triplet.id: triplet for triplet in to_rows(queries, GeneratedQuery)}
     wanted = to_rows(query_facts, QueryFacts)[: annotation.max_records]
     records = make_records(wanted, of_query, of_chunk, vectors_by_id(chunk_vectors), vectors_by_id(query_vectors))
     with open_server(annotation) as server:

@@ -46,11 +46,11 @@ def generate_queries(
     recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
         result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
-    logger.info(f"{result.triplets.num_rows:,} queries for {chunks.num_rows:,} chunks")
+    logger.info(f"{result.queries.num_rows:,} queries for {chunks.num_rows:,} chunks")
     if failures := result.report["failures"]:
         why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
         logger.warning(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
-    return result.triplets, result.rejects, result.report
+    return result.queries, result.rejects, result.report
 
 
 @step(

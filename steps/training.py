@@ -13,7 +13,7 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
 from finetrieve.core.progress import reporter
-from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, Pair, Triplet
+from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, Pair
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.dev_questions import human_dev_pairs
@@ -51,7 +51,7 @@ def split_queries(
     human = [EvalSetSettings.model_validate(eval_set) for eval_set in eval_sets]
     rows = to_rows(chunks, Chunk)
     entries = to_rows(documents, DocumentEntry)
-    triplets, provenance, reviewed = to_rows(queries, Triplet), dict[str, str](), dict[str, Any]()
+    triplets, provenance, reviewed = to_rows(queries, GeneratedQuery), dict[str, str](), dict[str, Any]()
     if annotations is not None:
         chunk_ids = {chunk.id for chunk in rows}
         found = review(triplets, to_rows(annotations, Annotation), chunk_ids, use, train_on_human_queries)

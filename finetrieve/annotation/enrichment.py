@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from finetrieve.annotation.review_priority import review_priorities
-from finetrieve.core.rows import Chunk, QueryFacts, Triplet, embedded_text
+from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts, embedded_text
 from finetrieve.retrieval.vector_cache import Embedder
 
 FloatMatrix = npt.NDArray[np.float32]
@@ -28,7 +28,7 @@ class Enriched:
 
 
 def enrich(
-    triplets: Sequence[Triplet],
+    triplets: Sequence[GeneratedQuery],
     chunks: Sequence[Chunk],
     splits: Sequence[str],
     embedder: Embedder,

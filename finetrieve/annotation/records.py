@@ -15,7 +15,7 @@ import numpy.typing as npt
 from finetrieve.annotation.dataset import CHUNK, CHUNK_VECTOR, FINGERPRINT, NEGATIVE, PLACE, PRIORITY, QUERY, QUERY_VECTOR
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.html import clean
-from finetrieve.core.rows import Chunk, QueryFacts, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts
 
 NEGATIVE_SIMILARITY = "similarity-anchor-negative"
 AGENT_LENGTH, SECTION_LENGTH = 200, 200
@@ -47,7 +47,7 @@ class Record:
 
 def make_records(
     facts: Iterable[QueryFacts],
-    triplets: Mapping[str, Triplet],
+    triplets: Mapping[str, GeneratedQuery],
     chunks: Mapping[str, Chunk],
     chunk_vectors: Mapping[str, Vector],
     query_vectors: Mapping[str, Vector],
@@ -59,7 +59,7 @@ def make_records(
         triplets: Id -> query.
         chunks: Id -> chunk.
         chunk_vectors: Chunk id -> vector.
-        query_vectors: Triplet id -> vector.
+        query_vectors: Query id -> vector.
     """
     shown: dict[str, dict[str, str]] = {}
     records = []
@@ -78,7 +78,7 @@ def render_chunk(chunk: Chunk) -> dict[str, str]:
 
 
 def make_record(
-    triplet: Triplet, chunk: Chunk, facts: QueryFacts, chunk_vector: Vector, query_vector: Vector, fields: dict[str, str]
+    triplet: GeneratedQuery, chunk: Chunk, facts: QueryFacts, chunk_vector: Vector, query_vector: Vector, fields: dict[str, str]
 ) -> Record:
     """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint."""
     suggestions = [_suggestion(QUERY, triplet.query, triplet, facts.chunk_similarity)]
@@ -104,14 +104,14 @@ def render_query(query: str) -> str:
     return clean(query)
 
 
-def _suggestion(question: str, value: str, triplet: Triplet, similarity: float | None) -> Json:
+def _suggestion(question: str, value: str, triplet: GeneratedQuery, similarity: float | None) -> Json:
     """Returns a suggestion whose score is its cosine with the text, as far as Argilla's range from 0 to 1 can say it."""
     agent = " ".join(_NO_AGENT.sub(" ", triplet.generator).split())[:AGENT_LENGTH]
     score = None if similarity is None else min(1.0, max(0.0, similarity))
     return {"question": question, "value": render_query(value), "agent": agent or None, "score": score}
 
 
-def _metadata(triplet: Triplet, chunk: Chunk, facts: QueryFacts) -> Json:
+def _metadata(triplet: GeneratedQuery, chunk: Chunk, facts: QueryFacts) -> Json:
     values: Json = {
         PRIORITY: float(facts.review_priority),
         "reason": facts.reason,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from finetrieve.core.rows import Annotation, Triplet
+from finetrieve.core.rows import Annotation, GeneratedQuery
 from finetrieve.core.text import normalise_query
 
 CONFIRMED, EDITED, REJECTED, UNFIXED, HUMAN = "confirmed", "edited", "rejected", "unfixed", "human"
@@ -25,15 +25,15 @@ Use = Literal["all", "reviewed", "submitted"]
 class Reviewed:
     """The queries that are used."""
 
-    triplets: list[Triplet]
+    triplets: list[GeneratedQuery]
     provenance: dict[str, str]
-    """Triplet id -> `generated`, `confirmed`, `edited` or `human`."""
+    """Query id -> `generated`, `confirmed`, `edited` or `human`."""
     counts: dict[str, Any]
     """Rows by provenance, and those left out by reason."""
 
 
 def review(
-    triplets: Sequence[Triplet],
+    triplets: Sequence[GeneratedQuery],
     annotations: Sequence[Annotation],
     chunk_ids: Collection[str],
     use: Use = "all",
@@ -56,7 +56,7 @@ def review(
     by_id = {annotation.id: annotation for annotation in reviewed}
     by_question = {_question(annotation.chunk_id, annotation.generated_query): annotation for annotation in reviewed}
     left_out: Counter[str] = Counter()
-    rows: list[tuple[Triplet, str]] = []
+    rows: list[tuple[GeneratedQuery, str]] = []
     used: set[str] = set()
     # 1. Generated rows, in their order.
     for triplet in triplets:
@@ -97,19 +97,21 @@ def _status(annotation: Annotation | None, use: Use) -> str:
     return annotation.status
 
 
-def _apply_annotation(triplet: Triplet, annotation: Annotation | None) -> Triplet:
+def _apply_annotation(triplet: GeneratedQuery, annotation: Annotation | None) -> GeneratedQuery:
     if annotation is None:
         return triplet
     return replace(triplet, query=annotation.query, negative_query=annotation.negative_query)
 
 
-def _triplet(annotation: Annotation) -> Triplet:
+def _triplet(annotation: Annotation) -> GeneratedQuery:
     style = annotation.style or ANNOTATED
-    return Triplet(annotation.id, annotation.chunk_id, annotation.query, annotation.negative_query, style, ANNOTATED, ANNOTATED)
+    return GeneratedQuery(
+        annotation.id, annotation.chunk_id, annotation.query, annotation.negative_query, style, ANNOTATED, ANNOTATED
+    )
 
 
-def _drop_repeated(rows: Iterable[tuple[Triplet, str]]) -> list[tuple[Triplet, str]]:
-    best: dict[tuple[str, str], tuple[Triplet, str]] = {}
+def _drop_repeated(rows: Iterable[tuple[GeneratedQuery, str]]) -> list[tuple[GeneratedQuery, str]]:
+    best: dict[tuple[str, str], tuple[GeneratedQuery, str]] = {}
     for triplet, status in rows:
         key = _question(triplet.chunk_id, triplet.query)
         if key not in best or _RANK[status] < _RANK[best[key][1]]:

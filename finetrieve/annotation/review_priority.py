@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from finetrieve.core.rows import Triplet
+from finetrieve.core.rows import GeneratedQuery
 
 NEAR_MISS = "near miss of the round trip"
 NEGATIVE_FITS = "the negative fits better than the query"
@@ -26,7 +26,7 @@ _WEIGHTS = {NEAR_MISS: 0.6, NEGATIVE_FITS: 0.6, LOW_SIMILARITY: 0.5, RARE_STYLE:
 
 
 def review_priorities(
-    triplets: Sequence[Triplet], chunk_similarities: Sequence[float], negative_similarities: Sequence[float | None]
+    triplets: Sequence[GeneratedQuery], chunk_similarities: Sequence[float], negative_similarities: Sequence[float | None]
 ) -> list[tuple[float, str]]:
     """Returns, for each query, how much it needs a person (0..1) and the main reason.
 

@@ -21,16 +21,16 @@ def describe_names() -> str:
     from finetrieve.corpus.sources.registry import SOURCES
     from finetrieve.curation.filters import FILTERS
     from finetrieve.evaluation.arms import ARMS
-    from finetrieve.generation.llm.providers.registry import PROVIDERS
+    from finetrieve.generation.llm.providers.base import PROVIDERS
     from finetrieve.generation.query_styles import PERSONAS, STYLES
-    from finetrieve.generation.recipes.registry import RECIPES
+    from finetrieve.generation.recipes.base import RECIPES
     from finetrieve.training.losses import LOSSES
 
     parts = {
         "pipelines": PIPELINES,
         "sources": SOURCES.descriptions(),
-        "recipes": _descriptions(RECIPES),
-        "providers": {name: provider.description for name, provider in PROVIDERS.items()},
+        "recipes": RECIPES.descriptions(),
+        "providers": PROVIDERS.descriptions(),
         "styles": STYLES,
         "personas": PERSONAS,
         "filters": FILTERS.descriptions(),

@@ -25,9 +25,8 @@ from finetrieve.app.config import Config
 from finetrieve.app.failures import explain
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ROOT, user_cache
-from finetrieve.generation.llm.providers.registry import PROVIDERS, check_provider
-from finetrieve.generation.llm.response_cache import answers_directory
-from finetrieve.generation.settings import TripletRecipe
+from finetrieve.generation.llm.providers.base import PROVIDERS
+from finetrieve.generation.llm.response_cache import response_cache_directory
 from finetrieve.retrieval.base_model import check_base_model
 
 _GB = 10**9
@@ -114,13 +113,13 @@ def _base_model(config: Config) -> Finding:
 
 
 def _providers(config: Config) -> Finding:
-    used = [recipe for recipe in config.generation.recipes if isinstance(recipe, TripletRecipe)]
+    used = [recipe for recipe in config.generation.recipes if recipe.asks_llm]
     for recipe in used:
-        check_provider(recipe.provider, recipe.api_key_env, recipe.api_key_secret is not None, recipe.base_url is not None)
-    variables = {provider.key_env for provider in PROVIDERS.values() if provider.key_env}
+        recipe.check_requirements()
+    variables = {provider.key_env for provider in PROVIDERS.classes().values() if provider.key_env}
     present = sorted(name for name in variables if os.environ.get(name))
     keys = f"keys present: {', '.join(present)}" if present else "no provider key present"
-    names = ", ".join(sorted({recipe.provider for recipe in used}))
+    names = ", ".join(sorted({str(getattr(recipe, "provider", recipe.row_label)) for recipe in used}))
     return Finding("providers", "ok", f"{names} ready; {keys}" if used else f"none needed, rules write the queries; {keys}")
 
 
@@ -130,7 +129,7 @@ def _disk(config: Config) -> Finding:
         "XDG_CACHE_HOME": user_cache(),
         "ZENML_LOCAL_STORES_PATH": Path(store),
         "TMPDIR": Path(tempfile.gettempdir()),
-        "generation.answers": answers_directory(config.generation),
+        "generation.answers": response_cache_directory(config.generation),
     }
     for name, path in places.items():
         there = _existing_parent(path)

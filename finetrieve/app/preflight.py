@@ -17,9 +17,8 @@ from finetrieve.corpus.sources.registry import check_source, fingerprint
 from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
-from finetrieve.generation.llm.providers.registry import check_model_files, check_provider
 from finetrieve.generation.llm.response_cache import generation_state
-from finetrieve.generation.settings import GenerationSettings, TripletRecipe
+from finetrieve.generation.settings import GenerationSettings
 from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
 from finetrieve.retrieval.reranker import reranker_class
 from finetrieve.training.losses import LOSSES
@@ -67,7 +66,8 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         check_base_model(config.evaluation.reranker)
     if pipeline in ("generate", "retrain"):
         check_engine(config.generation)
-        _check_recipes(config)
+        for recipe in config.generation.recipes:
+            recipe.check(config.generation.engine)
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:
         check_eval_set(settings, document_ids)
@@ -95,19 +95,6 @@ def check_engine(settings: GenerationSettings) -> None:
     """Raises an InputError for an engine that is not installed."""
     if settings.engine == "ray" and importlib.util.find_spec("ray") is None:
         raise InputError("generation.engine 'ray' needs the package 'ray', which is not installed: pip install -e '.[ray]'")
-
-
-def _check_recipes(config: Config) -> None:
-    """Raises an InputError for a recipe that could not run: no client library, no key, no usable template."""
-    for recipe in config.generation.recipes:
-        if isinstance(recipe, TripletRecipe):
-            check_provider(recipe.provider, recipe.api_key_env, recipe.api_key_secret is not None, recipe.base_url is not None)
-            if config.generation.engine == "local":  # the nodes of a cluster may have what this machine has not
-                check_model_files(recipe.provider, recipe.model)
-            if recipe.template is not None:
-                from finetrieve.generation.prompts import UserTemplate
-
-                UserTemplate(Path(recipe.template))
 
 
 def _check_writable(out: Path) -> None:

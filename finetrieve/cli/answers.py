@@ -24,17 +24,17 @@ def command(context: click.Context, config_path: Path | None) -> None:
 @click.pass_obj
 def show(config_path: Path | None) -> None:
     """Print its place, size, hit rate and models."""
-    from finetrieve.generation.llm.response_cache import AnswerCache
+    from finetrieve.generation.llm.response_cache import ResponseCache
 
     directory = _directory(config_path)
     if not directory.exists():
         click.echo(f"{directory}: empty; no LLM was asked yet.")
         return
-    found = AnswerCache(directory).statistics()
+    found = ResponseCache(directory).statistics()
     looked = found.hits + found.misses
     rate = f"{found.hits / looked:.0%} of {looked:,} lookups" if looked else "never looked up"
     click.echo(f"{directory}")
-    click.echo(f"  answers   {found.answers:,} in {found.bytes / 1e6:,.1f} MB")
+    click.echo(f"  answers   {found.responses:,} in {found.bytes / 1e6:,.1f} MB")
     click.echo(f"  hit rate  {rate}")
     click.echo(f"  tokens    {found.input_tokens:,} read and {found.output_tokens:,} written to get them")
     for model, number in found.models.items():
@@ -48,7 +48,7 @@ def show(config_path: Path | None) -> None:
 @click.pass_obj
 def prune(config_path: Path | None, unused_for: str | None, model: str | None, everything: bool) -> None:
     """Delete answers: those that no run used for so long, of one model, or all."""
-    from finetrieve.generation.llm.response_cache import AnswerCache
+    from finetrieve.generation.llm.response_cache import ResponseCache
 
     directory = _directory(config_path)
     if not (unused_for or model or everything):
@@ -59,14 +59,14 @@ def prune(config_path: Path | None, unused_for: str | None, model: str | None, e
     if not directory.exists():
         click.echo("0 answers deleted: there is no cache yet.")
         return
-    click.echo(f"{AnswerCache(directory).prune(seconds, model):,} answers deleted.")
+    click.echo(f"{ResponseCache(directory).prune(seconds, model):,} answers deleted.")
 
 
 def _directory(config_path: Path | None) -> Path:
     from finetrieve.app.config import DEFAULT_CONFIG, load_config
-    from finetrieve.generation.llm.response_cache import answers_directory
+    from finetrieve.generation.llm.response_cache import response_cache_directory
 
-    return answers_directory(load_config(config_path or DEFAULT_CONFIG).generation)
+    return response_cache_directory(load_config(config_path or DEFAULT_CONFIG).generation)
 
 
 def _seconds(text: str) -> float:

@@ -91,7 +91,7 @@ class KeyValueStore:
 def explain_store_error(error: sqlite3.Error | OSError) -> str:
     """Returns what is wrong with a store's file or disk, and what to do."""
     text = str(error).lower()
-    if is_disk_full(error) or "full" in text or "no space" in text or "disk i/o" in text:
+    if is_disk_full(error) or "disk i/o" in text:
         return "its disk is full or broken; free some space"
     if "readonly" in text or "read-only" in text or "permission" in text or "unable to open" in text:
         return "it cannot be written; check its owner and mode"

@@ -46,7 +46,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Triplet:
+class GeneratedQuery:
     """A generated query with the chunk that answers it."""
 
     id: str

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finetrieve.core.corpus import Corpus
-from finetrieve.core.rows import Reject, Triplet
+from finetrieve.core.rows import GeneratedQuery, Reject
 from finetrieve.core.tables import Rows, schema_of
 from finetrieve.curation.filters import FilterInputs, QueryFilter, Ranker
 from finetrieve.curation.report import CurationReport, FilterReport
@@ -23,7 +23,7 @@ class CurationResult:
     """The queries that stay, the others with the reason, and what each filter did."""
 
     queries: pa.Table
-    """Rows are `Triplet`, with the rank that the round trip gave."""
+    """Rows are `GeneratedQuery`, with the rank that the round trip gave."""
     rejects: pa.Table
     """Rows are `Reject`, in the order of the filters."""
     report: CurationReport
@@ -41,7 +41,7 @@ def curate(
     """Returns the queries that pass every filter, in their order, and the rest with reasons.
 
     Args:
-        queries: Generated queries (`Triplet`); each names a chunk of the corpus.
+        queries: Generated queries (`GeneratedQuery`); each names a chunk of the corpus.
         corpus: What they ask about.
         filters: What to apply, in this order.
         base_model: The model of the round trip's dense half.
@@ -50,7 +50,7 @@ def curate(
     given = FilterInputs(corpus, make_ranker or _hybrid_ranker(corpus, base_model))
     kept, rejects, report = queries, [schema_of(Reject).empty_table()], dict[str, FilterReport]()
     for settings in filters:
-        reasons = settings.find_rejects(Rows(kept, Triplet), given)
+        reasons = settings.find_rejects(Rows(kept, GeneratedQuery), given)
         is_dropped = pc.is_in(kept.column("id"), value_set=pa.array(reasons, pa.string()))
         dropped, remaining = _rejects_of(kept.filter(is_dropped), settings.name, reasons), kept.filter(pc.invert(is_dropped))
         report[settings.name] = _report(kept.num_rows, remaining.num_rows, dropped)
@@ -75,7 +75,7 @@ def _report(n_before: int, n_after: int, dropped: pa.Table) -> FilterReport:
 def _with_ranks(queries: pa.Table, ranks: Mapping[str, int]) -> pa.Table:
     place = queries.schema.get_field_index("round_trip_rank")
     found = pa.array((ranks.get(identity) for identity in queries.column("id").to_pylist()), pa.int64())
-    return queries.set_column(place, schema_of(Triplet).field(place), found)
+    return queries.set_column(place, schema_of(GeneratedQuery).field(place), found)
 
 
 def _hybrid_ranker(corpus: Corpus, base_model: str) -> Callable[[], Ranker]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.plugins import NamedSettings, Registry
-from finetrieve.core.rows import Triplet
+from finetrieve.core.rows import GeneratedQuery
 from finetrieve.core.tables import ROWS_AT_ONCE
 from finetrieve.core.text import DOTTED_NAME, normalise_query, query_words
 
@@ -59,7 +59,7 @@ class QueryFilter(BaseModel):
 
     name: str
 
-    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+    def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:
         """Returns query id -> why it is dropped, in words with the value seen and the limit.
 
         Args:
@@ -84,7 +84,7 @@ class LengthFilter(QueryFilter):
             raise ValueError(f"min_words {self.min_words} is more than max_words {self.max_words}.")
         return self
 
-    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:  # noqa: ARG002
+    def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:  # noqa: ARG002
         """Returns the queries with too few or too many words."""
         reasons = {}
         for triplet in queries:
@@ -107,7 +107,7 @@ class DuplicateFilter(QueryFilter):
     max_chunks: int = Field(default=3, ge=1)
     """A query that more chunks share is dropped; one that fewer share keeps all of them as answers."""
 
-    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:  # noqa: ARG002
+    def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:  # noqa: ARG002
         """Returns the queries that repeat an earlier one of their chunk, and those that too many chunks share.
 
         Near duplicates are looked for within a chunk only: queries of two chunks that differ in one word ("on Linux", "on
@@ -167,7 +167,7 @@ class CopyFilter(QueryFilter):
     max_share: float = Field(default=0.75, gt=0, le=1)
     """A query is a copy when one unbroken run of the chunk's words makes up more than this share of it."""
 
-    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+    def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:
         """Returns the queries that are, for the most part, one unbroken run of their chunk's words."""
 
         @lru_cache(maxsize=ROWS_AT_ONCE)
@@ -200,7 +200,7 @@ class NameFilter(QueryFilter):
 
     name: Literal["names"] = "names"
 
-    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+    def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:
         """Returns the queries that spell the last part of a dotted name that is their chunk's title."""
         reasons = {}
         for triplet in queries:
@@ -219,7 +219,7 @@ class RoundTripFilter(QueryFilter):
     name: Literal["round_trip"] = "round_trip"
     top_k: int = Field(default=20, ge=1)
 
-    def find_rejects(self, queries: Iterable[Triplet], given: FilterInputs) -> dict[str, str]:
+    def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:
         """Returns the queries that do not find their own chunk among the first `top_k`."""
         rows = [(triplet.id, triplet.query, triplet.chunk_id) for triplet in queries]
         if not rows:

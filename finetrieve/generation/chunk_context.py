@@ -1,4 +1,4 @@
-"""A chunk as a recipe sees it: with its place in the document, which one chunk alone cannot know."""
+"""Chunk contexts: a chunk as a recipe sees it, with its place in the document, which one chunk alone cannot know."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import RowFile, to_rows
 
 BLOCK = 256
-"""Passages that are read from their file at once."""
+"""Chunks that are read from their file at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A chunk and its place."""
+class ChunkContext:
+    """A chunk, and whether it comes first in its document and section."""
 
     id: str
     title: str
@@ -35,8 +35,8 @@ class Passage:
     """No chunk of the section comes before it: questions about the heading belong here."""
 
 
-def passages(chunks: Iterable[Chunk]) -> Iterator[Passage]:
-    """Yields one passage per chunk, in the chunks' order; reads the chunks twice."""
+def build_contexts(chunks: Iterable[Chunk]) -> Iterator[ChunkContext]:
+    """Yields one context per chunk, in the chunks' order; reads the chunks twice."""
     documents, sections, positions = array("Q"), array("Q"), array("q")
     for chunk in chunks:
         documents.append(fingerprint(chunk.doc_id))
@@ -44,7 +44,7 @@ def passages(chunks: Iterable[Chunk]) -> Iterator[Passage]:
         positions.append(chunk.position)
     opens_document, opens_section = _is_first(documents, positions), _is_first(sections, positions)
     for number, chunk in enumerate(chunks):
-        yield Passage(
+        yield ChunkContext(
             id=chunk.id,
             title=chunk.title,
             section=chunk.section,
@@ -69,20 +69,20 @@ def fingerprint(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def write_passages(path: Path, chunks: Iterable[Chunk]) -> None:
-    """Writes the chunks' passages to a file."""
-    file = RowFile(path, Passage, BLOCK)
-    file.extend(passages(chunks))
+def write_contexts(path: Path, chunks: Iterable[Chunk]) -> None:
+    """Writes the chunks' contexts to a file."""
+    file = RowFile(path, ChunkContext, BLOCK)
+    file.extend(build_contexts(chunks))
     file.close()
 
 
-class PassageFile:
-    """The passages of a generation, read block by block; open it in the process that uses it."""
+class ContextFile:
+    """The chunk contexts of a generation, read block by block; open it in the process that uses it."""
 
     def __init__(self, path: Path) -> None:
         # Read rather than mapped: of a mapped file every page that was looked at would count as this process's.
         self._file = pa.ipc.open_file(pa.OSFile(str(path)))
 
-    def block(self, number: int) -> list[Passage]:
-        """Returns the passages from `number * BLOCK` on, at most so many."""
-        return to_rows(pa.Table.from_batches([self._file.get_batch(number)]), Passage)
+    def block(self, number: int) -> list[ChunkContext]:
+        """Returns the contexts from `number * BLOCK` on, at most so many."""
+        return to_rows(pa.Table.from_batches([self._file.get_batch(number)]), ChunkContext)

@@ -1,8 +1,7 @@
-"""Writes queries for chunks: one distilabel pipeline with a step per recipe, guarded, and its answers as rows."""
+"""Generates queries for chunks: one distilabel pipeline with a step per recipe, guarded, whose results become rows."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import tempfile
@@ -13,24 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.progress import Progress
-from finetrieve.core.rows import Chunk, Triplet
-from finetrieve.core.tables import RowFile, Rows
-from finetrieve.generation.assemble import Answers, Collected, Fates, collected, fates
-from finetrieve.generation.chunk_context import write_passages
+from finetrieve.core.rows import Chunk
+from finetrieve.core.tables import Rows
+from finetrieve.generation.assemble import RecipeResults, RequestOutcomes, assemble_rows, count_outcomes
+from finetrieve.generation.chunk_context import write_contexts
 from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.generation_report import generation_report
-from finetrieve.generation.llm.response_cache import AnswerCache, answers_directory, failure_scope
-from finetrieve.generation.mixing import kept, thinned
-from finetrieve.generation.recipes.registry import Workplace, step_of
-from finetrieve.generation.run_resources import AT_OFFICE
-from finetrieve.generation.run_state import Ledger, Tally
-from finetrieve.generation.settings import GenerationSettings, RulesRecipe, TripletRecipe, label_of
+from finetrieve.generation.llm.response_cache import ResponseCache, failure_scope, response_cache_directory
+from finetrieve.generation.recipes.base import RunResources
+from finetrieve.generation.run_state import RunState, Usage
+from finetrieve.generation.settings import GenerationSettings
 
 _POLL_SECONDS = 0.3
 
@@ -39,12 +34,12 @@ _POLL_SECONDS = 0.3
 class GenerationResult:
     """What generation leaves behind."""
 
-    triplets: pa.Table
-    """Of `Triplet`; like the rejects memory-mapped from a file that is gone with the last who holds it."""
+    queries: pa.Table
+    """Of `GeneratedQuery`; like the rejects memory-mapped from a file that is gone with the last who holds it."""
     rejects: pa.Table
     """Of `Reject`."""
     report: dict[str, Any]
-    tallies: dict[str, Tally]
+    usage: dict[str, Usage]
     """Recipe label -> what it did."""
 
 
@@ -76,104 +71,88 @@ def generate(
     cache_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="generation-", dir=cache_dir) as name:
         scratch = Path(name)
-        tables, tallies = _pipeline_answers(chunks, settings, seed, scratch, on_progress, dict(key_envs or {}))
-        answers = {label: Answers(table, chunks.num_rows) for label, table in tables.items()}
-        _check_failures(fates(answers, settings), settings)
-        found = collected(chunks, answers, settings, scratch)
-        triplets, places = _mixed(found, settings, scratch)
+        tables, usage = _run_pipeline(chunks, settings, seed, scratch, on_progress, dict(key_envs or {}))
+        results = {label: RecipeResults(table, chunks.num_rows) for label, table in tables.items()}
+        _check_failures(count_outcomes(results, settings), settings)
+        rows = assemble_rows(chunks, results, settings, scratch)
         # What rules found in the cache is left out of the report: the same queries give the same report.
-        asking = [recipe.label for recipe in settings.recipes if isinstance(recipe, TripletRecipe)]
-        asked = {label: tallies.get(label, Tally()) for label in asking}
-        report = generation_report(chunks, triplets, places, found, asked)
-        return GenerationResult(triplets, found.rejects.table(), report, tallies)
+        asking = [recipe.row_label for recipe in settings.recipes if recipe.asks_llm]
+        report = generation_report(chunks, rows, {label: usage.get(label, Usage()) for label in asking})
+        return GenerationResult(rows.queries, rows.rejects, report, usage)
 
 
-def _mixed(found: Collected, settings: GenerationSettings, scratch: Path) -> tuple[pa.Table, NDArray[np.uint64]]:
-    """Returns the rows that stay, and the places of their chunks; what is thinned out goes to the rejects."""
-    places = np.array(found.chunks, dtype=np.uint64)
-    stays = kept(found.triplets, settings)
-    if stays.all():
-        return found.triplets, places
-    mixed = RowFile(scratch / "mixed.arrow", Triplet)
-    mixed.extend(itertools.compress(Rows(found.triplets, Triplet), stays))
-    found.rejects.extend(thinned(found.triplets, stays))
-    found.dropped["mixing"] += int((~stays).sum())
-    return mixed.table(), places[stays]
-
-
-def _pipeline_answers(
+def _run_pipeline(
     chunks: pa.Table,
     settings: GenerationSettings,
     seed: int,
     scratch: Path,
     on_progress: Progress | None,
     key_envs: dict[str, str],
-) -> tuple[dict[str, pa.Table], dict[str, Tally]]:
-    """Returns recipe label -> its answers as `Answers` takes them, memory-mapped, and the counts of each recipe."""
-    labels = [label_of(recipe) for recipe in settings.recipes]
+) -> tuple[dict[str, pa.Table], dict[str, Usage]]:
+    """Returns recipe label -> its results as `RecipeResults` takes them, memory-mapped, and the usage of each recipe."""
+    labels = [recipe.row_label for recipe in settings.recipes]
     if not chunks.num_rows:
-        nothing = pa.table({"passage": pa.array([], pa.int64()), "answer": pa.array([], pa.string())})
+        nothing = pa.table({"chunk": pa.array([], pa.int64()), "result": pa.array([], pa.string())})
         return dict.fromkeys(labels, nothing), {}
     with guarded_run(scratch) as directory:
-        if any(isinstance(recipe, TripletRecipe) for recipe in settings.recipes):
-            AnswerCache(answers_directory(settings)).close()  # whatever is wrong with it is said before anything is asked
-        ledger = Ledger.create(directory / "ledger.sqlite")
-        source = directory / "passages.arrow"
-        write_passages(source, Rows(chunks, Chunk))
-        total = sum(chunks.num_rows * _asked_per_passage(recipe) for recipe in settings.recipes)
-        with _pipeline(directory, ledger.path, source, chunks.num_rows, settings, seed, key_envs) as pipeline:
+        responses = response_cache_directory(settings)
+        if any(recipe.asks_llm for recipe in settings.recipes):
+            ResponseCache(responses).close()  # whatever is wrong with it is said before anything is asked
+        run_state = RunState.create(directory / "run_state.sqlite")
+        contexts = directory / "chunks.arrow"
+        write_contexts(contexts, Rows(chunks, Chunk))
+        resources = RunResources(
+            run_state=str(run_state.path),
+            responses=str(responses),
+            chunks=str(contexts),
+            budget=settings.budget.model_dump(),
+            key_envs=key_envs,
+        )
+        total = sum(chunks.num_rows * recipe.requests_per_chunk for recipe in settings.recipes)
+        with _build_pipeline(directory, chunks.num_rows, settings, seed, resources) as pipeline:
             try:
-                _tell_of_interrupts(pipeline, ledger.path)
-                with _watched(ledger, total, on_progress):
+                _pass_on_interrupts(pipeline, run_state.path)
+                with _reported(run_state, total, on_progress):
                     distiset = pipeline.run(use_cache=False)
             except Exception:
-                _check_stopped(ledger, settings, total)  # what a step said of it says more
+                _check_stopped(run_state, settings, total)  # what a step said of it says more
                 raise
-        tallies = ledger.by_recipe()
-        _check_stopped(ledger, settings, total)
-        ledger.close()
+        usage = run_state.by_recipe()
+        _check_stopped(run_state, settings, total)
+        run_state.close()
         tables = {label: distiset["default" if len(labels) == 1 else label]["train"].data.table for label in labels}
-    return tables, tallies
+    return tables, usage
 
 
 @contextmanager
-def _pipeline(
-    directory: Path,
-    ledger: Path,
-    source: Path,
-    passages: int,
-    settings: GenerationSettings,
-    seed: int,
-    key_envs: dict[str, str],
+def _build_pipeline(
+    directory: Path, chunks: int, settings: GenerationSettings, seed: int, resources: RunResources
 ) -> Iterator[Any]:
     """Yields the distilabel pipeline with its steps, on this machine or on a Ray cluster."""
-    from finetrieve.generation.chunk_reader import ReadPassages
+    from finetrieve.generation.recipes.chunk_step import NumberChunks
 
-    answers = answers_directory(settings)
     with ExitStack() as stack:
         if settings.engine == "ray":
-            from finetrieve.generation.ray_cluster import ray_generation, replicas
+            from finetrieve.generation.ray_cluster import ray_generation, remote_resources, replicas
 
-            keys = _keys(settings, key_envs)
-            pipeline = stack.enter_context(ray_generation(settings.ray_address, directory, ledger, answers, source, keys))
-            place = Workplace(AT_OFFICE, AT_OFFICE, AT_OFFICE, settings.budget, key_envs)
-            shared = replicas(passages)
+            variables = {name for recipe in settings.recipes for name in recipe.key_variables(resources.key_envs)}
+            keys = {name: os.environ[name] for name in variables if name in os.environ}
+            pipeline = stack.enter_context(ray_generation(settings.ray_address, directory, resources, keys))
+            resources, shared = remote_resources(resources), replicas(chunks)
         else:
             from distilabel.pipeline import Pipeline
 
-            pipeline = Pipeline(name="finetrieve-generation", cache_dir=directory / "pipeline")
-            place = Workplace(str(ledger), str(answers), str(source), settings.budget, key_envs)
-            shared = 1
+            pipeline, shared = Pipeline(name="finetrieve-generation", cache_dir=directory / "pipeline"), 1
         with pipeline:
-            read = ReadPassages(name="passages", passages=passages, use_cache=False)
+            numbers = NumberChunks(name="chunks", chunks=chunks, use_cache=False)
             for recipe in settings.recipes:
-                step = step_of(recipe, seed, place)
-                step.resources.replicas = shared if isinstance(recipe, RulesRecipe) else 1
-                read.connect(step)
+                step = recipe.step(seed, resources)
+                step.resources.replicas = 1 if recipe.asks_llm else shared
+                numbers.connect(step)
         yield pipeline
 
 
-def _tell_of_interrupts(pipeline: Any, ledger: Path) -> None:
+def _pass_on_interrupts(pipeline: Any, run_state: Path) -> None:
     """Lets an interrupt of this process alone stop the others too: distilabel leaves that to a terminal, which tells all."""
     install = pipeline._handle_keyboard_interrupt
 
@@ -182,7 +161,7 @@ def _tell_of_interrupts(pipeline: Any, ledger: Path) -> None:
         stop = signal.getsignal(signal.SIGINT)
 
         def interrupted(number: int, frame: Any) -> None:
-            Ledger(ledger).stop("interrupted", "interrupted")
+            RunState(run_state).stop("interrupted", "interrupted")
             # distilabel's handler takes a lock that the code it interrupted may hold.
             if callable(stop) and not pipeline._stop_called_lock.locked():
                 stop(number, frame)
@@ -193,19 +172,6 @@ def _tell_of_interrupts(pipeline: Any, ledger: Path) -> None:
         return before
 
     pipeline._handle_keyboard_interrupt = installed
-
-
-def _keys(settings: GenerationSettings, key_envs: dict[str, str]) -> dict[str, str]:
-    """Returns environment variable -> key, for the recipes that ask a provider."""
-    from finetrieve.generation.recipes.llm_triplets import key_variable
-
-    asking = [recipe for recipe in settings.recipes if isinstance(recipe, TripletRecipe)]
-    variables = {key_variable(recipe, key_envs.get(recipe.label)) for recipe in asking}
-    return {name: os.environ[name] for name in variables if name is not None and name in os.environ}
-
-
-def _asked_per_passage(recipe: RulesRecipe | TripletRecipe) -> int:
-    return recipe.queries_per_chunk if isinstance(recipe, TripletRecipe) else 1
 
 
 _WHAT_TO_DO = {
@@ -220,9 +186,9 @@ _WHAT_TO_DO = {
 }
 
 
-def _check_stopped(ledger: Ledger, settings: GenerationSettings, total: int) -> None:
+def _check_stopped(run_state: RunState, settings: GenerationSettings, total: int) -> None:
     """Raises what ended the run early, if something did."""
-    stopped = ledger.stopped()
+    stopped = run_state.stop_reason()
     if stopped is None:
         return
     kind, reason = stopped
@@ -234,7 +200,7 @@ def _check_stopped(ledger: Ledger, settings: GenerationSettings, total: int) -> 
         raise InputError(reason)
     if kind == "error":
         raise RuntimeError(reason)
-    done = ledger.total().done
+    done = run_state.total().done
     what = "The budget for answers is spent" if kind == "budget" else "Generation stopped"
     raise InputError(
         f"{what}: {reason}. {_WHAT_TO_DO[kind]} {done:,} of {total:,} queries are answered and kept: "
@@ -242,36 +208,36 @@ def _check_stopped(ledger: Ledger, settings: GenerationSettings, total: int) -> 
     )
 
 
-def _check_failures(found: Fates, settings: GenerationSettings) -> None:
+def _check_failures(outcomes: RequestOutcomes, settings: GenerationSettings) -> None:
     """Notes a run with failed requests, and raises when they are too many."""
-    if found.failed or found.unasked:
-        cache = AnswerCache(answers_directory(settings))
+    if outcomes.failed or outcomes.unasked:
+        cache = ResponseCache(response_cache_directory(settings))
         cache.note_failed_run(failure_scope(settings))
         cache.close()
-    asked = found.failed + found.answered
-    if found.failed > settings.max_failed_share * asked:
-        why = ", ".join(f"{kind} {number:,}" for kind, number in found.kinds.most_common())
+    requests = outcomes.failed + outcomes.answered
+    if outcomes.failed > settings.max_failed_share * requests:
+        why = ", ".join(f"{kind} {number:,}" for kind, number in outcomes.kinds.most_common())
         raise InputError(
-            f"{found.failed:,} of {asked:,} requests failed ({why}), more than generation.max_failed_share "
+            f"{outcomes.failed:,} of {requests:,} requests failed ({why}), more than generation.max_failed_share "
             f"{settings.max_failed_share:g}. The others are kept: the same command asks only for these. "
-            f"Most often: {found.reasons.most_common(1)[0][0]}."
+            f"Most often: {outcomes.reasons.most_common(1)[0][0]}."
         )
 
 
 @contextmanager
-def _watched(ledger: Ledger, total: int, on_progress: Progress | None) -> Iterator[None]:
-    """Tells `on_progress` what the ledger says, from another thread."""
+def _reported(run_state: RunState, total: int, on_progress: Progress | None) -> Iterator[None]:
+    """Calls `on_progress` with the usage so far, from another thread."""
     if on_progress is None:
         yield
         return
     done = threading.Event()
-    path = ledger.path
+    path = run_state.path
 
     def watch() -> None:
-        mine = Ledger(path)  # SQLite's connections stay in their thread
+        own = RunState(path)  # SQLite's connections stay in their thread
         while not done.wait(_POLL_SECONDS):
-            _tell(mine.total(), total, on_progress)
-        mine.close()
+            _report_usage(own.total(), total, on_progress)
+        own.close()
 
     thread = threading.Thread(target=watch, name="generation-progress", daemon=True)
     thread.start()
@@ -280,19 +246,19 @@ def _watched(ledger: Ledger, total: int, on_progress: Progress | None) -> Iterat
     finally:
         done.set()
         thread.join()
-    _tell(ledger.total(), total, on_progress)
+    _report_usage(run_state.total(), total, on_progress)
 
 
-def _tell(tally: Tally, total: int, on_progress: Progress) -> None:
+def _report_usage(usage: Usage, total: int, on_progress: Progress) -> None:
     parts = []
-    if tally.requests or tally.hits:
-        share = tally.hits / tally.done if tally.done else 0.0
+    if usage.requests or usage.hits:
+        share = usage.hits / usage.done if usage.done else 0.0
         parts = [f"{share:.0%} from the cache"]
-    if tally.requests:
-        parts.append(f"{tally.input_tokens + tally.output_tokens:,} tokens")
-    if tally.money:
-        left = tally.money / max(tally.done - tally.hits, 1) * (total - tally.done)
-        parts.append(f"cost {tally.money:.4f}, about {left:.4f} to come")
-    if tally.failed:
-        parts.append(f"{tally.failed:,} failed")
-    on_progress(min(tally.done, total), total, ", ".join(parts))
+    if usage.requests:
+        parts.append(f"{usage.input_tokens + usage.output_tokens:,} tokens")
+    if usage.money:
+        left = usage.money / max(usage.done - usage.hits, 1) * (total - usage.done)
+        parts.append(f"cost {usage.money:.4f}, about {left:.4f} to come")
+    if usage.failed:
+        parts.append(f"{usage.failed:,} failed")
+    on_progress(min(usage.done, total), total, ", ".join(parts))

@@ -1,4 +1,4 @@
-"""What an LLM answered, made a query and its negative, or the reason why it cannot be used."""
+"""Parses an LLM's response into a query and its negative, or into the reason why it cannot be used."""
 
 from __future__ import annotations
 
@@ -81,30 +81,33 @@ _THOUGHT = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.
 _FENCE = re.compile(r"^\s*```\w*\s*\n?(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
-class QueryAnswer(BaseModel):
+class QueryOnly(BaseModel):
     """A query without a negative."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    # Titles and docstrings stand in the schema, which is part of the response cache's keys.
+    model_config = ConfigDict(extra="forbid", strict=True, title="QueryAnswer")
 
     positive: str
 
 
-class TripletAnswer(QueryAnswer):
+class QueryWithNegative(QueryOnly):
     """A query with a negative; distilabel's names, since its prompt asks for them."""
+
+    model_config = ConfigDict(title="TripletAnswer")
 
     negative: str
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A usable answer."""
+class ParsedQuery:
+    """The query of a usable response."""
 
     query: str
     negative: str | None
 
 
-class UnusableAnswer(ValueError):  # noqa: N818  # it says what the answer is
-    """An answer that cannot become a row."""
+class InvalidResponseError(ValueError):
+    """A response that cannot become a row."""
 
     def __init__(self, problem: Problem, reason: str) -> None:
         super().__init__(reason)
@@ -112,27 +115,27 @@ class UnusableAnswer(ValueError):  # noqa: N818  # it says what the answer is
 
 
 @functools.cache
-def answer_schema(negative: bool) -> dict[str, Any]:
-    """Returns the JSON schema of an answer, in the form that strict providers demand."""
-    return (TripletAnswer if negative else QueryAnswer).model_json_schema()
+def response_schema(negative: bool) -> dict[str, Any]:
+    """Returns the JSON schema of a response, in the form that strict providers demand."""
+    return (QueryWithNegative if negative else QueryOnly).model_json_schema()
 
 
-def written(text: str, negative: bool, chunk_text: str) -> Written:
-    """Returns the query of an answer, and its negative when one was asked for.
+def parse_response(text: str, negative: bool, chunk_text: str) -> ParsedQuery:
+    """Returns the query of a response, and its negative when one was asked for.
 
     Raises:
-        UnusableAnswer: With the reason in words that tell a person or an LLM what to mend.
+        InvalidResponseError: With the reason in words that tell a person or an LLM what to mend.
     """
     if not text.strip():
-        raise UnusableAnswer("empty", "the answer is empty")
+        raise InvalidResponseError("empty", "the answer is empty")
     fields = _fields(_THOUGHT.sub("", text), negative)
     query, other = _tidy(fields["positive"]), _tidy(fields["negative"]) if negative else None
     _check(query, "positive", chunk_text)
     if other is not None:
         _check(other, "negative", chunk_text)
         if other.casefold() == query.casefold():
-            raise UnusableAnswer("invalid", "the negative is the same as the positive")
-    return Written(query, other)
+            raise InvalidResponseError("invalid", "the negative is the same as the positive")
+    return ParsedQuery(query, other)
 
 
 def _fields(text: str, negative: bool) -> dict[str, str]:
@@ -140,20 +143,20 @@ def _fields(text: str, negative: bool) -> dict[str, str]:
     body = match.group(1) if (match := _FENCE.match(text)) else text
     found = _json_object(body)
     if found is not None:
-        model = TripletAnswer if negative else QueryAnswer
+        model = QueryWithNegative if negative else QueryOnly
         kept = {name: found[name] for name in model.model_fields if name in found}
         try:
             return model.model_validate(kept).model_dump()
         except ValidationError as error:
             details = error.errors()[0]
-            raise UnusableAnswer("unparsable", f"the JSON's '{details['loc'][0]}': {details['msg'].lower()}") from None
+            raise InvalidResponseError("unparsable", f"the JSON's '{details['loc'][0]}': {details['msg'].lower()}") from None
     sections = POSITIVE_NEGATIVE_PAIR_REGEX.search(body)
     if sections is None:
         if _REFUSED_ANSWER.match(body):
-            raise UnusableAnswer("refusal", "the model refused")
-        raise UnusableAnswer("unparsable", "it is neither the JSON object nor the sections that were asked for")
+            raise InvalidResponseError("refusal", "the model refused")
+        raise InvalidResponseError("unparsable", "it is neither the JSON object nor the sections that were asked for")
     if negative and not sections.group(2):
-        raise UnusableAnswer("unparsable", "the section `## Negative` is missing")
+        raise InvalidResponseError("unparsable", "the section `## Negative` is missing")
     return {"positive": sections.group(1), "negative": sections.group(2) or ""}
 
 
@@ -167,7 +170,7 @@ def _json_object(text: str) -> dict[str, Any] | None:
         except (json.JSONDecodeError, RecursionError) as error:
             if start == len(text) - len(text.lstrip()):
                 why = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
-                raise UnusableAnswer("unparsable", f"the JSON is not complete: {why}") from None
+                raise InvalidResponseError("unparsable", f"the JSON is not complete: {why}") from None
             end = start + 1
         else:
             objects.append(found)
@@ -189,15 +192,17 @@ def _tidy(text: str) -> str:
 
 def _check(line: str, name: str, chunk_text: str) -> None:
     if not any(character.isalnum() for character in line):
-        raise UnusableAnswer("invalid", f"the {name} has no words: {line[:60]!r}")
+        raise InvalidResponseError("invalid", f"the {name} has no words: {line[:60]!r}")
     if len(line.split()) > MAX_WORDS or len(line) > MAX_WORDS * 12:
-        raise UnusableAnswer("invalid", f"the {name} has {len(line.split())} words; a query has at most {MAX_WORDS}")
+        raise InvalidResponseError("invalid", f"the {name} has {len(line.split())} words; a query has at most {MAX_WORDS}")
     if _REFUSED_LINE.match(line):
-        raise UnusableAnswer("refusal", "the model refused")
-    if _speaks_to_models(line, chunk_text) or _was_dictated(line, chunk_text):
-        raise UnusableAnswer("instructions", f"the {name} reads like instructions to a model, not like a query: {line[:80]!r}")
-    if name == "positive" and (other := _other_language(line, chunk_text)) is not None:
-        raise UnusableAnswer("language", f"the {name} is in another language ({other[0]}) than the text ({other[1]})")
+        raise InvalidResponseError("refusal", "the model refused")
+    if _speaks_to_models(line, chunk_text) or _is_dictated(line, chunk_text):
+        raise InvalidResponseError(
+            "instructions", f"the {name} reads like instructions to a model, not like a query: {line[:80]!r}"
+        )
+    if name == "positive" and (other := _find_language_mismatch(line, chunk_text)) is not None:
+        raise InvalidResponseError("language", f"the {name} is in another language ({other[0]}) than the text ({other[1]})")
 
 
 def _speaks_to_models(line: str, chunk_text: str) -> bool:
@@ -216,17 +221,17 @@ def _speaks_to_models(line: str, chunk_text: str) -> bool:
     return any(order.group(part).casefold() not in known for part in ("verb", "noun"))
 
 
-def _was_dictated(line: str, chunk_text: str) -> bool:
+def _is_dictated(line: str, chunk_text: str) -> bool:
     """Whether a line stands in the chunk right after an order to say it, where the chunk orders models about."""
     order = _ORDER.search(chunk_text)
     if order is None or not _OWN_ORDER.search(order.group()):
         return False
-    text, said = chunk_text.casefold(), line.casefold().strip(" .!?\"'`")
-    place = text.find(said) if said else -1
+    text, needle = chunk_text.casefold(), line.casefold().strip(" .!?\"'`")
+    place = text.find(needle) if needle else -1
     return place >= 0 and _DICTATION.search(text[max(0, place - _DICTATION_CHARACTERS) : place]) is not None
 
 
-def _other_language(query: str, chunk_text: str) -> tuple[str, str] | None:
+def _find_language_mismatch(query: str, chunk_text: str) -> tuple[str, str] | None:
     """Returns (the query's language, the text's) where both are certain and differ."""
     if len(query.split()) < _LANGUAGE_WORDS and query.isascii():
         return None

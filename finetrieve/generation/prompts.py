@@ -1,4 +1,4 @@
-"""The messages that ask an LLM for a query: distilabel's GenerateSentencePair with the chunk as delimited data and a voice."""
+"""The messages that ask an LLM for a query: distilabel's GenerateSentencePair with the chunk as delimited data and a style."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jinja2.meta
 import jinja2.sandbox
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.query_styles import Voice
+from finetrieve.generation.query_styles import QueryStyle
 
 VARIABLES = ("text", "title", "section", "context", "style", "style_says", "persona", "persona_says")
 """What a template of the user's own can use."""
@@ -29,22 +29,22 @@ JSON_NOTE = "Instead of sections, answer with one JSON object and nothing else: 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a query is asked about."""
+class PromptInput:
+    """The part of a chunk that an LLM reads when it writes a query."""
 
     text: str
     title: str
     section: str
 
 
-def anchor(asked: Asked) -> str:
-    """Returns the passage as delimited data, its place in front; what looks like our delimiter inside it is made harmless."""
-    place = " > ".join(part for part in (asked.title, asked.section) if part)
-    inner = f"{place}\n\n{asked.text}" if place else asked.text
-    return f"<chunk>\n{_harmless(inner)}\n</chunk>"
+def delimit_chunk(chunk: PromptInput) -> str:
+    """Returns the chunk as delimited data, its title and section in front; what looks like our delimiter inside it is escaped."""
+    heading = " > ".join(part for part in (chunk.title, chunk.section) if part)
+    inner = f"{heading}\n\n{chunk.text}" if heading else chunk.text
+    return f"<chunk>\n{_escape(inner)}\n</chunk>"
 
 
-def _harmless(text: str) -> str:
+def _escape(text: str) -> str:
     return _DELIMITER.sub("‹", text)
 
 
@@ -56,10 +56,10 @@ def system_addition(negative: bool, structured: bool) -> str:
     return f"{DATA_NOTE} {JSON_NOTE.format(shape=shape)}"
 
 
-def voice_addition(voice: Voice) -> str:
-    """Returns what is said after the passage: how the query asks, and who asks."""
-    asker = f" It is asked by {voice.persona_says}." if voice.persona else ""
-    return f"## Positive to write\n\nThe positive is {voice.style_says}.{asker}"
+def style_instruction(style: QueryStyle) -> str:
+    """Returns the part of the user message after the chunk: how the query asks, and who asks."""
+    persona = f" It is asked by {style.persona_says}." if style.persona else ""
+    return f"## Positive to write\n\nThe positive is {style.style_says}.{persona}"
 
 
 class UserTemplate:
@@ -85,22 +85,24 @@ class UserTemplate:
         if unknown:
             raise self._unusable(f"'{sorted(unknown)[0]}' is undefined")
         for persona in ("novice", ""):
-            sample = self.render(Asked("A text.", "A title", "A section"), "", Voice("how_to", "a style", persona, persona))
+            sample = self.render(
+                PromptInput("A text.", "A title", "A section"), "", QueryStyle("how_to", "a style", persona, persona)
+            )
             if "<chunk>\nA text.\n</chunk>" not in sample:
                 raise InputError(f"The template '{path}' does not show the chunk as it is: use {{{{ text }}}} in it.")
 
-    def render(self, asked: Asked, context: str, voice: Voice) -> str:
+    def render(self, chunk: PromptInput, context: str, style: QueryStyle) -> str:
         """Returns the user message; `text` stands in it as delimited data."""
         try:
             return self._template.render(
-                text=anchor(Asked(asked.text, "", "")),
-                title=_harmless(asked.title),
-                section=_harmless(asked.section),
+                text=delimit_chunk(PromptInput(chunk.text, "", "")),
+                title=_escape(chunk.title),
+                section=_escape(chunk.section),
                 context=context,
-                style=voice.style,
-                style_says=voice.style_says,
-                persona=voice.persona,
-                persona_says=voice.persona_says,
+                style=style.style,
+                style_says=style.style_says,
+                persona=style.persona,
+                persona_says=style.persona_says,
             )
         except _UNWRITABLE as error:
             raise self._unusable(f"{error}".rstrip(".")) from None

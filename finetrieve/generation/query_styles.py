@@ -1,4 +1,4 @@
-"""How people ask, and who they are: the styles and personas that an LLM is told to write in, drawn per query."""
+"""Query styles and personas: how a query asks and who asks it, drawn per query and told to the LLM."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PERSONAS: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class QueryStyle:
     """One draw: the style and the persona of a query."""
 
     style: str
@@ -36,26 +36,26 @@ class Voice:
     persona_says: str
 
 
-Weighted = Mapping[str, tuple[float, str]]
+WeightedNames = Mapping[str, tuple[float, str]]
 """Name -> (weight, what it tells the LLM)."""
 
 
-def drawn_voices(styles: Weighted, personas: Weighted, count: int, seed: int, key: str) -> list[Voice]:
-    """Returns the voices of a chunk's queries: the same for a seed and a key, whatever else is in the corpus.
+def draw_styles(styles: WeightedNames, personas: WeightedNames, count: int, seed: int, key: str) -> list[QueryStyle]:
+    """Returns the styles of a chunk's queries: the same for a seed and a key, whatever else is in the corpus.
 
-    Styles are drawn without replacement until all were had, so that the queries of one chunk differ.
+    Styles are drawn without replacement until each was drawn, so that the queries of one chunk differ.
     """
     source = random.Random(hashlib.sha256(f"{seed}\x1f{key}".encode()).digest())
-    voices: list[Voice] = []
+    drawn: list[QueryStyle] = []
     left: dict[str, tuple[float, str]] = {}
     for _ in range(count):
         left = left or dict(styles)
         style = _draw(left, source)
         persona = _draw(personas, source) if personas else ""
-        voices.append(Voice(style, left.pop(style)[1], persona, personas[persona][1] if persona else ""))
-    return voices
+        drawn.append(QueryStyle(style, left.pop(style)[1], persona, personas[persona][1] if persona else ""))
+    return drawn
 
 
-def _draw(weighted: Weighted, source: random.Random) -> str:
+def _draw(weighted: WeightedNames, source: random.Random) -> str:
     names = list(weighted)
     return source.choices(names, [weighted[name][0] for name in names])[0]

@@ -1,12 +1,12 @@
-"""Runs a generation on a Ray cluster: distilabel's RayPipeline, with an office on the machine that started it.
+"""Runs a generation on a Ray cluster: distilabel's RayPipeline, with a coordinator on the machine that started it.
 
-The steps run on any node; ledger, answer cache, passages and keys stay with one process, the office, on the machine of the run.
-SQLite's write-ahead log works on no network file system, so the nodes share no directory: they ask the office. They need the
-project's dependencies; the project's own code is sent to them.
+The steps run on any node; run state, response cache, chunks and keys stay with one process, the coordinator, on the machine of
+the run. SQLite's write-ahead log works on no network file system, so the nodes share no directory: they ask the coordinator.
+They need the project's dependencies; the project's own code is sent to them.
 
-Keys travel from the driver to the office and from there to a step's process as the argument and the result of a call, and stay in
-memory: a `runtime_env`, which Ray's dashboard, state API and log files show, has none, nor has the pickled step. Between machines
-Ray's calls are encrypted only if the cluster runs with RAY_USE_TLS=1.
+Keys travel from the driver to the coordinator and from there to a step's process as the argument and the result of a call, and
+stay in memory: a `runtime_env`, which Ray's dashboard, state API and log files show, has none, nor has the pickled step. Between
+machines Ray's calls are encrypted only if the cluster runs with RAY_USE_TLS=1.
 """
 
 from __future__ import annotations
@@ -36,34 +36,34 @@ from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.chunk_context import Passage, PassageFile
-from finetrieve.generation.chunk_reader import BATCH_SIZE
+from finetrieve.generation.chunk_context import ChunkContext, ContextFile
 from finetrieve.generation.distilabel_guard import QUIET
-from finetrieve.generation.llm.providers.registry import RUN_HERE
-from finetrieve.generation.llm.response_cache import AnswerCache
-from finetrieve.generation.run_state import Ledger
+from finetrieve.generation.llm.response_cache import ResponseCache
+from finetrieve.generation.recipes.base import RunResources
+from finetrieve.generation.recipes.chunk_step import BATCH_SIZE, ON_COORDINATOR
+from finetrieve.generation.run_state import RunState
 
 _CODE = Path(__file__).resolve().parents[1]
 _CONNECT_SECONDS = 3.0
-_LOOK_SECONDS = 0.3
+_CHECK_SECONDS = 0.3
 _END_SECONDS = 30.0
 _OBJECT_STORE_BYTES = 256 * 2**20
 
-_office: Any = None
-"""The office, in a process that runs a step."""
+_coordinator: Any = None
+"""The coordinator, in a process that runs a step."""
 
 
-# 1. The office, and what the steps see of it.
+# 1. The coordinator, and what the steps see of it.
 
 
-class Office:
-    """Keeps ledger, answers, passages and keys of one generation; an actor on the machine that started it."""
+class Coordinator:
+    """Keeps run state, responses, chunks and keys of one generation; an actor on the machine that started it."""
 
-    def __init__(self, ledger: str, answers: str, passages: str) -> None:
-        self._ledger = Ledger(Path(ledger))
-        self._directory = Path(answers)
-        self._cache: AnswerCache | None = None
-        self._passages = PassageFile(Path(passages))
+    def __init__(self, files: RunResources) -> None:
+        self._run_state = RunState(Path(files.run_state))
+        self._directory = Path(files.responses)
+        self._cache: ResponseCache | None = None
+        self._chunks = ContextFile(Path(files.chunks))
         self._keys: dict[str, str] = {}
 
     def keep(self, keys: dict[str, str]) -> None:
@@ -74,41 +74,41 @@ class Office:
         """Returns the keys."""
         return self._keys
 
-    def ledger(self, method: str, *arguments: Any, **named: Any) -> Any:
-        """Calls a method of the ledger."""
-        return getattr(self._ledger, method)(*arguments, **named)
+    def run_state(self, method: str, *arguments: Any, **named: Any) -> Any:
+        """Calls a method of the run state."""
+        return getattr(self._run_state, method)(*arguments, **named)
 
-    def answers(self, method: str, *arguments: Any) -> Any:
-        """Calls a method of the answer cache; an InputError is returned: Ray adds a traceback to one that is raised."""
+    def responses(self, method: str, *arguments: Any) -> Any:
+        """Calls a method of the response cache; an InputError is returned: Ray adds a traceback to one that is raised."""
         try:
-            self._cache = self._cache or AnswerCache(self._directory)
+            self._cache = self._cache or ResponseCache(self._directory)
             return getattr(self._cache, method)(*arguments)
         except InputError as error:
             return error
 
-    def passages(self, block: int) -> list[Passage]:
-        """Returns the passages of a block."""
-        return self._passages.block(block)
+    def chunks(self, block: int) -> list[ChunkContext]:
+        """Returns the chunks of a block."""
+        return self._chunks.block(block)
 
 
-class LedgerAtOffice:
-    """The ledger for a step on a Ray cluster: every method is the office's ledger's."""
+class RemoteRunState:
+    """The run state for a step on a Ray cluster: every method is called at the coordinator."""
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        """Returns a method that asks the office and waits for the answer."""
-        return lambda *arguments, **named: ray.get(_office.ledger.remote(method, *arguments, **named))
+        """Returns a method that asks the coordinator and waits for the answer."""
+        return lambda *arguments, **named: ray.get(_coordinator.run_state.remote(method, *arguments, **named))
 
     def add(self, *arguments: Any, **named: Any) -> None:
-        """Adds to the counts without waiting; the office gets the calls of a process in their order."""
-        _office.ledger.remote("add", *arguments, **named)
+        """Adds to the counts without waiting; the coordinator gets the calls of a process in their order."""
+        _coordinator.run_state.remote("add", *arguments, **named)
 
     def close(self) -> None:
-        """Waits until everything is added; the file stays the office's."""
-        ray.get(_office.ledger.remote("stopped"))
+        """Waits until everything is added; the file stays the coordinator's."""
+        ray.get(_coordinator.run_state.remote("stop_reason"))
 
 
-class AnswersAtOffice:
-    """The answer cache for a step on a Ray cluster: every method is the office's cache's.
+class RemoteResponseCache:
+    """The response cache for a step on a Ray cluster: every method is called at the coordinator.
 
     Raises:
         InputError: It cannot be used.
@@ -118,26 +118,26 @@ class AnswersAtOffice:
         self.peek([])
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        """Returns a method that asks the office and waits for the answer."""
+        """Returns a method that asks the coordinator and waits for the answer."""
 
-        def ask(*arguments: Any) -> Any:
-            found = ray.get(_office.answers.remote(method, *arguments))
+        def call(*arguments: Any) -> Any:
+            found = ray.get(_coordinator.responses.remote(method, *arguments))
             if isinstance(found, InputError):
                 raise found
             return found
 
-        return ask
+        return call
 
     def close(self) -> None:
-        """Leaves the file to the office."""
+        """Leaves the file to the coordinator."""
 
 
-class PassagesAtOffice:
-    """The passages for a step on a Ray cluster: the office reads each block."""
+class RemoteContextFile:
+    """The chunks for a step on a Ray cluster: the coordinator reads each block."""
 
-    def block(self, number: int) -> list[Passage]:
-        """Returns the passages of a block."""
-        found: list[Passage] = ray.get(_office.passages.remote(number))
+    def block(self, number: int) -> list[ChunkContext]:
+        """Returns the chunks of a block."""
+        found: list[ChunkContext] = ray.get(_coordinator.chunks.remote(number))
         return found
 
 
@@ -147,28 +147,28 @@ class PassagesAtOffice:
 class StepRunner:
     """Runs one replica of a step; an actor on any node."""
 
-    def run(self, office: Any, wrapper: _StepWrapper, log_queue: Any, pipeline: str, signature: str) -> str:
+    def run(self, coordinator: Any, wrapper: _StepWrapper, log_queue: Any, pipeline: str, signature: str) -> str:
         """Returns why the step failed, or an empty string: its exceptions could not all be sent."""
-        global _office
-        _office = office
+        global _coordinator
+        _coordinator = coordinator
         os.environ.update(QUIET)
-        os.environ.update(ray.get(office.keys.remote()))
+        os.environ.update(ray.get(coordinator.keys.remote()))
         setup_logging(log_queue=log_queue)
         set_pipeline_running_env_variables(pipeline, signature)
-        threading.Thread(target=_pass_on_interrupt, args=(office,), daemon=True).start()
+        threading.Thread(target=_pass_on_interrupt, args=(coordinator,), daemon=True).start()
         try:
             wrapper.run()
         except Exception as error:
             return " ".join(str(getattr(error, "subprocess_exception", error)).split()) or type(error).__name__
         finally:
-            ray.get(office.ledger.remote("stopped"))  # what was added before has arrived then
+            ray.get(coordinator.run_state.remote("stop_reason"))  # what was added before has arrived then
         return ""
 
 
-def _pass_on_interrupt(office: Any) -> None:
+def _pass_on_interrupt(coordinator: Any) -> None:
     """Tells the step of a Ctrl-C as distilabel does on one machine: the signal reaches no other one."""
-    while (order := ray.get(office.ledger.remote("stopped"))) is None or order[0] != "interrupted":
-        time.sleep(_LOOK_SECONDS)
+    while (reason := ray.get(coordinator.run_state.remote("stop_reason"))) is None or reason.kind != "interrupted":
+        time.sleep(_CHECK_SECONDS)
     os.environ[SIGINT_HANDLER_CALLED_ENV_NAME] = "1"
 
 
@@ -181,9 +181,9 @@ class RayGeneration(RayPipeline):
     distilabel's own waits for ever for an actor that died, and loses the reason why a step did not load.
     """
 
-    def __init__(self, office: Any, ledger: Path, cache_dir: Path) -> None:
+    def __init__(self, coordinator: Any, run_state: Path, cache_dir: Path) -> None:
         super().__init__(name=f"finetrieve-{uuid.uuid4().hex[:8]}", cache_dir=cache_dir)
-        self._office, self._ledger_path = office, ledger
+        self._coordinator, self._state_path = coordinator, run_state
         self._watchers: list[threading.Thread] = []
         self._interrupts = 0
 
@@ -207,7 +207,7 @@ class RayGeneration(RayPipeline):
     def _run_step(self, step: Any, input_queue: Any, replica: int) -> None:
         wrapper = _StepWrapper(step, replica, input_queue, self._output_queue, self._load_queue, self._dry_run, ray_pipeline=True)
         runner: Any = ray.remote(StepRunner).options(**_resources(step)).remote()
-        run = runner.run.remote(self._office, wrapper, self._log_queue, self.name, self.signature)
+        run = runner.run.remote(self._coordinator, wrapper, self._log_queue, self.name, self.signature)
         # The runner is kept: an actor that nobody holds is ended.
         watcher = threading.Thread(target=self._watch, args=(run, runner, step.name), daemon=True)
         self._watchers.append(watcher)
@@ -222,9 +222,9 @@ class RayGeneration(RayPipeline):
             self._fail(name, failure)
 
     def _fail(self, name: str, reason: str) -> None:
-        ledger = Ledger(self._ledger_path)
-        ledger.stop("error", f"step '{name}': {reason}")
-        ledger.close()
+        run_state = RunState(self._state_path)
+        run_state.stop("error", f"step '{name}': {reason}")
+        run_state.close()
         with self._steps_load_status_lock:
             loaded = self._steps_load_status[name] >= 1
         self._load_queue.put({"name": name, "status": "unloaded" if loaded else "load_failed"})
@@ -242,9 +242,9 @@ class RayGeneration(RayPipeline):
         return signal.signal(signal.SIGINT, interrupted)
 
     def _interrupt(self) -> None:
-        ledger = Ledger(self._ledger_path)
-        ledger.stop("interrupted", "interrupted")
-        ledger.close()
+        run_state = RunState(self._state_path)
+        run_state.stop("interrupted", "interrupted")
+        run_state.close()
         self._stop()
 
     def _teardown(self) -> None:
@@ -259,36 +259,38 @@ def _here() -> NodeAffinitySchedulingStrategy:
 
 def _resources(step: Any) -> dict[str, Any]:
     """Returns where a step may run: anywhere, evenly; with a GPU of its own where its model runs in its process."""
-    provider = getattr(step, "recipe", {}).get("provider")
+    recipe = getattr(step, "recipe", None)  # the step that numbers the chunks has none
     options: dict[str, Any] = {"scheduling_strategy": "SPREAD", "max_restarts": 0}
-    if provider in RUN_HERE and ray.cluster_resources().get("GPU", 0) >= 1:
+    if recipe is not None and recipe.wants_gpu and ray.cluster_resources().get("GPU", 0) >= 1:
         options["num_gpus"] = 1
-    elif provider == "vllm":
-        raise InputError(f"Recipe '{step.name}': provider 'vllm' needs a GPU, and no node of the Ray cluster has one.")
+    elif recipe is not None and recipe.gpu_needed_by:
+        raise InputError(f"Recipe '{step.name}': {recipe.gpu_needed_by} needs a GPU, and no node of the Ray cluster has one.")
     return options
 
 
-def replicas(passages: int) -> int:
+def remote_resources(resources: RunResources) -> RunResources:
+    """Returns what the steps on the nodes share: all of it is with the coordinator."""
+    there = dict.fromkeys(("run_state", "responses", "chunks"), ON_COORDINATOR)
+    return resources.model_copy(update=there)
+
+
+def replicas(chunks: int) -> int:
     """Returns how many processes share the work of a recipe that asks nobody: one per node, as far as there are batches."""
     nodes = sum(bool(node["Alive"]) for node in ray.nodes())
-    return max(1, min(nodes, math.ceil(passages / BATCH_SIZE)))
+    return max(1, min(nodes, math.ceil(chunks / BATCH_SIZE)))
 
 
 # 4. The cluster.
 
 
 @contextmanager
-def ray_generation(
-    address: str | None, directory: Path, ledger: Path, answers: Path, passages: Path, keys: Mapping[str, str]
-) -> Iterator[RayGeneration]:
+def ray_generation(address: str | None, directory: Path, files: RunResources, keys: Mapping[str, str]) -> Iterator[RayGeneration]:
     """Yields an empty pipeline on a Ray cluster: the one at an address, at RAY_ADDRESS, or a new one that ends with the block.
 
     Args:
         address: `host:port`, or `auto` for the cluster that runs on this machine; None: as RAY_ADDRESS says, or else a new one.
         directory: Where distilabel may write.
-        ledger: File of the ledger.
-        answers: Directory of the answer cache.
-        passages: File of the passages.
+        files: What the coordinator keeps, on this machine.
         keys: Environment variable -> key, for the processes that ask a provider.
 
     Raises:
@@ -296,9 +298,9 @@ def ray_generation(
     """
     with _cluster(address or os.environ.get("RAY_ADDRESS") or None):
         options: dict[str, Any] = {"scheduling_strategy": _here(), "num_cpus": 0, "max_restarts": 0}
-        office: Any = ray.remote(Office).options(**options).remote(str(ledger), str(answers), str(passages))
-        ray.get(office.keep.remote(dict(keys)))
-        yield RayGeneration(office, ledger, directory / "pipeline")
+        coordinator: Any = ray.remote(Coordinator).options(**options).remote(files)
+        ray.get(coordinator.keep.remote(dict(keys)))
+        yield RayGeneration(coordinator, Path(files.run_state), directory / "pipeline")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What one generation did so far, shared by the processes of its recipes: progress, spending, and the order to stop.
+"""The state of one generation, shared by the processes of its recipes: usage (progress, tokens, money) and why it has to stop.
 
 A small SQLite file that lives as long as the run; each recipe's process adds to it, the parent reads it.
 """
@@ -8,20 +8,21 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from finetrieve.generation.settings import Budget
 
 _COLUMNS = ("done", "hits", "requests", "retries", "input_tokens", "output_tokens", "failed")
 _TABLES = f"""
-CREATE TABLE tally (recipe TEXT PRIMARY KEY, {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _COLUMNS)},
+CREATE TABLE usage (recipe TEXT PRIMARY KEY, {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _COLUMNS)},
                     money REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE TABLE orders (number INTEGER PRIMARY KEY, kind TEXT UNIQUE NOT NULL, reason TEXT NOT NULL)
+CREATE TABLE stop_reasons (number INTEGER PRIMARY KEY, kind TEXT UNIQUE NOT NULL, reason TEXT NOT NULL)
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """The counts of one recipe, or of all."""
+class Usage:
+    """What one recipe, or all of them, did and spent."""
 
     done: int = 0
     """Queries (rules: chunks) that have their answer, or have failed for good."""
@@ -36,8 +37,16 @@ class Tally:
     money: float = 0.0
 
 
-class Ledger:
-    """The counts in one file; open it in the process that uses it."""
+class StopReason(NamedTuple):
+    """Why a run has to stop."""
+
+    kind: str
+    """`interrupted`, `budget`, `input`, `error`, or the kind of a provider's error."""
+    text: str
+
+
+class RunState:
+    """Usage and stop reasons in one file; open it in the process that uses it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,8 +55,8 @@ class Ledger:
         self._connection.execute("PRAGMA synchronous = OFF")
 
     @classmethod
-    def create(cls, path: Path) -> Ledger:
-        """Returns a new, empty ledger."""
+    def create(cls, path: Path) -> RunState:
+        """Returns a new, empty state."""
         connection = sqlite3.connect(path, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         for statement in _TABLES.strip().split(";\n"):
@@ -56,47 +65,47 @@ class Ledger:
         return cls(path)
 
     def add(self, recipe: str, money: float = 0.0, **counts: int) -> None:
-        """Adds to the counts of a recipe, by the names of `Tally`."""
+        """Adds to the counts of a recipe, by the names of `Usage`."""
         names = list(counts)
         sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in (*names, "money"))
         self._connection.execute(
-            f"INSERT INTO tally (recipe, {', '.join((*names, 'money'))}) VALUES (?{', ?' * (len(names) + 1)})"
+            f"INSERT INTO usage (recipe, {', '.join((*names, 'money'))}) VALUES (?{', ?' * (len(names) + 1)})"
             f" ON CONFLICT (recipe) DO UPDATE SET {sums}",
             (recipe, *counts.values(), money),
         )
 
-    def total(self) -> Tally:
+    def total(self) -> Usage:
         """Returns the sums over all recipes."""
         columns = ", ".join(f"coalesce(sum({name}), 0)" for name in (*_COLUMNS, "money"))
-        return Tally(*self._connection.execute(f"SELECT {columns} FROM tally").fetchone())
+        return Usage(*self._connection.execute(f"SELECT {columns} FROM usage").fetchone())
 
-    def by_recipe(self) -> dict[str, Tally]:
+    def by_recipe(self) -> dict[str, Usage]:
         """Returns the counts of each recipe."""
-        rows = self._connection.execute(f"SELECT recipe, {', '.join(_COLUMNS)}, money FROM tally")
-        return {row[0]: Tally(*row[1:]) for row in rows}
+        rows = self._connection.execute(f"SELECT recipe, {', '.join(_COLUMNS)}, money FROM usage")
+        return {row[0]: Usage(*row[1:]) for row in rows}
 
     def stop(self, kind: str, reason: str) -> None:
-        """Orders every recipe to start no further request; the first reason of a kind stays."""
-        self._connection.execute("INSERT OR IGNORE INTO orders (kind, reason) VALUES (?, ?)", (kind, reason))
+        """Tells every recipe to start no further request; the first reason of a kind stays."""
+        self._connection.execute("INSERT OR IGNORE INTO stop_reasons (kind, reason) VALUES (?, ?)", (kind, reason))
 
-    def stopped(self) -> tuple[str, str] | None:
-        """Returns (kind, reason) of the order to stop, or None.
+    def stop_reason(self) -> StopReason | None:
+        """Returns why the run has to stop, or None.
 
-        A person's order comes before the others, and a spent budget, with which a run may go on, after them.
+        An interrupt by a person comes before the others, and a spent budget, with which a run may go on, after them.
         """
         row = self._connection.execute(
-            "SELECT kind, reason FROM orders ORDER BY kind = 'interrupted' DESC, kind = 'budget', number LIMIT 1"
+            "SELECT kind, reason FROM stop_reasons ORDER BY kind = 'interrupted' DESC, kind = 'budget', number LIMIT 1"
         ).fetchone()
-        return (row[0], row[1]) if row else None
+        return StopReason(*row) if row else None
 
-    def take(self, recipe: str, budget: Budget, retry: bool) -> str | None:
+    def take_request(self, recipe: str, budget: Budget, retry: bool) -> str | None:
         """Counts a request that is about to be made, unless the budget is used up: then returns of what.
 
         Looking and counting are one step, so that the processes of several recipes share a budget to the last request.
         """
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            spent = self.over(budget)
+            spent = self.exceeded(budget)
             if spent is None:
                 self.add(recipe, requests=1, retries=int(retry))
         except BaseException:
@@ -105,10 +114,10 @@ class Ledger:
         self._connection.execute("COMMIT")
         return spent
 
-    def over(self, budget: Budget) -> str | None:
+    def exceeded(self, budget: Budget) -> str | None:
         """Returns what the budget is used up of, or None."""
-        tally = self.total()
-        spent = {"requests": tally.requests, "tokens": tally.input_tokens + tally.output_tokens, "money": tally.money}
+        usage = self.total()
+        spent = {"requests": usage.requests, "tokens": usage.input_tokens + usage.output_tokens, "money": usage.money}
         for name, amount in spent.items():
             limit = getattr(budget, name)
             if limit is not None and amount >= limit:

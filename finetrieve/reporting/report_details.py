@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from finetrieve.core.code_hash import library_versions
-from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
 from finetrieve.core.tables import to_rows
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.result import ReviewEffect
@@ -71,7 +71,7 @@ def _place(chunk: Chunk) -> dict[str, str]:
 def _samples(queries: pa.Table, chunks: pa.Table) -> list[dict[str, str]]:
     """Returns queries spread over the table, each with its chunk."""
     by_id = {chunk.id: chunk for chunk in to_rows(chunks, Chunk)}
-    rows = to_rows(_spread(queries), Triplet)
+    rows = to_rows(_spread(queries), GeneratedQuery)
     return [{"query": row.query, "style": row.style, **_place(chunk)} for row in rows if (chunk := by_id.get(row.chunk_id))]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from finetrieve.core.rows import Chunk, Pair, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery, Pair
 from finetrieve.core.text import normalise_query
 from finetrieve.training.settings import SplitSettings
 
@@ -42,7 +42,7 @@ def _position(key: str) -> float:
 
 
 def split_pairs(
-    triplets: Sequence[Triplet],
+    triplets: Sequence[GeneratedQuery],
     chunks: Sequence[Chunk],
     settings: SplitSettings,
     *,
@@ -64,7 +64,7 @@ def split_pairs(
         groups: Document id -> key that near-duplicate documents share; a missing document stands for itself.
         human_eval: Whether people's questions judge the model: test's share is then trained on as well.
         held_out_queries: People's questions; no pair may ask one of them, however it is written.
-        provenance: Triplet id -> where its query comes from; `generated` for those that are missing.
+        provenance: Query id -> where its query comes from; `generated` for those that are missing.
     """
     doc_of = {chunk.id: chunk.doc_id for chunk in chunks}
     group_of = {chunk.id: groups.get(chunk.doc_id, chunk.doc_id) for chunk in chunks}

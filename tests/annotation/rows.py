@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from finetrieve.core.rows import Annotation, Chunk, Triplet
+from finetrieve.core.rows import Annotation, Chunk, GeneratedQuery
 
 QUESTION_IDS = {"query": "id-query", "verdict": "id-verdict", "negative": "id-negative", "own_queries": "id-own"}
 
@@ -15,9 +15,9 @@ def chunk(
     return Chunk(chunk_id, doc_id, doc_id, "The pump", section, text, 12, 0)
 
 
-def triplet(triplet_id: str, query: str = "how do I reach the pump", chunk_id: str = "c1", **rest: Any) -> Triplet:
+def triplet(triplet_id: str, query: str = "how do I reach the pump", chunk_id: str = "c1", **rest: Any) -> GeneratedQuery:
     settings = {"negative_query": None, "style": "how_to", "recipe": "rules", "generator": "rules 3", **rest}
-    return Triplet(triplet_id, chunk_id, query, **settings)
+    return GeneratedQuery(triplet_id, chunk_id, query, **settings)
 
 
 def annotation(annotation_id: str, status: str, query: str = "pump stuck", **rest: Any) -> Annotation:

@@ -8,14 +8,14 @@ import pytest
 
 from finetrieve.annotation.push import BATCH_BYTES, BATCH_RECORDS, ExistingRecord, batches, make_plan
 from finetrieve.annotation.records import Record, as_json, make_record, render_chunk
-from finetrieve.core.rows import Chunk, QueryFacts, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts
 from tests.annotation.rows import QUESTION_IDS, chunk, triplet
 
 FACTS = QueryFacts("t1", "train", 0.8, None, None, 0.4, "spot check")
 VECTOR = np.array([0.6, 0.8], np.float32)
 
 
-def record(row: Triplet | None = None, of: Chunk | None = None, facts: QueryFacts = FACTS) -> Record:
+def record(row: GeneratedQuery | None = None, of: Chunk | None = None, facts: QueryFacts = FACTS) -> Record:
     return make_record(row or triplet("t1"), of or chunk(), facts, VECTOR, VECTOR, render_chunk(of or chunk()))
 
 
@@ -68,7 +68,9 @@ def test_a_record_without_a_negative_has_no_place_for_one() -> None:
         (None, None, replace(FACTS, split="test")),
     ],
 )
-def test_whatever_a_person_would_see_changes_the_fingerprint(row: Triplet | None, of: Chunk | None, facts: QueryFacts) -> None:
+def test_whatever_a_person_would_see_changes_the_fingerprint(
+    row: GeneratedQuery | None, of: Chunk | None, facts: QueryFacts
+) -> None:
     assert record(row, of, facts).fingerprint != record().fingerprint
     assert record().fingerprint == record().fingerprint
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finetrieve.generation.llm.response_cache import Answer, AnswerCache
+from finetrieve.generation.llm.response_cache import Answer, ResponseCache
 from tests.conftest import ROOT, RunCommand
 
 
@@ -59,7 +59,7 @@ def test_a_dry_run_of_a_pipeline_that_generates_nothing_is_a_mistake(command: Ru
 def test_answers_are_shown_and_pruned(command: RunCommand, llm_config: Path, tmp_path: Path) -> None:
     empty = command("answers", "--config", llm_config, "show")
     assert "empty; no LLM was asked yet" in empty.stdout
-    cache = AnswerCache(tmp_path / "answers")
+    cache = ResponseCache(tmp_path / "answers")
     cache.put(b"1", Answer("{}", 10, 2, False), "openai/a")
     cache.put(b"2", Answer("{}", 10, 2, False), "openai/b")
     assert set(cache.get([b"1", b"3"])) == {b"1"}

@@ -11,7 +11,7 @@ from finetrieve.app.config import load_config
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.core.tables import to_table
 from finetrieve.curation.curate import curate
 
@@ -47,9 +47,11 @@ def polite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_filter_is_one_class_that_an_entry_point_or_a_dotted_name_finds(polite: Path, name: str) -> None:
     polite.write_text(f"source: {{name: folder, path: .}}\nfilters: [{{name: length}}, {{name: '{name}', word: kindly}}]\n")
     filters = load_config(polite).filters
-    rows = [Triplet(query, "a", query, None, "how_to", "rules", "test") for query in ("kindly rotate keys", "rotate the keys")]
+    rows = [
+        GeneratedQuery(query, "a", query, None, "how_to", "rules", "test") for query in ("kindly rotate keys", "rotate the keys")
+    ]
     corpus = Corpus.from_rows([Chunk("a", "doc", "source", "Keys", "", "Rotate it.", 5, 0)])
-    result = curate(to_table(rows, Triplet), corpus, filters)
+    result = curate(to_table(rows, GeneratedQuery), corpus, filters)
     assert result.queries.column("query").to_pylist() == ["rotate the keys"]
     assert result.rejects.to_pylist() == [
         {"id": "kindly rotate keys", "chunk_id": "a", "query": "kindly rotate keys", "filter": name, "reason": "says kindly"}

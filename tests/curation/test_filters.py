@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from finetrieve.core.corpus import Corpus
-from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.curation.curate import curate as curate_table
 from finetrieve.curation.filters import (
@@ -30,26 +30,26 @@ def chunk(name: str, text: str = TEXT) -> Chunk:
     return Chunk(name, f"doc-{name}", "source", "Keys", "", text, 30, 0)
 
 
-def triplet(query: str, chunk_id: str = "a", number: int = 0) -> Triplet:
-    return Triplet(f"{chunk_id}/{number}/{query}", chunk_id, query, None, "how_to", "rules", "test")
+def triplet(query: str, chunk_id: str = "a", number: int = 0) -> GeneratedQuery:
+    return GeneratedQuery(f"{chunk_id}/{number}/{query}", chunk_id, query, None, "how_to", "rules", "test")
 
 
 @dataclass
 class Curated:
-    triplets: list[Triplet]
+    triplets: list[GeneratedQuery]
     rejects: list[Reject]
     report: dict[str, Any]
     round_trip_ranks: dict[str, int]
 
 
 def curate(
-    rows: Sequence[Triplet],
+    rows: Sequence[GeneratedQuery],
     chunks: Sequence[Chunk],
     filters: Sequence[QueryFilter],
     make_ranker: Callable[[], Ranker] | None = None,
 ) -> Curated:
-    result = curate_table(to_table(rows, Triplet), Corpus.from_rows(chunks), filters, make_ranker=make_ranker)
-    queries, rejects = to_rows(result.queries, Triplet), to_rows(result.rejects, Reject)
+    result = curate_table(to_table(rows, GeneratedQuery), Corpus.from_rows(chunks), filters, make_ranker=make_ranker)
+    queries, rejects = to_rows(result.queries, GeneratedQuery), to_rows(result.rejects, Reject)
     return Curated(queries, rejects, result.report.model_dump(), result.round_trip_ranks)
 
 

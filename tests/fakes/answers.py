@@ -78,10 +78,10 @@ def _negative(query: str, order: tuple[object, ...]) -> str:
 
 @lru_cache(maxsize=20_000)
 def _rule_queries(chunk: str) -> tuple[str, ...]:
-    from finetrieve.generation.chunk_context import Passage
-    from finetrieve.generation.recipes.rules import written_queries
+    from finetrieve.generation.chunk_context import ChunkContext
+    from finetrieve.generation.recipes.rules import write_queries
 
-    written = tuple(query for query, _ in written_queries(Passage("", "", "", chunk, True, True), 0, 6).queries)
+    written = tuple(query for query, _ in write_queries(ChunkContext("", "", "", chunk, True, True), 0, 6).queries)
     # The rules also write searches and needs; a language model that is asked for a question gives one.
     return tuple(query for query in written if query.endswith("?")) or written
 

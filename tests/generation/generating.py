@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.progress import Progress
-from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.generation import generate as run
-from finetrieve.generation.run_state import Tally
+from finetrieve.generation.run_state import Usage
 from finetrieve.generation.settings import GenerationSettings
 
 
 @dataclass(frozen=True)
 class Generated:
-    triplets: list[Triplet]
+    queries: list[GeneratedQuery]
     rejects: list[Reject]
     report: dict[str, Any]
-    tallies: dict[str, Tally]
+    usage: dict[str, Usage]
 
 
 def generate(
     chunks: list[Chunk], settings: GenerationSettings, seed: int, folder: Path, on_progress: Progress | None = None
 ) -> Generated:
     made = run.generate(to_table(chunks, Chunk), settings, seed, folder, on_progress)
-    return Generated(to_rows(made.triplets, Triplet), to_rows(made.rejects, Reject), made.report, made.tallies)
+    return Generated(to_rows(made.queries, GeneratedQuery), to_rows(made.rejects, Reject), made.report, made.usage)

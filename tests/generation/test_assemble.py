@@ -11,17 +11,17 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from finetrieve.core.rows import Chunk, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.core.tables import RowFile, to_rows
-from finetrieve.generation.assemble import Answers, collected
+from finetrieve.generation.assemble import RecipeResults, assemble_rows
 from finetrieve.generation.settings import GenerationSettings
 
 RULES = GenerationSettings()
 
 
-def answers(numbers: Sequence[int], count: int | None = None) -> Answers:
+def answers(numbers: Sequence[int], count: int | None = None) -> RecipeResults:
     texts = [json.dumps({"queries": [], "about": number}) for number in numbers]
-    return Answers(pa.table({"passage": list(numbers), "answer": texts}), len(numbers) if count is None else count)
+    return RecipeResults(pa.table({"chunk": list(numbers), "result": texts}), len(numbers) if count is None else count)
 
 
 @pytest.mark.parametrize("numbers", [[0, 1, 2, 3], [2, 3, 0, 1], [3, 2, 1, 0], [1, 2, 4, 5, 3, 0], [0], []])
@@ -30,28 +30,28 @@ def test_answers_come_in_the_passages_order_whatever_order_they_were_written_in(
 
 
 def test_a_passage_without_an_answer_is_not_passed_over() -> None:
-    with pytest.raises(RuntimeError, match="distilabel lost 1 of 4 passages"):
+    with pytest.raises(RuntimeError, match="distilabel lost 1 of 4 chunks"):
         answers([0, 1, 3], 4)
-    with pytest.raises(RuntimeError, match="distilabel lost 2 of 3 passages"):
-        Answers(pa.table({"passage": [0, 1, 2], "answer": pa.array([None, "{}", None], pa.string())}), 3)
+    with pytest.raises(RuntimeError, match="distilabel lost 2 of 3 chunks"):
+        RecipeResults(pa.table({"chunk": [0, 1, 2], "result": pa.array([None, "{}", None], pa.string())}), 3)
 
 
-def of_corpus(folder: Path, count: int) -> tuple[pa.Table, Answers]:
+def of_corpus(folder: Path, count: int) -> tuple[pa.Table, RecipeResults]:
     """Chunks and answers in files, as a run has them."""
     folder.mkdir()
     file = RowFile(folder / "chunks.arrow", Chunk)
     file.extend(Chunk(f"{number:020}", "d", "s", "t", "", "Long text. " * 50, 9, number) for number in range(count))
-    schema = pa.schema({"passage": pa.int64(), "answer": pa.string()})
+    schema = pa.schema({"chunk": pa.int64(), "result": pa.string()})
     with pa.OSFile(str(folder / "answers.arrow"), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for start in range(0, count, 250):
-            batch: dict[str, list[Any]] = {"passage": list(range(start, start + 250)), "answer": []}
-            for number in batch["passage"]:
+            batch: dict[str, list[Any]] = {"chunk": list(range(start, start + 250)), "result": []}
+            for number in batch["chunk"]:
                 rows = [{"query": f"what does part {row} of page {number} say", "style": "what_is"} for row in range(3)]
                 shared = [{"query": f"read on {number % 7}", "style": "how_to"}]
-                batch["answer"].append(json.dumps({"queries": rows + shared, "rejects": [["so so", "dull"]]}))
+                batch["result"].append(json.dumps({"queries": rows + shared, "rejects": [["so so", "dull"]]}))
             writer.write_table(pa.table(batch, schema=schema))
     table = pa.ipc.open_file(pa.memory_map(str(folder / "answers.arrow"))).read_all()
-    return file.table(), Answers(table, count)
+    return file.table(), RecipeResults(table, count)
 
 
 def test_a_row_more_costs_some_dozen_bytes_of_memory(tmp_path: Path) -> None:
@@ -61,13 +61,12 @@ def test_a_row_more_costs_some_dozen_bytes_of_memory(tmp_path: Path) -> None:
         (scratch := tmp_path / f"scratch-{count}-{len(peaks)}").mkdir(exist_ok=True)
         pooled = pa.total_allocated_bytes()
         tracemalloc.start()
-        made = collected(chunks, {"rules": found}, RULES, scratch)
+        made = assemble_rows(chunks, {"rules": found}, RULES, scratch)
         peaks[count] = tracemalloc.get_traced_memory()[1] + pa.total_allocated_bytes() - pooled
         tracemalloc.stop()
-        rejects = made.rejects.table()
-        assert made.triplets.num_rows == 3 * count
+        assert made.queries.num_rows == 3 * count
         assert made.dropped == {"quality": count, "boilerplate": count}
-        assert rejects.num_rows == 2 * count
-        assert to_rows(made.triplets.slice(3, 1), Triplet)[0].query == "what does part 0 of page 1 say"
+        assert made.rejects.num_rows == 2 * count
+        assert to_rows(made.queries.slice(3, 1), GeneratedQuery)[0].query == "what does part 0 of page 1 say"
         assert list(made.chunks[:7]) == [0, 0, 0, 1, 1, 1, 2]
     assert (peaks[8_000] - peaks[2_000]) / 6_000 < 200

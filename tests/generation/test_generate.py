@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from finetrieve.core.rows import Chunk
-from finetrieve.generation.settings import GenerationSettings, RulesRecipe
+from finetrieve.generation.recipes.rules_recipe import RulesRecipe
+from finetrieve.generation.settings import GenerationSettings
 from tests.generation.generating import generate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,26 +31,26 @@ def test_queries_are_the_same_for_a_seed_whatever_the_order_of_the_chunks(tmp_pa
     result = generate(chunks, GenerationSettings(), 13, tmp_path, lambda done, total, details="": progress.append((done, total)))
     turned = generate(chunks[::-1], GenerationSettings(), 13, tmp_path)
 
-    assert [triplet.chunk_id for triplet in result.triplets] == sorted(triplet.chunk_id for triplet in result.triplets)
-    assert sorted(result.triplets, key=lambda row: row.id) == sorted(turned.triplets, key=lambda row: row.id)
-    assert len({triplet.id for triplet in result.triplets}) == len(result.triplets)
+    assert [triplet.chunk_id for triplet in result.queries] == sorted(triplet.chunk_id for triplet in result.queries)
+    assert sorted(result.queries, key=lambda row: row.id) == sorted(turned.queries, key=lambda row: row.id)
+    assert len({triplet.id for triplet in result.queries}) == len(result.queries)
     assert progress[-1] == (3, 3)
     assert result.report["chunks"] == 3
-    assert result.report["queries"] == len(result.triplets) > 4
+    assert result.report["queries"] == len(result.queries) > 4
     assert not list(tmp_path.iterdir())
 
 
 def test_a_chunk_keeps_its_share_and_nothing_that_many_chunks_ask(tmp_path: Path) -> None:
     chunks = [chunk(9), *(replace(chunk(number), title="Alarm", text="Read on.") for number in range(6))]
     result = generate(chunks, GenerationSettings(recipes=[RulesRecipe(queries_per_chunk=2)]), 13, tmp_path)
-    assert sum(triplet.chunk_id == "c9" for triplet in result.triplets) == 2
+    assert sum(triplet.chunk_id == "c9" for triplet in result.queries) == 2
     shared = {reject.query for reject in result.rejects if reject.filter == "boilerplate"}
     assert shared
-    assert not shared & {triplet.query for triplet in result.triplets}
+    assert not shared & {triplet.query for triplet in result.queries}
 
 
 def test_no_chunks_give_no_queries(tmp_path: Path) -> None:
-    assert generate([], GenerationSettings(), 13, tmp_path).triplets == []
+    assert generate([], GenerationSettings(), 13, tmp_path).queries == []
 
 
 def test_logging_environment_and_directory_are_as_before(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +99,7 @@ with tempfile.TemporaryDirectory() as folder:
     for _ in range(2):
         result = generate([chunk], GenerationSettings(), 13, pathlib.Path(folder))
 assert signal.getsignal(signal.SIGTERM) is stop and signal.getsignal(signal.SIGINT) is stop
-print(len(result.triplets), "queries")
+print(len(result.queries), "queries")
 """
 
 
@@ -110,18 +111,18 @@ def test_it_ends_in_a_process_whose_signal_handlers_raise_as_zenmls_do() -> None
     assert "queries" in run.stdout
 
 
-def test_rules_write_again_only_for_the_chunks_that_changed(tmp_path: Path, own_answer_cache: Path) -> None:
+def test_rules_write_again_only_for_the_chunks_that_changed(tmp_path: Path, own_response_cache: Path) -> None:
     chunks = [chunk(number, TEXT.replace("alarm", f"alarm {number}")) for number in range(4)]
     first = generate(chunks, GenerationSettings(), 13, tmp_path)
     edited = [replace(chunks[0], id="new", text=TEXT.replace("alarm", "timer")), *chunks[1:]]
     second = generate(edited, GenerationSettings(), 13, tmp_path)
-    assert [result.tallies["rules"].hits for result in (first, second)] == [0, 3]
-    assert [row for row in first.triplets if row.chunk_id != "c0"] == [row for row in second.triplets if row.chunk_id != "new"]
-    assert any("timer" in row.query for row in second.triplets)
-    assert generate(chunks, GenerationSettings(), 14, tmp_path).tallies["rules"].hits == 0
+    assert [result.usage["rules"].hits for result in (first, second)] == [0, 3]
+    assert [row for row in first.queries if row.chunk_id != "c0"] == [row for row in second.queries if row.chunk_id != "new"]
+    assert any("timer" in row.query for row in second.queries)
+    assert generate(chunks, GenerationSettings(), 14, tmp_path).usage["rules"].hits == 0
 
 
-def test_rules_go_without_a_cache_that_cannot_be_used(tmp_path: Path, own_answer_cache: Path) -> None:
-    own_answer_cache.parent.mkdir(parents=True)
-    own_answer_cache.write_text("a file, not a directory")
-    assert generate([chunk(1)], GenerationSettings(), 13, tmp_path).triplets
+def test_rules_go_without_a_cache_that_cannot_be_used(tmp_path: Path, own_response_cache: Path) -> None:
+    own_response_cache.parent.mkdir(parents=True)
+    own_response_cache.write_text("a file, not a directory")
+    assert generate([chunk(1)], GenerationSettings(), 13, tmp_path).queries

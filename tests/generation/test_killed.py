@@ -29,7 +29,7 @@ settings, rows, out = json.loads(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3
 texts = [f"Page {number} says how to open drawer {number} of the cabinet, and how to lock it again." for number in range(rows)]
 chunks = [Chunk(f"c{number}", f"d{number}", "s", f"Drawer {number}", "", text, 20, 0) for number, text in enumerate(texts)]
 made = generate(chunks, GenerationSettings.model_validate(settings), 0, out.parent / "cache")
-out.write_text(json.dumps([[row.id, row.chunk_id, row.query, row.negative_query, row.style] for row in made.triplets]))
+out.write_text(json.dumps([[row.id, row.chunk_id, row.query, row.negative_query, row.style] for row in made.queries]))
 """
 
 

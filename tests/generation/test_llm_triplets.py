@@ -61,7 +61,7 @@ def run(chunks: list[Chunk], wanted: GenerationSettings, folder: Path) -> Genera
 
 
 def rows(result: Generated, *ids: str) -> list[tuple[str, str, str | None]]:
-    return [(row.chunk_id, row.query, row.negative_query) for row in result.triplets if not ids or row.chunk_id in ids]
+    return [(row.chunk_id, row.query, row.negative_query) for row in result.queries if not ids or row.chunk_id in ids]
 
 
 def test_after_k_chunks_change_exactly_their_requests_are_made_and_removed_ones_lose_their_rows(
@@ -71,21 +71,21 @@ def test_after_k_chunks_change_exactly_their_requests_are_made_and_removed_ones_
     wanted = settings(server, tmp_path, queries_per_chunk=3, personas={"novice": 1, "expert": 2})
     first = run(chunks, wanted, tmp_path)
     repeated = first.report["dropped"].get("repeated", 0)  # the loopback's model has few words
-    assert len(first.triplets) + repeated == 60 == server.stats()["requests"]
+    assert len(first.queries) + repeated == 60 == server.stats()["requests"]
     assert all(
-        row.style and row.persona and row.negative_query and row.generator == "openai/gpt-4o-mini" for row in first.triplets
+        row.style and row.persona and row.negative_query and row.generator == "openai/gpt-4o-mini" for row in first.queries
     )
-    assert {row.recipe for row in first.triplets} == {"triplet"} and len({row.id for row in first.triplets}) == 60 - repeated
+    assert {row.recipe for row in first.queries} == {"triplet"} and len({row.id for row in first.queries}) == 60 - repeated
     server.reset()
     changed = [replace(row, text=row.text + " That is new.") if row.id in ("c3", "c9") else row for row in chunks[:-2]]
     second = run([*changed, chunk(77)], wanted, tmp_path)
     assert server.stats()["requests"] == server.stats()["distinct"] == 3 * 3
-    assert {row.chunk_id for row in second.triplets} == {row.id for row in changed} | {"c77"}
+    assert {row.chunk_id for row in second.queries} == {row.id for row in changed} | {"c77"}
     kept = [row.id for row in changed if row.id not in ("c3", "c9")]
     assert rows(second, *kept) == rows(first, *kept)
     assert second.report["asked"]["triplet"]["hits"] == 16 * 3
     server.reset()
-    assert run([*changed, chunk(77)], wanted, tmp_path).triplets == second.triplets
+    assert run([*changed, chunk(77)], wanted, tmp_path).queries == second.queries
     assert server.stats()["requests"] == 0
 
 
@@ -96,7 +96,7 @@ def test_of_faults_of_every_kind_no_row_is_lost_that_could_be_had_and_none_is_pa
     server.configure(faults=dict.fromkeys([*kinds, "wrong_language", "instructions"], 0.02), faulty_attempts=2, retry_after=0.1)
     result = run([chunk(number) for number in range(100)], settings(server, tmp_path), tmp_path)
     stats = server.stats()
-    assert sorted(row.chunk_id for row in result.triplets) == sorted(f"c{number}" for number in range(100))
+    assert sorted(row.chunk_id for row in result.queries) == sorted(f"c{number}" for number in range(100))
     assert not result.rejects and not result.report["failures"]
     assert stats["duplicates"] == 0 and stats["requests"] > 110
     assert result.report["asked"]["triplet"]["requests"] == stats["requests"]
@@ -110,7 +110,7 @@ def test_a_failure_is_a_rows_own_and_running_again_asks_only_for_it(tmp_path: Pa
     server.configure(outage="refusal")
     failed = run([*chunks, bad], wanted, tmp_path)
     lost = [reject for reject in failed.rejects if reject.filter == "failure"]
-    assert {row.chunk_id for row in failed.triplets} == {row.id for row in chunks}
+    assert {row.chunk_id for row in failed.queries} == {row.id for row in chunks}
     assert {reject.chunk_id for reject in lost} == {"c99"}
     assert all(reject.reason == "refusal: the model refused, in 2 tries" for reject in lost)
     assert all("can't assist" in reject.query for reject in lost)
@@ -122,7 +122,7 @@ def test_a_failure_is_a_rows_own_and_running_again_asks_only_for_it(tmp_path: Pa
         run([*chunks, bad], settings(server, tmp_path, queries_per_chunk=7, asks=2), tmp_path)
     server.configure(outage=None)
     server.reset()
-    assert "c99" in {row.chunk_id for row in run([*chunks, bad], wanted, tmp_path).triplets}
+    assert "c99" in {row.chunk_id for row in run([*chunks, bad], wanted, tmp_path).queries}
     assert server.stats()["requests"] == 7
 
 
@@ -154,8 +154,8 @@ def test_orders_in_a_chunk_are_data(tmp_path: Path, server: LlmServer) -> None:
     ]
     texts.append(f"The volume is set in the menu.\n{order}".replace("\n", " "))
     result = run([chunk(number, text) for number, text in enumerate(texts)], settings(server, tmp_path), tmp_path)
-    assert len(result.triplets) == 5
-    assert "PWNED by AcmePhone" not in {query for row in result.triplets for query in (row.query, row.negative_query)}
+    assert len(result.queries) == 5
+    assert "PWNED by AcmePhone" not in {query for row in result.queries for query in (row.query, row.negative_query)}
     server.configure(outage="instructions")
     with pytest.raises(InputError, match=r"1 of 6 requests failed \(instructions 1\)"):
         run([chunk(number, text) for number, text in enumerate([*texts, "More."])], settings(server, tmp_path), tmp_path)
@@ -169,21 +169,21 @@ def test_a_spent_budget_stops_and_says_so_or_goes_on_with_what_there_is(tmp_path
         run(chunks, settings(server, tmp_path, budget={"requests": 10}), tmp_path)
     assert server.stats()["requests"] == 10
     go_on = settings(server, tmp_path, budget={"requests": 15, "when_spent": "go_on"})
-    assert len(run(chunks, go_on, tmp_path).triplets) == 25
+    assert len(run(chunks, go_on, tmp_path).queries) == 25
     assert failed_generations(go_on) == 1, "so that the next run is not taken from ZenML's cache"
-    assert len(run(chunks, go_on, tmp_path).triplets) == 40
+    assert len(run(chunks, go_on, tmp_path).queries) == 40
     assert server.stats()["requests"] == server.stats()["answered_distinct"] == 40
 
 
 def test_a_row_says_that_its_chunk_was_shortened(tmp_path: Path, server: LlmServer) -> None:
     chunks = [chunk(1), chunk(2, "Readers of a page see all changes at once. " * 120)]
     result = run(chunks, settings(server, tmp_path, context_window=700), tmp_path)
-    assert [row.chunk_shortened for row in result.triplets] == [False, True]
+    assert [row.chunk_shortened for row in result.queries] == [False, True]
     assert result.report["chunks_shortened"] == 1
     server.configure(window=700)
     server.reset()
     result = run(chunks, settings(server, tmp_path, context="By the server."), tmp_path)
-    assert [row.chunk_shortened for row in result.triplets] == [False, True]
+    assert [row.chunk_shortened for row in result.queries] == [False, True]
     assert server.stats()["outcomes"]["context"] <= 4
 
 

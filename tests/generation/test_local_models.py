@@ -11,8 +11,9 @@ import pytest
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
-from finetrieve.generation.llm.providers.registry import check_model_files
-from finetrieve.generation.settings import GenerationSettings, TripletRecipe
+from finetrieve.generation.llm.providers.base import PROVIDERS
+from finetrieve.generation.recipes.triplet import TripletRecipe
+from finetrieve.generation.settings import GenerationSettings
 from tests.generation.generating import generate
 
 TEMPLATE = (
@@ -68,18 +69,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def llm(model: Path, **sampling: Any) -> Any:
-    from finetrieve.generation.recipes.llm_triplets import llm_of
-
     recipe = TripletRecipe(provider="transformers", model=str(model), sampling={"temperature": 0.0, **sampling})  # type: ignore[arg-type]
-    loaded = llm_of(recipe, None)
-    loaded.load()
+    loaded = recipe.provider_class(recipe.provider_options)
+    loaded.connect()
     return loaded
 
 
 def asked(loaded: Any, texts: list[str], max_tokens: int = 16) -> list[Any]:
     async def ask() -> list[Any]:
         messages = [[{"role": "system", "content": "Ask."}, {"role": "user", "content": text}] for text in texts]
-        return await asyncio.gather(*(loaded.ask(one, None, max_tokens) for one in messages), return_exceptions=True)
+        return await asyncio.gather(*(loaded.complete(one, None, max_tokens) for one in messages), return_exceptions=True)
 
     return asyncio.run(ask())
 
@@ -87,11 +86,11 @@ def asked(loaded: Any, texts: list[str], max_tokens: int = 16) -> list[Any]:
 TEXTS = ["a", "To mute the alarm, swipe left.", "You can set the volume of the alarm in the settings."]
 
 
-def test_requests_that_wait_together_are_one_batch_and_get_the_answers_that_each_would_get_alone(model: Path) -> None:
+def test_requests_that_wait_together_are_one_batch_and_get_the_generate_that_each_would_get_alone(model: Path) -> None:
     loaded = llm(model)
     sizes: list[int] = []
-    answers = loaded._answers
-    loaded._answers = lambda batch: (sizes.append(len(batch)), answers(batch))[1]
+    answers = loaded._generate
+    loaded._generate = lambda batch: (sizes.append(len(batch)), answers(batch))[1]
     together = asked(loaded, TEXTS)
     assert sizes == [3]
     assert together == [asked(loaded, [text])[0] for text in TEXTS]
@@ -104,7 +103,7 @@ def test_requests_that_wait_together_are_one_batch_and_get_the_answers_that_each
 
 def test_an_answer_ends_where_the_model_ends_it(model: Path) -> None:
     loaded = llm(model)
-    loaded._written = lambda texts, max_tokens: [[*loaded._tokenizer.encode("Why?"), 2, 2, 2] for _ in texts]
+    loaded._new_tokens = lambda texts, max_tokens: [[*loaded._tokenizer.encode("Why?"), 2, 2, 2] for _ in texts]
     [reply] = asked(loaded, ["a"])
     assert (reply.text, reply.finish, reply.output_tokens) == ("Why?", "stop", 4)
 
@@ -131,14 +130,14 @@ def test_an_argument_that_the_model_refuses_is_no_fault_of_the_line(model: Path)
 
 def test_a_batch_that_the_memory_does_not_hold_is_halved(model: Path) -> None:
     loaded = llm(model)
-    answers = loaded._answers
+    answers = loaded._generate
 
     def small(batch: list[Any]) -> list[Any]:
         if len(batch) > 1:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
         return answers(batch)
 
-    loaded._answers = small
+    loaded._generate = small
     assert [reply.output_tokens for reply in asked(loaded, TEXTS)] == [16, 16, 16]
 
 
@@ -151,8 +150,8 @@ def test_a_model_that_is_not_there_is_said_before_anything_runs(tmp_path: Path, 
         "nobody/no-such-model": "not in the Hugging Face cache, and the Hub does not give it",
     }.items():
         with pytest.raises(InputError, match=said):
-            check_model_files("transformers", name)
-    check_model_files("openai", "gpt-4o")
+            PROVIDERS.get("transformers").check_model(name)
+    PROVIDERS.get("openai").check_model("gpt-4o")
 
 
 def chunks(count: int) -> list[Chunk]:
@@ -165,15 +164,15 @@ def settings(model: Path, answers: Path, **more: Any) -> GenerationSettings:
 
 
 @pytest.mark.slow
-def test_what_a_model_answers_becomes_rows(tmp_path: Path) -> None:
+def test_what_a_model_generate_becomes_rows(tmp_path: Path) -> None:
     able = made(tmp_path / "able", answers=True)
     result = generate(chunks(3), settings(able, tmp_path / "answers"), 13, tmp_path)
-    assert [(row.chunk_id, row.query, row.negative_query) for row in result.triplets] == [
+    assert [(row.chunk_id, row.query, row.negative_query) for row in result.queries] == [
         (f"c{number}", "How do I mute the alarm?", "How do I set the volume?") for number in range(3)
     ]
-    assert {row.generator for row in result.triplets} == {f"transformers/{able}"}
+    assert {row.generator for row in result.queries} == {f"transformers/{able}"}
     again = generate(chunks(3), settings(able, tmp_path / "answers"), 13, tmp_path)
-    assert again.triplets == result.triplets
+    assert again.queries == result.queries
     assert again.report["asked"]["triplet"]["hits"] == 3
 
 
@@ -181,7 +180,7 @@ def test_what_a_model_answers_becomes_rows(tmp_path: Path) -> None:
 def test_what_a_model_writes_is_a_row_or_a_reject_and_too_many_rejects_fail_the_step(model: Path, tmp_path: Path) -> None:
     result = generate(chunks(5), settings(model, tmp_path / "answers", max_failed_share=1.0), 13, tmp_path)
     # Random weights write no query: every request is asked twice, fails by itself, and is kept with what was written.
-    assert result.triplets == []
+    assert result.queries == []
     assert sum(result.report["failures"].values()) == 5
     assert result.report["asked"]["triplet"]["requests"] == 10
     assert all(reject.query for reject in result.rejects)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, Reject, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
 from finetrieve.core.tables import to_table
-from finetrieve.generation import mixing
+from finetrieve.generation.assemble import reject_overweight, select_rows
 from finetrieve.generation.settings import GenerationSettings
 from tests.fakes.llm import LlmServer
 from tests.generation.generating import generate
@@ -33,16 +33,17 @@ def settings(answers: Path | str = "unused", budget: dict[str, Any] | None = Non
     return GenerationSettings.model_validate({"recipes": recipes, "answers": str(answers), "budget": budget or {}})
 
 
-def rows(recipe: str, chunk: str, count: int) -> list[Triplet]:
+def rows(recipe: str, chunk: str, count: int) -> list[GeneratedQuery]:
     return [
-        Triplet(f"{recipe}-{chunk}-{number}", chunk, f"query {number}", None, "how_to", recipe, "test") for number in range(count)
+        GeneratedQuery(f"{recipe}-{chunk}-{number}", chunk, f"query {number}", None, "how_to", recipe, "test")
+        for number in range(count)
     ]
 
 
-def mixed(made: list[Triplet], wanted: GenerationSettings) -> tuple[list[Triplet], list[Reject]]:
-    table = to_table(made, Triplet)
-    stays = mixing.kept(table, wanted)
-    return list(itertools.compress(made, stays)), list(mixing.thinned(table, stays))
+def mixed(made: list[GeneratedQuery], wanted: GenerationSettings) -> tuple[list[GeneratedQuery], list[Reject]]:
+    table = to_table(made, GeneratedQuery)
+    stays = select_rows(table, wanted)
+    return list(itertools.compress(made, stays)), list(reject_overweight(table, stays))
 
 
 def test_the_recipe_with_the_fewest_rows_for_its_weight_keeps_all_and_sets_the_others_share() -> None:
@@ -119,24 +120,24 @@ def test_two_llm_recipes_and_the_rules_run_together_and_keep_their_order(asked: 
     corpus = chunks(20)
     wanted = at(asked, settings(tmp_path / "answers", rules=2, cloud=1, desk=1))
     first = generate(corpus, wanted, 13, tmp_path)
-    count = Counter(row.recipe for row in first.triplets)
+    count = Counter(row.recipe for row in first.queries)
     assert count["cloud"] == count["desk"] == 20
     assert count["rules"] == 40
     assert asked.stats()["requests"] == 40
     assert first.report["asked"]["cloud"]["requests"] == first.report["asked"]["desk"]["requests"] == 20
-    assert {row.recipe: row.generator for row in first.triplets if row.recipe != "rules"} == {
+    assert {row.recipe: row.generator for row in first.queries if row.recipe != "rules"} == {
         "cloud": "openai/gpt-4o-mini",
         "desk": "ollama/llama3.2",
     }
     places = {chunk.id: place for place, chunk in enumerate(corpus)}
     recipes = ["rules", "cloud", "desk"]
-    order = [(recipes.index(row.recipe), places[row.chunk_id]) for row in first.triplets]
+    order = [(recipes.index(row.recipe), places[row.chunk_id]) for row in first.queries]
     assert order == sorted(order)
 
     # Without the cache every answer comes in another order: the rows do not.
     asked.configure(latency=0.01, sigma=1.5)
     again = generate(corpus, at(asked, settings(tmp_path / "others", rules=2, cloud=1, desk=1)), 13, tmp_path)
-    assert again.triplets == first.triplets
+    assert again.queries == first.queries
     assert again.rejects == first.rejects
 
 
@@ -152,7 +153,7 @@ def test_recipes_share_one_budget(asked: LlmServer, tmp_path: Path) -> None:
     go_on = {"requests": 12, "when_spent": "go_on"}
     result = generate(chunks(20), at(asked, settings(tmp_path / "answers", go_on, cloud=None, desk=None)), 13, tmp_path)
     assert 12 <= asked.stats()["requests"] <= 13
-    assert 24 <= len(result.triplets) <= 26  # those of the first run are kept and cost nothing
+    assert 24 <= len(result.queries) <= 26  # those of the first run are kept and cost nothing
 
 
 @pytest.mark.slow

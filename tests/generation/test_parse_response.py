@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finetrieve.generation.parse_response import UnusableAnswer, Written, answer_schema, written
+from finetrieve.generation.parse_response import InvalidResponseError, ParsedQuery, parse_response, response_schema
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CHUNK = "You can change the volume of the alarm in the settings. If the alarm stays silent, restart the phone and try again."
@@ -28,13 +28,13 @@ def as_json(positive: object, negative: object = "Where is the charger?") -> str
 
 
 def problem(text: str, negative: bool = True, chunk: str = CHUNK) -> str:
-    with pytest.raises(UnusableAnswer) as unusable:
-        written(text, negative, chunk)
+    with pytest.raises(InvalidResponseError) as unusable:
+        parse_response(text, negative, chunk)
     assert str(unusable.value)
     return unusable.value.problem
 
 
-WANTED = Written("How do I set the volume?", "Where is the charger?")
+WANTED = ParsedQuery("How do I set the volume?", "Where is the charger?")
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ WANTED = Written("How do I set the volume?", "Where is the charger?")
     ],
 )
 def test_an_answer_is_read_in_every_form_that_models_give_it(text: str) -> None:
-    assert written(text, True, CHUNK) == WANTED
+    assert parse_response(text, True, CHUNK) == WANTED
 
 
 def test_a_negative_that_was_not_asked_for_is_left_out() -> None:
-    assert written(as_json(WANTED.query), False, CHUNK) == Written(WANTED.query, None)
-    assert written("## Positive\n\nHow do I set the volume?", False, CHUNK) == Written(WANTED.query, None)
+    assert parse_response(as_json(WANTED.query), False, CHUNK) == ParsedQuery(WANTED.query, None)
+    assert parse_response("## Positive\n\nHow do I set the volume?", False, CHUNK) == ParsedQuery(WANTED.query, None)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_the_reason_tells_the_model_what_to_mend() -> None:
         ('{"positive": "How', "the JSON is not complete"),
         (as_json("Wie stelle ich die Lautstärke des Weckers ein?"), r"another language \(de\) than the text \(en\)"),
     ):
-        with pytest.raises(UnusableAnswer, match=words):
-            written(text, True, CHUNK)
+        with pytest.raises(InvalidResponseError, match=words):
+            parse_response(text, True, CHUNK)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_the_reason_tells_the_model_what_to_mend() -> None:
     ],
 )
 def test_what_people_ask_is_no_refusal_no_order_and_no_other_language(query: str) -> None:
-    assert written(as_json(query), True, CHUNK).query == query
+    assert parse_response(as_json(query), True, CHUNK).query == query
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_people_ask_is_no_refusal_no_order_and_no_other_language(query: str
     ],
 )
 def test_what_a_chunk_is_about_can_be_asked(query: str, chunk: str) -> None:
-    assert written(as_json(query), True, chunk).query == query
+    assert parse_response(as_json(query), True, chunk).query == query
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def test_an_answer_that_gives_orders_or_follows_the_chunks_is_refused(query: str
 
 
 def test_the_schema_is_one_that_strict_providers_take() -> None:
-    assert answer_schema(True)["required"] == ["positive", "negative"]
-    assert answer_schema(False)["required"] == ["positive"]
+    assert response_schema(True)["required"] == ["positive", "negative"]
+    assert response_schema(False)["required"] == ["positive"]
     for negative in (True, False):
-        assert answer_schema(negative)["additionalProperties"] is False
+        assert response_schema(negative)["additionalProperties"] is False
 
 
 def human_questions() -> list[tuple[str, str]]:
@@ -212,8 +212,8 @@ def test_of_thousands_of_human_questions_only_paragraphs_are_refused() -> None:
     refused = []
     for query, chunk in pairs:
         try:
-            assert written(as_json(query), False, chunk).query == " ".join(query.split())
-        except UnusableAnswer as error:
+            assert parse_response(as_json(query), False, chunk).query == " ".join(query.split())
+        except InvalidResponseError as error:
             refused.append((error.problem, query))
     assert len(pairs) > 10_000
     assert [one for one in refused if one[0] != "invalid"] == []

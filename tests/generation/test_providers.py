@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.llm.providers.base import AnsweringLLM, Reply
-from finetrieve.generation.llm.providers.errors import Fault, fault_of
-from finetrieve.generation.llm.providers.registry import PROVIDERS, check_provider
-from finetrieve.generation.parse_response import answer_schema, written
+from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.providers.base import PROVIDERS, Reply
+from finetrieve.generation.llm.providers.errors import ProviderError, classify_error
+from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition
-from finetrieve.generation.recipes.llm_triplets import llm_of
-from finetrieve.generation.settings import TripletRecipe
+from finetrieve.generation.recipes.triplet import TripletRecipe
+from finetrieve.generation.recipes.triplet_step import build_llm
 from tests.fakes.llm import LlmServer
 
 LOOP = asyncio.new_event_loop()
@@ -40,7 +40,9 @@ MODELS = {
 on_every_wire = pytest.mark.parametrize(
     "provider",
     [
-        pytest.param(name, marks=pytest.mark.skipif(importlib.util.find_spec(PROVIDERS[name].package) is None, reason="no extra"))
+        pytest.param(
+            name, marks=pytest.mark.skipif(importlib.util.find_spec(PROVIDERS.get(name).package) is None, reason="no extra")
+        )
         for name in MODELS
     ],
 )
@@ -65,30 +67,32 @@ def address(server: LlmServer, provider: str) -> str:
     return {"azure": server.url, "litellm": server.openai}.get(provider) or str(getattr(server, provider))
 
 
-made_before: dict[tuple[str, str], AnsweringLLM] = {}
+made_before: dict[tuple[str, str], ProviderLLM] = {}
 
 
-def llm(server: LlmServer, provider: str, **recipe: Any) -> AnsweringLLM:
+def llm(server: LlmServer, provider: str, **recipe: Any) -> ProviderLLM:
     place = {"provider": provider, "model": MODELS[provider], "base_url": address(server, provider), "api_key_env": KEY}
-    made: AnsweringLLM = llm_of(TripletRecipe.model_validate({**place, **recipe}), None)
+    made = build_llm(TripletRecipe.model_validate({**place, **recipe}), None)
     made._event_loop = LOOP  # each has its own, and clients that live longer than theirs complain
     made.load()
     return made
 
 
-def default_llm(server: LlmServer, provider: str) -> AnsweringLLM:
+def default_llm(server: LlmServer, provider: str) -> ProviderLLM:
     """The same for all tests, as a client takes long to make; not for tests that teach it what a server refuses."""
     if (server.url, provider) not in made_before:
         made_before[server.url, provider] = llm(server, provider)
     return made_before[server.url, provider]
 
 
-def ask(asked: AnsweringLLM, *messages: dict[str, str], max_tokens: int | None = None) -> Reply:
-    return asked.event_loop.run_until_complete(asked.ask(list(messages) or MESSAGES, answer_schema(True), max_tokens))
+def ask(asked: ProviderLLM, *messages: dict[str, str], max_tokens: int | None = None) -> Reply:
+    return asked.event_loop.run_until_complete(
+        asked.client.complete(list(messages) or MESSAGES, response_schema(True), max_tokens)
+    )
 
 
-def fault(asked: AnsweringLLM) -> Fault:
-    with pytest.raises(Fault) as found:
+def fault(asked: ProviderLLM) -> ProviderError:
+    with pytest.raises(ProviderError) as found:
         ask(asked)
     return found.value
 
@@ -97,7 +101,7 @@ def fault(asked: AnsweringLLM) -> Fault:
 @on_every_wire
 def test_a_constrained_answer_and_its_usage_come_back(server: LlmServer, provider: str) -> None:
     reply = ask(llm(server, provider, sampling={"temperature": 0.3, "top_p": 0.9, "seed": 7, "max_tokens": 200}))
-    assert written(reply.text, True, CHUNK).negative
+    assert parse_response(reply.text, True, CHUNK).negative
     assert (reply.finish, reply.input_tokens > 50, reply.output_tokens > 10) == ("stop", True, True)
     stats = server.stats()
     assert (stats["requests"], stats["answered"]) == (1, 1)
@@ -150,9 +154,9 @@ def test_a_fault_is_called_what_it_is_and_the_client_does_not_retry(
 def test_no_answer_in_time_is_a_timeout(server: LlmServer, provider: str) -> None:
     server.configure(outage="hang")
     asked = llm(server, provider, timeout=0.7)
-    with pytest.raises((Fault, TimeoutError)) as found:
-        asked.event_loop.run_until_complete(asyncio.wait_for(asked.ask(MESSAGES, None), 5))
-    assert isinstance(found.value, Fault)
+    with pytest.raises((ProviderError, TimeoutError)) as found:
+        asked.event_loop.run_until_complete(asyncio.wait_for(asked.client.complete(MESSAGES, None), 5))
+    assert isinstance(found.value, ProviderError)
     assert (found.value.kind, found.value.never_reached) == ("timeout", False)
 
 
@@ -206,7 +210,7 @@ def test_nobody_at_the_address_is_told_from_a_line_that_broke(server: LlmServer,
 @slow
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "ollama", "mistral"])
 def test_an_address_that_swallows_connections_was_never_reached(server: LlmServer, provider: str) -> None:
-    if importlib.util.find_spec(PROVIDERS[provider].package) is None:
+    if importlib.util.find_spec(PROVIDERS.get(provider).package) is None:
         pytest.skip("no extra")
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -237,9 +241,9 @@ def test_a_prompt_beyond_the_window_is_too_long(server: LlmServer, provider: str
 def test_a_server_that_refuses_a_schema_is_asked_for_text_from_then_on(server: LlmServer, provider: str) -> None:
     server.configure(structured="refuse")
     asked = llm(server, provider)
-    assert written(ask(asked).text, True, CHUNK)
-    assert not asked.constrains
-    assert written(ask(asked).text, True, CHUNK)
+    assert parse_response(ask(asked).text, True, CHUNK)
+    assert not asked.client.constrains
+    assert parse_response(ask(asked).text, True, CHUNK)
     outcomes = server.stats()["outcomes"]
     assert outcomes["ok"] == 2 and outcomes["structured"] <= 2
     assert ask(asked).text and server.stats()["outcomes"]["structured"] == outcomes["structured"]
@@ -250,7 +254,7 @@ def test_a_server_that_refuses_a_schema_is_asked_for_text_from_then_on(server: L
 def test_newer_models_refuse_max_tokens_and_a_temperature_once(server: LlmServer, provider: str) -> None:
     model = "openai/gpt-5-mini" if provider == "litellm" else "gpt-5-mini"
     asked = llm(server, provider, model=model, sampling={"max_tokens": 300, "temperature": 0.2, "top_p": 0.9})
-    assert written(ask(asked).text, True, CHUNK)
+    assert parse_response(ask(asked).text, True, CHUNK)
     refused = server.stats()["outcomes"].get("invalid", 0)
     assert refused <= 3
     assert ask(asked).text
@@ -264,7 +268,7 @@ def test_a_key_that_comes_back_in_an_answer_is_cut_out(server: LlmServer) -> Non
     assert server.key not in ask(asked, MESSAGES[0], message).text
 
 
-class Answered(Exception):  # noqa: N818
+class StatusError(Exception):
     """An error as client libraries raise it."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
@@ -300,7 +304,7 @@ class Answered(Exception):  # noqa: N818
     ],
 )
 def test_what_providers_say_is_understood(status: int, text: str, kind: str) -> None:
-    assert fault_of(Answered(status, text)).kind == kind
+    assert classify_error(StatusError(status, text)).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -317,7 +321,7 @@ def test_what_providers_say_is_understood(status: int, text: str, kind: str) -> 
     ],
 )
 def test_how_long_to_wait_is_read_from_headers_or_words(headers: dict[str, str], text: str, seconds: float | None) -> None:
-    assert fault_of(Answered(429, text, headers)).retry_after == seconds
+    assert classify_error(StatusError(429, text, headers)).retry_after == seconds
 
 
 def test_no_key_of_the_environment_is_in_what_an_error_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,28 +334,28 @@ def test_no_key_of_the_environment_is_in_what_an_error_says(monkeypatch: pytest.
         f"{long} abcdefghijkl",
         f"{long} my-own-secret-value",
     ):
-        said = fault_of(Answered(401, text), "my-own-secret-value").text
+        said = classify_error(StatusError(401, text), "my-own-secret-value").text
         for secret in ("abcdef", "Abc123", "eyJ0", "my-own"):
             assert secret not in said
         assert len(said) <= 300
-    assert "key-management-service" in fault_of(Answered(500, "key-management-service is down")).text
+    assert "key-management-service" in classify_error(StatusError(500, "key-management-service is down")).text
 
 
 def test_a_missing_extra_or_key_is_one_line_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(InputError, match="the environment variable OPENAI_API_KEY is not set"):
-        check_provider("openai", None, False, False)
-    check_provider("openai", None, False, True)
-    check_provider("openai", None, True, False)
-    check_provider("ollama", None, False, False)
+        PROVIDERS.get("openai").check_requirements(None, False, False)
+    PROVIDERS.get("openai").check_requirements(None, False, True)
+    PROVIDERS.get("openai").check_requirements(None, True, False)
+    PROVIDERS.get("ollama").check_requirements(None, False, False)
     with pytest.raises(InputError, match="the environment variable MY_KEY is not set"):
-        check_provider("openai", "MY_KEY", False, True)
+        PROVIDERS.get("openai").check_requirements("MY_KEY", False, True)
     if importlib.util.find_spec("vllm") is None:
         with pytest.raises(InputError, match=r"pip install -e '\.\[vllm\]'"):
-            check_provider("vllm", None, False, False)
+            PROVIDERS.get("vllm").check_requirements(None, False, False)
 
 
 def test_the_key_is_in_nothing_that_distilabel_writes_down(server: LlmServer) -> None:
     for provider in MODELS:
-        if importlib.util.find_spec(PROVIDERS[provider].package) is not None:
+        if importlib.util.find_spec(PROVIDERS.get(provider).package) is not None:
             assert server.key not in json.dumps(llm(server, provider).dump(), default=str)

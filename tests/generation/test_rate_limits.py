@@ -7,7 +7,7 @@ import random
 import pytest
 
 from finetrieve.generation.llm import rate_limits as limits
-from finetrieve.generation.llm.rate_limits import Pace
+from finetrieve.generation.llm.rate_limits import RateLimit
 
 
 class Clock:
@@ -31,7 +31,7 @@ def most_in_a_minute(used: list[tuple[float, float]]) -> float:
 
 @pytest.mark.parametrize("limit", [3, 60, 500])
 def test_no_minute_has_more_requests_than_the_limit(clock: Clock, limit: int) -> None:
-    pace, sent = Pace(limit), []
+    pace, sent = RateLimit(limit), []
     for _ in range(3 * limit):
         clock.now = max(clock.now, pace.reserve())
         sent.append((clock.now, 1.0))
@@ -41,7 +41,7 @@ def test_no_minute_has_more_requests_than_the_limit(clock: Clock, limit: int) ->
 
 
 def test_no_minute_has_more_tokens_than_the_limit_but_for_one_that_is_larger(clock: Clock) -> None:
-    draw, pace, sent = random.Random(1), Pace(10_000), []
+    draw, pace, sent = random.Random(1), RateLimit(10_000), []
     for _ in range(300):
         estimate = draw.randrange(100, 2000)
         clock.now = max(clock.now, pace.reserve(estimate))
@@ -53,7 +53,7 @@ def test_no_minute_has_more_tokens_than_the_limit_but_for_one_that_is_larger(clo
 
 
 def test_what_was_used_beyond_the_estimate_is_made_up_for(clock: Clock) -> None:
-    exact, corrected = Pace(6000), Pace(6000)
+    exact, corrected = RateLimit(6000), RateLimit(6000)
     for _ in range(10):
         exact.reserve(300)
         corrected.reserve(100)
@@ -62,13 +62,13 @@ def test_what_was_used_beyond_the_estimate_is_made_up_for(clock: Clock) -> None:
 
 
 def test_after_a_pause_a_seconds_worth_goes_at_once(clock: Clock) -> None:
-    pace = Pace(600)
+    pace = RateLimit(600)
     clock.now += 1000
     assert [pace.reserve() for _ in range(11)] == [clock.now] * 11
     assert pace.reserve() == pytest.approx(clock.now + 0.1)
 
 
 def test_without_a_limit_nobody_waits(clock: Clock) -> None:
-    pace = Pace(None)
+    pace = RateLimit(None)
     assert {pace.reserve(1e9) for _ in range(100)} == {clock.now}
     pace.correct(1e9)

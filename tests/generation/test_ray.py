@@ -18,7 +18,7 @@ import pytest
 from finetrieve.app.preflight import check_engine
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
-from finetrieve.generation.llm.response_cache import AnswerCache
+from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.recipes.rules import VERSION
 from finetrieve.generation.settings import GenerationSettings
 from tests.conftest import ROOT
@@ -107,7 +107,7 @@ def test_two_nodes_give_the_rows_of_one_machine_and_use_its_answer_cache(
     away = generate(corpus, settings(tmp_path / "away", server, engine="ray", ray_address=cluster), 13, tmp_path, told)
     assert server.stats()["requests"] == 300
     here = generate(corpus, settings(tmp_path / "here", server), 13, tmp_path)
-    assert away.triplets == here.triplets
+    assert away.queries == here.queries
     assert away.rejects == here.rejects
     assert away.report["asked"] == here.report["asked"]
     assert away.report["asked"]["triplet"]["requests"] == away.report["asked"]["triplet"]["done"] == 300
@@ -115,13 +115,13 @@ def test_two_nodes_give_the_rows_of_one_machine_and_use_its_answer_cache(
     assert len(set(progress)) > 3
 
     # The answers of the cluster are on this machine: the same run asks nothing, wherever it is made.
-    cache = AnswerCache(tmp_path / "away")
+    cache = ResponseCache(tmp_path / "away")
     assert cache.statistics().models == {"openai/gpt-4o-mini": 300, f"rules {VERSION}": 300}
     cache.close()
     server.reset()
     for engine in ("ray", "local"):
         again = generate(corpus, settings(tmp_path / "away", server, engine=engine, ray_address=cluster), 13, tmp_path)
-        assert again.triplets == here.triplets
+        assert again.queries == here.queries
     assert server.stats()["requests"] == 0
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("away", "here")] == []
     output = capfd.readouterr()
@@ -211,7 +211,7 @@ def test_a_run_that_is_ended_keeps_its_answers_and_takes_its_cluster_with_it(
         assert time.monotonic() - started < 60
         assert "interrupted []" in said
         assert errors == ""
-    cache = AnswerCache(tmp_path / "answers")
+    cache = ResponseCache(tmp_path / "answers")
     assert 30 <= cache.statistics().models["openai/gpt-4o-mini"] < 400
     cache.close()
 

@@ -17,13 +17,13 @@ import pytest
 from finetrieve.core.errors import InputError
 from finetrieve.generation.llm.response_cache import (
     FORMAT,
-    Answer,
-    AnswerCache,
-    answers_directory,
+    CachedResponse,
+    ResponseCache,
     failed_generations,
     failure_scope,
     generation_state,
     request_key,
+    response_cache_directory,
 )
 from finetrieve.generation.settings import GenerationSettings
 
@@ -31,8 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = "answers.sqlite"
 
 
-def answer(text: str = "How?", tokens: int = 7) -> Answer:
-    return Answer(text, 100, tokens, False)
+def answer(text: str = "How?", tokens: int = 7) -> CachedResponse:
+    return CachedResponse(text, 100, tokens, False)
 
 
 def triplet_settings(answers: Path, **recipe: object) -> GenerationSettings:
@@ -51,29 +51,29 @@ def test_an_answer_is_found_by_the_content_of_its_request_alone(tmp_path: Path) 
     assert key == request_key(dict(reversed(list(request.items()))))
     for changed in ({"model": "n"}, {"sampling": {}}, {"messages": []}, {"provider": "azure"}):
         assert request_key({**request, **changed}) != key
-    cache = AnswerCache(tmp_path)
-    cache.put(key, Answer("Wie?", 3, 4, True), "openai/m")
-    assert AnswerCache(tmp_path).get([key, b"other"]) == {key: Answer("Wie?", 3, 4, True)}
+    cache = ResponseCache(tmp_path)
+    cache.put(key, CachedResponse("Wie?", 3, 4, True), "openai/m")
+    assert ResponseCache(tmp_path).get([key, b"other"]) == {key: CachedResponse("Wie?", 3, 4, True)}
 
 
 def test_hits_misses_and_sizes_are_counted_over_all_runs(tmp_path: Path) -> None:
     keys = [f"{number}".encode() for number in range(1200)]
-    cache = AnswerCache(tmp_path)
+    cache = ResponseCache(tmp_path)
     assert cache.get(keys) == {}
     for key in keys[:700]:
         cache.put(key, answer(), "openai/a")
     cache.put(keys[700], answer(), "ollama/b")
-    assert len(AnswerCache(tmp_path).get(keys)) == 701
+    assert len(ResponseCache(tmp_path).get(keys)) == 701
     assert cache.peek(keys[:10]) == set(keys[:10])
     found = cache.statistics()
-    assert (found.answers, found.hits, found.misses) == (701, 701, 1200 + 499)
+    assert (found.responses, found.hits, found.misses) == (701, 701, 1200 + 499)
     assert (found.input_tokens, found.output_tokens) == (70_100, 4_907)
     assert found.models == {"openai/a": 700, "ollama/b": 1}
     assert found.bytes > 10_000
 
 
 def test_pruning_frees_the_disk_of_what_was_not_used_lately_or_is_of_a_model(tmp_path: Path) -> None:
-    cache = AnswerCache(tmp_path)
+    cache = ResponseCache(tmp_path)
     for number in range(2000):
         cache.put(f"{number}".encode(), answer("x" * 500), "old/a" if number % 2 else "new/b")
     before = cache.statistics().bytes
@@ -90,7 +90,7 @@ def test_pruning_frees_the_disk_of_what_was_not_used_lately_or_is_of_a_model(tmp
 
 def _write(directory: str, name: int, barrier: object, count: int) -> None:
     barrier.wait()  # type: ignore[attr-defined]
-    cache = AnswerCache(Path(directory))
+    cache = ResponseCache(Path(directory))
     for number in range(count):
         cache.put(f"{number}".encode(), answer(f"{number} of all"), "m")
         cache.put(f"{name} {number}".encode(), answer(f"{name} {number}"), "m")
@@ -107,19 +107,19 @@ def test_processes_open_a_new_cache_and_write_it_at_the_same_time(tmp_path: Path
         for writer in writers:
             writer.join(60)
         assert [writer.exitcode for writer in writers] == [0] * 8
-        cache = AnswerCache(place)
+        cache = ResponseCache(place)
         assert len(cache.get([f"{name} {number}".encode() for name in range(8) for number in range(20)])) == 160
-        assert cache.statistics().answers == 180
+        assert cache.statistics().responses == 180
         assert cache.statistics().hits == 160 + 160
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from finetrieve.generation.llm.response_cache import Answer, AnswerCache
-cache = AnswerCache(Path(sys.argv[1]))
+from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
+cache = ResponseCache(Path(sys.argv[1]))
 for number in range(int(sys.argv[2]), 10**9):
-    cache.put(str(number).encode(), Answer(f"{number} " * 400, number, 1, False), "m")
+    cache.put(str(number).encode(), CachedResponse(f"{number} " * 400, number, 1, False), "m")
     print(number, flush=True)
 """
 
@@ -137,7 +137,7 @@ def test_a_kill_at_any_moment_tears_no_answer_and_loses_none_that_was_kept(tmp_p
         os.kill(writer.pid, signal.SIGKILL)
         told = max([told, *map(int, writer.stdout.read().split("\n")[:-1])])
         writer.wait()
-        cache = AnswerCache(tmp_path)
+        cache = ResponseCache(tmp_path)
         kept = cache.get([str(number).encode() for number in range(told + 2)])
         assert set(range(told + 1)) <= {int(key) for key in kept}
         assert all(found.text == f"{int(key)} " * 400 for key, found in kept.items())
@@ -150,12 +150,12 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from finetrieve.core.errors import InputError
-from finetrieve.generation.llm.response_cache import Answer, AnswerCache
+from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-cache = AnswerCache(Path(sys.argv[1]))
+cache = ResponseCache(Path(sys.argv[1]))
 try:
     for number in range(1000):
-        cache.put(str(number).encode(), Answer("x" * 5000, 1, 1, False), "m")
+        cache.put(str(number).encode(), CachedResponse("x" * 5000, 1, 1, False), "m")
 except InputError as error:
     print(number, error)
 """
@@ -167,7 +167,7 @@ def test_a_full_disk_is_said_and_what_was_kept_is_still_there(tmp_path: Path) ->
     )
     number, said = run.stdout.strip().split(" ", 1)
     assert "disk is full" in said and "generation.answers" in said and str(tmp_path) in said and "\n" not in said
-    cache = AnswerCache(tmp_path)
+    cache = ResponseCache(tmp_path)
     assert len(cache.get([str(one).encode() for one in range(int(number))])) == int(number) > 10
     cache.put(b"more", answer(), "m")
 
@@ -185,7 +185,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_on_a_disk_that_fills_up_and_is_made_read_only_the_setting_is_named(small_disk: Path) -> None:
-    cache = AnswerCache(small_disk / "answers")
+    cache = ResponseCache(small_disk / "answers")
     with pytest.raises(InputError, match="its disk is full"):
         for number in range(1000):
             cache.put(str(number).encode(), answer("x" * 5000), "m")
@@ -194,23 +194,23 @@ def test_on_a_disk_that_fills_up_and_is_made_read_only_the_setting_is_named(smal
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     for place in (small_disk / "answers", small_disk / "new"):
         with pytest.raises(InputError, match=r"cannot be written; check its owner and mode, or give another directory with gen"):
-            AnswerCache(place).get([b"0"])
+            ResponseCache(place).get([b"0"])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_directory_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot be written"):
-        AnswerCache(tmp_path / "answers")
+        ResponseCache(tmp_path / "answers")
     with pytest.raises(InputError, match="cannot be written"):
-        AnswerCache(tmp_path)
+        ResponseCache(tmp_path)
 
 
 def test_a_file_in_the_place_of_the_directory_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "answers"):
         with pytest.raises(InputError, match=r"it is a file.*generation\.answers"):
-            AnswerCache(place)
+            ResponseCache(place)
 
 
 @pytest.mark.parametrize("version", [0, FORMAT - 1, FORMAT + 1])
@@ -220,16 +220,16 @@ def test_another_versions_cache_is_left_as_it_is(tmp_path: Path, version: int) -
         other.execute("INSERT INTO answers VALUES ('k', 'v')")
         other.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(InputError, match=rf"has format {version}; this version reads format {FORMAT}.*asked for again"):
-        AnswerCache(tmp_path)
+        ResponseCache(tmp_path)
     assert sqlite3.connect(tmp_path / FILE).execute("SELECT * FROM answers").fetchall() == [("k", "v")]
 
 
 def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"not a database at all" * 500)
     with pytest.raises(InputError, match="is no SQLite database or is damaged; delete it"):
-        AnswerCache(tmp_path)
+        ResponseCache(tmp_path)
     (tmp_path / FILE).unlink()
-    cache = AnswerCache(tmp_path)
+    cache = ResponseCache(tmp_path)
     for number in range(300):
         cache.put(str(number).encode(), answer("x" * 500), "m")
     cache.prune(unused_for=99)
@@ -237,18 +237,18 @@ def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     whole = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(whole[:5000] + b"\x99" * 60_000 + whole[65_000:])
     with pytest.raises(InputError, match="is damaged; delete it"):
-        AnswerCache(tmp_path).get([str(number).encode() for number in range(300)])
+        ResponseCache(tmp_path).get([str(number).encode() for number in range(300)])
     for path in tmp_path.glob(f"{FILE}*"):
         path.unlink()
     (tmp_path / FILE).touch()
-    assert AnswerCache(tmp_path).get([b"0"]) == {}, "an empty file, as a full disk leaves it, is a new cache"
+    assert ResponseCache(tmp_path).get([b"0"]) == {}, "an empty file, as a full disk leaves it, is a new cache"
 
 
 def test_runs_that_ended_with_failures_are_counted_per_recipes_and_looking_makes_no_cache(tmp_path: Path) -> None:
     settings, other = triplet_settings(tmp_path / "a"), triplet_settings(tmp_path / "a", model="other")
     assert failed_generations(settings) == 0
     assert not (tmp_path / "a").exists()
-    AnswerCache(tmp_path / "a").note_failed_run(failure_scope(settings))
+    ResponseCache(tmp_path / "a").note_failed_run(failure_scope(settings))
     assert (failed_generations(settings), failed_generations(other)) == (1, 0)
     assert failed_generations(GenerationSettings(answers=str(tmp_path / "a"))) == 0
 
@@ -260,7 +260,7 @@ def test_an_edited_template_and_a_run_with_failures_are_another_state(tmp_path: 
     for text in ("{{ text }}", "Please: {{ text }}"):
         template.write_text(text)
         states.append(generation_state(settings))
-    AnswerCache(tmp_path / "a").note_failed_run(failure_scope(settings))
+    ResponseCache(tmp_path / "a").note_failed_run(failure_scope(settings))
     states.append(generation_state(settings))
     assert len(set(states)) == 5
     template.write_text("{{ text }}")
@@ -269,8 +269,8 @@ def test_an_edited_template_and_a_run_with_failures_are_another_state(tmp_path: 
 
 def test_the_cache_is_in_the_users_cache_directory_unless_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert answers_directory(GenerationSettings()) == tmp_path / "finetrieve" / "answers"
+    assert response_cache_directory(GenerationSettings()) == tmp_path / "finetrieve" / "answers"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert answers_directory(GenerationSettings()) == tmp_path / ".cache" / "finetrieve" / "answers"
-    assert answers_directory(GenerationSettings(answers="~/mine")) == tmp_path / "mine"
+    assert response_cache_directory(GenerationSettings()) == tmp_path / ".cache" / "finetrieve" / "answers"
+    assert response_cache_directory(GenerationSettings(answers="~/mine")) == tmp_path / "mine"

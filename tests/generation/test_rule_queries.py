@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from finetrieve.generation.chunk_context import Passage
-from finetrieve.generation.recipes.rules import written_queries
+from finetrieve.generation.chunk_context import ChunkContext
+from finetrieve.generation.recipes.rules import write_queries
 from finetrieve.generation.recipes.rules.writer import _candidates
 
 
-def passage(text: str, title: str = "", section: str = "", key: str = "p1") -> Passage:
-    return Passage(key, title, section, text, opens_document=True, opens_section=True)
+def passage(text: str, title: str = "", section: str = "", key: str = "p1") -> ChunkContext:
+    return ChunkContext(key, title, section, text, opens_document=True, opens_section=True)
 
 
 def phrases(text: str, title: str = "", section: str = "") -> list[str]:
@@ -135,7 +135,7 @@ API_TEXT = (
 
 def test_api_docs_are_asked_for_by_meaning_and_never_by_the_identifier() -> None:
     for seed in range(10):
-        queries = [query for query, _ in written_queries(passage(API_TEXT, "toolkit.select.VarianceSieve"), seed, 6).queries]
+        queries = [query for query, _ in write_queries(passage(API_TEXT, "toolkit.select.VarianceSieve"), seed, 6).queries]
         assert len(queries) >= 4
         assert not any("variancesieve" in query.casefold() for query in queries)
         assert any("low variance" in query for query in queries)
@@ -147,14 +147,14 @@ def test_a_parameter_is_a_need_without_its_name() -> None:
 
 
 def test_one_good_phrase_is_asked_in_several_forms() -> None:
-    queries = written_queries(passage("To restore a deleted file, open the trash.", "Trash"), 13, 6).queries
+    queries = write_queries(passage("To restore a deleted file, open the trash.", "Trash"), 13, 6).queries
     about = {style for query, style in queries if "deleted file" in query}
     assert {"keywords"} < about and about & {"need", "problem"} and len(about) >= 3
 
 
 def test_code_does_not_hide_that_a_passage_is_english() -> None:
     code = "\n".join(f"value_{n} = compute_{n}(x_{n}, y_{n})" for n in range(30))
-    assert written_queries(passage(f"Restore a deleted file from the trash.\n\n```\n{code}\n```"), 13, 6).queries
+    assert write_queries(passage(f"Restore a deleted file from the trash.\n\n```\n{code}\n```"), 13, 6).queries
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_this_feature_is_called_by_the_headings_name() -> None:
     ],
 )
 def test_nothing_is_asked_of_code_numbers_and_other_languages(text: str) -> None:
-    assert written_queries(passage(text), 13, 6).queries == []
+    assert write_queries(passage(text), 13, 6).queries == []
 
 
 MANUAL = (
@@ -200,7 +200,7 @@ MANUAL = (
 
 
 def test_a_manuals_passage_yields_several_different_questions() -> None:
-    queries = written_queries(passage(MANUAL, "Display"), 13, 6).queries[:6]
+    queries = write_queries(passage(MANUAL, "Display"), 13, 6).queries[:6]
     assert len({query for query, _ in queries}) == 6
     assert len({style for _, style in queries}) >= 2
     assert all(2 <= len(query.split()) <= 17 for query, _ in queries)
@@ -209,17 +209,17 @@ def test_a_manuals_passage_yields_several_different_questions() -> None:
 def test_no_query_is_a_sentence_of_its_passage() -> None:
     sentences = {re.sub(r"\W+", " ", sentence).strip().lower() for sentence in re.split(r"[.:]", MANUAL)}
     for seed in range(20):
-        for query, _ in written_queries(passage(MANUAL, "Display"), seed, 6).queries:
+        for query, _ in write_queries(passage(MANUAL, "Display"), seed, 6).queries:
             assert re.sub(r"\W+", " ", query).strip().lower() not in sentences
 
 
 def test_the_seed_and_the_chunk_choose_the_words_and_nothing_else_does() -> None:
-    first = written_queries(passage(MANUAL, "Display"), 13, 6)
-    assert written_queries(passage(MANUAL, "Display"), 13, 6) == first
-    assert written_queries(passage(MANUAL, "Display"), 14, 6) != first
-    assert written_queries(passage(MANUAL, "Display", key="p2"), 13, 6) != first
+    first = write_queries(passage(MANUAL, "Display"), 13, 6)
+    assert write_queries(passage(MANUAL, "Display"), 13, 6) == first
+    assert write_queries(passage(MANUAL, "Display"), 14, 6) != first
+    assert write_queries(passage(MANUAL, "Display", key="p2"), 13, 6) != first
 
 
 def test_a_heading_is_only_asked_about_where_its_section_opens() -> None:
-    later = Passage("p1", "Delete a group", "", "You cannot undo it.", opens_document=False, opens_section=False)
-    assert not any("group" in query for query, _ in written_queries(later, 13, 6).queries)
+    later = ChunkContext("p1", "Delete a group", "", "You cannot undo it.", opens_document=False, opens_section=False)
+    assert not any("group" in query for query, _ in write_queries(later, 13, 6).queries)

@@ -6,16 +6,18 @@ from collections import Counter
 
 import pytest
 
-from finetrieve.core.rows import Chunk, Triplet
+from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.training.settings import SplitSettings
 from finetrieve.training.split import side_of, split_pairs
 
 
-def corpus(n_documents: int, per_document: int = 2) -> tuple[list[Triplet], list[Chunk]]:
+def corpus(n_documents: int, per_document: int = 2) -> tuple[list[GeneratedQuery], list[Chunk]]:
     chunks = [
         Chunk(f"c{d}.{i}", f"doc{d}", "", "", "", f"text {d} {i}", 5, i) for d in range(n_documents) for i in range(per_document)
     ]
-    triplets = [Triplet(f"t{chunk.id}", chunk.id, f"query of {chunk.id}", None, "how_to", "rules", "test") for chunk in chunks]
+    triplets = [
+        GeneratedQuery(f"t{chunk.id}", chunk.id, f"query of {chunk.id}", None, "how_to", "rules", "test") for chunk in chunks
+    ]
     return triplets, chunks
 
 
@@ -60,7 +62,7 @@ def test_a_query_on_two_sides_goes_to_the_held_out_one_with_all_its_answers() ->
     _, chunks = corpus(100, 1)
     by_side = {side_of(chunk.doc_id, SplitSettings()): chunk.id for chunk in chunks}
     shared = [
-        Triplet(f"t{side}", by_side[side], query, None, "", "rules", "")
+        GeneratedQuery(f"t{side}", by_side[side], query, None, "", "rules", "")
         for side, query in (("train", "What is a stack?"), ("dev", "what is a stack"))
     ]
     others, _ = corpus(100, 1)

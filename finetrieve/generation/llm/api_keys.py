@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from finetrieve.core.zenml_secrets import secret_value
-from finetrieve.generation.settings import GenerationSettings, TripletRecipe
+from finetrieve.generation.settings import GenerationSettings
 
 
 @contextmanager
@@ -20,10 +20,10 @@ def keys_in_environment(settings: GenerationSettings) -> Iterator[dict[str, str]
     variables: dict[str, str] = {}
     try:
         for recipe in settings.recipes:
-            if isinstance(recipe, TripletRecipe) and recipe.api_key_secret is not None:
-                variable = f"FINETRIEVE_KEY_{recipe.label.upper().replace('-', '_')}"
-                os.environ[variable] = secret_value(recipe.api_key_secret)
-                variables[recipe.label] = variable
+            if recipe.key_secret is not None:
+                variable = f"FINETRIEVE_KEY_{recipe.row_label.upper().replace('-', '_')}"
+                os.environ[variable] = secret_value(recipe.key_secret)
+                variables[recipe.row_label] = variable
         yield variables
     finally:
         for variable in variables.values():

@@ -11,7 +11,7 @@ _WINDOW_SECONDS = 61.0
 """A second more than the minute that the server counts: requests do not all travel equally long."""
 
 
-class Pace:
+class RateLimit:
     """A clock that runs ahead with what was used, and a window that holds what was used in the last minute."""
 
     def __init__(self, per_minute: float | None) -> None:

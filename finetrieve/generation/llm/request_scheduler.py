@@ -1,8 +1,8 @@
-"""Asks an LLM many questions at once: a sliding window of requests, each with a fate of its own.
+"""The request scheduler: sends many LLM requests at once in a sliding window, each with an outcome of its own.
 
-What the cache holds costs nothing. A fault of the line is waited out and tried again; an answer that cannot be used is asked
-for again, once with the reason; what would fail every time (a wrong key, an unknown model, an empty account, a spent budget)
-stops the run with everything kept that was answered.
+What the response cache holds costs nothing. A connection error is waited out and tried again; a response that cannot be used is
+asked for again, once with the reason; what would fail every time (a wrong key, an unknown model, an empty account, a spent
+budget) stops the run with everything kept that was answered.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from typing import Any
 import tenacity
 from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 
-from finetrieve.generation.llm.providers.base import AnsweringLLM, Messages, Reply
-from finetrieve.generation.llm.providers.errors import FATAL, TRANSIENT, Fault
-from finetrieve.generation.llm.rate_limits import Pace
-from finetrieve.generation.llm.response_cache import Answer, AnswerCache
-from finetrieve.generation.parse_response import UnusableAnswer
-from finetrieve.generation.run_state import Ledger
-from finetrieve.generation.settings import Budget, TripletRecipe
+from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.providers.base import Messages, Reply
+from finetrieve.generation.llm.providers.errors import FATAL, TRANSIENT, ProviderError
+from finetrieve.generation.llm.rate_limits import RateLimit
+from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
+from finetrieve.generation.parse_response import InvalidResponseError, ParsedQuery
+from finetrieve.generation.recipes.triplet import TripletRecipe
+from finetrieve.generation.run_state import RunState
+from finetrieve.generation.settings import Budget
 
 CHARACTERS_PER_TOKEN = 4.0
 EXPECTED_ANSWER_TOKENS = 60
@@ -34,27 +36,27 @@ TRUNCATED_MAX_TOKENS = 2048
 MAX_BACKOFF = 30.0
 """Seconds between two tries, unless the server asks for more."""
 MAX_RETRY_AFTER = 300.0
-_HALVINGS = 4
-_UNREACHED = 3
+_MAX_HALVINGS = 4
+_MAX_UNREACHED = 3
 """So many connections that never came about, before any answer, mean that there is no server."""
-_REFUSED = 3
+_MAX_REFUSED = 3
 """So many requests that were refused as they are, before any answer, mean that the settings are."""
 _ALONE_SECONDS = 5.0
 """What is wrong with all requests mostly shows sooner; an answer may take longer."""
-_LOOK_SECONDS = 0.1
-_LOOKED_UP_AT_ONCE = 128
+_CHECK_SECONDS = 0.1
+_LOOKUPS_AT_ONCE = 128
 """Requests that are taken and looked up in the cache together, while the others in flight have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One query to be asked for."""
+    """One LLM request: the messages that ask for a query, and how its response is parsed."""
 
     key: bytes
-    """Of the answer cache."""
+    """Of the response cache."""
     messages: Messages
-    read: Callable[[str], Any]
-    """Raises UnusableAnswer for an answer that cannot be used."""
+    parse: Callable[[str], ParsedQuery]
+    """Raises InvalidResponseError for a response that cannot be used."""
     shortened: Callable[[float], Messages]
     """The messages with only that share of the chunk."""
 
@@ -64,8 +66,8 @@ class Outcome:
     """What became of a request: a text, or a failure, or neither when the run was stopped before."""
 
     text: str | None = None
-    read: Any = None
-    """What the request's `read` made of the text."""
+    parsed: ParsedQuery | None = None
+    """The text, parsed."""
     shortened: bool = False
     failure: str = ""
     """`refusal`, `unparsable`, `timeout`, ...; empty with a text."""
@@ -84,76 +86,78 @@ class _Batch:
     keys: list[bytes] = field(default_factory=list)
     """In the requests' order."""
     outcomes: dict[bytes, Outcome] = field(default_factory=dict)
-    asked: set[bytes] = field(default_factory=set)
+    sent: set[bytes] = field(default_factory=set)
     """Keys that the cache did not hold."""
     again: int = 0
-    """Requests that others of `asked` answer."""
+    """Requests with the key of another, whose outcome they share."""
 
 
-class Asker:
-    """Asks for the queries of one recipe; lives as long as the process that runs it."""
+class RequestScheduler:
+    """Sends the requests of one recipe; lives as long as the process that runs it."""
 
     def __init__(
         self,
-        llm: AnsweringLLM,
+        llm: ProviderLLM,
         recipe: TripletRecipe,
         schema: dict[str, Any] | None,
-        cache: AnswerCache,
-        ledger: Ledger,
+        cache: ResponseCache,
+        run_state: RunState,
         budget: Budget,
     ) -> None:
         self._llm, self._recipe, self._schema = llm, recipe, schema
-        self._cache, self._ledger, self._budget = cache, ledger, budget
-        self._requests, self._tokens = Pace(recipe.requests_per_minute), Pace(recipe.tokens_per_minute)
+        self._cache, self._state, self._budget = cache, run_state, budget
+        self._requests, self._tokens = RateLimit(recipe.requests_per_minute), RateLimit(recipe.tokens_per_minute)
+        self._request_seconds = None if llm.client.runs_in_process else recipe.timeout
         self._opened = asyncio.Event()
         self._not_before = 0.0
         self._answered = False
         self._unreached = 0
         self._refused = 0
-        self._lost = 0
+        self._failed_in_row = 0
         self._stopped = False
-        self._looked = 0.0
+        self._checked_at = 0.0
 
-    def ask(self, requests: Iterable[Request]) -> list[Outcome]:
+    def send(self, requests: Iterable[Request]) -> list[Outcome]:
         """Returns the outcomes, in the requests' order; a request is taken when its turn has come and not kept longer."""
         batch = _Batch()
-        missing = self._missing(requests, batch)
+        missing = self._uncached(requests, batch)
         if (first := next(missing, None)) is not None:
             waiting = itertools.chain([first], missing)
-            self._llm.event_loop.run_until_complete(self._ask_all(waiting, batch.outcomes))
-            for _ in missing:  # after an order to stop: what the cache holds is there all the same
+            self._llm.event_loop.run_until_complete(self._send_all(waiting, batch.outcomes))
+            for _ in missing:  # after a stop: what the cache holds is there all the same
                 pass
         if batch.again:  # texts that are there twice share an answer
-            self._ledger.add(self._recipe.label, done=batch.again, hits=batch.again)
+            self._state.add(self._recipe.label, done=batch.again, hits=batch.again)
         return [batch.outcomes.get(key, STOPPED) for key in batch.keys]
 
-    def _missing(self, requests: Iterable[Request], batch: _Batch) -> Iterator[Request]:
-        """Yields the requests that have to be asked for, each text once, and puts what the cache holds into the batch."""
+    def _uncached(self, requests: Iterable[Request], batch: _Batch) -> Iterator[Request]:
+        """Yields the requests that have to be sent, each text once, and puts what the cache holds into the batch."""
         waiting = iter(requests)
-        while part := list(itertools.islice(waiting, _LOOKED_UP_AT_ONCE)):
+        while part := list(itertools.islice(waiting, _LOOKUPS_AT_ONCE)):
             cached = self._cache.get([request.key for request in part])
             missing: dict[bytes, Request] = {}
             hits = 0
             for request in part:
                 batch.keys.append(request.key)
-                if request.key in batch.asked:
+                if request.key in batch.sent:
                     batch.again += 1
-                elif (outcome := _kept(request, cached.get(request.key))) is not None:
+                elif (outcome := _cached_outcome(request, cached.get(request.key))) is not None:
                     batch.outcomes[request.key] = outcome
                     hits += 1
                 else:
-                    batch.asked.add(request.key)
+                    batch.sent.add(request.key)
                     missing[request.key] = request
             if hits:
-                self._ledger.add(self._recipe.label, done=hits, hits=hits)
+                self._state.add(self._recipe.label, done=hits, hits=hits)
             for key in list(missing):
                 yield missing.pop(key)
 
-    async def _ask_all(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome]) -> None:
+    async def _send_all(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome]) -> None:
         workers = [
-            asyncio.create_task(self._work(waiting, outcomes, first=number == 0)) for number in range(self._recipe.concurrency)
+            asyncio.create_task(self._run_worker(waiting, outcomes, first=number == 0))
+            for number in range(self._recipe.concurrency)
         ]
-        watcher = asyncio.create_task(self._watch(workers))
+        watcher = asyncio.create_task(self._watch_for_interrupt(workers))
         try:
             await asyncio.gather(*workers)
         except asyncio.CancelledError:
@@ -163,100 +167,100 @@ class Asker:
                 task.cancel()
             await asyncio.gather(watcher, *workers, return_exceptions=True)
 
-    async def _work(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome], first: bool) -> None:
+    async def _run_worker(self, waiting: Iterator[Request], outcomes: dict[bytes, Outcome], first: bool) -> None:
         # The first request goes alone: what is wrong with all of them is found at the price of one.
         if not first:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._opened.wait(), _ALONE_SECONDS)
         for request in waiting:
-            if self._halted():
+            if self._is_stopped():
                 break
-            outcome = await self._had(request)
+            outcome = await self._outcome(request)
             if outcome is STOPPED:
                 break
             outcomes[request.key] = outcome
-            self._ledger.add(self._recipe.label, done=1, failed=int(outcome.text is None))
+            self._state.add(self._recipe.label, done=1, failed=int(outcome.text is None))
         self._opened.set()
 
-    async def _watch(self, workers: list[asyncio.Task[None]]) -> None:
+    async def _watch_for_interrupt(self, workers: list[asyncio.Task[None]]) -> None:
         """Cancels the workers on Ctrl-C, of which distilabel tells its processes by an environment variable."""
         while os.environ.get(SIGINT_HANDLER_CALLED_ENV_NAME) is None:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
         self._stop("interrupted", "interrupted")
         for worker in workers:
             worker.cancel()
 
-    def _halted(self) -> bool:
+    def _is_stopped(self) -> bool:
         """Whether no further request may be started."""
         if self._stopped:
             return True
-        if time.monotonic() - self._looked >= _LOOK_SECONDS:
-            self._looked = time.monotonic()
-            self._stopped = self._ledger.stopped() is not None
+        if time.monotonic() - self._checked_at >= _CHECK_SECONDS:
+            self._checked_at = time.monotonic()
+            self._stopped = self._state.stop_reason() is not None
         return self._stopped
 
     def _stop(self, kind: str, reason: str) -> None:
-        self._ledger.stop(kind, reason)
+        self._state.stop(kind, reason)
         self._stopped = True
 
-    async def _had(self, request: Request) -> Outcome:
-        """Returns the outcome of one request, asked for as often as it takes."""
+    async def _outcome(self, request: Request) -> Outcome:
+        """Returns the outcome of one request, sent as often as it takes."""
         messages, share, limit = request.messages, 1.0, None
-        asks, halvings = 0, 0
+        attempts, halvings = 0, 0
         last = Outcome()
-        while asks < self._recipe.asks:
+        while attempts < self._recipe.asks:
             try:
-                reply = await self._replied(messages, limit)
-            except Fault as fault:
-                if fault.kind == "too_long" and halvings < _HALVINGS:
+                reply = await self._reply(messages, limit)
+            except ProviderError as error:
+                if error.kind == "too_long" and halvings < _MAX_HALVINGS:
                     halvings, share = halvings + 1, share / 2
                     messages = request.shortened(share)
                     continue
-                return self._given_up(fault)
-            except _Halted:
+                return self._failed(error)
+            except RunStoppedError:
                 return STOPPED
-            asks += 1
+            attempts += 1
             try:
-                read = _read(reply, request)
-            except UnusableAnswer as error:
-                last = Outcome(failure=error.problem, reason=f"{error}, in {asks} tries", raw=reply.text)
+                parsed = _parse(reply, request)
+            except InvalidResponseError as error:
+                last = Outcome(failure=error.problem, reason=f"{error}, in {attempts} tries", raw=reply.text)
                 base = request.messages if share == 1.0 else request.shortened(share)
                 if error.problem == "truncated":
                     limit = max(TRUNCATED_MAX_TOKENS, 2 * (limit or self._recipe.sampling.max_tokens or 0))
-                # Told once what was wrong, then asked afresh. Orders that it answered with are not said to it again: it may obey.
-                told = asks == 1 and reply.text.strip() and error.problem != "instructions"
-                messages = _with_reason(base, reply, error) if told else base
+                # Told once what was wrong, then asked afresh. Instructions that it answered with are not repeated: it may obey.
+                correct = attempts == 1 and reply.text.strip() and error.problem != "instructions"
+                messages = _with_reason(base, reply, error) if correct else base
                 continue
-            answer = Answer(reply.text, reply.input_tokens, reply.output_tokens, share < 1.0)
-            self._cache.put(request.key, answer, f"{self._recipe.provider}/{self._recipe.model}")
-            return Outcome(reply.text, read, share < 1.0)
+            response = CachedResponse(reply.text, reply.input_tokens, reply.output_tokens, share < 1.0)
+            self._cache.put(request.key, response, self._recipe.generator)
+            return Outcome(reply.text, parsed, share < 1.0)
         return last
 
-    async def _replied(self, messages: Messages, limit: int | None) -> Reply:
+    async def _reply(self, messages: Messages, limit: int | None) -> Reply:
         """Returns a reply, after as many tries as faults of the line ask for.
 
         Raises:
-            Fault: The last one.
-            _Halted: The run was stopped meanwhile.
+            ProviderError: The last one.
+            RunStoppedError: The run was stopped meanwhile.
         """
         tries = tenacity.AsyncRetrying(
             stop=self._tries_are_used_up,
             sleep=self._sleep,
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, Fault) and error.kind in TRANSIENT),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ProviderError) and error.kind in TRANSIENT),
             wait=_wait,
             reraise=True,
         )
         async for attempt in tries:
             with attempt:
-                return await self._once(messages, limit, attempt.retry_state.attempt_number)
+                return await self._try_once(messages, limit, attempt.retry_state.attempt_number)
         raise AssertionError("tenacity either returns or raises")
 
     def _tries_are_used_up(self, state: tenacity.RetryCallState) -> bool:
         """A limit that counts per minute outlasts a few tries: what hits one is tried for longer."""
-        fault = state.outcome.exception() if state.outcome else None
-        if isinstance(fault, Fault):
-            fault.tries = state.attempt_number
-            if fault.kind == "rate_limit" and self._recipe.retries and (state.seconds_since_start or 0.0) < MAX_RETRY_AFTER:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, ProviderError):
+            error.tries = state.attempt_number
+            if error.kind == "rate_limit" and self._recipe.retries and (state.seconds_since_start or 0.0) < MAX_RETRY_AFTER:
                 return False
         return state.attempt_number > self._recipe.retries
 
@@ -264,116 +268,114 @@ class Asker:
         """Sleeps, but not on while the run is stopped.
 
         Raises:
-            _Halted: The run was stopped meanwhile.
+            RunStoppedError: The run was stopped meanwhile.
         """
         ends = time.monotonic() + seconds
-        while not self._halted() and (left := ends - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, 2 * _LOOK_SECONDS))
-        if self._halted():
-            raise _Halted
+        while not self._is_stopped() and (left := ends - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 2 * _CHECK_SECONDS))
+        if self._is_stopped():
+            raise RunStoppedError
 
-    async def _once(self, messages: Messages, limit: int | None, number: int) -> Reply:
+    async def _try_once(self, messages: Messages, limit: int | None, number: int) -> Reply:
         estimate = sum(len(message["content"]) for message in messages) / CHARACTERS_PER_TOKEN + EXPECTED_ANSWER_TOKENS
-        await self._turn(estimate, retry=number > 1)
+        await self._wait_for_turn(estimate, retry=number > 1)
         label = self._recipe.label
         try:
-            reply = await asyncio.wait_for(
-                self._llm.ask(messages, self._schema, limit), self._recipe.timeout if self._llm.answers_in_time else None
-            )
+            reply = await asyncio.wait_for(self._llm.client.complete(messages, self._schema, limit), self._request_seconds)
         except TimeoutError:
             self._opened.set()
-            raise Fault("timeout", f"no answer in {self._recipe.timeout:g} s") from None
-        except Fault as fault:
-            self._judge(fault)
+            raise ProviderError("timeout", f"no answer in {self._recipe.timeout:g} s") from None
+        except ProviderError as error:
+            self._note_error(error)
             raise
-        self._answered, self._unreached, self._refused, self._lost = True, 0, 0, 0
+        self._answered, self._unreached, self._refused, self._failed_in_row = True, 0, 0, 0
         self._opened.set()
         self._tokens.correct(reply.input_tokens + reply.output_tokens - estimate)
-        self._ledger.add(label, self._money(reply), input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
+        self._state.add(label, self._cost(reply), input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
         return reply
 
-    async def _turn(self, tokens: float, retry: bool) -> None:
+    async def _wait_for_turn(self, tokens: float, retry: bool) -> None:
         """Waits until limits, the server's wish and the budget let a request go, and counts it.
 
         Raises:
-            _Halted: The run was stopped meanwhile, or the budget is spent.
+            RunStoppedError: The run was stopped meanwhile, or the budget is spent.
         """
         moment = max(self._requests.reserve(), self._tokens.reserve(tokens))
         while (pause := max(moment, self._not_before) - time.monotonic()) > 0:
             await self._sleep(pause)
-        if self._halted():
-            raise _Halted
-        if spent := self._ledger.take(self._recipe.label, self._budget, retry):
+        if self._is_stopped():
+            raise RunStoppedError
+        if spent := self._state.take_request(self._recipe.label, self._budget, retry):
             self._stop("budget", spent)
-            raise _Halted
+            raise RunStoppedError
 
-    def _judge(self, fault: Fault) -> None:
-        """Draws from a fault what concerns all requests."""
-        if fault.kind in FATAL:
-            self._stop(fault.kind, fault.text)
-            raise _Halted
-        if not self._answered and fault.never_reached:
+    def _note_error(self, error: ProviderError) -> None:
+        """Notes what an error says about all requests."""
+        if error.kind in FATAL:
+            self._stop(error.kind, error.text)
+            raise RunStoppedError
+        if not self._answered and error.never_reached:
             self._unreached += 1
-            if self._unreached >= _UNREACHED:
-                self._stop("unreachable", fault.text)
-                raise _Halted
+            if self._unreached >= _MAX_UNREACHED:
+                self._stop("unreachable", error.text)
+                raise RunStoppedError
             return  # the others wait until a server is there
-        if not self._answered and fault.kind in ("request", "unsupported"):
+        if not self._answered and error.kind in ("request", "unsupported"):
             self._refused += 1
-            if self._refused >= _REFUSED:
-                self._stop("request", fault.text)
-                raise _Halted
+            if self._refused >= _MAX_REFUSED:
+                self._stop("request", error.text)
+                raise RunStoppedError
             return  # the others wait until the settings are known to be good
-        if fault.kind == "rate_limit" and fault.retry_after is not None:
-            self._not_before = max(self._not_before, time.monotonic() + min(fault.retry_after, MAX_RETRY_AFTER))
+        if error.kind == "rate_limit" and error.retry_after is not None:
+            self._not_before = max(self._not_before, time.monotonic() + min(error.retry_after, MAX_RETRY_AFTER))
         self._opened.set()
 
-    def _given_up(self, fault: Fault) -> Outcome:
+    def _failed(self, error: ProviderError) -> Outcome:
         """Returns the outcome of a request whose tries are used up; after several in a row there is nobody who answers."""
-        if fault.kind in TRANSIENT:
-            self._lost += 1
-            if self._lost >= max(_UNREACHED, self._recipe.concurrency):
-                self._stop("unreachable" if fault.kind in ("connection", "timeout") else fault.kind, fault.text)
-        reason = f"{fault}, in {fault.tries} {'try' if fault.tries == 1 else 'tries'}" if fault.kind in TRANSIENT else str(fault)
-        return Outcome(failure=fault.kind, reason=reason)
+        if error.kind in TRANSIENT:
+            self._failed_in_row += 1
+            if self._failed_in_row >= max(_MAX_UNREACHED, self._recipe.concurrency):
+                self._stop("unreachable" if error.kind in ("connection", "timeout") else error.kind, error.text)
+        reason = f"{error}, in {error.tries} {'try' if error.tries == 1 else 'tries'}" if error.kind in TRANSIENT else str(error)
+        return Outcome(failure=error.kind, reason=reason)
 
-    def _money(self, reply: Reply) -> float:
+    def _cost(self, reply: Reply) -> float:
         price = self._recipe.price
         return (reply.input_tokens * price.input + reply.output_tokens * price.output) / 1e6 if price else 0.0
 
 
-class _Halted(Exception):  # noqa: N818  # no error: the run was told to stop
-    """The run was stopped; nothing more is asked."""
+class RunStoppedError(Exception):
+    """The run was told to stop; nothing more is sent."""
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
     """Returns the seconds to wait: what the server asked for, or a jittered and growing time."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, Fault) else None
-    if asked is not None:
-        return min(asked, MAX_RETRY_AFTER)
+    wanted = error.retry_after if isinstance(error, ProviderError) else None
+    if wanted is not None:
+        return min(wanted, MAX_RETRY_AFTER)
     return float(tenacity.wait_random_exponential(multiplier=0.5, max=MAX_BACKOFF)(state))
 
 
-def _read(reply: Reply, request: Request) -> Any:
+def _parse(reply: Reply, request: Request) -> ParsedQuery:
     if reply.finish == "refused":
-        raise UnusableAnswer("refusal", "the model refused")
+        raise InvalidResponseError("refusal", "the model refused")
     if reply.finish == "length":
-        raise UnusableAnswer("truncated", f"the answer was cut off after {reply.output_tokens} tokens")
-    return request.read(reply.text)
+        raise InvalidResponseError("truncated", f"the answer was cut off after {reply.output_tokens} tokens")
+    return request.parse(reply.text)
 
 
-def _with_reason(messages: Messages, reply: Reply, error: UnusableAnswer) -> Messages:
+def _with_reason(messages: Messages, reply: Reply, error: InvalidResponseError) -> Messages:
     """Returns the conversation in which the model is told what was wrong with its answer."""
-    said = f"That answer cannot be used: {error}. Answer again, in the form that was asked for."
-    return [*messages, {"role": "assistant", "content": reply.text}, {"role": "user", "content": said}]
+    correction = f"That answer cannot be used: {error}. Answer again, in the form that was asked for."
+    return [*messages, {"role": "assistant", "content": reply.text}, {"role": "user", "content": correction}]
 
 
-def _kept(request: Request, answer: Answer | None) -> Outcome | None:
-    """Returns the outcome that a cached answer gives, if it passes today's validation."""
-    if answer is None:
+def _cached_outcome(request: Request, cached: CachedResponse | None) -> Outcome | None:
+    """Returns the outcome that a cached response gives, if it passes today's validation."""
+    if cached is None:
         return None
     try:
-        return Outcome(answer.text, request.read(answer.text), answer.shortened)
-    except UnusableAnswer:
+        return Outcome(cached.text, request.parse(cached.text), cached.shortened)
+    except InvalidResponseError:
         return None

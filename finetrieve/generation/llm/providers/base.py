@@ -1,32 +1,31 @@
-"""What every provider has in common: a distilabel LLM that is asked for one answer at a time and says plainly what came back."""
+"""The base class of LLM providers, and the registry of those that exist. Imports no client library and no distilabel."""
 
-# No `from __future__ import annotations`: distilabel reads the annotations of `agenerate` as objects.
+from __future__ import annotations
 
+import importlib.util
 import os
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Optional
+from typing import Any, ClassVar, Literal
 
-from distilabel.models.llms.base import LLM, AsyncLLM
-from distilabel.models.llms.utils import prepare_output
-from distilabel.typing import FormattedInput, GenerateOutput
-from pydantic import PrivateAttr
+from pydantic import BaseModel, ConfigDict
 
-from finetrieve.generation.llm.providers.errors import Fault, fault_of, without_secrets
-
-NO_KEY = "none-needed"
-"""Client libraries that refuse to start without a key get this one for servers that need none."""
+from finetrieve.core.errors import InputError
+from finetrieve.core.plugins import Registry
+from finetrieve.core.secrets import mask_secrets
+from finetrieve.generation.llm.providers.errors import ProviderError, classify_error
 
 CONNECT_SECONDS = 10.0
 _CONSTRAINTS = ("json_schema", "response_format", "output_config", "tool_choice", "grammar", "format")
 _CAN_BE_LEFT_OUT = ("max_tokens", "temperature", "top_p", "seed", *_CONSTRAINTS)
 
 Messages = list[dict[str, str]]
+"""As OpenAI's chat format has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the provider sent back."""
+    """The response of a provider."""
 
     text: str
     finish: Literal["stop", "length", "refused"]
@@ -34,97 +33,176 @@ class Reply:
     output_tokens: int
 
 
-class AnsweringLLM(AsyncLLM):
-    """A distilabel LLM with one request as its unit; every provider's class is this and distilabel's own.
+class ProviderOptions(BaseModel):
+    """What a recipe says of its model; written to disk by distilabel, so it holds no key."""
 
-    Retries, limits and the answer cache are not here: the client libraries are told not to retry.
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    model: str
+    base_url: str | None = None
+    sampling: dict[str, Any] = {}
+    """`temperature`, `top_p`, `max_tokens`, `seed`, `extra`: what is None is not sent."""
+    key_env: str | None = None
+    """The environment variable that holds the key."""
+    request_seconds: float = 120.0
+    context_window: int | None = None
+    """Tokens, where the recipe names a number."""
+
+
+class Provider(ABC):
+    """A provider of LLMs: what it is called, what it needs, and how one request is made. A new provider is one such class.
+
+    Retries, limits and the response cache are not here: client libraries are told not to retry.
     """
 
-    answers_in_time: ClassVar[bool] = True
-    """Whether a request that takes longer than the configured time is given up."""
+    name: ClassVar[str]
+    description: ClassVar[str]
+    package: ClassVar[str] = ""
+    """The client library, as it is imported; empty: none."""
+    extra: ClassVar[str] = ""
+    """The extra of this project that installs it."""
+    key_env: ClassVar[str | None] = None
+    """The environment variable that usually holds the key; None: it needs none."""
+    key_needed: ClassVar[bool] = True
+    """False: servers that need no key are common."""
+    base_url_frees_from_key: ClassVar[bool] = False
+    """With `base_url` it is another server, which may need no key."""
+    base_url_missing: ClassVar[str] = ""
+    """What `base_url` is, for a provider that cannot do without."""
+    runs_in_process: ClassVar[bool] = False
+    """The model runs in the process of the recipe's step; a request may then take as long as it takes."""
+    needs_gpu: ClassVar[bool] = False
 
-    sampling: dict[str, Any] = {}  # noqa: RUF012  # pydantic copies it
-    """`temperature`, `top_p`, `max_tokens`, `seed`, `extra`: what is None is not sent."""
-    key_env: Optional[str] = None  # noqa: UP045  # distilabel's signature reader knows no `X | None`
-    """The environment variable that holds the key; the key itself is never a field, since fields are written to disk."""
-    request_seconds: float = 120.0
+    def __init__(self, options: ProviderOptions) -> None:
+        self.model, self.base_url, self.sampling = options.model, options.base_url, options.sampling
+        self.request_seconds, self.connect_seconds = options.request_seconds, min(CONNECT_SECONDS, options.request_seconds)
+        self._key_env = options.key_env
+        self._unsupported: set[str] = set()
+        """What this model turned out to refuse: not sent again."""
 
-    _unsupported: set[str] = PrivateAttr(default_factory=set)
-    """What this model turned out to refuse: not sent again."""
+    @classmethod
+    def check_requirements(cls, api_key_env: str | None, has_secret: bool, has_base_url: bool) -> None:
+        """Checks that the client library is installed and that the key is there.
 
-    def start_logging(self) -> None:
-        """Does what every distilabel LLM needs before it runs; the classes' own `load` would also make clients that retry."""
-        LLM.load(self)
+        Raises:
+            InputError: The extra or the key is missing.
+        """
+        if cls.package and importlib.util.find_spec(cls.package) is None:
+            how = f": pip install -e '.[{cls.extra}]'" if cls.extra else "."
+            raise InputError(f"Provider '{cls.name}' needs the package '{cls.package}', which is not installed{how}")
+        variable = api_key_env or cls.key_env
+        usual = cls.key_env is not None and cls.key_needed and not (cls.base_url_frees_from_key and has_base_url)
+        needed = api_key_env is not None or usual
+        if variable is not None and needed and not has_secret and not os.environ.get(variable, "").strip():
+            raise InputError(
+                f"Provider '{cls.name}' needs a key: the environment variable {variable} is not set. "
+                "Set it, or name another with api_key_env, or a ZenML secret with api_key_secret."
+            )
 
-    @property
-    def connect_seconds(self) -> float:
-        """Returns how long a connection may take to come about: no server takes as long for that as for an answer."""
-        return min(CONNECT_SECONDS, self.request_seconds)
+    @classmethod
+    def check_model(cls, model: str) -> None:
+        """Checks what can be known of a model before anything runs; of a model that a server has: nothing.
 
-    @property
-    def key(self) -> str:
-        """Returns the key, or an empty string."""
-        return os.environ.get(self.key_env, "").strip() if self.key_env else ""
+        Raises:
+            InputError: There is no such model.
+        """
+
+    @classmethod
+    def window(cls, context_window: int | None, extra: dict[str, Any]) -> int | None:
+        """Returns the tokens that a request may have, when that is known before it is made."""
+        return context_window
 
     @abstractmethod
-    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
-        """Makes one request with the client library."""
+    def connect(self) -> None:
+        """Makes the client, or loads the model; called once, in the process that asks.
 
-    async def ask(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None = None) -> Reply:
+        Raises:
+            InputError: The model cannot be loaded.
+        """
+
+    def close(self) -> None:
+        """Frees what `connect` took."""
+
+    @abstractmethod
+    async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
+        """Makes one request with the client library, whose exceptions may be raised."""
+
+    async def complete(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None = None) -> Reply:
         """Returns the reply to one request; what the model refuses to be told (`max_tokens`, a temperature) is left out.
 
         Args:
-            messages: As OpenAI's chat format has them.
-            schema: The JSON schema of the answer, or None for text.
-            max_tokens: Of the answer; None: as configured.
+            messages: The conversation.
+            schema: The JSON schema of the response, or None for text.
+            max_tokens: Of the response; None: as configured.
 
         Raises:
-            Fault: There is no reply.
+            ProviderError: There is no reply.
         """
         limit = max_tokens or self.sampling.get("max_tokens")
         while True:
             try:
-                reply = await self._reply([dict(message) for message in messages], schema, limit)
-                return (
-                    replace(reply, text=without_secrets(reply.text, self.key)) if self.key and self.key in reply.text else reply
-                )
+                reply = await self._send([dict(message) for message in messages], schema, limit)
+                leaks = self.key and self.key in reply.text
+                return replace(reply, text=mask_secrets(reply.text, self.key)) if leaks else reply
             except Exception as error:
-                fault = fault_of(error, self.key)
-                refused = self._refused(fault)
+                classified = classify_error(error, self.key)
+                refused = self._refused_parameter(classified)
                 if refused is None:
-                    raise fault from None
+                    raise classified from None
                 self._unsupported.add(refused)
 
-    def _refused(self, fault: Fault) -> str | None:
-        """Returns the parameter that a fault complains about and that can be left out or said otherwise."""
-        if not fault.answered or fault.kind not in ("unsupported", "request"):
+    def _refused_parameter(self, error: ProviderError) -> str | None:
+        """Returns the parameter that an error complains about and that can be left out or named otherwise."""
+        if not error.answered or error.kind not in ("unsupported", "request"):
             return None
-        text = fault.text.lower()
-        for name in _CAN_BE_LEFT_OUT:
-            if name in text and name not in self._unsupported:
-                return name
-        return None
+        text = error.text.lower()
+        return next((name for name in _CAN_BE_LEFT_OUT if name in text and name not in self._unsupported), None)
+
+    @property
+    def key(self) -> str:
+        """Returns the key, or an empty string."""
+        return os.environ.get(self._key_env, "").strip() if self._key_env else ""
 
     def sent(self, name: str) -> Any:
         """Returns the configured value of a sampling parameter, or None when the model refuses it."""
         return None if name in self._unsupported else self.sampling.get(name)
 
     @property
+    def extra_fields(self) -> dict[str, Any]:
+        """Returns the fields of the provider's own that the recipe's `sampling.extra` names."""
+        return dict(self.sampling.get("extra") or {})
+
+    @property
     def constrains(self) -> bool:
-        """Whether the provider is still asked to constrain the answer to the schema."""
+        """Whether the provider is still asked to constrain the response to the schema."""
         return not self._unsupported.intersection(_CONSTRAINTS)
 
-    async def agenerate(self, input: FormattedInput, num_generations: int = 1) -> GenerateOutput:
-        """Returns distilabel's form of the replies, for tasks of distilabel's own."""
-        messages = input[0] if isinstance(input, tuple) else input
-        replies = [await self.ask(messages, None) for _ in range(num_generations)]
-        return prepare_output(
-            [reply.text for reply in replies],
-            input_tokens=[reply.input_tokens for reply in replies],
-            output_tokens=[reply.output_tokens for reply in replies],
-        )
+    def json_schema_format(self, schema: dict[str, Any] | None, field: str = "schema") -> dict[str, Any] | None:
+        """Returns the `response_format` of OpenAI's protocol for a schema, where it is still asked for."""
+        if schema is None or not self.constrains:
+            return None
+        return {"type": "json_schema", "json_schema": {"name": "query", field: schema, "strict": True}}
 
 
 def present(**values: Any) -> dict[str, Any]:
     """Returns the arguments that are not None."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+PROVIDERS: Registry[Provider] = Registry(
+    "provider",
+    "finetrieve.providers",
+    Provider,  # type: ignore[type-abstract]
+    [
+        "finetrieve.generation.llm.providers.openai:OpenAI",
+        "finetrieve.generation.llm.providers.openai:Azure",
+        "finetrieve.generation.llm.providers.ollama:Ollama",
+        "finetrieve.generation.llm.providers.huggingface:HuggingFace",
+        "finetrieve.generation.llm.providers.anthropic:Anthropic",
+        "finetrieve.generation.llm.providers.mistral:Mistral",
+        "finetrieve.generation.llm.providers.litellm:LiteLLM",
+        "finetrieve.generation.llm.providers.local:VLLM",
+        "finetrieve.generation.llm.providers.local:Transformers",
+    ],
+)
+"""The providers, by the name that they have in a configuration."""

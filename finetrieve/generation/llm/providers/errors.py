@@ -1,9 +1,8 @@
-"""What went wrong with a request, in the same words for every provider's client library."""
+"""Errors of LLM requests: what an exception of any provider's client library means, in one class and ten kinds."""
 
 from __future__ import annotations
 
 import email.utils
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from finetrieve.core.failures import causes
+from finetrieve.core.secrets import mask_secrets
 
 Kind = Literal["rate_limit", "server", "timeout", "connection", "key", "model", "quota", "too_long", "unsupported", "request"]
 
@@ -68,15 +68,12 @@ _NEVER_REACHED = (
     "connecttimeout",
     "connectiontimeout",
 )
-_KEY_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
-_SHORTEST_KEY = 8
-_LIKE_A_KEY = re.compile(r"(?i)\b(?:sk|gsk|hf|key)[-_](?=\S*\d)[\w*.-]{8,}|(?<=bearer )(?=\S*\d)[\w.-]{16,}")
 _LONGEST = 300
 
 
 @dataclass(eq=False)
-class Fault(Exception):  # noqa: N818  # it is the field's word, and becomes a row's reason
-    """A request that got no answer."""
+class ProviderError(Exception):
+    """A request that got no reply."""
 
     kind: Kind
     text: str
@@ -86,7 +83,7 @@ class Fault(Exception):  # noqa: N818  # it is the field's word, and becomes a r
     never_reached: bool = False
     """The server could not even be connected to."""
     answered: bool = False
-    """The server refused it; otherwise there was no word from it."""
+    """The server refused it; otherwise nothing came from it."""
     tries: int = 1
     """After which it was given up."""
 
@@ -94,35 +91,26 @@ class Fault(Exception):  # noqa: N818  # it is the field's word, and becomes a r
         return self.text
 
 
-def fault_of(error: BaseException, secret: str = "") -> Fault:
+def classify_error(error: BaseException, secret: str = "") -> ProviderError:
     """Returns what an exception of any client library means; `secret` and all keys of the environment are cut out of it."""
-    if isinstance(error, Fault):
+    if isinstance(error, ProviderError):
         return error
     status = next((status for cause in causes(error) if (status := _status(cause)) is not None), None)
     text = _one_line(error, secret)
     names = " ".join(type(cause).__name__.lower() for cause in causes(error))
     never_reached = any(words in names or words in text.lower() for words in _NEVER_REACHED)
-    # First what the line did: LiteLLM gives a status to connections that never were.
+    # First the connection: LiteLLM gives a status to connections that never were.
     if isinstance(error, TimeoutError) or "timeout" in names:
-        return Fault("timeout", "no answer in time", never_reached=never_reached)
+        return ProviderError("timeout", "no answer in time", never_reached=never_reached)
     if _any(_CONNECTION, names) or (status is None and (never_reached or isinstance(error, OSError))):
-        return Fault("connection", text, never_reached=never_reached)
+        return ProviderError("connection", text, never_reached=never_reached)
     if status is not None:
         wait = _retry_after(error, text.lower())
-        return Fault(_kind_of_status(status, text.lower(), wait is not None), text, wait, answered=True)
+        return ProviderError(_kind_of_status(status, text.lower(), wait is not None), text, wait, answered=True)
     if isinstance(error, ValueError):
         # A body that is cut off or no JSON: the client reads it as a value error.
-        return Fault("server", f"unreadable response: {text}")
-    return Fault("request", text)
-
-
-def without_secrets(text: str, secret: str = "") -> str:
-    """Returns the text without a secret, the keys that the environment holds, and what looks like a key."""
-    known = {value.strip() for name, value in os.environ.items() if _KEY_NAME.search(name)}
-    for key in sorted({secret, *known}, key=len, reverse=True):
-        if len(key) >= _SHORTEST_KEY:
-            text = text.replace(key, "…")
-    return _LIKE_A_KEY.sub("…", text)
+        return ProviderError("server", f"unreadable response: {text}")
+    return ProviderError("request", text)
 
 
 def _kind_of_status(status: int, text: str, says_when: bool) -> Kind:
@@ -168,8 +156,8 @@ def _retry_after(error: BaseException, text: str) -> float | None:
         return max(0.0, float(milliseconds) / 1000)
     value = headers.get("retry-after")
     if value is None:
-        said = _TRY_AGAIN.search(text)
-        return float(said[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[said[2]] if said else None
+        match = _TRY_AGAIN.search(text)
+        return float(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[match[2]] if match else None
     if _is_number(value):
         return max(0.0, float(value))
     try:
@@ -197,5 +185,5 @@ def _one_line(error: BaseException, secret: str) -> str:
     # httpx says no more of a status than the status.
     adds = parts[1] and parts[1] not in parts[0] and "For more information check" not in parts[1]
     text = " ".join(part for part in (parts[0], f"({parts[1]})" if adds else "") if part)
-    text = without_secrets(re.sub(r"\s*For more information check: \S+", "", text), secret) or type(error).__name__
+    text = mask_secrets(re.sub(r"\s*For more information check: \S+", "", text), secret) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -1,44 +1,41 @@
 """Hugging Face Inference Endpoints and providers."""
 
-# No `from __future__ import annotations`: distilabel reads annotations as objects.
+from __future__ import annotations
 
 from typing import Any
 
-from distilabel.models.llms import InferenceEndpointsLLM
-
-from finetrieve.generation.llm.providers.base import AnsweringLLM, Messages, Reply, present
-from finetrieve.generation.llm.providers.openai_protocol import reply_of
+from finetrieve.generation.llm.providers.base import Messages, Provider, Reply, present
+from finetrieve.generation.llm.providers.openai import reply_of
 
 
-class HuggingFaceAnswers(AnsweringLLM, InferenceEndpointsLLM):
-    """An endpoint by its base_url, or a model that Hugging Face serves; distilabel's own hides why a request failed."""
+class HuggingFace(Provider):
+    """An endpoint by its base_url, or a model that Hugging Face serves."""
 
-    served_model: str
-    """Told to the endpoint, where there is a base_url: distilabel takes either that or a `model_id`."""
+    name = "huggingface"
+    description = "Hugging Face Inference Endpoints"
+    package = "huggingface_hub"
+    extra = "huggingface"
+    key_env = "HF_TOKEN"
+    key_needed = False
 
-    def load(self) -> None:
+    def connect(self) -> None:
         """Makes the client."""
         from huggingface_hub import AsyncInferenceClient
 
-        self.start_logging()
-        place = {"base_url": self.base_url} if self.base_url else {"model": self.model_id}
-        self._aclient = AsyncInferenceClient(**place, token=self.key or False, timeout=self.request_seconds)  # type: ignore[arg-type]
+        address: dict[str, str] = {"base_url": self.base_url} if self.base_url else {"model": self.model}
+        self._client: Any = AsyncInferenceClient(**address, token=self.key or False, timeout=self.request_seconds)  # type: ignore[arg-type]
 
-    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
-        client: Any = self._aclient
-        constrained = None
-        if schema is not None and self.constrains:
-            constrained = {"type": "json_schema", "json_schema": {"name": "query", "schema": schema, "strict": True}}
-        completion = await client.chat_completion(
+    async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
+        completion = await self._client.chat_completion(
             messages=messages,
             **present(
-                model=self.served_model if self.base_url else None,
+                model=self.model if self.base_url else None,
                 temperature=self.sent("temperature"),
                 top_p=self.sent("top_p"),
                 seed=self.sent("seed"),
                 max_tokens=max_tokens,
-                response_format=constrained,
-                extra_body=self.sampling.get("extra") or None,
+                response_format=self.json_schema_format(schema),
+                extra_body=self.extra_fields or None,
             ),
         )
         return reply_of(completion)

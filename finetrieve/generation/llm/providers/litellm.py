@@ -1,37 +1,33 @@
 """Every provider that LiteLLM knows."""
 
-# No `from __future__ import annotations`: distilabel reads annotations as objects.
+from __future__ import annotations
 
 import os
 from typing import Any
 
-from distilabel.models.llms import LiteLLM
-
-from finetrieve.generation.llm.providers.base import AnsweringLLM, Messages, Reply, present
-from finetrieve.generation.llm.providers.openai_protocol import reply_of
+from finetrieve.generation.llm.providers.base import Messages, Provider, Reply, present
+from finetrieve.generation.llm.providers.openai import reply_of
 
 
-class LiteLLMAnswers(AnsweringLLM, LiteLLM):
+class LiteLLM(Provider):
     """LiteLLM; keys are read from the variables it expects unless one is named."""
 
-    base_url: str | None = None
+    name = "litellm"
+    description = "every provider that LiteLLM knows; the key variable is the one LiteLLM expects"
+    package = "litellm"
+    extra = "litellm"
 
-    def load(self) -> None:
+    def connect(self) -> None:
         """Makes the client; LiteLLM's price list is the one it brings along, not fetched."""
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         import litellm
 
-        self.start_logging()
         litellm.telemetry = False
         litellm.suppress_debug_info = True
-        self._aclient = litellm.acompletion
+        self._completion: Any = litellm.acompletion
 
-    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
-        client: Any = self._aclient
-        constrained = None
-        if schema is not None and self.constrains:
-            constrained = {"type": "json_schema", "json_schema": {"name": "query", "schema": schema, "strict": True}}
-        completion = await client(
+    async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
+        completion = await self._completion(
             model=self.model,
             messages=messages,
             timeout=self.request_seconds,
@@ -45,8 +41,8 @@ class LiteLLMAnswers(AnsweringLLM, LiteLLM):
                 top_p=self.sent("top_p"),
                 seed=self.sent("seed"),
                 max_tokens=max_tokens,
-                response_format=constrained,
+                response_format=self.json_schema_format(schema),
             ),
-            **self.sampling.get("extra", {}),
+            **self.extra_fields,
         )
         return reply_of(completion)

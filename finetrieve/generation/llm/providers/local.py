@@ -1,19 +1,18 @@
 """Models that run in the process of their step: vLLM and transformers."""
 
-# No `from __future__ import annotations`: distilabel reads annotations as objects.
+from __future__ import annotations
 
 import asyncio
+import os
+import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Optional
-
-from distilabel.models.llms import TransformersLLM, vLLM
-from pydantic import PrivateAttr
+from typing import Any
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.llm.providers.base import AnsweringLLM, Messages, Reply, present
-from finetrieve.generation.llm.providers.errors import Fault
+from finetrieve.generation.llm.providers.base import Messages, Provider, ProviderOptions, Reply, present
+from finetrieve.generation.llm.providers.errors import ProviderError
 
 MAX_NEW_TOKENS = 256
 """Of an answer when the configuration sets no max_tokens: a model in this process would write until its window is full."""
@@ -29,20 +28,58 @@ class Prompt:
     schema: dict[str, Any] | None
 
 
-class BatchedAnswers(AnsweringLLM):
-    """Requests that are waiting at the same time go through the model as one batch."""
+class LocalProvider(Provider):
+    """A model in this process; requests that are waiting at the same time go through it as one batch."""
 
-    answers_in_time: ClassVar[bool] = False
-    """A large model on a small machine is slow, not lost: a batch may take as long as it takes."""
+    runs_in_process = True
 
-    _waiting: list[tuple[Prompt, asyncio.Future[Reply]]] = PrivateAttr(default_factory=list)
-    _running: Optional[asyncio.Task[None]] = PrivateAttr(default=None)  # noqa: UP045  # distilabel's base has it so
+    def __init__(self, options: ProviderOptions) -> None:
+        super().__init__(options)
+        self._waiting: list[tuple[Prompt, asyncio.Future[Reply]]] = []
+        self._running: asyncio.Task[None] | None = None
+        self._model: Any = None
+
+    @property
+    def place(self) -> str:
+        """Returns the model's directory, or its id on the Hugging Face Hub."""
+        directory = Path(self.model).expanduser()
+        return str(directory) if directory.is_dir() else self.model
+
+    @classmethod
+    def check_model(cls, model: str) -> None:
+        """Checks that a model is here, or that the Hugging Face Hub has it.
+
+        Raises:
+            InputError: It is no model directory, and no model of the Hub's cache or of the Hub.
+        """
+        directory = Path(model).expanduser()
+        if directory.is_dir():
+            if not (directory / "config.json").is_file():
+                raise InputError(
+                    f"Model '{model}' is a directory without config.json; expected one that `save_pretrained` wrote."
+                )
+            return
+        if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", model):
+            raise InputError(
+                f"There is no model directory '{model}'. Give a directory, or a Hugging Face Hub id such as org/name."
+            )
+        from huggingface_hub import HfApi, try_to_load_from_cache
+
+        if isinstance(try_to_load_from_cache(model, "config.json"), str):
+            return
+        try:
+            HfApi().model_info(model, timeout=10, token=os.environ.get(cls.key_env or "HF_TOKEN") or None)
+        except Exception as error:  # whatever the HTTP client under the hub client raises, which changes with its version
+            raise InputError(
+                f"Model '{model}' is no directory here, not in the Hugging Face cache, and the Hub does not give it "
+                f"({type(error).__name__}). Check the name, the network and HF_TOKEN, or give a model directory."
+            ) from None
 
     @abstractmethod
-    def _answers(self, batch: list[Prompt]) -> list[Reply | Fault]:
-        """Returns what the model says to each prompt."""
+    def _generate(self, batch: list[Prompt]) -> list[Reply | ProviderError]:
+        """Returns the model's response to each prompt."""
 
-    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
+    async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting.append((Prompt(messages, max_tokens or MAX_NEW_TOKENS, schema), future))
         if self._running is None or self._running.done():
@@ -55,35 +92,36 @@ class BatchedAnswers(AnsweringLLM):
             batch, self._waiting = self._waiting, []
             outcomes = await asyncio.to_thread(self._outcomes, [prompt for prompt, _ in batch])
             for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if future.done():  # nobody waits any more
+                if future.done():  # nobody waits for it any more
                     continue
-                if isinstance(outcome, Fault):
+                if isinstance(outcome, ProviderError):
                     future.set_exception(outcome)
                 else:
                     future.set_result(outcome)
 
-    def _outcomes(self, batch: list[Prompt]) -> list[Reply | Fault]:
+    def _outcomes(self, batch: list[Prompt]) -> list[Reply | ProviderError]:
         """Returns the replies; a batch that the memory does not hold is halved, and what fails alone would fail again."""
         try:
-            return self._answers(batch)
+            return self._generate(batch)
         except Exception as error:
             if "out of memory" in str(error).lower() and len(batch) > 1:
                 middle = len(batch) // 2
                 return self._outcomes(batch[:middle]) + self._outcomes(batch[middle:])
             text = " ".join(str(error).split())[:300]
-            return [Fault("request", f"{type(error).__name__}: {text}") for _ in batch]
+            return [ProviderError("request", f"{type(error).__name__}: {text}") for _ in batch]
 
 
-class TransformersAnswers(BatchedAnswers, TransformersLLM):
-    """A Hugging Face model or a directory, run by transformers on a GPU where there is one.
+class Transformers(LocalProvider):
+    """A Hugging Face model or a directory, run by transformers on a GPU where there is one."""
 
-    distilabel's own passes one prompt at a time to a pipeline, with arguments that transformers 5 no longer takes.
-    """
+    name = "transformers"
+    description = "a model run by transformers in this process"
+    package = "transformers"
+    extra = "transformers"
+    key_env = "HF_TOKEN"
+    key_needed = False
 
-    _tokenizer: Any = PrivateAttr(default=None)
-    _model: Any = PrivateAttr(default=None)
-
-    def load(self) -> None:
+    def connect(self) -> None:
         """Loads the model.
 
         Raises:
@@ -93,13 +131,11 @@ class TransformersAnswers(BatchedAnswers, TransformersLLM):
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
-        self.start_logging()
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        place = str(Path(self.model).expanduser()) if Path(self.model).expanduser().is_dir() else self.model
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(place, token=self.key or None, padding_side="left")
-            self._model = AutoModelForCausalLM.from_pretrained(place, token=self.key or None, dtype="auto")
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(self.place, token=self.key or None, padding_side="left")
+            self._model = AutoModelForCausalLM.from_pretrained(self.place, token=self.key or None, dtype="auto")
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise InputError(
                 f"Model '{self.model}' cannot be loaded by transformers: {' '.join(str(error).split())[:300]}"
@@ -108,21 +144,21 @@ class TransformersAnswers(BatchedAnswers, TransformersLLM):
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
 
-    def unload(self) -> None:
+    def close(self) -> None:
         """Frees the model's memory."""
         self._model = self._tokenizer = None
 
-    def _answers(self, batch: list[Prompt]) -> list[Reply | Fault]:
-        outcomes: list[Reply | Fault] = [Fault("too_long", "the prompt and the answer exceed the model's context length")] * len(
-            batch
-        )
+    def _generate(self, batch: list[Prompt]) -> list[Reply | ProviderError]:
+        outcomes: list[Reply | ProviderError] = [
+            ProviderError("too_long", "the prompt and the answer exceed the model's context length")
+        ] * len(batch)
         texts = [self._text(prompt.messages) for prompt in batch]
         lengths = [len(ids) for ids in self._encoded(texts)["input_ids"]]
         window = getattr(self._model.config.get_text_config(), "max_position_embeddings", None) or float("inf")
         fitting = [place for place, length in enumerate(lengths) if length + batch[place].max_tokens <= window]
         if fitting:
-            written = self._written([texts[place] for place in fitting], max(batch[place].max_tokens for place in fitting))
-            for place, ids in zip(fitting, written, strict=True):
+            generated = self._new_tokens([texts[place] for place in fitting], max(batch[place].max_tokens for place in fitting))
+            for place, ids in zip(fitting, generated, strict=True):
                 outcomes[place] = self._reply_of(ids, lengths[place], batch[place].max_tokens)
         return outcomes
 
@@ -136,7 +172,7 @@ class TransformersAnswers(BatchedAnswers, TransformersLLM):
         # A chat template writes the special tokens itself.
         return self._tokenizer(texts, add_special_tokens=self._tokenizer.chat_template is None, **arguments)
 
-    def _written(self, texts: list[str], max_tokens: int) -> list[list[int]]:
+    def _new_tokens(self, texts: list[str], max_tokens: int) -> list[list[int]]:
         """Returns the new tokens of each text, those after its end included."""
         import torch
 
@@ -149,13 +185,13 @@ class TransformersAnswers(BatchedAnswers, TransformersLLM):
                 **inputs,
                 max_new_tokens=max_tokens,
                 pad_token_id=self._tokenizer.pad_token_id,
-                **self._drawing(),
-                **self.sampling.get("extra", {}),
+                **self._sampling_arguments(),
+                **self.extra_fields,
             )
         new: list[list[int]] = ids[:, inputs["input_ids"].shape[1] :].tolist()  # (n_texts, longest answer)
         return new
 
-    def _drawing(self) -> dict[str, Any]:
+    def _sampling_arguments(self) -> dict[str, Any]:
         """Returns how tokens are drawn; what the configuration leaves open is the model's own way."""
         temperature = self.sent("temperature")
         if temperature == 0:
@@ -172,13 +208,16 @@ class TransformersAnswers(BatchedAnswers, TransformersLLM):
         return Reply(self._tokenizer.decode(own, skip_special_tokens=True), "length" if cut else "stop", input_tokens, len(own))
 
 
-class VLLMAnswers(BatchedAnswers, vLLM):
-    """A Hugging Face model or a directory, run by vLLM on a GPU.
+class VLLM(LocalProvider):
+    """A Hugging Face model or a directory, run by vLLM on a GPU; the engine ends with the process, which is the step's."""
 
-    distilabel's own passes `logits_processors` to SamplingParams and takes the executor out of the engine: vLLM has neither now.
-    """
+    name = "vllm"
+    description = "a model run by vLLM in this process, on a GPU"
+    package = "vllm"
+    extra = "vllm"
+    needs_gpu = True
 
-    def load(self) -> None:
+    def connect(self) -> None:
         """Loads the model.
 
         Raises:
@@ -186,20 +225,16 @@ class VLLMAnswers(BatchedAnswers, vLLM):
         """
         from vllm import LLM
 
-        self.start_logging()
         try:
             self._model = LLM(
-                str(Path(self.model).expanduser()) if Path(self.model).expanduser().is_dir() else self.model,
+                self.place,
                 seed=self.sampling.get("seed") or 0,
                 hf_token=self.key or None,
             )
         except (OSError, ValueError) as error:
             raise InputError(f"Model '{self.model}' cannot be loaded by vLLM: {' '.join(str(error).split())[:300]}") from None
 
-    def unload(self) -> None:
-        """Leaves the engine to the end of the process, which is the step's end."""
-
-    def _answers(self, batch: list[Prompt]) -> list[Reply | Fault]:
+    def _generate(self, batch: list[Prompt]) -> list[Reply | ProviderError]:
         outputs = self._model.chat(
             [prompt.messages for prompt in batch], [self._parameters(prompt) for prompt in batch], use_tqdm=False
         )
@@ -223,5 +258,5 @@ class VLLMAnswers(BatchedAnswers, vLLM):
             max_tokens=prompt.max_tokens,
             structured_outputs=constrained,
             **present(temperature=self.sent("temperature"), top_p=self.sent("top_p"), seed=self.sent("seed")),
-            **self.sampling.get("extra", {}),
+            **self.extra_fields,
         )

@@ -1,39 +1,38 @@
 """Mistral's chat."""
 
-# No `from __future__ import annotations`: distilabel reads annotations as objects.
+from __future__ import annotations
 
 from typing import Any
 
-from distilabel.models.llms import MistralLLM
-
-from finetrieve.generation.llm.providers.base import AnsweringLLM, Messages, Reply, present
-from finetrieve.generation.llm.providers.openai_protocol import reply_of
+from finetrieve.generation.llm.providers.base import Messages, Provider, Reply, present
+from finetrieve.generation.llm.providers.openai import reply_of
 
 
-class MistralAnswers(AnsweringLLM, MistralLLM):
-    """Mistral; distilabel's own imports a name that the client library no longer has."""
+class Mistral(Provider):
+    """Mistral's own API."""
 
-    def load(self) -> None:
+    name = "mistral"
+    description = "Mistral"
+    package = "mistralai"
+    extra = "mistral"
+    key_env = "MISTRAL_API_KEY"
+
+    def connect(self) -> None:
         """Makes the client."""
         import httpx
-        from mistralai.client import Mistral
+        from mistralai.client import Mistral as Client
 
-        self.start_logging()
         # httpx alone would let no more than 100 requests go at once.
-        client: Any = httpx.AsyncClient(follow_redirects=True, limits=httpx.Limits(max_connections=None))
-        self._aclient = Mistral(
+        http: Any = httpx.AsyncClient(follow_redirects=True, limits=httpx.Limits(max_connections=None))
+        self._client: Any = Client(
             api_key=self.key,
             timeout_ms=int(self.request_seconds * 1000),
-            async_client=client,
-            **present(server_url=self.endpoint),
+            async_client=http,
+            **present(server_url=self.base_url),
         )
 
-    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
-        client: Any = self._aclient
-        constrained = None
-        if schema is not None and self.constrains:
-            constrained = {"type": "json_schema", "json_schema": {"name": "query", "schema_definition": schema, "strict": True}}
-        completion = await client.chat.complete_async(
+    async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
+        completion = await self._client.chat.complete_async(
             model=self.model,
             messages=messages,
             **present(
@@ -41,8 +40,8 @@ class MistralAnswers(AnsweringLLM, MistralLLM):
                 top_p=self.sent("top_p"),
                 random_seed=self.sent("seed"),
                 max_tokens=max_tokens,
-                response_format=constrained,
+                response_format=self.json_schema_format(schema, "schema_definition"),
             ),
-            **self.sampling.get("extra", {}),
+            **self.extra_fields,
         )
         return reply_of(completion)

@@ -1,40 +1,59 @@
 """An Ollama server."""
 
-# No `from __future__ import annotations`: distilabel reads annotations as objects.
+from __future__ import annotations
 
 from typing import Any
 
-from distilabel.models.llms import OllamaLLM
+from finetrieve.generation.llm.providers.base import Messages, Provider, ProviderOptions, Reply, present
 
-from finetrieve.generation.llm.providers.base import AnsweringLLM, Messages, Reply, present
+DEFAULT_WINDOW = 4096
+"""Tokens that Ollama reads when it is told no number."""
 
 
-class OllamaAnswers(AnsweringLLM, OllamaLLM):
-    """Ollama's chat; distilabel's own hides why a request failed."""
+class Ollama(Provider):
+    """Ollama's chat. It cuts a prompt that is too long without a word, so its window is always known before."""
 
-    def load(self) -> None:
+    name = "ollama"
+    description = "an Ollama server"
+    package = "ollama"
+    extra = "ollama"
+    key_env = "OLLAMA_API_KEY"
+    key_needed = False
+
+    def __init__(self, options: ProviderOptions) -> None:
+        super().__init__(options)
+        self._context_window = options.context_window
+
+    @classmethod
+    def window(cls, context_window: int | None, extra: dict[str, Any]) -> int | None:
+        """Returns the configured window, or else `num_ctx`, or else Ollama's own."""
+        return context_window if context_window is not None else int(extra.get("num_ctx", DEFAULT_WINDOW))
+
+    def connect(self) -> None:
         """Makes the client."""
         import httpx
         from ollama import AsyncClient
 
-        self.start_logging()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         timeout = httpx.Timeout(self.request_seconds, connect=self.connect_seconds)
         # How many requests run at once is the recipe's business: httpx alone would let no more than 100 of them go.
         limits = httpx.Limits(max_connections=None)
-        self._aclient = AsyncClient(host=self.host, timeout=timeout, headers=headers, limits=limits)
+        self._client: Any = AsyncClient(host=self.base_url, timeout=timeout, headers=headers, limits=limits)
 
-    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
-        client: Any = self._aclient
+    async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
         options = present(
-            temperature=self.sent("temperature"), top_p=self.sent("top_p"), seed=self.sent("seed"), num_predict=max_tokens
+            num_ctx=self._context_window,
+            temperature=self.sent("temperature"),
+            top_p=self.sent("top_p"),
+            seed=self.sent("seed"),
+            num_predict=max_tokens,
         )
-        response = await client.chat(
+        response = await self._client.chat(
             model=self.model,
             messages=messages,
             stream=False,
             format=schema if self.constrains else None,
-            options={**options, **self.sampling.get("extra", {})},
+            options={**options, **self.extra_fields},
         )
         return Reply(
             text=response.message.content or "",

@@ -52,7 +52,6 @@ _ENDS = re.compile(
     r"only|can|will|that's|it's|there's|whilst)\s*[?.]?$",
     re.I,
 )
-_TO_ENDS = re.compile(r"\b(?:for|to|set \S+ to|from|with|by|on|about|in)\?$")
 
 
 _LACKS = (
@@ -126,7 +125,7 @@ _GERUND_END = re.compile(
 
 
 def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
-    """Returns why a query is dropped, or None if it reads well; `sentences` are the passage's own, normalised."""
+    """Returns why a query is dropped, or None if it reads well; `sentences` are the chunk's own, normalised."""
     words = query.rstrip("?").split()
     if not SHORTEST <= len(words) <= LONGEST:
         return f"{len(words)} words, {SHORTEST} to {LONGEST} are wanted"

@@ -211,7 +211,7 @@ def _thing(heading: str, context: str, unit: int, text: str, instructional: bool
 
 
 def with_article(phrase: str, text: str) -> str:
-    """Returns a noun phrase with the article that the passage uses for it, if it uses one; common words in small letters."""
+    """Returns a noun phrase with the article that the chunk uses for it, if it uses one; common words in small letters."""
     words = phrase.split()
     if all(is_word(word) for word in words) and re.search(rf"[a-z,] {re.escape(phrase.lower())}\b", text):
         phrase = phrase.lower()

@@ -17,15 +17,15 @@ Form = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that a passage answers."""
+    """Something that a chunk answers."""
 
     kind: str
     """`action` (a verb phrase), `thing` (a noun phrase) or `ready` (whole questions)."""
     phrase: str
     score: float
-    """How sure it is that the passage answers it and that people ask it, 0..1."""
+    """How sure it is that the chunk answers it and that people ask it, 0..1."""
     unit: int
-    """Which unit of the passage it came from; -1 for the title, -2 for the heading."""
+    """Which unit of the chunk it came from; -1 for the title, -2 for the heading."""
     forms: tuple[Form, ...] = ()
     """Templates instead of the kind's own; in `ready` they hold the questions."""
     context: str = ""

@@ -1,4 +1,4 @@
-"""A passage's Markdown as sentences, labelled explanations, parameters, table rows and headings; code is left out."""
+"""A chunk's Markdown as sentences, labelled explanations, parameters, table rows and headings; code is left out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _LIST_INTRODUCTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A piece of a passage that can be asked about."""
+    """A piece of a chunk that can be asked about."""
 
     kind: str
     """`sentence`, `label` (name and explanation), `parameter`, `row` (table), `heading` or `comment` (in code)."""
@@ -87,7 +87,7 @@ def _split_run_together(match: re.Match[str]) -> str:
 
 
 def units(text: str, title: str) -> list[Unit]:
-    """Returns the units of a passage in reading order; a repetition of the title at the start is left out."""
+    """Returns the units of a chunk in reading order; a repetition of the title at the start is left out."""
     found: list[Unit] = []
     for block in _blocks(_without_title(text, title)):
         found += _block_units(block)

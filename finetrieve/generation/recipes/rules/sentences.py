@@ -116,11 +116,6 @@ _IMPOSSIBLE = re.compile(
     r"does not (?:allow|let) you to)\s+(.+)$",
     re.I,
 )
-_ADVICE = re.compile(
-    r"^(?:you|it is recommended (?:that you|to)|we recommend(?: that you| to)?|make sure (?:that you|to)|you should|do not|"
-    r"don't|never|avoid)\s+(.+)$",
-    re.I,
-)
 _LEADING_PLACE = re.compile(
     r"^(?:From|In|On|Using|Under|At|With|For|Within|By default|Alternatively|Additionally|However|Also|Then|Next|Now|Finally|"
     r"First|Optionally|Instead|Therefore|As a result)\b[^,:]{0,60},\s+"

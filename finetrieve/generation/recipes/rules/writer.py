@@ -1,4 +1,4 @@
-"""From a passage to its queries, best first."""
+"""From a chunk to its queries, best first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from finetrieve.core.text import normalise_query
-from finetrieve.generation.chunk_context import Passage
+from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.recipes.rules.api import (
     api_name,
     is_code_heading,
@@ -40,7 +40,7 @@ _REJECTS = 12
 _FEW, _WORTH_ALWAYS, _WORTH_MORE = 3, 0.08, 0.3
 """Up to a few queries, a second way to ask the same is welcome; beyond, only something else is."""
 _CHOICES = 4
-"""Questions of a phrase that are worth wording: one of them is asked, of a style that the passage lacks."""
+"""Questions of a phrase that are worth wording: one of them is asked, of a style that the chunk lacks."""
 _AGAIN = 0.2
 """What a phrase loses each time that it is said again in another family of forms."""
 _AGAIN_ASKED = 0.35
@@ -55,8 +55,8 @@ _UI = re.compile(r"\b(?:tap|click|menu|screen|button|settings|tab|dashboard|page
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What the rules wrote for a passage."""
+class RuleQueries:
+    """What the rules wrote for a chunk."""
 
     queries: list[tuple[str, str]] = field(default_factory=list)
     """(query, style), best first."""
@@ -64,43 +64,43 @@ class Written:
     """(query, reason)."""
 
 
-def written_queries(passage: Passage, seed: int, queries_per_chunk: int) -> Written:
-    """Returns the queries of a passage, best first, up to a few more than `queries_per_chunk`, and what the gate dropped."""
-    text = plain(passage.text)
-    if not looks_english(plain(without_code(passage.text))):
-        return Written(rejects=[])
-    candidates = sorted(_candidates(passage, text), key=lambda candidate: -candidate.score)
-    return _selected(candidates, passage, seed, queries_per_chunk + SPARE)
+def write_queries(chunk: ChunkContext, seed: int, queries_per_chunk: int) -> RuleQueries:
+    """Returns the queries of a chunk, best first, up to a few more than `queries_per_chunk`, and what the gate dropped."""
+    text = plain(chunk.text)
+    if not looks_english(plain(without_code(chunk.text))):
+        return RuleQueries(rejects=[])
+    candidates = sorted(_candidates(chunk, text), key=lambda candidate: -candidate.score)
+    return _selected(candidates, chunk, seed, queries_per_chunk + SPARE)
 
 
-def _candidates(passage: Passage, text: str) -> list[Candidate]:
-    title = readable_title(passage.title)
-    heading = readable_title(passage.section.split(" > ")[-1]) if passage.section else ""
-    short = api_name(passage.title)
+def _candidates(chunk: ChunkContext, text: str) -> list[Candidate]:
+    title = readable_title(chunk.title)
+    heading = readable_title(chunk.section.split(" > ")[-1]) if chunk.section else ""
+    short = api_name(chunk.title)
     topic = short or topic_of(heading) or topic_of(title)
     topic = re.sub(r"^(?:The|An?)(?= )", lambda article: article[0].lower(), topic)
-    read = units(passage.text, passage.title)
-    instructional = bool(short) or _instructs(passage.text, read)
+    read = units(chunk.text, chunk.title)
+    instructional = bool(short) or _instructs(chunk.text, read)
     ui = bool(_UI.search(text))
     found: list[Candidate] = []
     if short:
-        found += name_candidates(short, -1) if passage.opens_document else []
-    elif title and passage.opens_document:
+        found += name_candidates(short, -1) if chunk.opens_document else []
+    elif title and chunk.opens_document:
         found += heading_candidates(title, "", -1, text, instructional, ui)
-    if heading and heading != title and passage.opens_section and not (short and is_code_heading(heading)):
+    if heading and heading != title and chunk.opens_section and not (short and is_code_heading(heading)):
         found += heading_candidates(heading, short or title, -2, text, instructional, ui)
-    library = passage.title.split(".")[0] if short and "." in passage.title else ""
+    library = chunk.title.split(".")[0] if short and "." in chunk.title else ""
     method = heading.split("(")[0].split(".")[-1] if short and re.fullmatch(r"[a-z_][\w.]*(?:\(.*\))?", heading) else ""
     for place, unit in enumerate(read):
         context = Context(topic, place, instructional, ui)
-        if method and place == 0 and unit.kind == "sentence" and passage.opens_section:
+        if method and place == 0 and unit.kind == "sentence" and chunk.opens_section:
             found += method_candidates(unit.text, method, short, context)
             continue
-        if short and place == 0 and unit.kind == "sentence" and passage.opens_document:
+        if short and place == 0 and unit.kind == "sentence" and chunk.opens_document:
             found += summary_candidates(unit.text, short, library, context)
             continue
         found += _unit_candidates(
-            unit, context, passage.title if short else "", short, text, heading.lower() in {"attributes", "returns", "yields"}
+            unit, context, chunk.title if short else "", short, text, heading.lower() in {"attributes", "returns", "yields"}
         )
     if len(found) < _FEW:
         told = [unit for unit in read if unit.kind == "sentence"]
@@ -109,13 +109,13 @@ def _candidates(passage: Passage, text: str) -> list[Candidate]:
             for place, unit in enumerate(told)
             for candidate in clause_candidates(unit.text, Context(topic, place, False, ui))
         ]
-    if "```" in passage.text and heading and not passage.opens_section and len(found) < _FEW and not short:
+    if "```" in chunk.text and heading and not chunk.opens_section and len(found) < _FEW and not short:
         found += _example_candidates(heading)
     return found
 
 
 def _example_candidates(heading: str) -> list[Candidate]:
-    """The code of a passage under a heading that another passage opens shows how what the heading names is done."""
+    """The code of a chunk under a heading that another chunk opens shows how what the heading names is done."""
     about = [
         each
         for each in heading_candidates(heading, "", -2, "", False, False)
@@ -151,7 +151,7 @@ def _example_candidates(heading: str) -> list[Candidate]:
 
 
 def _instructs(text: str, read: list[Unit]) -> bool:
-    """Whether a passage tells readers what to do or can do, rather than how the world is."""
+    """Whether a chunk tells readers what to do or can do, rather than how the world is."""
     if _INSTRUCTIONAL.search(text):
         return True
     return any(starts_imperative(words_of(unit.text)) for unit in read if unit.kind in {"sentence", "label"})
@@ -174,10 +174,10 @@ def _unit_candidates(unit: Unit, context: Context, api: str, short: str, text: s
     return found
 
 
-def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: int) -> Written:
-    own = frozenset(normalise_query(sentence) for sentence in sentences(plain(passage.text)))
-    identifier = _identifier(passage.title)
-    written = Written()
+def _selected(candidates: list[Candidate], chunk: ChunkContext, seed: int, wanted: int) -> RuleQueries:
+    own = frozenset(normalise_query(sentence) for sentence in sentences(plain(chunk.text)))
+    identifier = _identifier(chunk.title)
+    written = RuleQueries()
     pool: list[tuple[Candidate, list[tuple[str, str]]]] = []
     seen: set[str] = set()
     for candidate in candidates:
@@ -186,7 +186,7 @@ def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: 
         seen.add(candidate.phrase.casefold())
         good: list[tuple[str, str]] = []
         in_family = Counter[str]()
-        for query, style in renderings(candidate, seed, passage.id):
+        for query, style in renderings(candidate, seed, chunk.id):
             family = FAMILIES.get(style, "question")
             if in_family[family] >= (_CHOICES if family == "question" else 1) and candidate.kind != "ready":
                 continue
@@ -198,12 +198,12 @@ def _selected(candidates: list[Candidate], passage: Passage, seed: int, wanted: 
                 written.rejects.append((query, reason))
         if good:
             pool.append((candidate, good))
-    _pick(pool, written, seed, passage.id, wanted)
+    _pick(pool, written, seed, chunk.id, wanted)
     return written
 
 
 def _identifier(title: str) -> str:
-    """Returns the last part of a dotted name: that word alone would find the passage, and nothing would be learnt."""
+    """Returns the last part of a dotted name: that word alone would find the chunk, and nothing would be learnt."""
     return title.rpartition(".")[2] if re.fullmatch(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", title) else ""
 
 
@@ -212,7 +212,7 @@ def _spells(query: str, identifier: str) -> str | None:
     return f"spells {identifier!r}, the name of what answers it" if spelled else None
 
 
-def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: Written, seed: int, key: str, wanted: int) -> None:
+def _pick(pool: list[tuple[Candidate, list[tuple[str, str]]]], written: RuleQueries, seed: int, key: str, wanted: int) -> None:
     """Takes the best query again and again, where content, units and styles that were taken already count against it.
 
     The same phrase may come again as a search, a need or a problem: another family of forms is something else to learn from.

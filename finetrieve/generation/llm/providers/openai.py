@@ -1,45 +1,52 @@
 """OpenAI's protocol: OpenAI itself, Azure, and every server that speaks it."""
 
-# No `from __future__ import annotations`: distilabel reads annotations as objects.
+from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
-from distilabel.models.llms import OpenAILLM
-
-from finetrieve.generation.llm.providers.base import NO_KEY, AnsweringLLM, Messages, Reply, present
+from finetrieve.generation.llm.providers.base import Messages, Provider, Reply, present
 
 AZURE_API_VERSION = "2024-10-21"
+NO_KEY = "none-needed"
+"""The client library refuses to start without a key, and servers that need none are common."""
 
 
-class OpenAIAnswers(AnsweringLLM, OpenAILLM):
+class OpenAI(Provider):
     """OpenAI's chat completions; `max_tokens` becomes `max_completion_tokens` where a model wants that."""
 
-    def load(self) -> None:
+    name = "openai"
+    description = "OpenAI, and with base_url every server that speaks its protocol (vLLM, TGI, LM Studio, llama.cpp)"
+    package = "openai"
+    extra = "openai"
+    key_env: ClassVar[str | None] = "OPENAI_API_KEY"
+    base_url_frees_from_key = True
+
+    def connect(self) -> None:
         """Makes the client."""
         from openai import AsyncOpenAI, Timeout
 
-        self.start_logging()
-        self._aclient = AsyncOpenAI(
+        self._client: Any = AsyncOpenAI(
             api_key=self.key or NO_KEY,
             base_url=self.base_url,
             timeout=Timeout(self.request_seconds, connect=self.connect_seconds),
             max_retries=0,
         )
 
-    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
-        client: Any = self._aclient
+    async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
         limit = "max_completion_tokens" if "max_tokens" in self._unsupported else "max_tokens"
-        arguments = present(
-            temperature=self.sent("temperature"),
-            top_p=self.sent("top_p"),
-            seed=self.sent("seed"),
-            extra_body=self.sampling.get("extra") or None,
-            response_format=self._format(schema),
+        completion = await self._client.chat.completions.create(
+            model=self.model,
+            messages=messages,
+            **present(
+                temperature=self.sent("temperature"),
+                top_p=self.sent("top_p"),
+                seed=self.sent("seed"),
+                extra_body=self.extra_fields or None,
+                response_format=self._format(schema),
+            ),
+            **present(**{limit: max_tokens}),
         )
-        if max_tokens is not None:
-            arguments[limit] = max_tokens
-        completion = await client.chat.completions.create(model=self.model, messages=messages, **arguments)
         return reply_of(completion)
 
     def _format(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -50,15 +57,20 @@ class OpenAIAnswers(AnsweringLLM, OpenAILLM):
         return {"type": "json_schema", "json_schema": {"name": "query", "schema": schema, "strict": True}}
 
 
-class AzureAnswers(OpenAIAnswers):
+class Azure(OpenAI):
     """A deployment of Azure OpenAI."""
 
-    def load(self) -> None:
+    name = "azure"
+    description = "Azure OpenAI: base_url is the resource's endpoint, model the deployment"
+    key_env = "AZURE_OPENAI_API_KEY"
+    base_url_frees_from_key = False
+    base_url_missing = "the endpoint of your resource"
+
+    def connect(self) -> None:
         """Makes the client."""
         from openai import AsyncAzureOpenAI, Timeout
 
-        super().load()
-        self._aclient = AsyncAzureOpenAI(
+        self._client = AsyncAzureOpenAI(
             api_key=self.key,
             azure_endpoint=str(self.base_url),
             azure_deployment=self.model,
@@ -69,7 +81,7 @@ class AzureAnswers(OpenAIAnswers):
 
 
 def reply_of(completion: Any) -> Reply:
-    """Returns what a chat completion in OpenAI's form says.
+    """Returns the reply in a chat completion of OpenAI's form.
 
     Raises:
         ValueError: It has no choices: a server that is not up to the protocol.
@@ -78,8 +90,8 @@ def reply_of(completion: Any) -> Reply:
         raise ValueError("the response has no choices")
     choice = completion.choices[0]
     # LiteLLM keeps what is not common to all providers apart.
-    apart = getattr(choice.message, "provider_specific_fields", None) or {}
-    refusal = getattr(choice.message, "refusal", None) or apart.get("refusal") or ""
+    own_fields = getattr(choice.message, "provider_specific_fields", None) or {}
+    refusal = getattr(choice.message, "refusal", None) or own_fields.get("refusal") or ""
     refused = bool(refusal) or choice.finish_reason == "content_filter"
     usage = getattr(completion, "usage", None)
     return Reply(

@@ -1,0 +1,158 @@
+"""The base class of recipes, which write queries for chunks, and the registry of those that exist. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from finetrieve.core.plugins import NamedSettings, Registry, plugin_name
+
+if TYPE_CHECKING:
+    from distilabel.steps import Step
+
+    from finetrieve.generation.chunk_context import ChunkContext
+
+Weight = Annotated[float, Field(gt=0)]
+
+ChunkResult = dict[str, Any]
+"""What a recipe made of a chunk: `queries` [{query, style, and where there are: negative, persona, shortened}] best first,
+`rejects` [[query, reason]], `failures` [[raw response, kind, reason]], `unasked` how many queries were not asked for any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one recipe would send to an LLM."""
+
+    queries: int = 0
+    cached: int = 0
+    input_tokens: int = 0
+    """Of the requests that the cache does not answer; about four characters each."""
+    output_tokens: int = 0
+    money: float | None = None
+    """None without a price."""
+    details: list[str] = field(default_factory=list)
+    """Further lines for people: the styles, sample prompts."""
+
+
+class RunResources(BaseModel):
+    """What the steps of one generation share; passed to each process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run_state: str
+    """File of the run's state, or `ON_COORDINATOR`; the next two likewise."""
+    responses: str
+    """Directory of the response cache."""
+    chunks: str
+    """File of the chunk contexts."""
+    budget: dict[str, Any]
+    key_envs: dict[str, str] = {}
+    """Recipe label -> the environment variable in which its key was put, for keys from a ZenML secret."""
+
+
+class Recipe(BaseModel):
+    """A way to write queries: its settings, and what it can do. A new recipe is one such class that has a `step`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    description: ClassVar[str] = ""
+    asks_llm: ClassVar[bool] = False
+    """Its unit of work is a request, which may fail and cost money; else a chunk, and machines can share the work."""
+
+    name: str
+    """As the configuration has it; the class's own name is the default."""
+    queries_per_chunk: int = Field(default=1, ge=1, le=20)
+    """At most so many queries are kept per chunk."""
+    weight: Weight | None = None
+    """Share of this recipe's rows among all, relative to the others' weights; without weights every row is kept."""
+
+    @property
+    def row_label(self) -> str:
+        """Returns the name under which the recipe's rows are kept: letters, digits, `-` and `_`."""
+        return plugin_name(type(self))
+
+    @property
+    def generator(self) -> str:
+        """Returns what wrote the queries, as rows have it: a model, or a version."""
+        return self.row_label
+
+    @property
+    def requests_per_chunk(self) -> int:
+        """Returns how many units of progress a chunk has."""
+        return self.queries_per_chunk if self.asks_llm else 1
+
+    @property
+    def wants_gpu(self) -> bool:
+        """Whether its step runs a model in its own process: on a cluster with GPUs it gets one."""
+        return False
+
+    @property
+    def gpu_needed_by(self) -> str:
+        """Returns what cannot run without a GPU, as messages call it, or an empty string."""
+        return ""
+
+    def check_requirements(self) -> None:
+        """Checks that what the recipe needs of this machine is there.
+
+        Raises:
+            InputError: A client library or a key is missing.
+        """
+
+    def check(self, engine: str) -> None:
+        """Checks everything that can be found wrong before anything runs, for generation's `engine`.
+
+        Raises:
+            InputError: A client library, a key, a model or a template is missing.
+        """
+        self.check_requirements()
+
+    @property
+    def key_secret(self) -> str | None:
+        """Returns the ZenML secret that holds the recipe's key, as `secret.key`."""
+        return None
+
+    def key_variables(self, key_envs: Mapping[str, str]) -> Iterator[str]:
+        """Yields the environment variables whose values the step's process needs.
+
+        Args:
+            key_envs: As in `RunResources`.
+        """
+        yield from ()
+
+    def files(self) -> list[Path]:
+        """Returns the files beside the configuration that decide the queries."""
+        return []
+
+    def plugins(self) -> list[type]:
+        """Returns the classes that the settings name, the recipe's own included: their code decides the queries."""
+        return [type(self)]
+
+    def estimate(self, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
+        """Returns what the recipe would send to an LLM for the chunks, sending nothing.
+
+        Args:
+            chunks: The corpus.
+            seed: Of every draw.
+            responses: Directory of the response cache.
+        """
+        return Estimate()
+
+    @abstractmethod
+    def step(self, seed: int, resources: RunResources) -> Step:
+        """Returns the distilabel step; called inside a `with Pipeline()` block. It is a `ChunkStep`, or behaves as one."""
+        raise NotImplementedError
+
+
+RECIPES: Registry[Recipe] = Registry(
+    "recipe",
+    "finetrieve.recipes",
+    Recipe,  # type: ignore[type-abstract]
+    ["finetrieve.generation.recipes.rules_recipe:RulesRecipe", "finetrieve.generation.recipes.triplet:TripletRecipe"],
+)
+"""The recipes, by the name that they have in a configuration."""
+
+AnyRecipe = Annotated[Recipe, NamedSettings(RECIPES)]

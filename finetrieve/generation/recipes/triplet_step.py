@@ -1,0 +1,107 @@
+"""Recipe `triplet` as a distilabel task: GenerateSentencePair over chunks, in drawn styles, with the response cache."""
+
+# No `from __future__ import annotations`: distilabel reads annotations as objects.
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from distilabel.steps.tasks import GenerateSentencePair
+from pydantic import PrivateAttr
+
+from finetrieve.generation.chunk_context import ChunkContext
+from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.request_scheduler import Outcome, Request, RequestScheduler
+from finetrieve.generation.parse_response import ParsedQuery, response_schema
+from finetrieve.generation.query_styles import QueryStyle
+from finetrieve.generation.recipes.base import ChunkResult, RunResources
+from finetrieve.generation.recipes.chunk_step import ChunkStep, open_responses
+from finetrieve.generation.recipes.triplet import TripletRecipe
+from finetrieve.generation.recipes.triplet_prompts import PromptWriter
+from finetrieve.generation.settings import Budget
+
+_WINDOWS_PER_BATCH = 100
+"""A batch ends when its slowest request does: at so many windows of requests the wait weighs little."""
+_SMALLEST_BATCH = 4096
+
+
+class TripletStep(ChunkStep, GenerateSentencePair):
+    """Asks an LLM for the queries of each chunk: one request per query, each in a style of its own."""
+
+    _scheduler: RequestScheduler = PrivateAttr()
+    _writer: PromptWriter = PrivateAttr()
+
+    def open(self) -> None:
+        """Opens the response cache and makes what writes and sends requests."""
+        recipe = cast(TripletRecipe, self.recipe)
+        self._writer = PromptWriter(recipe, super().format_input)
+        schema = response_schema(recipe.negative) if recipe.structured else None
+        responses = open_responses(self.run_resources.responses)
+        budget = Budget.model_validate(self.run_resources.budget)
+        self._scheduler = RequestScheduler(cast(ProviderLLM, self.llm), recipe, schema, responses, self._run_state, budget)
+
+    def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
+        """Yields the results; a query that fails has its failure there, and the others go on."""
+        drawn: list[list[tuple[QueryStyle, bool]]] = []
+        outcomes = iter(self._scheduler.send(self._requests(chunks, drawn)))
+        for queries in drawn:
+            yield _result([(style, shortened, next(outcomes)) for style, shortened in queries])
+
+    def _requests(self, chunks: Iterator[ChunkContext], drawn: list[list[tuple[QueryStyle, bool]]]) -> Iterator[Request]:
+        """Yields the requests, written when they are wanted, and notes style and shortening of each chunk's queries."""
+        for chunk in chunks:
+            drafts = self._writer.drafts(chunk, self.seed)
+            drawn.append([(draft.style, draft.shortened) for draft in drafts])
+            yield from (draft.request for draft in drafts)
+
+
+def _result(outcomes: list[tuple[QueryStyle, bool, Outcome]]) -> ChunkResult:
+    """Returns a chunk's result; of each query the style, whether the chunk was shortened before, and what became of it."""
+    result: ChunkResult = {"queries": [], "failures": [], "unasked": 0}
+    for style, shortened, outcome in outcomes:
+        if outcome.parsed is not None:
+            result["queries"].append(_query_row(outcome.parsed, style, outcome.shortened or shortened))
+        elif outcome.failure:
+            result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
+        else:
+            result["unasked"] += 1
+    return result
+
+
+def _query_row(parsed: ParsedQuery, style: QueryStyle, shortened: bool) -> dict[str, Any]:
+    return {
+        "query": parsed.query,
+        "negative": parsed.negative,
+        "style": style.style,
+        "persona": style.persona,
+        "shortened": shortened,
+    }
+
+
+def build_step(recipe: TripletRecipe, seed: int, resources: RunResources) -> TripletStep:
+    """Returns the step of a recipe."""
+    batch = max(_SMALLEST_BATCH, _WINDOWS_PER_BATCH * recipe.concurrency) // recipe.queries_per_chunk
+    return TripletStep(
+        name=recipe.label,
+        recipe=recipe,
+        seed=seed,
+        run_resources=resources,
+        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
+        triplet=recipe.negative,
+        action="query",
+        hard_negative=recipe.hard_negative,
+        context=recipe.context,
+        input_batch_size=max(1, batch),
+        add_raw_output=False,
+        add_raw_input=False,
+    )
+
+
+def build_llm(recipe: TripletRecipe, key_env: str | None) -> ProviderLLM:
+    """Returns the distilabel LLM of a recipe.
+
+    Args:
+        recipe: Its settings.
+        key_env: The environment variable that holds the key, when it is not the provider's usual one.
+    """
+    options = recipe.provider_options.model_copy(update={"key_env": recipe.key_variable(key_env)})
+    return ProviderLLM(provider=recipe.provider, options=options.model_dump())
