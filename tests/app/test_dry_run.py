@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finetrieve.generation.llm.response_cache import Answer, ResponseCache
+from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
 from tests.conftest import ROOT, RunCommand
 
 
@@ -60,8 +60,8 @@ def test_answers_are_shown_and_pruned(command: RunCommand, llm_config: Path, tmp
     empty = command("answers", "--config", llm_config, "show")
     assert "empty; no LLM was asked yet" in empty.stdout
     cache = ResponseCache(tmp_path / "answers")
-    cache.put(b"1", Answer("{}", 10, 2, False), "openai/a")
-    cache.put(b"2", Answer("{}", 10, 2, False), "openai/b")
+    cache.put(b"1", CachedResponse("{}", 10, 2, False), "openai/a")
+    cache.put(b"2", CachedResponse("{}", 10, 2, False), "openai/b")
     assert set(cache.get([b"1", b"3"])) == {b"1"}
     cache.close()
 

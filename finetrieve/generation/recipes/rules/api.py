@@ -19,7 +19,7 @@ from finetrieve.generation.recipes.rules.grammar import (
 )
 from finetrieve.generation.recipes.rules.phrases import cut, lower_first, noun_phrase, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, searched
-from finetrieve.generation.recipes.rules.sentences import Context
+from finetrieve.generation.recipes.rules.sentence_context import Context
 
 _SHAPE = re.compile(r"^[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+(?:\(.*\))?$")
 _NAME = re.compile(

@@ -20,7 +20,7 @@ from finetrieve.generation.recipes.rules.grammar import (
 from finetrieve.generation.recipes.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS, word_set
 from finetrieve.generation.recipes.rules.phrases import cut, first_person, lower_first, resolve, tidy, without_asides
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, content_words, searched
-from finetrieve.generation.recipes.rules.sentences import Context
+from finetrieve.generation.recipes.rules.sentence_context import Context
 
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = re.compile(

@@ -21,7 +21,8 @@ from finetrieve.generation.recipes.rules.lexicon import DETERMINERS, EMPTY_HEADI
 from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase, without_asides
 from finetrieve.generation.recipes.rules.phrasing import OPTION_FORMS, Candidate, Form, content_words, says_enough, searched
 from finetrieve.generation.recipes.rules.prose import Unit
-from finetrieve.generation.recipes.rules.sentences import Context, sentence_candidates
+from finetrieve.generation.recipes.rules.sentence_context import Context
+from finetrieve.generation.recipes.rules.sentences import sentence_candidates
 
 _ON_OFF = re.compile(
     r"^(?:enable|turn on|activate|allow|when (?:enabled|activated|on)|enable or disable|turn .{2,30} on)\b", re.I

@@ -31,7 +31,8 @@ from finetrieve.generation.recipes.rules.phrasing import (
     stable,
 )
 from finetrieve.generation.recipes.rules.prose import Unit, looks_english, plain, sentences, units, without_code
-from finetrieve.generation.recipes.rules.sentences import Context, sentence_candidates
+from finetrieve.generation.recipes.rules.sentence_context import Context
+from finetrieve.generation.recipes.rules.sentences import sentence_candidates
 
 VERSION = "2"
 SPARE = 3
