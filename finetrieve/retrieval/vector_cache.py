@@ -197,7 +197,7 @@ class KeptVectors:
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Returns key -> what is kept of it, for the keys that are there."""
         found: dict[bytes, bytes] = {}
-        self._try(lambda store: found.update(store.rows("key, vector", "vectors", keys)))  # type: ignore[arg-type]
+        self._try(lambda store: found.update(store.rows("key, vector", "vectors", keys)))
         return found
 
     def known(self, keys: Sequence[bytes]) -> set[bytes]:
