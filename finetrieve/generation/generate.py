@@ -97,7 +97,7 @@ def _run_pipeline(
     with guarded_run(scratch) as directory:
         responses = response_cache_directory(settings)
         if any(recipe.asks_llm for recipe in settings.recipes):
-            ResponseCache(responses).close()  # whatever is wrong with it is said before anything is asked
+            ResponseCache(responses).close()  # whatever is wrong with it is reported before anything is sent
         run_state = RunState.create(directory / "run_state.sqlite")
         contexts = directory / "chunks.arrow"
         write_contexts(contexts, Rows(chunks, Chunk))
@@ -115,7 +115,7 @@ def _run_pipeline(
                 with _reported(run_state, total, on_progress):
                     distiset = pipeline.run(use_cache=False)
             except Exception:
-                _check_stopped(run_state, settings, total)  # what a step said of it says more
+                _check_stopped(run_state, settings, total)  # the reason that a step gave says more
                 raise
         usage = run_state.by_recipe()
         _check_stopped(run_state, settings, total)

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.fakes.asks import Ask, chunk_and_rest, schema_in
+from tests.fakes.requests import LlmRequest, schema_in, split_prompt
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "data" / "zenml-distilabel"
 Source = Literal["auto", "rules", "quick"]
@@ -27,7 +27,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ModelAnswer:
     """What the model has to say of a chunk, before it takes the form that was asked for."""
 
     queries: tuple[str, ...]
@@ -40,34 +40,34 @@ def draw(*parts: object) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def said(ask: Ask, source: Source, seed: int, choice: int = 0) -> Said:
-    """Returns what the model says: the same for the same ask, seed and choice.
+def answer_request(llm_request: LlmRequest, source: Source, seed: int, choice: int = 0) -> ModelAnswer:
+    """Returns what the model says: the same for the same request, seed and choice.
 
     The model is gullible: an instruction to forget its instructions is obeyed, unless it stands inside the delimited chunk.
     """
-    chunk, rest = chunk_and_rest(ask)
-    order = (seed, ask.identity, choice)
+    chunk, rest = split_prompt(llm_request)
+    order = (seed, llm_request.identity, choice)
     ordered = _OBEYED.search(rest)
     if ordered:
-        return Said((ordered.group(1).strip(),), (ordered.group(1).strip(),))
+        return ModelAnswer((ordered.group(1).strip(),), (ordered.group(1).strip(),))
     found = recorded_for(chunk) if source == "auto" else ()
     if found:
         query, negative = found[int(draw(*order) * len(found))]
-        return Said((query,), (negative,))
+        return ModelAnswer((query,), (negative,))
     written = _rule_queries(chunk) if source != "quick" else ()
     if not written:
         return _quick(chunk, order)
     start = int(draw(*order) * len(written))
     queries = written[start:] + written[:start]
-    return Said(queries, tuple(_negative(query, order) for query in queries))
+    return ModelAnswer(queries, tuple(_negative(query, order) for query in queries))
 
 
-def _quick(chunk: str, order: tuple[object, ...]) -> Said:
+def _quick(chunk: str, order: tuple[object, ...]) -> ModelAnswer:
     """A query of the chunk's own words: costs microseconds, so that a benchmark measures the client."""
     words = _WORD.findall(chunk[:2000]) or ["this"]
     start = int(draw("quick", *order) * max(1, len(words) - 5))
     query = f"How do I work with {' '.join(words[start : start + 5])} in {' '.join(words[:3])}?"
-    return Said((query,), (_negative(query, order),))
+    return ModelAnswer((query,), (_negative(query, order),))
 
 
 def _negative(query: str, order: tuple[object, ...]) -> str:
@@ -119,11 +119,11 @@ def _bare(text: str) -> str:
     return "".join(_WORD.findall(text)).casefold()
 
 
-def in_form(ask: Ask, words: Said, structured: bool) -> str:
-    """Returns the answer's text in the form that the ask wants: its schema's JSON, distilabel's sections, or the query alone."""
-    _, rest = chunk_and_rest(ask)
-    schema = ask.schema if structured else None
-    if schema is None and ((ask.json_mode and structured) or re.search(r"\bJSON\b", rest)):
+def in_form(llm_request: LlmRequest, words: ModelAnswer, structured: bool) -> str:
+    """Returns the answer's text in the form that the request wants: its schema's JSON, distilabel's sections, or the query alone."""
+    _, rest = split_prompt(llm_request)
+    schema = llm_request.schema if structured else None
+    if schema is None and ((llm_request.json_mode and structured) or re.search(r"\bJSON\b", rest)):
         schema = schema_in(rest) or {"type": "object", "properties": {"query": {}, "negative": {}}}
     if schema is not None:
         return json.dumps(_filled(schema, schema, words, "", 0), ensure_ascii=False)
@@ -133,7 +133,7 @@ def in_form(ask: Ask, words: Said, structured: bool) -> str:
     return f"## Positive\n\n{words.queries[0]}{negative}"
 
 
-def _filled(schema: dict[str, Any], root: dict[str, Any], words: Said, name: str, place: int) -> Any:
+def _filled(schema: dict[str, Any], root: dict[str, Any], words: ModelAnswer, name: str, place: int) -> Any:
     """A value that obeys a schema, whose strings are queries, or negatives where the name says so."""
     schema = _resolved(schema, root)
     if "const" in schema:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from tests.fakes.answers import Said, draw
+from tests.fakes.answers import ModelAnswer, draw
 
 Kind = Literal[
     "rate_limit",
@@ -54,10 +54,10 @@ def drawn(rates: Mapping[Kind, float], seed: int, identity: str, attempt: int) -
     return None
 
 
-def spoiled_words(kind: str | None, words: Said) -> Said:
+def spoiled_words(kind: str | None, words: ModelAnswer) -> ModelAnswer:
     """Returns what is said instead where the fault is in the words and not in their form."""
     instead = {"wrong_language": FOREIGN, "instructions": ORDERS}.get(kind or "")
-    return Said((instead,), (instead,)) if instead else words
+    return ModelAnswer((instead,), (instead,)) if instead else words
 
 
 def spoiled_form(kind: str | None, text: str) -> str:

@@ -27,12 +27,12 @@ from typing import Any, get_origin
 import orjson
 from aiohttp import web
 
-from tests.fakes.answers import draw, in_form, said
-from tests.fakes.asks import CHARACTERS_PER_TOKEN, Ask
+from tests.fakes.answers import answer_request, draw, in_form
 from tests.fakes.faults import REFUSAL, REFUSED, drawn, spoiled_form, spoiled_words
 from tests.fakes.journal import Journal
+from tests.fakes.requests import CHARACTERS_PER_TOKEN, LlmRequest
 from tests.fakes.settings import ServerSettings
-from tests.fakes.wires import REASONING_TOKENS, Anthropic, HuggingFace, Mistral, Ollama, OpenAI, Problem, Told, Wire, reasons
+from tests.fakes.wires import REASONING_TOKENS, Anthropic, Choices, HuggingFace, Mistral, Ollama, OpenAI, Problem, Wire, reasons
 
 ROOT = Path(__file__).resolve().parents[2]
 _REFUSED_AT_ONCE = REFUSED - {"server_error", "unavailable", "bad_gateway"}
@@ -172,35 +172,35 @@ class _Server:
         key = wire.key(request.headers)
         if self.settings.key and wire.name != "ollama" and key != self.settings.key:
             return _problem(wire.problem("unauthorized", None, key or ""), entry, "wrong_key")
-        ask = wire.ask(body, request.match_info.get("model"))
-        if isinstance(ask, Problem):
-            return _problem(ask, entry, "invalid")
-        attempt = self.journal.attempt(ask.identity)
-        entry |= {"identity": ask.identity, "attempt": attempt, "model": ask.model}
-        if refused := self._refused(wire, ask):
-            return _problem(wire.problem(refused[0], ask, refused[1], self.settings.retry_after), entry, refused[2])
-        fault = self._fault(ask, attempt)
+        llm_request = wire.read_request(body, request.match_info.get("model"))
+        if isinstance(llm_request, Problem):
+            return _problem(llm_request, entry, "invalid")
+        attempt = self.journal.attempt(llm_request.identity)
+        entry |= {"identity": llm_request.identity, "attempt": attempt, "model": llm_request.model}
+        if refused := self._refused(wire, llm_request):
+            return _problem(wire.problem(refused[0], llm_request, refused[1], self.settings.retry_after), entry, refused[2])
+        fault = self._fault(llm_request, attempt)
         if fault not in _REFUSED_AT_ONCE:
-            answer = self._told(ask, fault) if fault not in REFUSED | {"hang", "reset"} else None
-            await asyncio.sleep(arrived + self._latency(ask, attempt) - asyncio.get_running_loop().time())
+            answer = self._choices(llm_request, fault) if fault not in REFUSED | {"hang", "reset"} else None
+            await asyncio.sleep(arrived + self._latency(llm_request, attempt) - asyncio.get_running_loop().time())
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError
         if fault in REFUSED:
-            return self._refusal(wire, ask, str(fault), entry)
+            return self._refusal(wire, llm_request, str(fault), entry)
         if fault in {"hang", "reset"}:
             return await self._broken(request, str(fault), entry)
         assert answer is not None
-        return await self._sent(wire, request, ask, answer, fault, entry)
+        return await self._sent(wire, request, llm_request, answer, fault, entry)
 
-    def _refused(self, wire: Wire, ask: Ask) -> tuple[str, str, str] | None:
-        """(error, its detail, its name in the counts) of an ask that no attempt would bring through."""
-        if wire.name != "huggingface" and ask.model not in self.settings.models:
+    def _refused(self, wire: Wire, llm_request: LlmRequest) -> tuple[str, str, str] | None:
+        """(error, its detail, its name in the counts) of a request that no attempt would bring through."""
+        if wire.name != "huggingface" and llm_request.model not in self.settings.models:
             return "not_found", "", "unknown_model"
-        if wire.name != "ollama" and ask.prompt_tokens > self.settings.window:
+        if wire.name != "ollama" and llm_request.prompt_tokens > self.settings.window:
             return "context", str(self.settings.window), "context"
-        if ask.stream and wire.name != "ollama":
+        if llm_request.stream and wire.name != "ollama":
             return "stream", "", "stream"
-        if self.settings.structured == "refuse" and (ask.schema or ask.json_mode):
+        if self.settings.structured == "refuse" and (llm_request.schema or llm_request.json_mode):
             return "structured", "", "structured"
         return ("rate_limit", "", "too_fast") if self._too_fast() else None
 
@@ -215,40 +215,40 @@ class _Server:
         self.recent.append(now)
         return False
 
-    def _fault(self, ask: Ask, attempt: int) -> str | None:
+    def _fault(self, llm_request: LlmRequest, attempt: int) -> str | None:
         settings = self.settings
         if settings.outage:
             return settings.outage
-        always = drawn(settings.stubborn, settings.seed, f"stubborn {ask.identity}", 0)
+        always = drawn(settings.stubborn, settings.seed, f"stubborn {llm_request.identity}", 0)
         if always or (settings.faulty_attempts is not None and attempt >= settings.faulty_attempts):
             return always
-        return drawn(settings.faults, settings.seed, ask.identity, attempt)
+        return drawn(settings.faults, settings.seed, llm_request.identity, attempt)
 
-    def _latency(self, ask: Ask, attempt: int) -> float:
+    def _latency(self, llm_request: LlmRequest, attempt: int) -> float:
         mean, sigma = self.settings.latency, self.settings.sigma
         if not mean:
             return 0.0
-        parts = (self.settings.seed, ask.identity, attempt)
+        parts = (self.settings.seed, llm_request.identity, attempt)
         # Box and Muller: a normal draw from two uniform ones; 1 - u is never 0.
         normal = math.sqrt(-2 * math.log(1 - draw("radius", *parts))) * math.cos(2 * math.pi * draw("angle", *parts))
         return mean * math.exp(sigma * normal - sigma * sigma / 2)
 
-    def _told(self, ask: Ask, fault: str | None) -> Told:
+    def _choices(self, llm_request: LlmRequest, fault: str | None) -> Choices:
         texts = []
-        for choice in range(ask.choices):
-            words = spoiled_words(fault, said(ask, self.settings.answers, self.settings.seed, choice))
-            text = REFUSAL if fault == "refusal" else in_form(ask, words, self.settings.structured == "obey")
+        for choice in range(llm_request.choices):
+            words = spoiled_words(fault, answer_request(llm_request, self.settings.answers, self.settings.seed, choice))
+            text = REFUSAL if fault == "refusal" else in_form(llm_request, words, self.settings.structured == "obey")
             texts.append(spoiled_form(fault, text))
         finish = {"truncated": "length", "refusal": "refusal", "content_filter": "content_filter"}.get(fault or "", "stop")
-        return _cut(ask, Told(texts, finish))
+        return _cut(llm_request, Choices(texts, finish))
 
-    def _refusal(self, wire: Wire, ask: Ask, fault: str, entry: dict[str, Any]) -> web.Response:
+    def _refusal(self, wire: Wire, llm_request: LlmRequest, fault: str, entry: dict[str, Any]) -> web.Response:
         if fault == "bad_gateway":
             page = (
                 "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
             )
             return _problem(Problem(502, page), entry, fault)
-        return _problem(wire.problem(fault, ask, self.settings.key, self.settings.retry_after), entry, fault)
+        return _problem(wire.problem(fault, llm_request, self.settings.key, self.settings.retry_after), entry, fault)
 
     async def _broken(self, request: web.Request, fault: str, entry: dict[str, Any]) -> web.Response:
         assert request.transport is not None
@@ -262,17 +262,23 @@ class _Server:
         return web.Response(status=500)
 
     async def _sent(
-        self, wire: Wire, request: web.Request, ask: Ask, told: Told, fault: str | None, entry: dict[str, Any]
+        self,
+        wire: Wire,
+        request: web.Request,
+        llm_request: LlmRequest,
+        choices: Choices,
+        fault: str | None,
+        entry: dict[str, Any],
     ) -> web.StreamResponse:
         response: web.StreamResponse
-        body = wire.answer(ask, told)
+        body = wire.answer(llm_request, choices)
         payload = orjson.dumps([body] if request.path in {"/hf", "/hf/"} else body)
-        entry |= {"prompt_tokens": ask.prompt_tokens, "completion_tokens": told.completion_tokens, "status": 200}
+        entry |= {"prompt_tokens": llm_request.prompt_tokens, "completion_tokens": choices.completion_tokens, "status": 200}
         entry["seconds"] = time.time() - entry["started"]
         if fault == "half_body":
             return await self._half(request, payload, entry)
-        if ask.stream:
-            response = await _streamed(request, ask, told, body)
+        if llm_request.stream:
+            response = await _streamed(request, llm_request, choices, body)
         else:
             response = web.Response(body=payload, content_type="application/json")
             await response.prepare(request)
@@ -343,26 +349,26 @@ class _Server:
         return web.json_response({})
 
 
-def _cut(ask: Ask, told: Told) -> Told:
+def _cut(llm_request: LlmRequest, choices: Choices) -> Choices:
     """What `max_tokens` leaves of an answer; a model that thinks spends tokens before the first word."""
-    if not ask.max_tokens:
-        return told
-    left = max(0, ask.max_tokens - (REASONING_TOKENS if reasons(ask.model) else 0)) * CHARACTERS_PER_TOKEN
-    if all(len(text) <= left for text in told.texts):
-        return told
-    return Told([text[:left] for text in told.texts], "length")
+    if not llm_request.max_tokens:
+        return choices
+    left = max(0, llm_request.max_tokens - (REASONING_TOKENS if reasons(llm_request.model) else 0)) * CHARACTERS_PER_TOKEN
+    if all(len(text) <= left for text in choices.texts):
+        return choices
+    return Choices([text[:left] for text in choices.texts], "length")
 
 
-async def _streamed(request: web.Request, ask: Ask, told: Told, last: dict[str, Any]) -> web.StreamResponse:
+async def _streamed(request: web.Request, llm_request: LlmRequest, choices: Choices, last: dict[str, Any]) -> web.StreamResponse:
     """Ollama's stream: a JSON line per piece, the counts in the last."""
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
-    text = told.texts[0]
-    shared = {"model": ask.model, "created_at": last["created_at"], "done": False}
+    text = choices.texts[0]
+    shared = {"model": llm_request.model, "created_at": last["created_at"], "done": False}
     for start in range(0, len(text), 16):
         piece = text[start : start + 16]
-        said = {"message": {"role": "assistant", "content": piece}} if "message" in last else {"response": piece}
-        await response.write(orjson.dumps({**shared, **said}) + b"\n")
+        part = {"message": {"role": "assistant", "content": piece}} if "message" in last else {"response": piece}
+        await response.write(orjson.dumps({**shared, **part}) + b"\n")
     empty = {"message": {"role": "assistant", "content": ""}} if "message" in last else {"response": ""}
     await response.write(orjson.dumps({**last, **empty}) + b"\n")
     return response

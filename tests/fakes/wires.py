@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from tests.fakes.asks import Ask, tokens
 from tests.fakes.faults import REFUSAL
+from tests.fakes.requests import LlmRequest, tokens
 
 _NOT_CONTENT = frozenset({"stream", "user", "keep_alive", "metadata"})
 _SEEDS_BELOW = 2**31
@@ -30,7 +30,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Choices:
     """An answer's choices, before a wire shapes it."""
 
     texts: list[str]
@@ -51,13 +51,13 @@ class Wire(Protocol):
     def key(self, headers: Mapping[str, str]) -> str | None:
         """Returns the key that a request carries."""
 
-    def ask(self, body: dict[str, Any], model: str | None) -> Ask | Problem:
+    def read_request(self, body: dict[str, Any], model: str | None) -> LlmRequest | Problem:
         """Returns what a request asks for; `model` stands in the path where a wire has it there."""
 
-    def answer(self, ask: Ask, told: Told) -> dict[str, Any]:
+    def answer(self, llm_request: LlmRequest, choices: Choices) -> dict[str, Any]:
         """Returns the body of a good answer."""
 
-    def problem(self, kind: str, ask: Ask | None, detail: str = "", retry_after: float = 0.0) -> Problem:
+    def problem(self, kind: str, llm_request: LlmRequest | None, detail: str = "", retry_after: float = 0.0) -> Problem:
         """Returns the error of a kind."""
 
 
@@ -101,8 +101,8 @@ class OpenAI:
         """Returns the bearer key, or Azure's."""
         return headers.get("api-key") or _bearer(headers)
 
-    def ask(self, body: dict[str, Any], model: str | None) -> Ask | Problem:
-        """Returns the ask, or OpenAI's 400 for what newer models refuse."""
+    def read_request(self, body: dict[str, Any], model: str | None) -> LlmRequest | Problem:
+        """Returns the request, or OpenAI's 400 for what newer models refuse."""
         body = {**body, "model": body.get("model") or model or ""}
         if not isinstance(body.get("messages"), list) or not body["messages"]:
             return self._invalid("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
@@ -111,7 +111,7 @@ class OpenAI:
         form = body.get("response_format") or {}
         schema = (form.get("json_schema") or {}).get("schema") if form.get("type") == "json_schema" else None
         tool, tool_schema = _forced_tool(body)
-        return Ask(
+        return LlmRequest(
             model=body["model"],
             messages=_messages(body),
             identity=_identity(self.name, body),
@@ -150,49 +150,49 @@ class OpenAI:
                 )
         return None
 
-    def answer(self, ask: Ask, told: Told) -> dict[str, Any]:
+    def answer(self, llm_request: LlmRequest, choices: Choices) -> dict[str, Any]:
         """Returns a chat completion."""
-        thought = REASONING_TOKENS if reasons(ask.model) else 0
-        generated = told.completion_tokens + thought
+        thought = REASONING_TOKENS if reasons(llm_request.model) else 0
+        generated = choices.completion_tokens + thought
         return {
-            "id": f"chatcmpl-{ask.identity}",
+            "id": f"chatcmpl-{llm_request.identity}",
             "object": "chat.completion",
             "created": int(time.time()),
-            "model": ask.model,
-            "choices": [self._choice(ask, told, place, text) for place, text in enumerate(told.texts)],
+            "model": llm_request.model,
+            "choices": [self._choice(llm_request, choices, place, text) for place, text in enumerate(choices.texts)],
             "usage": {
-                "prompt_tokens": ask.prompt_tokens,
+                "prompt_tokens": llm_request.prompt_tokens,
                 "completion_tokens": generated,
-                "total_tokens": ask.prompt_tokens + generated,
+                "total_tokens": llm_request.prompt_tokens + generated,
                 "completion_tokens_details": {"reasoning_tokens": thought},
             },
             "system_fingerprint": "fp_loopback",
         }
 
-    def _choice(self, ask: Ask, told: Told, place: int, text: str) -> dict[str, Any]:
+    def _choice(self, llm_request: LlmRequest, choices: Choices, place: int, text: str) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
-        finish = "content_filter" if told.finish == "content_filter" else "length" if told.finish == "length" else "stop"
-        if told.finish == "refusal" and ask.schema:
+        finish = "content_filter" if choices.finish == "content_filter" else "length" if choices.finish == "length" else "stop"
+        if choices.finish == "refusal" and llm_request.schema:
             message |= {"content": None, "refusal": REFUSAL}
-        elif told.finish == "content_filter":
+        elif choices.finish == "content_filter":
             message |= {"content": None}
-        elif ask.tool:
-            call = {"id": f"call_{place}", "type": "function", "function": {"name": ask.tool, "arguments": text}}
+        elif llm_request.tool:
+            call = {"id": f"call_{place}", "type": "function", "function": {"name": llm_request.tool, "arguments": text}}
             message |= {"content": None, "tool_calls": [call]}
         return {"index": place, "message": message, "logprobs": None, "finish_reason": finish}
 
     def _invalid(self, message: str, parameter: str | None, code: str | None) -> Problem:
         return Problem(400, {"error": {"message": message, "type": "invalid_request_error", "param": parameter, "code": code}})
 
-    def problem(self, kind: str, ask: Ask | None, detail: str = "", retry_after: float = 0.0) -> Problem:
+    def problem(self, kind: str, llm_request: LlmRequest | None, detail: str = "", retry_after: float = 0.0) -> Problem:
         """Returns OpenAI's body for a kind of error."""
-        model = ask.model if ask else ""
+        model = llm_request.model if llm_request else ""
         messages = {
             "unauthorized": f"Incorrect API key provided: {_masked(detail)}. You can find your API key at https://platform.openai.com/account/api-keys.",
             "forbidden": "Country, region, or territory not supported",
             "not_found": f"The model `{model}` does not exist or you do not have access to it.",
             "context": f"This model's maximum context length is {detail} tokens. However, your messages resulted in "
-            f"{ask.prompt_tokens if ask else 0} tokens. Please reduce the length of the messages.",
+            f"{llm_request.prompt_tokens if llm_request else 0} tokens. Please reduce the length of the messages.",
             "quota": "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
             "read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
             "rate_limit": f"Rate limit reached for {model} in organization org-loopback on requests per min (RPM): Limit 500, Used 500, "
@@ -244,16 +244,16 @@ class Mistral(OpenAI):
     def _refused_setting(self, body: Mapping[str, Any]) -> Problem | None:
         return None
 
-    def problem(self, kind: str, ask: Ask | None, detail: str = "", retry_after: float = 0.0) -> Problem:
+    def problem(self, kind: str, llm_request: LlmRequest | None, detail: str = "", retry_after: float = 0.0) -> Problem:
         """Returns Mistral's body for a kind of error."""
         if kind == "unauthorized":
             return Problem(401, {"detail": "Unauthorized"})
         known = {
             "forbidden": (403, "You do not have access to this resource.", "forbidden", "1000"),
-            "not_found": (400, f"Invalid model: {ask.model if ask else ''}", "invalid_model", "1500"),
+            "not_found": (400, f"Invalid model: {llm_request.model if llm_request else ''}", "invalid_model", "1500"),
             "context": (
                 400,
-                f"Prompt contains {ask.prompt_tokens if ask else 0} tokens, too large for model with {detail} maximum context length",
+                f"Prompt contains {llm_request.prompt_tokens if llm_request else 0} tokens, too large for model with {detail} maximum context length",
                 "invalid_request_prompt",
                 "3051",
             ),
@@ -282,13 +282,13 @@ class HuggingFace(OpenAI):
     def _refused_setting(self, body: Mapping[str, Any]) -> Problem | None:
         return None
 
-    def ask(self, body: dict[str, Any], model: str | None) -> Ask | Problem:
-        """Returns the ask of a chat, or of `{"inputs": ..., "parameters": ...}`."""
+    def read_request(self, body: dict[str, Any], model: str | None) -> LlmRequest | Problem:
+        """Returns the request of a chat, or of `{"inputs": ..., "parameters": ...}`."""
         if "inputs" in body:
             settings = body.get("parameters") or {}
             grammar = settings.get("grammar") or {}
             identity = _identity(self.name, {"inputs": body["inputs"], **settings})
-            return Ask(
+            return LlmRequest(
                 model=model or "tgi",
                 messages=[("user", str(body["inputs"]))],
                 identity=identity,
@@ -299,18 +299,24 @@ class HuggingFace(OpenAI):
             )
         form = body.get("response_format") or {}
         schema = form.get("value") if form.get("type") in {"json", "json_object"} else None
-        asked = super().ask(body, model or "tgi")
-        return replace(asked, schema=schema) if schema and isinstance(asked, Ask) else asked
+        asked = super().read_request(body, model or "tgi")
+        return replace(asked, schema=schema) if schema and isinstance(asked, LlmRequest) else asked
 
-    def answer(self, ask: Ask, told: Told) -> dict[str, Any]:
+    def answer(self, llm_request: LlmRequest, choices: Choices) -> dict[str, Any]:
         """Returns a chat completion, or what `generate` returns."""
-        if "inputs" not in ask.body:
-            return super().answer(ask, told)
-        finish = "length" if told.finish == "length" else "eos_token"
-        details = {"finish_reason": finish, "generated_tokens": told.completion_tokens, "seed": None, "prefill": [], "tokens": []}
-        return {"generated_text": told.texts[0], "details": details}
+        if "inputs" not in llm_request.body:
+            return super().answer(llm_request, choices)
+        finish = "length" if choices.finish == "length" else "eos_token"
+        details = {
+            "finish_reason": finish,
+            "generated_tokens": choices.completion_tokens,
+            "seed": None,
+            "prefill": [],
+            "tokens": [],
+        }
+        return {"generated_text": choices.texts[0], "details": details}
 
-    def problem(self, kind: str, ask: Ask | None, detail: str = "", retry_after: float = 0.0) -> Problem:
+    def problem(self, kind: str, llm_request: LlmRequest | None, detail: str = "", retry_after: float = 0.0) -> Problem:
         """Returns TGI's, or its proxy's, body for a kind of error."""
         known = {
             "unauthorized": (401, "Invalid credentials in Authorization header", "unauthorized"),
@@ -319,11 +325,11 @@ class HuggingFace(OpenAI):
                 "This authentication method does not have sufficient permissions to call Inference Providers",
                 "forbidden",
             ),
-            "not_found": (404, f"Model {ask.model if ask else ''} does not exist", "not_found"),
+            "not_found": (404, f"Model {llm_request.model if llm_request else ''} does not exist", "not_found"),
             "context": (
                 422,
                 f"Input validation error: `inputs` tokens + `max_new_tokens` must be <= {detail}. Given: "
-                f"{ask.prompt_tokens if ask else 0} `inputs` tokens and {(ask.max_tokens or 0) if ask else 0} `max_new_tokens`",
+                f"{llm_request.prompt_tokens if llm_request else 0} `inputs` tokens and {(llm_request.max_tokens or 0) if llm_request else 0} `max_new_tokens`",
                 "validation",
             ),
             "quota": (402, "You have exceeded your monthly included credits for Inference Providers.", "payment_required"),
@@ -346,8 +352,8 @@ class Anthropic:
         """Returns the key of `x-api-key`, or the bearer token."""
         return headers.get("x-api-key") or _bearer(headers)
 
-    def ask(self, body: dict[str, Any], model: str | None) -> Ask | Problem:
-        """Returns the ask, or Anthropic's 400 where `max_tokens` is missing."""
+    def read_request(self, body: dict[str, Any], model: str | None) -> LlmRequest | Problem:
+        """Returns the request, or Anthropic's 400 where `max_tokens` is missing."""
         if not isinstance(body.get("max_tokens"), int):
             return self._error(400, "invalid_request_error", "max_tokens: Field required")
         if not body.get("messages"):
@@ -363,7 +369,7 @@ class Anthropic:
         choice = body.get("tool_choice") or {}
         tool = choice.get("name") or (next(iter(tools)) if tools and choice.get("type") == "any" else None)
         system = [("system", _text(body["system"]))] if body.get("system") else []
-        return Ask(
+        return LlmRequest(
             model=str(body.get("model", "")),
             messages=[*system, *_messages(body)],
             identity=_identity(self.name, body),
@@ -374,38 +380,40 @@ class Anthropic:
             body=body,
         )
 
-    def answer(self, ask: Ask, told: Told) -> dict[str, Any]:
+    def answer(self, llm_request: LlmRequest, choices: Choices) -> dict[str, Any]:
         """Returns a message."""
-        text = told.texts[0]
+        text = choices.texts[0]
         content: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
-        stop = {"length": "max_tokens", "refusal": "refusal", "content_filter": "refusal"}.get(told.finish, "end_turn")
-        if ask.tool and stop == "end_turn" and text:
-            content = [{"type": "tool_use", "id": f"toolu_{ask.identity}", "name": ask.tool, "input": orjson.loads(text)}]
+        stop = {"length": "max_tokens", "refusal": "refusal", "content_filter": "refusal"}.get(choices.finish, "end_turn")
+        if llm_request.tool and stop == "end_turn" and text:
+            content = [
+                {"type": "tool_use", "id": f"toolu_{llm_request.identity}", "name": llm_request.tool, "input": orjson.loads(text)}
+            ]
             stop = "tool_use"
         return {
-            "id": f"msg_{ask.identity}",
+            "id": f"msg_{llm_request.identity}",
             "type": "message",
             "role": "assistant",
-            "model": ask.model,
+            "model": llm_request.model,
             "content": content,
             "stop_reason": stop,
             "stop_sequence": None,
-            "usage": {"input_tokens": ask.prompt_tokens, "output_tokens": told.completion_tokens},
+            "usage": {"input_tokens": llm_request.prompt_tokens, "output_tokens": choices.completion_tokens},
         }
 
     def _error(self, status: int, type_: str, message: str, headers: dict[str, str] | None = None) -> Problem:
         return Problem(status, {"type": "error", "error": {"type": type_, "message": message}}, headers or {})
 
-    def problem(self, kind: str, ask: Ask | None, detail: str = "", retry_after: float = 0.0) -> Problem:
+    def problem(self, kind: str, llm_request: LlmRequest | None, detail: str = "", retry_after: float = 0.0) -> Problem:
         """Returns Anthropic's body for a kind of error."""
         known = {
             "unauthorized": (401, "authentication_error", "invalid x-api-key"),
             "forbidden": (403, "permission_error", "Your API key does not have permission to use the specified resource."),
-            "not_found": (404, "not_found_error", f"model: {ask.model if ask else ''}"),
+            "not_found": (404, "not_found_error", f"model: {llm_request.model if llm_request else ''}"),
             "context": (
                 400,
                 "invalid_request_error",
-                f"prompt is too long: {ask.prompt_tokens if ask else 0} tokens > {detail} maximum",
+                f"prompt is too long: {llm_request.prompt_tokens if llm_request else 0} tokens > {detail} maximum",
             ),
             "quota": (
                 400,
@@ -436,8 +444,8 @@ class Ollama:
         """Returns the bearer key, which a proxy in front may want."""
         return _bearer(headers)
 
-    def ask(self, body: dict[str, Any], model: str | None) -> Ask | Problem:
-        """Returns the ask of a chat, or of `prompt` and `system`."""
+    def read_request(self, body: dict[str, Any], model: str | None) -> LlmRequest | Problem:
+        """Returns the request of a chat, or of `prompt` and `system`."""
         if not body.get("model"):
             return Problem(400, {"error": "model is required"})
         options = body.get("options") or {}
@@ -446,7 +454,7 @@ class Ollama:
         if not messages:
             return Problem(400, {"error": "messages is required"})
         limit = options.get("num_predict")
-        return Ask(
+        return LlmRequest(
             model=str(body["model"]),
             messages=messages,
             identity=_identity(self.name, body),
@@ -460,33 +468,33 @@ class Ollama:
     def _prompted(self, body: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [(role, str(body[name])) for role, name in (("system", "system"), ("user", "prompt")) if body.get(name)]
 
-    def answer(self, ask: Ask, told: Told) -> dict[str, Any]:
+    def answer(self, llm_request: LlmRequest, choices: Choices) -> dict[str, Any]:
         """Returns a whole answer; streamed, it is the last line."""
-        window = (ask.body.get("options") or {}).get("num_ctx") or self.default_window
-        text = told.texts[0]
+        window = (llm_request.body.get("options") or {}).get("num_ctx") or self.default_window
+        text = choices.texts[0]
         said: dict[str, Any] = (
-            {"message": {"role": "assistant", "content": text}} if "messages" in ask.body else {"response": text}
+            {"message": {"role": "assistant", "content": text}} if "messages" in llm_request.body else {"response": text}
         )
         return {
-            "model": ask.model,
+            "model": llm_request.model,
             "created_at": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}Z",
             **said,
             "done": True,
-            "done_reason": "length" if told.finish == "length" else "stop",
+            "done_reason": "length" if choices.finish == "length" else "stop",
             "total_duration": 1_000_000,
             "load_duration": 1_000,
-            "prompt_eval_count": min(ask.prompt_tokens, window),
+            "prompt_eval_count": min(llm_request.prompt_tokens, window),
             "prompt_eval_duration": 100_000,
-            "eval_count": told.completion_tokens,
+            "eval_count": choices.completion_tokens,
             "eval_duration": 900_000,
         }
 
-    def problem(self, kind: str, ask: Ask | None, detail: str = "", retry_after: float = 0.0) -> Problem:
+    def problem(self, kind: str, llm_request: LlmRequest | None, detail: str = "", retry_after: float = 0.0) -> Problem:
         """Returns Ollama's body for a kind of error."""
         known = {
             "unauthorized": (401, "unauthorized"),
             "forbidden": (403, "forbidden"),
-            "not_found": (404, f"model '{ask.model if ask else ''}' not found"),
+            "not_found": (404, f"model '{llm_request.model if llm_request else ''}' not found"),
             "context": (400, "the input length exceeds the context length"),
             "quota": (402, "you have reached your usage limit, upgrade for higher limits"),
             "rate_limit": (429, "too many requests"),

@@ -77,7 +77,7 @@ class ProviderError(Exception):
 
     kind: Kind
     text: str
-    """One line, without anything secret: what the client library said."""
+    """One line, without anything secret: the message of the client library."""
     retry_after: float | None = None
     """Seconds that the server asks to wait."""
     never_reached: bool = False

@@ -14,7 +14,7 @@ CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LlmRequest:
     """A request, understood."""
 
     model: str
@@ -49,19 +49,19 @@ def tokens(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
-def chunk_and_rest(ask: Ask) -> tuple[str, str]:
-    """Returns the chunk that an ask is about, and the prompt without it.
+def split_prompt(llm_request: LlmRequest) -> tuple[str, str]:
+    """Returns the chunk that a request is about, and the prompt without it.
 
     Our prompts put the chunk between a line `<chunk>` and a line `</chunk>`; distilabel's GenerateSentencePair puts it below `## Anchor`
     with nothing that says where it ends, so there the rest holds it too: what it says is not told apart from the instructions.
     """
-    prompt = ask.prompt
+    prompt = llm_request.prompt
     opened = _OPENED.search(prompt)
     if opened:
         closed = _CLOSED.search(prompt, opened.end())
         end = closed.start() if closed else len(prompt)
         return prompt[opened.end() : end].strip(), prompt[: opened.start()] + prompt[end:]
-    asked = next((text for role, text in reversed(ask.messages) if role == "user"), prompt)
+    asked = next((text for role, text in reversed(llm_request.messages) if role == "user"), prompt)
     anchor = _ANCHOR.search(asked)
     return (asked[anchor.end() :] if anchor else asked).strip(), prompt
 
