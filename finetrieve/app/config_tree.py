@@ -52,6 +52,8 @@ def find_key(root: type[BaseModel], location: tuple[str | int, ...]) -> tuple[st
 
 def _annotation_below(annotation: Any, models: list[type[BaseModel]], part: str | int) -> Any:
     if isinstance(part, int):
+        if typing.get_origin(annotation) is typing.Annotated:  # a list with a limit on its length
+            annotation = typing.get_args(annotation)[0]
         return next(iter(typing.get_args(annotation)), Any)
     field = models[0].model_fields.get(part) if models else None
     if field is None:
