@@ -32,7 +32,7 @@ Keys and passwords never stand in this file: it names the environment variable o
 """
 _TYPE_NAMES = {str: "text", int: "integer", float: "number", bool: "true, false", type(None): "null"}
 _LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-_CONTAINERS = {list: "[]", dict: ".NAME"}
+_CONTAINERS: dict[object, str] = {list: "[]", dict: ".NAME"}
 
 
 def reference() -> str:
