@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,18 +37,10 @@ def first_sentence(source: str) -> str:
 
 
 def _modules() -> Iterator[Path]:
-    """Yields the paths of the modules that Git follows or would follow, relative to the project."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *FOLDERS],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in sorted(set(listed.stdout.split("\n"))):
-        path = Path(name)
-        if path.suffix == ".py" and (ROOT / path).is_file() and first_sentence((ROOT / path).read_text(encoding="utf-8")):
-            yield path
+    """Yields the paths of the modules that have a docstring, relative to the project."""
+    for path in sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
+        if first_sentence(path.read_text(encoding="utf-8")):
+            yield path.relative_to(ROOT)
 
 
 def _lines(paths: list[Path]) -> str:
