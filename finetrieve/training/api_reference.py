@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST = 0.5
 """Share of the trained chunks whose title is a dotted name, from which on the documents are API reference."""
+KEEP_BASE = 2.0
+"""What it costs there to move away from the base model, at least: prose pays for far less, API reference loses by that."""
 
 
 def is_api_reference(pairs: Sequence[Pair], chunks: Sequence[Chunk]) -> bool:
@@ -27,6 +29,6 @@ def is_api_reference(pairs: Sequence[Pair], chunks: Sequence[Chunk]) -> bool:
 
 
 def gentler(settings: TrainingSettings) -> TrainingSettings:
-    """Returns the settings with half the steps, twice the cost of leaving the base model, and nothing distilled."""
-    steps = max(1, settings.max_steps // 2)
-    return settings.model_copy(update={"max_steps": steps, "keep_base": 2 * settings.keep_base, "distil": 0.0})
+    """Returns the settings with half the steps, a high cost of leaving the base model, and nothing distilled."""
+    kept = max(settings.keep_base, KEEP_BASE)
+    return settings.model_copy(update={"max_steps": max(1, settings.max_steps // 2), "keep_base": kept, "distil": 0.0})

@@ -48,9 +48,9 @@ class JointPlan:
     """Multiplies the late score, which spreads less than the cosine."""
     late_weight: float = 1.0
     """Of the late cross entropy; the dense one has 1."""
-    keep_base: float = 1.0
+    keep_base: float = 0.3
     """Of the divergence from the base model's similarities."""
-    distil: float = 2.0
+    distil: float = 3.0
     """Of the divergence of the teacher's scores from the cosines."""
     lay_weight: float = 1.0
     """Of the lay questions."""

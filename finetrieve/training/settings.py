@@ -43,16 +43,17 @@ class TrainingSettings(BaseModel):
     """Likewise the late score, which spreads less."""
     late_weight: float = Field(default=1.0, ge=0)
     """Of late interaction beside the single vector; 0 trains the single vector alone."""
-    keep_base: float = Field(default=1.0, ge=0)
+    keep_base: float = Field(default=0.3, ge=0)
     """How much it costs to move similarities away from the base model's. 0 trains faster, and forgets."""
-    distil: float = Field(default=2.0, ge=0)
+    distil: float = Field(default=3.0, ge=0)
     """Of the divergence of the teacher's scores from the single vector's."""
     teacher: ConfigPath | None = None
     """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
     lay_questions: int = Field(default=32, ge=0)
     """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
     api_reference: Literal["gentle", "as_prose"] = "gentle"
-    """How to train where most titles are dotted names: `gentle` halves the steps, doubles `keep_base` and distils nothing."""
+    """How to train where most titles are dotted names: `gentle` halves the steps, keeps more of the base and distils
+    nothing."""
     matryoshka_dims: list[int] = [384, 256, 128, 64]
     """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
     matryoshka_token_dims: list[int] = [128, 64, 32]

@@ -16,7 +16,11 @@ def test_documents_are_api_reference_where_most_asked_chunks_are_about_dotted_na
     assert not is_api_reference([], chunks)
 
 
-def test_gentle_is_half_the_steps_twice_the_base_and_no_teacher() -> None:
-    found = gentler(TrainingSettings(max_steps=36, keep_base=1.0, distil=2.0, learning_rate=1e-4))
+def test_gentle_is_half_the_steps_more_of_the_base_and_no_teacher() -> None:
+    found = gentler(TrainingSettings(max_steps=36, keep_base=0.3, distil=3.0, learning_rate=1e-4))
     assert (found.max_steps, found.keep_base, found.distil) == (18, 2.0, 0.0)
     assert found.learning_rate == 1e-4
+
+
+def test_gentle_lowers_no_higher_cost_of_leaving_the_base() -> None:
+    assert gentler(TrainingSettings(keep_base=5.0)).keep_base == 5.0
