@@ -15,6 +15,7 @@ from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import push
 from finetrieve.annotation.records import make_records
 from finetrieve.annotation.settings import AnnotationSettings
+from finetrieve.core.annotation_report import AnnotationReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, QueryFacts
@@ -95,7 +96,7 @@ def push_annotations(
 )
 def pull_annotations(
     chunks: pa.Table, settings: dict[str, Any], dataset: str
-) -> tuple[Annotated[pa.Table, "annotations"], Annotated[dict[str, Any], "annotation_report"]]:
+) -> tuple[Annotated[pa.Table, "annotations"], Annotated[AnnotationReport, "annotation_report"]]:
     """Returns the reconciled answers, and who reviewed how much with what outcome."""
     annotation = AnnotationSettings.model_validate(settings)
     with open_server(annotation) as server:
@@ -104,4 +105,4 @@ def pull_annotations(
     outcomes = ", ".join(f"{count:,} {name}" for name, count in report.outcomes.items())
     reviewed = f"{report.reviewed:,} of {report.records:,} records reviewed"
     logger.info(f"{reviewed}{f' ({outcomes})' if outcomes else ''}, {report.human_queries:,} queries of people's own")
-    return to_table(found.annotations, Annotation), report.as_dict()
+    return to_table(found.annotations, Annotation), report

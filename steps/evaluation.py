@@ -8,6 +8,7 @@ import pyarrow as pa
 from zenml import get_step_context, step
 from zenml.client import Client
 
+from finetrieve.core.annotation_report import AnnotationReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.progress import reporter
@@ -157,7 +158,7 @@ def build_report(
     split_report: dict[str, Any] | None = None,
     queries: pa.Table | None = None,
     rejected_queries: pa.Table | None = None,
-    annotation_report: dict[str, Any] | None = None,
+    annotation_report: AnnotationReport | None = None,
     review_effect: ReviewEffect | None = None,
     headline_arm: str = AUTO,
 ) -> tuple[Annotated[str, "report"], Annotated[EvaluationResult, "metrics"]]:

@@ -55,7 +55,7 @@ def split_queries(
     if annotations is not None:
         chunk_ids = {chunk.id for chunk in rows}
         found = review(triplets, to_rows(annotations, Annotation), chunk_ids, use, train_on_human_queries)
-        triplets, provenance, reviewed = found.triplets, found.provenance, {"review": found.counts}
+        triplets, provenance, reviewed = found.triplets, found.provenance, {"review": found.counts.as_json()}
     result = split_pairs(
         triplets,
         rows,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from finetrieve.annotation.client import Server, find_dataset, read_records
 from finetrieve.annotation.dataset import check_dataset, question_ids
-from finetrieve.annotation.reconcile import Agreement, Disagreement, Reconciled, measure_agreement, merge_own_queries, reconcile
+from finetrieve.annotation.reconcile import Reconciled, measure_agreement, merge_own_queries, reconcile
 from finetrieve.annotation.responses import ReviewedRecord, parse_responses
 from finetrieve.annotation.review import EDITED, REJECTED
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
+from finetrieve.core.annotation_report import AnnotationReport, AnnotatorSummary, OwnQuery, ReviewedQuery
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Annotation, Chunk
 
@@ -22,63 +23,6 @@ SAME_CHUNK = 80.0
 """From this likeness (0..100, edits between the texts) on, a chunk is the changed form of one that is gone."""
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class AnnotatorSummary:
-    """One person, under a pseudonym."""
-
-    name: str
-    answers: int
-    """Records that they submitted or discarded."""
-    outcomes: dict[str, int]
-    """Status -> the records that came to it, and their own queries."""
-
-
-@dataclass(frozen=True)
-class ReviewedQuery:
-    """A query that people edited or rejected."""
-
-    place: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class OwnQuery:
-    """A query that a person added."""
-
-    query: str
-
-
-@dataclass(frozen=True)
-class AnnotationReport:
-    """What people reviewed, with what outcome; the lists end after `LISTED` rows."""
-
-    dataset: str
-    records: int
-    """All that there are."""
-    reviewed: int
-    outcomes: dict[str, int]
-    """Status -> reviewed records."""
-    human_queries: int
-    """People's own, each once per chunk."""
-    annotators: list[AnnotatorSummary]
-    """Those who answered most first."""
-    agreement: Agreement
-    edits: list[ReviewedQuery]
-    rejected: list[ReviewedQuery]
-    own: list[OwnQuery]
-    disagreements: list[Disagreement]
-    disagreements_in_all: int
-    chunk_changed: int
-    """Records whose document was edited since they were pushed."""
-    chunk_gone: int
-    """Records whose chunk is no longer in the corpus, in whatever form."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the report as JSON has it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -142,7 +86,7 @@ def from_records(records: Sequence[ReviewedRecord], name: str, n_records: int, c
         agreement=measure_agreement(ordered),
         edits=_list_queries(reconciled, EDITED),
         rejected=_list_queries(reconciled, REJECTED),
-        own=[OwnQuery(annotation.query) for annotation in own[:LISTED]],
+        own=[OwnQuery(query=annotation.query) for annotation in own[:LISTED]],
         disagreements=disagreements[:LISTED],
         disagreements_in_all=len(disagreements),
         chunk_changed=sum(record.chunk_id != homes[record.external_id] for record in ordered),
@@ -183,9 +127,12 @@ def _summarize_annotators(
         for name in annotation.annotators.split():
             outcomes[name][annotation.status] += 1
     ordered = sorted(n_answers.items(), key=lambda item: (-item[1], item[0]))
-    return [AnnotatorSummary(name, count, dict(sorted(outcomes[name].items()))) for name, count in ordered]
+    return [AnnotatorSummary(name=name, answers=count, outcomes=dict(sorted(outcomes[name].items()))) for name, count in ordered]
 
 
 def _list_queries(reconciled: Sequence[tuple[ReviewedRecord, Reconciled]], status: str) -> list[ReviewedQuery]:
     found = [(record, item.annotation) for record, item in reconciled if item.annotation.status == status]
-    return [ReviewedQuery(record.place, annotation.generated_query, annotation.query) for record, annotation in found[:LISTED]]
+    return [
+        ReviewedQuery(place=record.place, before=annotation.generated_query, after=annotation.query)
+        for record, annotation in found[:LISTED]
+    ]

@@ -12,42 +12,11 @@ from typing import TypeVar
 from finetrieve.annotation.dataset import BAD, FIXABLE
 from finetrieve.annotation.responses import Response, ReviewedRecord
 from finetrieve.annotation.review import CONFIRMED, EDITED, HUMAN, REJECTED, UNFIXED
+from finetrieve.core.annotation_report import Agreement, Disagreement, Opinion
 from finetrieve.core.rows import Annotation
 from finetrieve.core.text import normalise_query
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Opinion:
-    """What one person made of a query that others saw differently."""
-
-    annotator: str
-    outcome: str
-    query: str
-    """As they edited it; empty where they did not."""
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """A query of which not all people said the same."""
-
-    query: str
-    place: str
-    answers: list[Opinion]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far people who saw the same records agreed."""
-
-    records: int
-    """Those with several responses."""
-    pairwise: float | None
-    """Share of the pairs of responses to a record that say the same, 0..1; None without any."""
-    alpha: float | None
-    """Krippendorff's for nominal data (Krippendorff 2004, chapter 11) over confirmed, edited, unfixed and rejected: 1 is full
-    agreement, 0 what chance gives. None where it is undefined."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +123,10 @@ def _disagreement(record: ReviewedRecord, outcomes: Sequence[tuple[Response, str
     if len({(outcome, _clean(response.query) if outcome == EDITED else "") for response, outcome in outcomes}) < 2:
         return None
     opinions = [
-        Opinion(response.annotator, outcome, _clean(response.query) if outcome == EDITED else "")
+        Opinion(annotator=response.annotator, outcome=outcome, query=_clean(response.query) if outcome == EDITED else "")
         for response, outcome in outcomes
     ]
-    return Disagreement(record.suggested_query, record.place, opinions)
+    return Disagreement(query=record.suggested_query, place=record.place, answers=opinions)
 
 
 # Agreement over a dataset.
@@ -171,7 +140,8 @@ def measure_agreement(records: Sequence[ReviewedRecord]) -> Agreement:
         if len(record.responses) > 1
     ]
     pairs = [(left == right) for unit in units for left, right in combinations(unit, 2)]
-    return Agreement(len(units), round(sum(pairs) / len(pairs), 4) if pairs else None, _alpha(units))
+    pairwise = round(sum(pairs) / len(pairs), 4) if pairs else None
+    return Agreement(records=len(units), pairwise=pairwise, alpha=_alpha(units))
 
 
 def _alpha(units: Sequence[Sequence[str]]) -> float | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
+from finetrieve.core.annotation_report import ReviewCounts
 from finetrieve.core.rows import Annotation, GeneratedQuery
 from finetrieve.core.text import normalise_query
 
@@ -28,8 +29,7 @@ class Reviewed:
     triplets: list[GeneratedQuery]
     provenance: dict[str, str]
     """Query id -> `generated`, `confirmed`, `edited` or `human`."""
-    counts: dict[str, Any]
-    """Rows by provenance, and those left out by reason."""
+    counts: ReviewCounts
 
 
 def review(
@@ -80,7 +80,7 @@ def review(
     return Reviewed(
         [triplet for triplet, _ in kept],
         {triplet.id: status for triplet, status in kept},
-        {"rows": dict(Counter(status for _, status in kept)), "left_out": {name: n for name, n in left_out.items() if n}},
+        ReviewCounts(rows=dict(Counter(status for _, status in kept)), left_out={name: n for name, n in left_out.items() if n}),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from finetrieve.core.annotation_report import AnnotationReport, ReviewCounts
 from finetrieve.core.record import Interval, Record, Text
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
@@ -177,6 +178,13 @@ class ReviewEffect(Record):
     rows: Sequence[Comparison] = ()
 
 
+class ReviewResult(AnnotationReport):
+    """What people answered, how it was used, and its effect on the metrics."""
+
+    used: ReviewCounts = ReviewCounts()
+    effect: ReviewEffect = ReviewEffect()
+
+
 class EvaluationResult(Record):
     """The content of metrics.json."""
 
@@ -186,8 +194,7 @@ class EvaluationResult(Record):
     generation: Mapping[str, Any] = {}
     """The report of the generation with `filters` and `split`."""
     corpus: CorpusReport = CorpusReport()
-    annotation: Mapping[str, Any] = {}
-    """What people answered, how it was `used`, and its `effect` on the metrics."""
+    annotation: ReviewResult = ReviewResult()
 
     @property
     def headline_set(self) -> SetResult | None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from finetrieve.core.annotation_report import AnnotationReport
 from finetrieve.core.code_hash import library_versions
 from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
 from finetrieve.core.tables import to_rows
 from finetrieve.corpus.report import CorpusReport
-from finetrieve.evaluation.result import ReviewEffect
+from finetrieve.evaluation.result import ReviewEffect, ReviewResult
 
 _SAMPLES = 20
 _EXPECTED = 2
@@ -38,13 +39,14 @@ def report_details(
 
 
 def review_metrics(
-    report: Mapping[str, Any] | None, split_report: Mapping[str, Any] | None, effect: ReviewEffect | None
-) -> dict[str, Any]:
+    report: AnnotationReport | None, split_report: Mapping[str, Any] | None, effect: ReviewEffect | None
+) -> dict[str, ReviewResult]:
     """Returns `annotation` of the metrics, where people reviewed."""
     if report is None:
         return {}
     used = (split_report or {}).get("review") or {}
-    return {"annotation": {**report, "used": used, **({"effect": effect.as_json()} if effect else {})}}
+    parts = {"used": used, **({"effect": effect} if effect else {})}
+    return {"annotation": ReviewResult.model_validate({**report.as_json(), **parts})}
 
 
 def _changes(examples: dict[str, Any]) -> list[dict[str, Any]]:

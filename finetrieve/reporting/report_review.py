@@ -7,9 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from finetrieve.core.annotation_report import Agreement, AnnotatorSummary, Disagreement, ReviewedQuery
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, count, counted, known, percent, points, points_span, score
+from finetrieve.evaluation.formats import arm_name, count, counted, percent, points, points_span, score
 from finetrieve.evaluation.metrics import HEADLINE
+from finetrieve.evaluation.result import Comparison, ReviewResult
 from finetrieve.reporting.charts import BarRow, bars
 
 SHOWN = 12
@@ -23,38 +25,31 @@ OUTCOMES = {
 QUERY_LENGTH = 200
 
 
-def review_view(review: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns the review section: facts, outcomes, people under pseudonyms, edits, disagreements and the effect on the metrics.
-
-    Args:
-        review: `annotation` of `metrics.json`.
-    """
-    if not review:
+def review_view(review: ReviewResult) -> dict[str, Any] | None:
+    """Returns the review section: facts, outcomes, people under pseudonyms, edits, disagreements, effect on the metrics."""
+    if not review.model_fields_set:
         return None
-    reviewed, records = review.get("reviewed", 0), review.get("records", 0)
-    outcomes = {str(name): int(number) for name, number in (review.get("outcomes") or {}).items() if known(number)}
     return {
-        "dataset": one_line(review.get("dataset", ""), 120),
-        "facts": _facts(review, reviewed, records),
-        "picture": _picture(outcomes),
-        "people": _people(review.get("annotators") or []),
-        "agreement": _agreement(review.get("agreement") or {}, review.get("disagreements_in_all", 0)),
-        "edits": [_edit(row) for row in (review.get("edits") or [])[:SHOWN]],
-        "rejected": [_edit(row) for row in (review.get("rejected") or [])[:SHOWN]],
-        "own": [one_line(row.get("query", ""), QUERY_LENGTH) for row in (review.get("own") or [])[:SHOWN]],
-        "disagreements": [_disagreement(row) for row in (review.get("disagreements") or [])[:SHOWN]],
-        "effect": _effect((review.get("effect") or {}).get("rows") or []),
+        "dataset": one_line(review.dataset, 120),
+        "facts": _facts(review),
+        "picture": _picture(review.outcomes),
+        "people": _people(review.annotators),
+        "agreement": _agreement(review.agreement, review.disagreements_in_all),
+        "edits": [_edit(row) for row in review.edits[:SHOWN]],
+        "rejected": [_edit(row) for row in review.rejected[:SHOWN]],
+        "own": [one_line(row.query, QUERY_LENGTH) for row in review.own[:SHOWN]],
+        "disagreements": [_disagreement(row) for row in review.disagreements[:SHOWN]],
+        "effect": [_effect(row) for row in review.effect.rows if row.metric == HEADLINE],
         "notes": _notes(review),
     }
 
 
-def _facts(review: Mapping[str, Any], reviewed: int, records: int) -> list[dict[str, str]]:
-    share = f"{percent(reviewed / records)} of {count(records)}" if records else ""
-    people = len(review.get("annotators") or [])
+def _facts(review: ReviewResult) -> list[dict[str, str]]:
+    share = f"{percent(review.reviewed / review.records)} of {count(review.records)}" if review.records else ""
     return [
-        {"label": "Reviewed", "value": count(reviewed), "detail": share},
-        {"label": "People", "value": count(people), "detail": ""},
-        {"label": "Queries of their own", "value": count(review.get("human_queries", 0)), "detail": ""},
+        {"label": "Reviewed", "value": count(review.reviewed), "detail": share},
+        {"label": "People", "value": count(len(review.annotators)), "detail": ""},
+        {"label": "Queries of their own", "value": count(review.human_queries), "detail": ""},
     ]
 
 
@@ -70,79 +65,72 @@ def _picture(outcomes: Mapping[str, int]) -> Markup | str:
     return bars("What people made of the queries", rows, "plain")
 
 
-def _people(annotators: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _people(annotators: Sequence[AnnotatorSummary]) -> list[dict[str, Any]]:
     return [
         {
-            "name": one_line(person.get("name", ""), 40),
-            "answers": count(person.get("answers")),
-            "cells": [count((person.get("outcomes") or {}).get(name, 0)) for name in (*OUTCOMES, "human")],
+            "name": one_line(person.name, 40),
+            "answers": count(person.answers),
+            "cells": [count(person.outcomes.get(name, 0)) for name in (*OUTCOMES, "human")],
         }
         for person in annotators[:SHOWN]
     ]
 
 
-def _agreement(found: Mapping[str, Any], disagreements: int) -> str:
-    number = found.get("records", 0)
-    if not number:
+def _agreement(found: Agreement, disagreements: int) -> str:
+    if not found.records:
         return ""
-    pairwise, alpha = found.get("pairwise"), found.get("alpha")
-    parts = [f"{counted(number, 'record')} had several answers; two of them agree in {percent(pairwise)} of the cases"]
-    if known(alpha):
-        parts.append(f" (Krippendorff's alpha {alpha:.2f}: 1 is full agreement, 0 is chance)")
+    several = counted(found.records, "record")
+    parts = [f"{several} had several answers; two of them agree in {percent(found.pairwise)} of the cases"]
+    if found.alpha is not None:
+        parts.append(f" (Krippendorff's alpha {found.alpha:.2f}: 1 is full agreement, 0 is chance)")
     return "".join([*parts, f". On {counted(disagreements, 'record')} they differ; the majority counts, then the most recent."])
 
 
-def _edit(row: Mapping[str, Any]) -> dict[str, str]:
+def _edit(row: ReviewedQuery) -> dict[str, str]:
     return {
-        "place": one_line(str(row.get("place", "")).split("\n")[0], 120),
-        "before": one_line(row.get("before", ""), QUERY_LENGTH),
-        "after": one_line(row.get("after", ""), QUERY_LENGTH),
+        "place": one_line(row.place.split("\n")[0], 120),
+        "before": one_line(row.before, QUERY_LENGTH),
+        "after": one_line(row.after, QUERY_LENGTH),
     }
 
 
-def _disagreement(row: Mapping[str, Any]) -> dict[str, Any]:
+def _disagreement(row: Disagreement) -> dict[str, Any]:
     said = [
         {
-            "annotator": one_line(answer.get("annotator", ""), 40),
-            "said": OUTCOMES.get(str(answer.get("outcome")), one_line(answer.get("outcome", ""), 40)),
-            "query": one_line(answer.get("query", ""), QUERY_LENGTH),
+            "annotator": one_line(answer.annotator, 40),
+            "said": OUTCOMES.get(answer.outcome, one_line(answer.outcome, 40)),
+            "query": one_line(answer.query, QUERY_LENGTH),
         }
-        for answer in (row.get("answers") or [])[:SHOWN]
+        for answer in row.answers[:SHOWN]
     ]
-    return {"query": one_line(row.get("query", ""), QUERY_LENGTH), "answers": said}
+    return {"query": one_line(row.query, QUERY_LENGTH), "answers": said}
 
 
-def _effect(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Returns the headline metric with the review and without, per evaluation set and arm."""
-    shown = []
-    for row in rows:
-        if row.get("metric") != HEADLINE or not known(row.get("delta")):
-            continue
-        low, high = row.get("low"), row.get("high")
-        clear = known(low) and known(high) and not low <= 0 <= high
-        shown.append(
-            {
-                "eval_set": one_line(row.get("eval_set", ""), 120),
-                "arm": arm_name(str(row.get("arm", ""))),
-                "with": score(row.get("value")),
-                "without": score(row.get("value_against")),
-                "delta": points(row["delta"]),
-                "interval": points_span(low, high),
-                "class": ("up" if row["delta"] > 0 else "down") if clear else "open",
-            }
-        )
-    return shown
+def _effect(row: Comparison) -> dict[str, str]:
+    """Returns the headline metric of an evaluation set and arm with the review and without."""
+    return {
+        "eval_set": one_line(row.eval_set or "", 120),
+        "arm": arm_name(row.arm),
+        "with": score(row.value),
+        "without": score(row.value_against),
+        "delta": points(row.delta),
+        "interval": points_span(row.low, row.high),
+        "class": row.direction,
+    }
 
 
-def _notes(review: Mapping[str, Any]) -> list[str]:
-    used = review.get("used") or {}
-    rows = ", ".join(f"{count(number)} {name}" for name, number in (used.get("rows") or {}).items())
-    left_out = ", ".join(f"{count(number)} {name}" for name, number in (used.get("left_out") or {}).items())
+def _notes(review: ReviewResult) -> list[str]:
+    rows, left_out = (
+        ", ".join(f"{count(number)} {name}" for name, number in numbers.items())
+        for numbers in (review.used.rows, review.used.left_out)
+    )
     notes = [f"Used: {rows}." if rows else "", f"Left out: {left_out}." if left_out else ""]
-    if changed := review.get("chunk_changed"):
-        notes.append(f"The text of {counted(changed, 'answered record')} was changed since; the answers went with it.")
-    if gone := review.get("chunk_gone"):
-        notes.append(f"{counted(gone, 'answered record')} asked about text that is gone; the answers are kept in Argilla.")
-    if not review.get("effect") and review.get("reviewed"):
+    if review.chunk_changed:
+        changed = counted(review.chunk_changed, "answered record")
+        notes.append(f"The text of {changed} was changed since; the answers went with it.")
+    if review.chunk_gone:
+        gone = counted(review.chunk_gone, "answered record")
+        notes.append(f"{gone} asked about text that is gone; the answers are kept in Argilla.")
+    if "effect" not in review.model_fields_set and review.reviewed:
         notes.append("What the review did to the metrics is measured with annotation.compare: true.")
     return [note for note in notes if note]

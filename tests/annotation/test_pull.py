@@ -49,7 +49,7 @@ def test_the_report_counts_what_was_done_by_whom() -> None:
         record(submitted("b", own_queries="leak\nwater on the floor"), external_id="t4"),
     ]
     found = from_records(records, "docs", 10, [chunk("c1", TEXT)])
-    report = found.report.as_dict()
+    report = found.report.as_json()
     assert (report["records"], report["reviewed"], report["human_queries"]) == (10, 4, 2)
     assert report["outcomes"] == {"confirmed": 2, "edited": 1, "rejected": 1}
     assert [(person["answers"], person["outcomes"]) for person in report["annotators"]] == [

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from finetrieve.annotation.reconcile import Agreement, measure_agreement, merge_own_queries, reconcile
+from finetrieve.annotation.reconcile import measure_agreement, merge_own_queries, reconcile
 from finetrieve.annotation.responses import ReviewedRecord, parse_responses, pseudonym, split_queries
+from finetrieve.core.annotation_report import Agreement
 from tests.annotation.rows import QUESTION_IDS, raw_record, response
 
 GENERATED = "how do I reach the pump"

@@ -53,7 +53,7 @@ def test_own_queries_are_rows_unless_they_are_evaluated_on() -> None:
 def test_answers_follow_their_query_to_the_chunk_that_took_their_chunks_place() -> None:
     moved = triplet("new id", "How do I reach the pump?", "c2")
     found = review([moved], [annotation("t1", "rejected", "x", chunk_id="c2")], CHUNKS)
-    assert found.triplets == [] and found.counts["left_out"] == {"rejected": 1}
+    assert found.triplets == [] and found.counts.left_out == {"rejected": 1}
 
 
 def test_a_kept_query_that_is_no_longer_generated_stays() -> None:

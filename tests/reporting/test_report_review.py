@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from finetrieve.evaluation.result import EvaluationResult
+from finetrieve.evaluation.result import EvaluationResult, ReviewResult
 from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_review import SHOWN, review_view
 
@@ -30,7 +31,7 @@ REVIEW: dict[str, Any] = {
 
 
 def test_a_review_is_told_with_its_numbers() -> None:
-    view = review_view(REVIEW)
+    view = review_view(ReviewResult.read(REVIEW))
     assert view is not None
     assert [(fact["label"], fact["value"], fact["detail"]) for fact in view["facts"]] == [
         ("Reviewed", "50", "25% of 200"),
@@ -44,8 +45,12 @@ def test_a_review_is_told_with_its_numbers() -> None:
     assert any("annotation.compare: true" in note for note in view["notes"])
 
 
+def test_a_review_is_written_as_it_was_read() -> None:
+    assert json.dumps(ReviewResult.read(REVIEW).as_json()) == json.dumps(REVIEW)
+
+
 def test_what_people_wrote_is_shown_and_never_run_and_the_page_stays_small() -> None:
-    page = render_report(EvaluationResult(annotation=REVIEW), {})
+    page = render_report(EvaluationResult.read({"annotation": REVIEW}), {})
     assert "<script>alert" not in page and page.count("&lt;script&gt;alert") == SHOWN + 2
     assert "What people made of the queries" in page
 
@@ -57,7 +62,7 @@ def test_the_effect_names_both_models_and_colours_only_what_is_clear() -> None:
         {**row, "low": -0.02, "high": 0.22},
         {**row, "metric": "mrr@10", "low": 0, "high": 1},
     ]
-    view = review_view({**REVIEW, "effect": {"rows": rows}})
+    view = review_view(ReviewResult.read({**REVIEW, "effect": {"rows": rows}}))
     assert view is not None
     assert [(found["without"], found["with"], found["delta"], found["class"]) for found in view["effect"]] == [
         ("0.500", "0.600", "+10.0", "up"),
@@ -66,6 +71,6 @@ def test_the_effect_names_both_models_and_colours_only_what_is_clear() -> None:
 
 
 def test_no_review_has_no_section() -> None:
-    assert review_view({}) is None
+    assert review_view(ReviewResult()) is None
     assert "What people made" not in render_report(EvaluationResult(), {})
-    assert review_view({"dataset": "docs", "records": 10, "reviewed": 0}) is not None
+    assert review_view(ReviewResult(dataset="docs", records=10, reviewed=0)) is not None

@@ -1,0 +1,94 @@
+"""What is recorded of the review: who looked at how much, with what outcome, and what was used of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from finetrieve.core.record import Record, Text
+
+
+class AnnotatorSummary(Record):
+    """One person, under a pseudonym."""
+
+    name: Text = ""
+    answers: int = 0
+    """Records that they submitted or discarded."""
+    outcomes: Mapping[Text, int] = {}
+    """Status -> the records that came to it, and their own queries."""
+
+
+class ReviewedQuery(Record):
+    """A query that people edited or rejected."""
+
+    place: Text = ""
+    before: Text = ""
+    after: Text = ""
+
+
+class OwnQuery(Record):
+    """A query that a person added."""
+
+    query: Text
+
+
+class Opinion(Record):
+    """What one person made of a query that others saw differently."""
+
+    annotator: Text = ""
+    outcome: Text = ""
+    query: Text = ""
+    """As they edited it; empty where they did not."""
+
+
+class Disagreement(Record):
+    """A query of which not all people said the same."""
+
+    query: Text = ""
+    place: Text = ""
+    answers: Sequence[Opinion] = ()
+
+
+class Agreement(Record):
+    """How far people who saw the same records agreed."""
+
+    records: int = 0
+    """Those with several responses."""
+    pairwise: float | None = None
+    """Share of the pairs of responses to a record that say the same, 0..1; None without any."""
+    alpha: float | None = None
+    """Krippendorff's for nominal data (Krippendorff 2004, chapter 11) over confirmed, edited, unfixed and rejected: 1 is full
+    agreement, 0 what chance gives. None where it is undefined."""
+
+
+class AnnotationReport(Record):
+    """What people reviewed, with what outcome; the lists end after some rows."""
+
+    dataset: Text = ""
+    records: int = 0
+    """All that there are."""
+    reviewed: int = 0
+    outcomes: Mapping[Text, int] = {}
+    """Status -> reviewed records."""
+    human_queries: int = 0
+    """People's own, each once per chunk."""
+    annotators: Sequence[AnnotatorSummary] = ()
+    """Those who answered most first."""
+    agreement: Agreement = Agreement()
+    edits: Sequence[ReviewedQuery] = ()
+    rejected: Sequence[ReviewedQuery] = ()
+    own: Sequence[OwnQuery] = ()
+    disagreements: Sequence[Disagreement] = ()
+    disagreements_in_all: int = 0
+    chunk_changed: int = 0
+    """Records whose document was edited since they were pushed."""
+    chunk_gone: int = 0
+    """Records whose chunk is no longer in the corpus, in whatever form."""
+
+
+class ReviewCounts(Record):
+    """What became of the queries when the review was applied."""
+
+    rows: Mapping[Text, int] = {}
+    """Provenance -> queries that are used."""
+    left_out: Mapping[Text, int] = {}
+    """Reason -> queries that are not."""
