@@ -26,7 +26,7 @@ from finetrieve.core.logging import set_level
     "eval_sets",
     multiple=True,
     metavar="PATH",
-    help="Human questions: a BEIR folder, or argilla:DATASET. Repeatable.",
+    help="Human questions: a CSV or JSONL file (question, page), a BEIR folder, or argilla:DATASET. Repeatable.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
 @click.option("--promote-anyway", is_flag=True, help="Put the trained model into production whatever the rule says; recorded.")

@@ -19,7 +19,7 @@ def human_dev_pairs(eval_sets: list[EvalSetSettings], chunks: list[Chunk]) -> li
     pairs = []
     for settings in eval_sets:
         questions = read_questions(settings)
-        for query_id, judged in read_dev_judgements(settings).items():
+        for query_id, judged in read_dev_judgements(settings, of_document).items():
             answers = [chunk_id for doc_id, score in judged.items() if score > 0 for chunk_id in of_document.get(doc_id, [])]
             pairs += [Pair(questions[query_id], chunk_id, "dev", "human", "human") for chunk_id in answers]
     return pairs

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
 from finetrieve.core.text import normalise_query
+from finetrieve.evaluation.question_files import Judgement, is_question_file, read_question_file, resolve_pages
 from finetrieve.evaluation.settings import GENERATED, EvalSetSettings
 
 if TYPE_CHECKING:
@@ -56,16 +57,7 @@ class EvalSet:
         return (own, *(unit for unit in self.other_units.get(chunk.id, ()) if unit != own))
 
 
-# 1. Reading a folder in BEIR's layout.
-
-
-@dataclass(frozen=True)
-class _Judgement:
-    query: str
-    document: str
-    score: int
-    place: str
-    """File and line, for messages."""
+# 1. Reading a file of questions, or a folder in BEIR's layout.
 
 
 def check_eval_set(settings: EvalSetSettings, document_ids: Iterable[str]) -> None:
@@ -84,15 +76,15 @@ def check_eval_set(settings: EvalSetSettings, document_ids: Iterable[str]) -> No
 
         document_ids = check_source(source_from_path(corpus))
     known = set(document_ids)
-    _read_split(settings, _chosen_files(settings)[0], known)
-    if read_dev_judgements(settings):
-        _read_split(settings, [settings.path / "qrels" / f"{DEV}.tsv"], known)
+    _read_split(settings, _chosen_splits(settings)[0], known)
+    if _has_own_dev(settings):
+        _read_split(settings, [DEV], known)
 
 
 def fingerprint(settings: EvalSetSettings) -> str:
     """Returns the sha256 of everything that the set's files say; touching a file does not change it."""
     digest = hashlib.sha256(f"{settings.label}\0{settings.split}\0".encode())
-    for path in [_file(settings, "queries.jsonl"), *_qrels_files(settings), _corpus_file(settings)]:
+    for path in _files(settings):
         if path is not None:
             digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
             with path.open("rb") as file:
@@ -105,23 +97,52 @@ def read_questions(settings: EvalSetSettings) -> dict[str, str]:
     """Returns all questions of a set, of every split, by query id: none of them may be trained on.
 
     Raises:
-        InputError: There is no `queries.jsonl`, or it is malformed.
+        InputError: There is no file of questions, or it is malformed.
     """
+    if is_question_file(settings.path):
+        return read_question_file(settings.path).queries
     return _read_queries(_file(settings, "queries.jsonl"))
 
 
-def read_dev_judgements(settings: EvalSetSettings) -> Qrels:
-    """Returns the judgements of the set's own dev questions, `qrels/dev.tsv`; none where there is no such file."""
-    path = settings.path / "qrels" / f"{DEV}.tsv"
-    if not path.is_file() or settings.split == DEV or len(_qrels_files(settings)) == 1:
-        return {}
-    return _collect(list(_read_judgements(path)))
+def read_dev_judgements(settings: EvalSetSettings, document_ids: Iterable[str]) -> Qrels:
+    """Returns the judgements of the set's own dev questions, about these documents; none where it has no such questions."""
+    return _collect(_judgements(settings, [DEV], set(document_ids), refuse=False)) if _has_own_dev(settings) else {}
+
+
+def _has_own_dev(settings: EvalSetSettings) -> bool:
+    """Whether the set has dev questions that are not those to evaluate on."""
+    splits = _splits(settings)
+    return DEV in splits and settings.split != DEV and len(splits) > 1
+
+
+def _splits(settings: EvalSetSettings) -> list[str]:
+    if is_question_file(settings.path):
+        return list(read_question_file(settings.path).judgements)
+    _file(settings, "queries.jsonl")
+    return [path.stem for path in _qrels_files(settings)]
+
+
+def _judgements(settings: EvalSetSettings, splits: Iterable[str], documents: set[str], *, refuse: bool) -> list[Judgement]:
+    """Returns the judgements of some splits; `refuse` says whether a file may name no page that is unknown."""
+    if is_question_file(settings.path):
+        content = read_question_file(settings.path)
+        return resolve_pages([row for split in splits for row in content.judgements[split]], documents, refuse=refuse)
+    return [row for split in splits for row in _read_judgements(settings.path / "qrels" / f"{split}.tsv")]
+
+
+def _files(settings: EvalSetSettings) -> list[Path | None]:
+    if is_question_file(settings.path):
+        return [settings.path]
+    return [_file(settings, "queries.jsonl"), *_qrels_files(settings), _corpus_file(settings)]
 
 
 def _file(settings: EvalSetSettings, name: str) -> Path:
     if not settings.path.is_dir():
         problem = "is a file" if settings.path.exists() else "does not exist"
-        raise InputError(f"Evaluation set '{settings.path}' {problem}; give a folder with queries.jsonl and qrels/*.tsv.")
+        raise InputError(
+            f"Evaluation set '{settings.path}' {problem}; give a CSV or JSONL file with the columns question and page, "
+            "or a folder with queries.jsonl and qrels/*.tsv."
+        )
     path = settings.path / name
     if not path.is_file():
         raise InputError(f"Evaluation set '{settings.path}' has no {name}; expected queries.jsonl and qrels/*.tsv.")
@@ -140,48 +161,43 @@ def _qrels_files(settings: EvalSetSettings) -> list[Path]:
     return files
 
 
-def _chosen_files(settings: EvalSetSettings) -> tuple[list[Path], list[str]]:
-    """Returns the judgement files to evaluate on, with a note where that is not what one would expect."""
-    _file(settings, "queries.jsonl")
-    files = {path.stem: path for path in _qrels_files(settings)}
+def _chosen_splits(settings: EvalSetSettings) -> tuple[list[str], list[str]]:
+    """Returns the splits to evaluate on, with a note where that is not what one would expect."""
+    splits = _splits(settings)
     if settings.split is not None:
-        if settings.split not in files:
-            raise InputError(
-                f"Evaluation set '{settings.path}' has no qrels/{settings.split}.tsv. Choose one of: {', '.join(files)}."
-            )
-        return [files[settings.split]], []
-    if TEST in files or len(files) == 1:
-        return [files.get(TEST) or next(iter(files.values()))], []
-    return list(files.values()), [f"No split 'test': all of {', '.join(files)} are used together."]
+        if settings.split not in splits:
+            wanted = f"split '{settings.split}'" if is_question_file(settings.path) else f"qrels/{settings.split}.tsv"
+            raise InputError(f"Evaluation set '{settings.path}' has no {wanted}. Choose one of: {', '.join(splits)}.")
+        return [settings.split], []
+    if TEST in splits or len(splits) == 1:
+        return [TEST if TEST in splits else splits[0]], []
+    return splits, [f"No split 'test': all of {', '.join(splits)} are used together."]
 
 
 def _read_split(
-    settings: EvalSetSettings, files: Sequence[Path], documents: set[str] | None
+    settings: EvalSetSettings, splits: Sequence[str], documents: set[str], *, refuse: bool = True
 ) -> tuple[dict[str, str], Qrels, list[str]]:
     """Returns the queries that have a relevant document, the judgements, and notes on what was left out.
 
     Args:
         settings: Where the set is.
-        files: Of judgements.
-        documents: Their ids have to be among these; None was checked before.
+        splits: Whose judgements.
+        documents: The ids of those that exist.
+        refuse: Whether judgements may name no other ones; else that was checked before.
     """
-    queries = _read_queries(_file(settings, "queries.jsonl"))
-    judgements = [judgement for path in files for judgement in _read_judgements(path)]
+    queries = read_questions(settings)
+    judgements = _judgements(settings, splits, documents, refuse=refuse)
     where = "corpus.jsonl" if _corpus_file(settings) is not None else "the documents"
     _check_known("query", "queries.jsonl", [(row.query, row.place) for row in judgements], queries)
-    if documents is not None:
+    if refuse:
         _check_known("document", where, [(row.document, row.place) for row in judgements], documents)
     qrels = _collect(judgements)
     judged = {query: text for query, text in queries.items() if any(score > 0 for score in qrels.get(query, {}).values())}
     if not judged:
         raise InputError(f"Evaluation set '{settings.path}': no query has a relevant document (a score of 1 or more).")
     left_out = len(queries) - len(judged)
-    notes = (
-        [f"{left_out:,} of {len(queries):,} queries have no relevant document in this split and are left out."]
-        if left_out
-        else []
-    )
-    return judged, {query: qrels[query] for query in judged}, notes
+    note = f"{left_out:,} of {len(queries):,} queries have no relevant document in this split and are left out."
+    return judged, {query: qrels[query] for query in judged}, [note] if left_out else []
 
 
 def _read_queries(path: Path) -> dict[str, str]:
@@ -205,7 +221,7 @@ def _read_queries(path: Path) -> dict[str, str]:
     return queries
 
 
-def _read_judgements(path: Path) -> Iterator[_Judgement]:
+def _read_judgements(path: Path) -> Iterator[Judgement]:
     """Yields the lines of a judgement file; a first line whose third field has no digit is a header."""
     count = 0
     for number, line in _lines(path):
@@ -218,7 +234,7 @@ def _read_judgements(path: Path) -> Iterator[_Judgement]:
         if number == 1 and not any(character.isdigit() for character in score):
             continue
         try:
-            yield _Judgement(query, document, int(score), f"{path} line {number}")
+            yield Judgement(query, document, int(score), f"{path} line {number}")
         except ValueError:
             raise InputError(f"{path} line {number}: the score '{score}' is no whole number.") from None
         count += 1
@@ -258,7 +274,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f" The nearest known id is '{found[0]}'." if found else ""
 
 
-def _collect(judgements: Iterable[_Judgement]) -> Qrels:
+def _collect(judgements: Iterable[Judgement]) -> Qrels:
     qrels: Qrels = {}
     for row in judgements:
         seen = qrels.setdefault(row.query, {}).setdefault(row.document, row.score)
@@ -301,9 +317,9 @@ def load_eval_set(
     if corpus is not None:
         chunks, duplicates, document_ids = _own_corpus(corpus, chunk_settings, tokenizer)
     documents = set(document_ids)
-    files, notes = _chosen_files(settings)
-    known = documents if corpus is not None or not checked else None
-    queries, qrels, left_out = _read_split(settings, files, known)
+    splits, notes = _chosen_splits(settings)
+    refuse = corpus is not None or not checked
+    queries, qrels, left_out = _read_split(settings, splits, documents, refuse=refuse)
     findable = {chunk.doc_id for chunk in chunks} | {duplicate.doc_id for duplicate in duplicates}
     relevant = {document for judged in qrels.values() for document, score in judged.items() if score > 0}
     lost = sorted(relevant - findable)
@@ -319,7 +335,7 @@ def load_eval_set(
         chunks=list(chunks),
         n_documents=len(documents),
         other_units=_other_documents(duplicates),
-        dev=_own_dev(settings, files, chunks, duplicates, documents, known),
+        dev=_own_dev(settings, splits, chunks, duplicates, documents, refuse),
         notes=(*notes, *left_out),
     )
 
@@ -336,17 +352,16 @@ def _own_corpus(path: Path, settings: ChunkSettings, tokenizer: Tokenizer) -> tu
 
 def _own_dev(
     settings: EvalSetSettings,
-    used: Sequence[Path],
+    used: Sequence[str],
     chunks: Sequence[Chunk],
     duplicates: Sequence[DuplicateChunk],
     documents: set[str],
-    known: set[str] | None,
+    refuse: bool,
 ) -> EvalSet | None:
-    """Returns the set of `qrels/dev.tsv`, unless it is what we evaluate on."""
-    dev = next((path for path in _qrels_files(settings) if path.stem == DEV), None)
-    if dev is None or dev in used:
+    """Returns the set of the dev questions, unless they are what we evaluate on."""
+    if DEV in used or DEV not in _splits(settings):
         return None
-    queries, qrels, _ = _read_split(settings, [dev], known)
+    queries, qrels, _ = _read_split(settings, [DEV], documents, refuse=refuse)
     others = _other_documents(duplicates)
     return EvalSet(f"{settings.label} dev", "human", queries, qrels, "document", list(chunks), len(documents), others)
 

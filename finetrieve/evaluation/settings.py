@@ -14,6 +14,8 @@ from finetrieve.evaluation.arms import ARMS, known_arm
 GENERATED = "generated"
 """The name of the evaluation set that is made of the generated test queries."""
 AUTO = "auto"
+QUESTION_FILE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
+"""Of files with a question and a right page per row."""
 
 
 def _known_headline(name: str) -> str:
@@ -21,21 +23,23 @@ def _known_headline(name: str) -> str:
 
 
 class EvalSetSettings(BaseModel):
-    """A human evaluation set: a folder in BEIR's layout."""
+    """A human evaluation set: a CSV, TSV or JSONL file, or a folder in BEIR's layout."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: Annotated[Path, PathSetting]
-    """With `queries.jsonl` and `qrels/*.tsv`; with `corpus.jsonl` where it does not ask about the pipeline's own documents."""
+    """A file with the columns `question` and `page`, if you like also `score` and `split` (`dev` or `test`); or a folder with
+    `queries.jsonl` and `qrels/*.tsv`, and with `corpus.jsonl` where it does not ask about the pipeline's own documents."""
     name: str | None = None
-    """Shown in tables; None takes the folder's name."""
+    """Shown in tables; None takes the name of the file, without its ending, or of the folder."""
     split: str | None = None
-    """Which `qrels/SPLIT.tsv`; None takes `test`, else the only one, else all."""
+    """Which split, of a folder `qrels/SPLIT.tsv`; None takes `test`, else the only one, else all."""
 
     @property
     def label(self) -> str:
         """The name that tables show."""
-        return self.name or self.path.resolve().name
+        place = self.path.resolve()
+        return self.name or (place.stem if place.suffix.lower() in QUESTION_FILE_SUFFIXES else place.name)
 
 
 class EvaluationSettings(BaseModel):
