@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finetrieve.annotation.settings import AnnotationSettings
+from finetrieve.app.config_overrides import option_of, with_overrides
 from finetrieve.app.config_tree import find_key, map_paths
 from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.logging import get_logger
@@ -83,13 +84,16 @@ def plain(settings: BaseModel) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
 
-def load_config(path: Path | str, docs: Path | None = None, eval_sets: tuple[str, ...] = ()) -> Config:
+def load_config(
+    path: Path | str, docs: Path | None = None, eval_sets: tuple[str, ...] = (), overrides: tuple[str, ...] = ()
+) -> Config:
     """Returns the validated configuration of a YAML file.
 
     Args:
         path: The YAML file. Relative paths inside it are looked up beside it, then in the working directory.
         docs: Documents that replace the file's source. The file's evaluation sets go too: they ask about other documents.
         eval_sets: Evaluation sets that replace the file's.
+        overrides: Single keys, `training.epochs=1`, which replace what the file and the arguments before say.
 
     Raises:
         InputError: With one line per mistake.
@@ -103,10 +107,17 @@ def load_config(path: Path | str, docs: Path | None = None, eval_sets: tuple[str
         evaluation = raw.setdefault("evaluation", {})
         if isinstance(evaluation, dict):
             evaluation["eval_sets"] = [{"path": name} for name in eval_sets]
+    raw = with_overrides(raw, overrides, Config)
     try:
         return Config.model_validate(map_paths(raw, Config, lambda value: _find_beside(path, value)))
     except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {_explain(details)}" for details in error.errors())) from None
+        raise InputError("\n".join(_mistake(path, details, overrides) for details in error.errors())) from None
+
+
+def _mistake(path: Path, details: Any, overrides: tuple[str, ...]) -> str:
+    """Returns the line for one pydantic error, which begins with the option that set the key, or with the file."""
+    option = option_of(find_key(Config, details["loc"])[0], overrides)
+    return f"{f'--set {option}' if option else path}: {_explain(details)}"
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -11,8 +11,11 @@ from finetrieve.cli.commands import FAILED
 
 @click.command("doctor")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set one key of the YAML file: training.epochs=1. Repeatable."
+)
 @click.pass_context
-def command(context: click.Context, config_path: Path | None) -> None:
+def command(context: click.Context, config_path: Path | None, overrides: tuple[str, ...]) -> None:
     """Check this machine: packages, documents, base model, keys (never shown), disk, clock, Argilla, GPU, ZenML.
 
     Exit code 0: everything that the configuration needs is there; 1: the lines with FAIL say what is not.
@@ -21,7 +24,7 @@ def command(context: click.Context, config_path: Path | None) -> None:
     from finetrieve.app.doctor import check_machine
 
     failed = False
-    for finding in check_machine(load_config(config_path or DEFAULT_CONFIG)):
+    for finding in check_machine(load_config(config_path or DEFAULT_CONFIG, overrides=overrides)):
         click.echo(finding.line(width=10))
         failed = failed or finding.state == "FAIL"
     if failed:

@@ -28,6 +28,9 @@ from finetrieve.core.logging import set_level
     metavar="PATH",
     help="Human questions: a CSV or JSONL file (question, page), a BEIR folder, or argilla:DATASET. Repeatable.",
 )
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set one key of the YAML file: training.epochs=1. Repeatable."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
 @click.option("--promote-anyway", is_flag=True, help="Put the trained model into production whatever the rule says; recorded.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
@@ -43,6 +46,7 @@ def main(
     config_path: Path | None,
     docs: Path | None,
     eval_sets: tuple[str, ...],
+    overrides: tuple[str, ...],
     out: Path | None,
     promote_anyway: bool,
     no_cache: bool,
@@ -74,12 +78,12 @@ def main(
     if cron is not None and not dry_run:
         for_one_run = {"--out": out is not None, "--promote-anyway": promote_anyway, "--no-cache": no_cache}
         given = [name for name, is_given in for_one_run.items() if is_given]
-        click.echo(pipeline.schedule(pipeline_name, config_path, docs, eval_sets, cron, given))
+        click.echo(pipeline.schedule(pipeline_name, config_path, docs, eval_sets, overrides, cron, given))
         return
 
     def work(path: Path) -> str:
         if dry_run:
-            return pipeline.show_dry_run(pipeline_name, path, docs)
-        return pipeline.run(pipeline_name, path, docs, eval_sets, out, promote_anyway, no_cache)
+            return pipeline.show_dry_run(pipeline_name, path, docs, overrides)
+        return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache)
 
     click.echo(pipeline.with_demo(config_path, eval_sets, work))

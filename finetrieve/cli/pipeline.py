@@ -33,6 +33,7 @@ def run(
     config_path: Path,
     docs: Path | None,
     eval_sets: tuple[str, ...],
+    overrides: tuple[str, ...],
     out: Path | None,
     promote_anyway: bool,
     no_cache: bool,
@@ -47,7 +48,7 @@ def run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.preflight import check
 
-    config = load_config(config_path, docs, eval_sets)
+    config = load_config(config_path, docs, eval_sets, overrides)
     check_named_server(pipeline_name, config)
     config = with_argilla_sets(pipeline_name, config)
     inputs = check(pipeline_name, config, out)
@@ -60,7 +61,7 @@ def run(
     return run_pipeline(pipeline_name, config, inputs, run_metadata, out, use_cache=not no_cache)
 
 
-def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None) -> str:
+def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None, overrides: tuple[str, ...]) -> str:
     """Returns what a run would ask an LLM, and asks nothing.
 
     Raises:
@@ -70,11 +71,17 @@ def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None) -> st
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.dry_run import dry_run_text
 
-    return dry_run_text(pipeline_name, load_config(config_path, docs))
+    return dry_run_text(pipeline_name, load_config(config_path, docs, overrides=overrides))
 
 
 def schedule(
-    pipeline_name: str, config_path: Path | None, docs: Path | None, eval_sets: tuple[str, ...], cron: str, for_one_run: list[str]
+    pipeline_name: str,
+    config_path: Path | None,
+    docs: Path | None,
+    eval_sets: tuple[str, ...],
+    overrides: tuple[str, ...],
+    cron: str,
+    for_one_run: list[str],
 ) -> str:
     """Puts one pipeline on the active stack's schedule, in place of the one it had, and returns what was scheduled.
 
@@ -95,7 +102,7 @@ def schedule(
 
     line = check_cron(cron)
     path = config_path or DEFAULT_CONFIG
-    config = load_config(path, docs, eval_sets)
+    config = load_config(path, docs, eval_sets, overrides)
     refuse_argilla_sets(config)
 
     from finetrieve.app.remote.schedules import schedule_pipeline
