@@ -62,12 +62,13 @@ def promote(
     attach(version, {**facts, **made_of, "run": context.pipeline_run.name})
 
     # 2. The decision; it is logged before the stage changes, so that no stage is without a reason.
-    decision = decide_about(version.record, metrics, comparison_with_production, bool(run_metadata.get("promote_anyway")))
+    anyway = bool(run_metadata.get("promote_anyway"))
+    decision = decide_about(version.record, metrics, comparison_with_production, anyway, version.label)
     if not comparison_with_production.is_production:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         attach(version, {"decision": {**decision.model_dump(exclude={"version"}), "at": now}})
         if decision.stage == "production":
-            attach(version, {"served_since": now})
+            attach(version, {"served_since": now, "rolled_back": ""})
     set_stage(version, decision.stage)
     log_metadata(
         metadata={**facts, "model_version": version.label, "stage": decision.stage},

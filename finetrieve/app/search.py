@@ -40,19 +40,20 @@ class SearchComparison:
     """Side -> by what it searches."""
 
 
-def load_comparison(reference: str | None, progress: Progress | None = None) -> SearchComparison:
+def load_comparison(reference: str | None, progress: Progress | None = None, model: str | None = None) -> SearchComparison:
     """Returns the models with their documents; the documents are embedded once and kept.
 
     Args:
         reference: A version; None takes the one in production, or the newest one where none is.
         progress: Told how far embedding is.
+        model: Its model, where there are several.
 
     Raises:
         InputError: There is no such version, or its files are gone.
     """
     from finetrieve.registry.versions import artifact_of, load_model
 
-    version, note = _find_version(reference)
+    version, note = _find_version(reference, model)
     chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
     methods = choose_methods(EvaluationResult.read(artifact_of(version, "metrics").load()), str(version.record.get("eval_set")))
     base = str(version.record.get("base_model", "embedded"))
@@ -81,16 +82,22 @@ def checked_question(text: str) -> str:
     return question
 
 
-def _find_version(reference: str | None) -> tuple[Version, str]:
-    from finetrieve.registry.versions import find_version, known_model, version_in, versions
+def _find_version(reference: str | None, model: str | None) -> tuple[Version, str]:
+    from finetrieve.registry.versions import find_version, known_model, taken_out, version_in, versions
 
     if reference is not None and not reference.endswith(":"):
-        return find_version(reference), ""
-    model = known_model(reference.rstrip(":") if reference else None)
+        return find_version(reference, model), ""
+    model = known_model(reference.rstrip(":") if reference else model)
     version = version_in("production", model)
     if version is not None:
         return version, ""
-    newest = versions(model)[0]
+    found, out = versions(model), taken_out(model)
+    if not found:
+        raise InputError(f"Model '{model}' has no versions: its runs were cut off before one was registered.")
+    newest = found[0]
+    if out:
+        beside = f"Beside it, to compare: {newest.label}, {newest.stage}."
+        return newest, f"A person took {out.label} out of production, so the base model answers for '{model}' now. {beside}"
     return newest, f"No version of '{model}' is in production, so the newest one answers: {newest.label}, {newest.stage}."
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from finetrieve.cli.options import JSON, print_json
 from finetrieve.core.errors import InputError
 
 _UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
@@ -21,16 +22,21 @@ def command(context: click.Context, config_path: Path | None) -> None:
 
 
 @command.command("show")
+@JSON
 @click.pass_obj
-def show(config_path: Path | None) -> None:
+def show(config_path: Path | None, as_json: bool) -> None:
     """Print its place, size, hit rate and models."""
-    from finetrieve.generation.llm.response_cache import ResponseCache
+    from finetrieve.generation.llm.response_cache import CacheStatistics, ResponseCache
 
     directory = _directory(config_path)
-    if not directory.exists():
+    exists = directory.exists()
+    found = ResponseCache(directory).statistics() if exists else CacheStatistics(0, 0, 0, 0, 0, 0, {})
+    if as_json:
+        print_json({"directory": directory, **vars(found)})
+        return
+    if not exists:
         click.echo(f"{directory}: empty; no LLM was asked yet.")
         return
-    found = ResponseCache(directory).statistics()
     looked = found.hits + found.misses
     rate = f"{found.hits / looked:.0%} of {looked:,} lookups" if looked else "never looked up"
     click.echo(f"{directory}")

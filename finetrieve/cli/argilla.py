@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from finetrieve.cli.options import JSON, print_json
 from finetrieve.core.errors import InputError
 
 _HOME = click.option(
@@ -51,10 +52,15 @@ def down(home: Path | None) -> None:
 
 @command.command("status")
 @_HOME
-def status(home: Path | None) -> None:
+@JSON
+def status(home: Path | None, as_json: bool) -> None:
     """Say whether it runs."""
+    from finetrieve.annotation.connection import url_of_environment
     from finetrieve.argilla_server import server_status
 
+    if as_json:
+        print_json({**vars(server_status(home)), "named_by_environment": None if home else url_of_environment()})
+        return
     if home is None and (named := _named_server()):
         click.echo(named)
     found = server_status(home)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finetrieve.cli.options import MODEL
 from finetrieve.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,18 +24,19 @@ _PORT = 8600
 @click.option(
     "--version", metavar="VERSION", help="NUMBER, NAME:NUMBER or NAME: (its production). Default: the one in production."
 )
+@MODEL
 @click.option("-k", "k", type=click.IntRange(1, 50), default=5, show_default=True, help="Passages per model.")
 @click.option("--serve", is_flag=True, help="A page on 127.0.0.1 instead of the terminal.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
-def command(question: str | None, version: str | None, k: int, serve: bool, port: int) -> None:
+def command(question: str | None, version: str | None, model: str | None, k: int, serve: bool, port: int) -> None:
     """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
     if serve:
-        _serve(version, k, port)
+        _serve(version, model, k, port)
     else:
-        _answer(question or "", version, k)
+        _answer(question or "", version, model, k)
 
 
-def _answer(text: str, version: str | None, k: int) -> None:
+def _answer(text: str, version: str | None, model: str | None, k: int) -> None:
     from finetrieve.app.search import checked_question
 
     question = checked_question(text)
@@ -42,11 +44,11 @@ def _answer(text: str, version: str | None, k: int) -> None:
     from finetrieve.app.search_page import format_terminal
     from finetrieve.core.progress import reporter
 
-    comparison = load_comparison(version, reporter("Passages embedded"))
+    comparison = load_comparison(version, reporter("Passages embedded"), model)
     click.echo(format_terminal(comparison, question, comparison.corpus.search(question, k), shutil.get_terminal_size().columns))
 
 
-def _serve(version: str | None, k: int, port: int) -> None:
+def _serve(version: str | None, model: str | None, k: int, port: int) -> None:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -60,7 +62,7 @@ def _serve(version: str | None, k: int, port: int) -> None:
         from finetrieve.app.search import load_comparison
         from finetrieve.core.progress import reporter
 
-        comparison = load_comparison(version, reporter("Passages embedded"))
+        comparison = load_comparison(version, reporter("Passages embedded"), model)
         server = uvicorn.Server(uvicorn.Config(create_app(comparison, k), log_level="warning"))
         listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
         click.echo(f"Ask at http://127.0.0.1:{listener.getsockname()[1]}/ (this machine only; Ctrl-C stops it)")

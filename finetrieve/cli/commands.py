@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from finetrieve.app.catalogue import PIPELINES
-from finetrieve.core.errors import InputError, unknown_name
+from finetrieve.cli.options import run_again_with
+from finetrieve.core.errors import InputError, SeveralModels, unknown_name
 from finetrieve.core.logging import get_logger
 
 logger = get_logger(__name__)
@@ -21,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("Ask the model in production and its base model, side by side.", "finetrieve.cli.ask:command"),
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "finetrieve.cli.dashboard:command"),
     "doctor": ("What this machine lacks to run a configuration, with the fix.", "finetrieve.cli.doctor:command"),
-    "models": ("Trained models: list, compare, promote, roll back, export.", "finetrieve.cli.models:command"),
+    "models": ("Trained models: list, compare, promote, demote, roll back, export.", "finetrieve.cli.models:command"),
     "schedules": ("What runs on a schedule: list, pause, resume, delete.", "finetrieve.cli.schedules:command"),
     "stack": ("Where pipelines run: list, register from a YAML file, use.", "finetrieve.cli.stack:command"),
 }
@@ -67,7 +68,7 @@ class CommandGroup(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except InputError as error:
-            line, code = f"Error: {error}", BAD_INPUT
+            line, code = f"Error: {error}{_with_one(error)}", BAD_INPUT
         except KeyboardInterrupt:
             line, code = "\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", FAILED
         except Exception as error:
@@ -77,3 +78,8 @@ class CommandGroup(click.Group):
             line, code = f"Failed: {explain(error)}", FAILED
         click.echo(line, err=True)
         raise click.exceptions.Exit(code)
+
+
+def _with_one(error: InputError) -> str:
+    """Returns the command with one of the models named, where the mistake is that none was."""
+    return f" For '{error.names[0]}': {run_again_with('--model', error.names[0])}" if isinstance(error, SeveralModels) else ""

@@ -1,60 +1,101 @@
-"""`python run.py models`: the versions of the trained models; compare, promote, roll back, export."""
+"""`python run.py models`: the versions of the trained models; compare, promote, demote, roll back, export."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from finetrieve.cli.options import JSON, MODEL, ListGroup, print_json, run_again_with
+from finetrieve.core.errors import InputError
+
 if TYPE_CHECKING:
     from finetrieve.retrieval.multi_vector import VectorPrecision
 
 
-@click.group("models", invoke_without_command=True)
-@click.option("--model", "model", metavar="NAME", help="Only this model; without it all are listed.")
-@click.pass_context
-def command(context: click.Context, model: str | None) -> None:
-    """List trained models; compare, promote, roll back and export them.
+@click.group("models", cls=ListGroup)
+def command() -> None:
+    """List trained models; compare, promote, demote, roll back and export them.
 
-    A VERSION is a number where there is one model, NAME:NUMBER otherwise; 'production' and 'staging' work too.
+    A VERSION is a number where there is one model or --model names it, else NAME:NUMBER; 'production' and 'staging' work too.
     """
-    if context.invoked_subcommand is not None:
-        return
-    from finetrieve.registry.listing import listing
+
+
+@command.command("list")
+@MODEL
+@JSON
+def list_(model: str | None, as_json: bool) -> None:
+    """Show every version: date, corpus, nDCG@10 with interval, stage, reason."""
+    from finetrieve.registry.listing import listing, version_facts
     from finetrieve.registry.versions import known_model, model_names, versions
 
     names = [known_model(model)] if model else model_names()
-    if not names:
+    if as_json:
+        print_json([version_facts(version) for name in names for version in versions(name)])
+    elif not names:
         click.echo("No model was trained yet. Run: python run.py --pipeline retrain --docs path/to/docs")
-        return
-    click.echo(listing({name: versions(name) for name in names}))
+    else:
+        click.echo(listing({name: versions(name) for name in names}))
 
 
 @command.command("compare")
 @click.argument("first")
 @click.argument("second")
-def compare(first: str, second: str) -> None:
+@MODEL
+@JSON
+def compare(first: str, second: str, model: str | None, as_json: bool) -> None:
     """Show two versions side by side: how they were made, and what they scored."""
-    from finetrieve.registry.listing import side_by_side
+    from finetrieve.registry.listing import comparison_facts, side_by_side
     from finetrieve.registry.versions import find_version
 
-    click.echo(side_by_side(find_version(first), find_version(second)))
+    found = find_version(first, model), find_version(second, model)
+    if as_json:
+        print_json(comparison_facts(*found))
+    else:
+        click.echo(side_by_side(*found))
 
 
 @command.command("promote")
 @click.argument("version")
+@MODEL
 @click.option("--why", default="", help="Recorded with the version.")
-def promote(version: str, why: str) -> None:
-    """Put a version into production, whatever the rule said; the one that was there is archived."""
-    from finetrieve.registry.manual_promotion import promote_by_hand
+@click.option("--yes", is_flag=True, help="Do not ask where the rule did not promote it.")
+def promote(version: str, model: str | None, why: str, yes: bool) -> None:
+    """Put a version into production; the one that was there is archived. Asks first where the rule did not promote it."""
+    from finetrieve.registry.manual_promotion import check_promotable, promote_by_hand
     from finetrieve.registry.versions import find_version
 
-    click.echo(promote_by_hand(find_version(version), why))
+    found = find_version(version, model)
+    refusal = check_promotable(found)
+    if refusal and not yes:
+        _ask_to_promote(found.label, refusal)
+    click.echo(promote_by_hand(found, why))
+
+
+def _ask_to_promote(label: str, refusal: str) -> None:
+    said = f"The rule did not promote {label}: {refusal}"
+    if not sys.stdin.isatty():
+        raise InputError(f"{said} To promote it all the same: {run_again_with('--yes')}")
+    click.echo(said)
+    click.confirm("Promote it all the same?", abort=True)
+
+
+@command.command("demote")
+@click.argument("version")
+@MODEL
+@click.option("--why", default="", help="Recorded with the version.")
+def demote(version: str, model: str | None, why: str) -> None:
+    """Take the version in production out; nothing is in production then, and the base model answers."""
+    from finetrieve.registry import manual_promotion
+    from finetrieve.registry.versions import find_version
+
+    click.echo(manual_promotion.demote(find_version(version, model), why))
 
 
 @command.command("rollback")
-@click.option("--model", "model", metavar="NAME", help="Which model, where there are several.")
+@MODEL
 @click.option("--why", default="", help="Recorded with the version that is taken out.")
 def rollback(model: str | None, why: str) -> None:
     """Take the version in production out, and bring back the one before it."""
@@ -66,13 +107,20 @@ def rollback(model: str | None, why: str) -> None:
 
 @command.command("export")
 @click.argument("version", default="production")
+@MODEL
 @click.option("--to", "target", type=click.Path(path_type=Path), required=True, help="A folder that does not exist, or is empty.")
 @click.option("--onnx", is_flag=True, help="Also write an ONNX model (needs the extra `onnx`).")
 @click.option("--dims", type=click.IntRange(1, 65_536), help="Of token vectors: how many numbers are to be stored.")
 @click.option("--precision", type=click.Choice(["fp32", "int8", "binary"]), help="Of token vectors, as they are to be stored.")
 @click.option("--pooling", type=click.IntRange(1, 16), help="Neighbouring tokens of a chunk that are stored as their mean.")
 def export(
-    version: str, target: Path, onnx: bool, dims: int | None, precision: VectorPrecision | None, pooling: int | None
+    version: str,
+    model: str | None,
+    target: Path,
+    onnx: bool,
+    dims: int | None,
+    precision: VectorPrecision | None,
+    pooling: int | None,
 ) -> None:
     """Write a version, by default the one in production, as a sentence-transformers directory.
 
@@ -88,7 +136,7 @@ def export(
     from finetrieve.registry.vector_settings import asked_settings
     from finetrieve.registry.versions import artifact_of, find_version, load_model
 
-    found = find_version(version)
+    found = find_version(version, model)
     texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
     settings, measured = asked_settings(EvaluationResult.read(artifact_of(found, "metrics").load()), dims, precision, pooling)
     export_model(load_model(found).path, target, onnx, texts, settings, measured)

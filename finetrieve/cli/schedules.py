@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import click
 
+from finetrieve.cli.options import JSON, ListGroup, print_json
 from finetrieve.core.text_table import table_lines
 
 
-@click.group("schedules", invoke_without_command=True)
-@click.pass_context
-def command(context: click.Context) -> None:
+@click.group("schedules", cls=ListGroup)
+def command() -> None:
     """List the schedules, or pause, resume or delete one.
 
     `python run.py --pipeline retrain --schedule "0 3 * * 1"` makes one on the active stack.
     """
-    if context.invoked_subcommand is None:
-        context.invoke(list_)
 
 
 @command.command("list")
-def list_() -> None:
+@JSON
+def list_(as_json: bool) -> None:
     """Show every schedule: when it runs next, and how it ended last."""
     from finetrieve.app.remote.schedules import list_schedules
 
     lines = list_schedules()
+    if as_json:
+        print_json([vars(line) for line in lines])
+        return
     if not lines:
         click.echo('There are no schedules. `python run.py --pipeline retrain --schedule "0 3 * * 1"` makes one.')
         return

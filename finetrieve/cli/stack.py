@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
+from finetrieve.cli.options import JSON, ListGroup, print_json
 from finetrieve.core.text_table import table_lines
 
 
-@click.group("stack", invoke_without_command=True)
-@click.pass_context
-def command(context: click.Context) -> None:
+@click.group("stack", cls=ListGroup)
+def command() -> None:
     """List the stacks, register one from a YAML file, or use one.
 
     \b
@@ -19,23 +19,25 @@ def command(context: click.Context) -> None:
     python run.py stack register my-stack.yaml
     python run.py stack use default                     back to this machine
     """
-    if context.invoked_subcommand is None:
-        context.invoke(list_)
 
 
 @command.command("list")
-def list_() -> None:
+@JSON
+def list_(as_json: bool) -> None:
     """Show the registered stacks, and the files that come with the project."""
     from finetrieve.app.remote.stack_file import STACKS
     from finetrieve.app.remote.stacks import list_stacks
 
+    stacks, files = list_stacks(), sorted(path.stem for path in STACKS.glob("*.yaml"))
+    if as_json:
+        print_json({"stacks": [vars(line) for line in stacks], "files": files})
+        return
     rows = [
         (f"{'*' if line.active else ' '} {line.name}", f"{line.orchestrator}, artifacts in {line.artifact_store}")
-        for line in list_stacks()
+        for line in stacks
     ]
     click.echo("\n".join(table_lines(rows)))
-    known = ", ".join(sorted(path.stem for path in STACKS.glob("*.yaml")))
-    click.echo(f"\nFiles to start from: {STACKS.relative_to(STACKS.parent.parent)}/NAME.yaml, NAME one of: {known}.")
+    click.echo(f"\nFiles to start from: {STACKS.relative_to(STACKS.parent.parent)}/NAME.yaml, NAME one of: {', '.join(files)}.")
     click.echo("Put your own values in and run `python run.py stack register FILE`.")
 
 

@@ -17,6 +17,15 @@ class UnreachableError(InputError):
     """Something that has to be fetched lies where nothing answers: with the network, or from a copy, the same input works."""
 
 
+class SeveralModels(InputError):  # noqa: N818  # the command line adds a command that names one
+    """There are several models, and none was named."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Names all of them."""
+        super().__init__(f"There is more than one model: {', '.join(names)}. Name one of them.")
+        self.names = names
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Returns the error for a name that does not exist, with the nearest one and all that do."""
     names = sorted(known)

@@ -160,22 +160,35 @@ def _guard_warning(guard: Guard | None) -> list[str]:
 
 
 def _next(scores: SetResult, reached: Verdict) -> list[str]:
-    """Returns what to do now, in one to three sentences."""
+    """Returns what to do now, in one to four sentences."""
     tuned, untrained = arm_name(str(reached.arm)), arm_name(str(reached.against))
     if reached.better:
         cost = cost_words(reached.cost) if reached.cost else ""
         search = f"Search by '{tuned}'{f' ({cost})' if cost else ''}."
-        return [*_ask_people(scores), search, *_as_reranker(scores, str(reached.arm))]
+        return [*_ask_people(scores), search, *_as_reranker(scores, str(reached.arm)), _DEPLOY]
     if reached.better is False:
         return [
-            f"Search by '{untrained}': it needs no training.",
+            f"Search by '{untrained}': it needs no training. {_how_to_use(str(reached.against))}",
+            *_ask_people(scores),
             "Training may still pay with better queries: write them with an LLM (a recipe under generation.recipes).",
         ]
     return [
-        f"Until a difference shows, '{untrained}' is as good and needs no training.",
+        f"Until a difference shows, '{untrained}' is as good and needs no training. {_how_to_use(str(reached.against))}",
         *(_ask_people(scores) or ["More questions would tell small differences apart."]),
         "Queries written by an LLM may teach more than those of the rules: add a recipe under generation.recipes.",
     ]
+
+
+_DEPLOY = (
+    "To deploy it: `python run.py models export VERSION --to DIR` writes the model; `python run.py models` names its VERSION."
+)
+
+
+def _how_to_use(untrained: str) -> str:
+    """Returns how a way of searching without training comes into use."""
+    if untrained == "bm25":
+        return "Your search engine's own full-text search is BM25: keep it, no model has to be deployed."
+    return "Give your search the base model as it is, and leave the trained one where it is."
 
 
 def _as_reranker(scores: SetResult, arm: str) -> list[str]:
@@ -188,4 +201,9 @@ def _as_reranker(scores: SetResult, arm: str) -> list[str]:
 def _ask_people(scores: SetResult) -> Sequence[str]:
     if scores.kind == "human" and scores.n_queries >= FEW_QUERIES:
         return []
-    return [f"Before you rely on this, collect {FEW_QUERIES} questions that people asked and pass them with --eval-set."]
+    advice = f"Before you rely on this, collect {FEW_QUERIES} questions that people asked and pass them with --eval-set."
+    if scores.kind == "human":
+        return [advice]
+    return [
+        f"{advice} Take them from search logs and tickets, or from people in Argilla (docs/annotation.md), not from the text."
+    ]

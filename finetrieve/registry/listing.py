@@ -82,13 +82,34 @@ def side_by_side(first: Version, second: Version) -> str:
         a, b = facts[0][key], facts[1][key]
         if a or b:
             rows.append((label, a, b if a == b else f"{b}  *"))
-    same = facts[0]["eval_set"] == facts[1]["eval_set"] and facts[0]["corpus"] == facts[1]["corpus"]
     notes = ["", "* differs"]
-    if not same:
+    if not _same_measure(facts):
         notes.append("They were measured on other documents or questions, so their numbers do not compare;")
         notes.append("each run's own comparison with the version in production does: see the reasons below.")
     whys = [textwrap.fill(f"{version.label}: {_why(version)}", WIDTH) for version in (first, second)]
     return "\n".join([*table_lines(rows), *notes, "", *whys, *_difference(first, second)])
+
+
+def version_facts(version: Version) -> dict[str, Any]:
+    """Returns what is known of a version, as JSON; `why` is the reason for its stage."""
+    record = {key: value for key, value in version.record.items() if not key.endswith("_artifact")}
+    names = {"version": version.label, "model": version.model, "number": version.number}
+    return {**names, "trained": version.created.isoformat(), "stage": version.stage, "why": _why(version), **record}
+
+
+def comparison_facts(first: Version, second: Version) -> dict[str, Any]:
+    """Returns what `side_by_side` shows, as JSON; `difference` is None where the two were not compared by a run."""
+    facts, paired = [_facts(version) for version in (first, second)], _paired(first, second)
+    return {
+        "versions": [version_facts(version) for version in (first, second)],
+        "differs": [key for _, key in _FACTS if facts[0][key] != facts[1][key]],
+        "comparable": _same_measure(facts),
+        "difference": dict(zip(("version", "against", "delta", "low", "high"), paired, strict=True)) if paired else None,
+    }
+
+
+def _same_measure(facts: Sequence[Mapping[str, str]]) -> bool:
+    return facts[0]["eval_set"] == facts[1]["eval_set"] and facts[0]["corpus"] == facts[1]["corpus"]
 
 
 def _facts(version: Version) -> dict[str, str]:
@@ -108,10 +129,17 @@ def _facts(version: Version) -> dict[str, str]:
 
 
 def _difference(first: Version, second: Version) -> list[str]:
+    paired = _paired(first, second)
+    if paired is None:
+        return []
+    label, other, *numbers = paired
+    return ["", f"{label} - {other}, same questions: nDCG@10 {interval_in_points(*numbers)}"]
+
+
+def _paired(first: Version, second: Version) -> tuple[str, str, float, float, float] | None:
     """Returns the paired difference, where one of the two was compared with the other when it was trained."""
     for version, other in ((second, first), (first, second)):
         decision = version.record.get("decision") or {}
         if decision.get("against") == other.label and known(decision.get("delta")):
-            found = interval_in_points(decision["delta"], decision["low"], decision["high"])
-            return ["", f"{version.label} - {other.label}, same questions: nDCG@10 {found}"]
-    return []
+            return version.label, other.label, decision["delta"], decision["low"], decision["high"]
+    return None

@@ -83,7 +83,11 @@ def _of_set(name: str, found: SetResult, row: Comparison) -> Comparison:
 
 
 def decide_about(
-    record: Mapping[str, Any], metrics: EvaluationResult, compared: ModelComparison, promote_anyway: bool
+    record: Mapping[str, Any],
+    metrics: EvaluationResult,
+    compared: ModelComparison,
+    promote_anyway: bool,
+    label: str = "VERSION",
 ) -> PromotionDecision:
     """Returns what becomes of a trained model: what the rule says, unless a person said something else.
 
@@ -92,6 +96,7 @@ def decide_about(
         metrics: The content of `metrics.json`.
         compared: The model beside the one in production.
         promote_anyway: A person asked for production whatever the rule says.
+        label: What a person types to name the version.
     """
     if compared.is_production:
         return PromotionDecision(
@@ -107,7 +112,8 @@ def decide_about(
         why = f"Promoted anyway, as --promote-anyway asked. The rule said: {decision.why}"
         return decision.model_copy(update={"stage": "production", "why": why, "by_the_rule": False})
     if record.get("rolled_back") and not promote_anyway:
-        why = f"A person took it out of production ({record['rolled_back']}); `python run.py models promote` brings it back."
+        when, back = record["rolled_back"], f"`python run.py models promote {label}` brings it back"
+        why = f"A person took it out of production ({when}); {back}."
         return decision.model_copy(update={"stage": "archived", "why": why, "by_the_rule": False})
     return decision
 

@@ -19,7 +19,7 @@ from zenml.models import (
     RunMetadataResource,
 )
 
-from finetrieve.core.errors import InputError, unknown_name
+from finetrieve.core.errors import InputError, SeveralModels, unknown_name
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.registry.promotion_rule import Stage
 
@@ -66,20 +66,36 @@ def version_in(stage: Stage, model: str) -> Version | None:
     return next((version for version in versions(model) if version.stage == stage), None)
 
 
-def find_version(reference: str) -> Version:
+def find_version(reference: str, model: str | None = None) -> Version:
     """Returns the version that a person means by `7`, `my-docs:7`, `production` or `my-docs:production`.
 
+    Args:
+        reference: The version.
+        model: Its model, where the reference does not name it.
+
     Raises:
-        InputError: There is no such model or version, or there are several models and none was named.
+        InputError: There is no such model or version, two models were named, or none of several.
     """
-    model, _, wanted = reference.rpartition(":")
-    model = known_model(model or None)
+    named, _, wanted = reference.rpartition(":")
+    if named and model and named != model:
+        raise InputError(f"'{reference}' and --model {model} name two models; leave one of them out.")
+    model = known_model(named or model)
     found = versions(model)
     for version in found:
         if wanted in (str(version.number), version.stage if version.stage in ("production", "staging") else None):
             return version
-    known = ", ".join(str(version.number) for version in found[:20])
-    raise InputError(f"Model '{model}' has no version '{wanted}'. Choose a number ({known}), 'production' or 'staging'.")
+    known = [str(version.number) for version in found[:20]]
+    known += [f"'{stage}'" for stage in ("production", "staging") if any(version.stage == stage for version in found)]
+    raise InputError(f"Model '{model}' has no version '{wanted}'. Choose one of: {', '.join(known)}.")
+
+
+def taken_out(model: str) -> Version | None:
+    """Returns the version that a person took out of production last, where none is in production since; None otherwise."""
+    found = versions(model)
+    if any(version.stage == "production" for version in found):
+        return None
+    out = [version for version in found if version.record.get("rolled_back")]
+    return max(out, key=lambda version: str(version.record["rolled_back"]), default=None)
 
 
 def known_model(name: str | None) -> str:
@@ -94,7 +110,7 @@ def known_model(name: str | None) -> str:
     if name is None and len(names) == 1:
         return names[0]
     if name is None:
-        raise InputError(f"Say which model is meant, as NAME:VERSION or with --model NAME. Choose one of: {', '.join(names)}.")
+        raise SeveralModels(names)
     if name not in names:
         raise unknown_name("model", name, names)
     return name

@@ -168,7 +168,7 @@ def test_where_no_training_is_better_the_sentence_says_to_use_that() -> None:
     found = verdict({"lay": _arms({"bm25": 0.2, "base": 0.405, "late_base": 0.436, "finetuned": 0.33, "late_finetuned": 0.36})})
     assert found["better"] is False
     assert "Use 'Late, base', which needs no training" in found["sentence"]
-    assert found["next"][0] == "Search by 'Late, base': it needs no training."
+    assert found["next"][0].startswith("Search by 'Late, base': it needs no training. Give your search the base model as it is")
     lexical = verdict({"codes": _arms({"bm25": 0.9, "base": 0.4, "finetuned": 0.6})})
     assert lexical["sentence"].startswith("A way of searching that needs no training is better")
     assert "Plain BM25 still scores higher (0.900)" in lexical["sentence"]
@@ -178,7 +178,9 @@ def test_bm25_is_called_level_where_the_interval_holds_zero() -> None:
     found = verdict({"tv": _arms({"bm25": 0.75, "base": 0.5, "finetuned": 0.74}, half=0.05)})
     assert found["better"] is None
     assert "BM25 is level (0.750)" in found["sentence"] and "still scores higher" not in found["sentence"]
-    assert found["next"][0] == "Until a difference shows, 'BM25' is as good and needs no training."
+    assert found["next"][0].startswith(
+        "Until a difference shows, 'BM25' is as good and needs no training. Your search engine's own"
+    )
 
 
 def test_what_comes_next_depends_on_who_asked() -> None:
@@ -212,3 +214,48 @@ def test_the_way_to_search_is_held_against_plain_vectors_also_where_training_add
         "Search by 'Late, base': it gains +3.0 points [+1.0, +5.0] over the base model's vectors alone"
     )
     assert (found["way_delta"], found["way_low"], found["way_high"]) == (0.03, 0.01, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("arms", "kind", "half", "n_queries", "expected"),
+    [
+        (
+            {"base": 0.5, "finetuned": 0.51},
+            "human",
+            0.05,
+            12,
+            ["Until a difference shows, 'Base model'", "collect 30", "by an LLM"],
+        ),
+        ({"base": 0.5, "finetuned": 0.51}, "human", 0.05, 300, ["Until a difference shows", "More questions", "by an LLM"]),
+        (
+            {"base": 0.5, "finetuned": 0.51},
+            "generated",
+            0.05,
+            300,
+            ["Until a difference", "from search logs and tickets", "by an LLM"],
+        ),
+        (
+            {"base": 0.5, "finetuned": 0.6},
+            "generated",
+            0.01,
+            300,
+            ["from search logs and tickets", "'Fine-tuned'", "models export"],
+        ),
+        ({"base": 0.5, "finetuned": 0.6}, "human", 0.01, 300, ["Search by 'Fine-tuned'", "models export VERSION --to DIR"]),
+        ({"bm25": 0.9, "base": 0.4, "finetuned": 0.6}, "human", 0.01, 300, ["full-text search is BM25", "with an LLM"]),
+        ({"bm25": 0.1, "base": 0.6, "finetuned": 0.5}, "human", 0.01, 300, ["the base model as it is", "with an LLM"]),
+        (
+            {"bm25": 0.9, "base": 0.4, "finetuned": 0.6},
+            "human",
+            0.01,
+            12,
+            ["full-text search is BM25", "collect 30", "with an LLM"],
+        ),
+    ],
+)
+def test_each_verdict_says_what_to_do_next(
+    arms: dict[str, float], kind: str, half: float, n_queries: int, expected: list[str]
+) -> None:
+    steps = verdict({"questions": _arms(arms, half=half, kind=kind, n_queries=n_queries)})["next"]
+    assert len(steps) == len(expected)
+    assert all(words in step for words, step in zip(expected, steps, strict=True)), steps

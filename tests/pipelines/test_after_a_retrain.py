@@ -95,12 +95,12 @@ def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained)
     assert f"{value:.3f} [" in listed
 
     if not re.search(r"^1 .* production$", listed, re.M):
-        promoted = trained.command("models", "promote", "1", "--why", "it is the first")
+        promoted = trained.command("models", "promote", "1", "--yes", "--why", "it is the first")
         assert promoted.returncode == 0, promoted.stderr
         assert "Promoted by hand" in " ".join(trained.command("models").stdout.split())
     assert trained.command("models", "promote", "1").returncode == 2
     refused = trained.command("models", "rollback")
-    assert refused.returncode == 2 and "first version" in refused.stderr
+    assert refused.returncode == 2 and "models demote docs:1`" in refused.stderr
 
     exported = trained.command("models", "export", "--to", "exported", "--dims", "128", "--precision", "int8")
     assert exported.returncode == 0, exported.stderr
@@ -345,7 +345,7 @@ def holds_a_key(content: bytes) -> bool:
 def test_the_model_in_production_is_loaded_by_the_public_api(trained: Trained) -> None:
     version = re.search(r"^(\S+:\d+) -> ", trained.output, flags=re.M)
     assert version is not None
-    trained.command("models", "promote", version.group(1))
+    trained.command("models", "promote", version.group(1), "--yes")
     code = "from finetrieve import production_model; print(production_model().encode(['how do I start?']).shape)"
     environment = {**trained.environment, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=trained.folder, capture_output=True, text=True)
