@@ -168,7 +168,10 @@ def test_where_no_training_is_better_the_sentence_says_to_use_that() -> None:
     found = verdict({"lay": _arms({"bm25": 0.2, "base": 0.405, "late_base": 0.436, "finetuned": 0.33, "late_finetuned": 0.36})})
     assert found["better"] is False
     assert "Use 'Late, base', which needs no training" in found["sentence"]
-    assert found["next"][0].startswith("Search by 'Late, base': it needs no training. Give your search the base model as it is")
+    assert found["next"][0] == (
+        "Search by 'Late, base': it needs no training. Give your search the base model as it is, and leave the trained one where "
+        "it is."
+    )
     lexical = verdict({"codes": _arms({"bm25": 0.9, "base": 0.4, "finetuned": 0.6})})
     assert lexical["sentence"].startswith("A way of searching that needs no training is better")
     assert "Plain BM25 still scores higher (0.900)" in lexical["sentence"]
@@ -178,8 +181,9 @@ def test_bm25_is_called_level_where_the_interval_holds_zero() -> None:
     found = verdict({"tv": _arms({"bm25": 0.75, "base": 0.5, "finetuned": 0.74}, half=0.05)})
     assert found["better"] is None
     assert "BM25 is level (0.750)" in found["sentence"] and "still scores higher" not in found["sentence"]
-    assert found["next"][0].startswith(
-        "Until a difference shows, 'BM25' is as good and needs no training. Your search engine's own"
+    assert found["next"][0] == (
+        "Until a difference shows, 'BM25' is as good and needs no training. Your search engine's own full-text search is BM25: keep "
+        "it, no model has to be deployed."
     )
 
 
