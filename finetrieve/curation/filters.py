@@ -76,7 +76,9 @@ class LengthFilter(QueryFilter):
 
     name: Literal["length"] = "length"
     min_words: int = Field(default=2, ge=1)
+    """A query has at least so many."""
     max_words: int = Field(default=32, ge=1)
+    """And at most so many."""
 
     @model_validator(mode="after")
     def _ordered(self) -> LengthFilter:
@@ -218,6 +220,7 @@ class RoundTripFilter(QueryFilter):
 
     name: Literal["round_trip"] = "round_trip"
     top_k: int = Field(default=20, ge=1)
+    """Chunks among which its own has to be."""
 
     def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:
         """Returns the queries that do not find their own chunk among the first `top_k`."""

@@ -17,7 +17,9 @@ class Budget(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     requests: int | None = Field(default=None, ge=1)
+    """Sent to a provider; failed ones count."""
     tokens: int | None = Field(default=None, ge=1)
+    """Sent and answered together."""
     money: float | None = Field(default=None, gt=0)
     """In the currency of the recipes' prices."""
     when_spent: Literal["stop", "go_on"] = "stop"
@@ -36,6 +38,7 @@ class GenerationSettings(BaseModel):
     """More failed requests than this share fail the step rather than train on scraps."""
     budget: Budget = Budget()
     engine: Literal["local", "ray"] = "local"
+    """Where queries are written: in processes of this machine, or on a Ray cluster."""
     ray_address: str | None = None
     """Of the Ray cluster for engine `ray`: `host:port`, or `auto` for the one that runs here; null: RAY_ADDRESS's, or else a new
     one on this machine."""

@@ -27,7 +27,9 @@ class StyleChoice(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: Weight = 1.0
+    """How often it is drawn, against the others' weights."""
     says: str = ""
+    """The sentence that the prompt gets for a style or a persona of your own."""
 
 
 class Sampling(BaseModel):
@@ -36,10 +38,13 @@ class Sampling(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float | None = Field(default=None, ge=0, le=2)
+    """0: the likeliest answer; more: more varied ones."""
     top_p: float | None = Field(default=None, gt=0, le=1)
+    """Only the likeliest words are drawn, up to this share of probability."""
     max_tokens: int | None = Field(default=None, ge=16)
     """Of the answer. Anthropic's API demands a number: 1,024 there when none is set."""
     seed: int | None = None
+    """Of the provider's own drawing, where it takes one."""
     extra: dict[str, str | int | float | bool] = {}
     """Further fields of the provider's own, such as `reasoning_effort` (OpenAI) or `num_ctx` (Ollama)."""
 
@@ -58,7 +63,9 @@ class Price(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: float = Field(ge=0)
+    """Of what is sent."""
     output: float = Field(ge=0)
+    """Of what is answered."""
 
 
 class TripletRecipe(Recipe):
@@ -73,7 +80,9 @@ class TripletRecipe(Recipe):
     label: str = Field(default="triplet", pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
     """Tells several recipes of this kind apart, in rows and reports."""
     provider: str
+    """A name of `--list`, or a class of your own, `package.module:Class`."""
     model: str = Field(min_length=1)
+    """As the provider calls it; a directory or Hub id for a model that runs in this process."""
     base_url: str | None = None
     """Of a server that speaks the provider's protocol: vLLM, TGI, LM Studio and llama.cpp speak `openai`'s."""
     api_key_env: str | None = None
@@ -102,6 +111,7 @@ class TripletRecipe(Recipe):
     `num_ctx`, or 4,096, and a number given here is sent as `num_ctx`.
     """
     concurrency: int = Field(default=16, ge=1, le=1024)
+    """Requests under way at the same time."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds that one request may take."""
     retries: int = Field(default=6, ge=0, le=20)
@@ -109,7 +119,9 @@ class TripletRecipe(Recipe):
     asks: int = Field(default=6, ge=1, le=10)
     """How often a query is asked for until the answer can be used."""
     requests_per_minute: float | None = Field(default=None, gt=0)
+    """The provider's limit: requests are spaced to stay below it."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
+    """Likewise of tokens, sent and answered together."""
     price: Price | None = None
 
     @property
