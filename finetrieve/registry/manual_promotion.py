@@ -58,7 +58,7 @@ def roll_back(model: str, why: str) -> str:
     before = _served_before(current)
     if before is None:
         raise InputError(
-            f"There is no version before {current.label} to go back to. "
+            f"{current.label} is the first version in production, so there is none to go back to. "
             f"`python run.py models demote {current.label}` takes it out, and the base model answers again."
         )
     artifact_of(before, "model")

@@ -100,7 +100,8 @@ def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained)
         assert "Promoted by hand" in " ".join(trained.command("models").stdout.split())
     assert trained.command("models", "promote", "1").returncode == 2
     refused = trained.command("models", "rollback")
-    assert refused.returncode == 2 and "models demote docs:1`" in refused.stderr
+    assert refused.returncode == 2 and "first version" in refused.stderr
+    assert re.search(r"models demote [\w-]+:1`", refused.stderr)
 
     exported = trained.command("models", "export", "--to", "exported", "--dims", "128", "--precision", "int8")
     assert exported.returncode == 0, exported.stderr
