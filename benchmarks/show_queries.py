@@ -63,8 +63,8 @@ def main(path: str, wanted: int, seed: int, per_chunk: int, text: bool) -> None:
         if text:
             print("        | " + chunk.text.replace("\n", "\n        | "))
     report = result.report
-    print(f"\n{report['queries']} queries for {report['chunks']} chunks; {report['chunks_without_query']} chunks have none")
-    print(f"styles: {report['styles']}\ndropped: {report['dropped']}")
+    print(f"\n{report.queries} queries for {report.chunks} chunks; {report.chunks_without_query} chunks have none")
+    print(f"styles: {report.styles}\ndropped: {report.dropped}")
 
 
 if __name__ == "__main__":

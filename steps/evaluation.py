@@ -9,17 +9,20 @@ from zenml import get_step_context, step
 from zenml.client import Client
 
 from finetrieve.core.annotation_report import AnnotationReport
+from finetrieve.core.curation_report import CurationReport
+from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
+from finetrieve.core.split_report import SplitReport
 from finetrieve.core.tables import to_rows
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.comparison import compare_models
 from finetrieve.evaluation.evaluate import evaluate
-from finetrieve.evaluation.result import EvaluationResult, ReviewEffect
+from finetrieve.evaluation.result import EvaluationResult, QueryReport, ReviewEffect
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.evaluation.verdict import AUTO, reach_verdict
 from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel
@@ -153,9 +156,9 @@ def build_report(
     configuration: str,
     seed: int,
     training_record: TrainingRecord | None = None,
-    generation_report: dict[str, Any] | None = None,
-    curation_report: dict[str, Any] | None = None,
-    split_report: dict[str, Any] | None = None,
+    generation_report: GenerationReport | None = None,
+    curation_report: CurationReport | None = None,
+    split_report: SplitReport | None = None,
     queries: pa.Table | None = None,
     rejected_queries: pa.Table | None = None,
     annotation_report: AnnotationReport | None = None,
@@ -163,14 +166,18 @@ def build_report(
     headline_arm: str = AUTO,
 ) -> tuple[Annotated[str, "report"], Annotated[EvaluationResult, "metrics"]]:
     """Returns the self-contained HTML report and the content of `metrics.json`."""
-    training = training_record or TrainingRecord()
+    training, split = training_record or TrainingRecord(), split_report or SplitReport()
     metrics = EvaluationResult(
         eval_sets=scores.eval_sets,
         verdict=reach_verdict(scores.eval_sets, headline_arm, training.guard),
         training=training,
-        generation={**(generation_report or {}), "filters": curation_report or {}, "split": split_report or {}},
+        generation=QueryReport(
+            **(generation_report or GenerationReport()).as_json(),
+            filters=curation_report or CurationReport({}),
+            split=split,
+        ),
         corpus=corpus_report,
-        **review_metrics(annotation_report, split_report, review_effect),
+        **review_metrics(annotation_report, split, review_effect),
     )
     details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed)
     return render_report(metrics, details), metrics

@@ -11,6 +11,8 @@ from pydantic import TypeAdapter
 from zenml import step
 
 from finetrieve.core.corpus import Corpus
+from finetrieve.core.curation_report import CurationReport
+from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.progress import reporter
 from finetrieve.curation.curate import curate
@@ -40,14 +42,14 @@ def generate_queries(
 ) -> tuple[
     Annotated[pa.Table, "generated_queries"],
     Annotated[pa.Table, "unreadable_queries"],
-    Annotated[dict[str, Any], "generation_report"],
+    Annotated[GenerationReport, "generation_report"],
 ]:
     """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
     recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
         result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
     logger.info(f"{result.queries.num_rows:,} queries for {chunks.num_rows:,} chunks")
-    if failures := result.report["failures"]:
+    if failures := result.report.failures:
         why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
         logger.warning(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
     return result.queries, result.rejects, result.report
@@ -71,10 +73,10 @@ def curate_queries(
 ) -> tuple[
     Annotated[pa.Table, "queries"],
     Annotated[pa.Table, "rejected_queries"],
-    Annotated[dict[str, Any], "curation_report"],
+    Annotated[CurationReport, "curation_report"],
 ]:
     """Returns the queries that pass every filter, the others with the reason, and the keep rates."""
     settings = TypeAdapter[list[QueryFilter]](list[FilterSettings]).validate_python(filters)
     result = curate(generated_queries, Corpus(chunks), settings, base_model)
     logger.info(f"{result.queries.num_rows:,} of {generated_queries.num_rows:,} queries kept")
-    return result.queries, result.rejects, result.report.model_dump()
+    return result.queries, result.rejects, result.report

@@ -9,11 +9,13 @@ import pyarrow as pa
 from zenml import step
 
 from finetrieve.annotation.review import Use, review
+from finetrieve.core.annotation_report import ReviewCounts
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, Pair
+from finetrieve.core.split_report import SplitReport
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.dev_questions import human_dev_pairs
@@ -43,7 +45,7 @@ def split_queries(
     annotations: pa.Table | None = None,
     use: Use = "all",
     train_on_human_queries: bool = True,
-) -> tuple[Annotated[pa.Table, "pairs"], Annotated[dict[str, Any], "split_report"]]:
+) -> tuple[Annotated[pa.Table, "pairs"], Annotated[SplitReport, "split_report"]]:
     """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks.
 
     Where people reviewed the queries, their answers are applied first.
@@ -51,11 +53,11 @@ def split_queries(
     human = [EvalSetSettings.model_validate(eval_set) for eval_set in eval_sets]
     rows = to_rows(chunks, Chunk)
     entries = to_rows(documents, DocumentEntry)
-    triplets, provenance, reviewed = to_rows(queries, GeneratedQuery), dict[str, str](), dict[str, Any]()
+    triplets, provenance, reviewed = to_rows(queries, GeneratedQuery), dict[str, str](), dict[str, ReviewCounts]()
     if annotations is not None:
         chunk_ids = {chunk.id for chunk in rows}
         found = review(triplets, to_rows(annotations, Annotation), chunk_ids, use, train_on_human_queries)
-        triplets, provenance, reviewed = found.triplets, found.provenance, {"review": found.counts.as_json()}
+        triplets, provenance, reviewed = found.triplets, found.provenance, {"review": found.counts}
     result = split_pairs(
         triplets,
         rows,
@@ -66,8 +68,8 @@ def split_queries(
         provenance=provenance,
     )
     dev = human_dev_pairs(human, rows)
-    logger.info(", ".join(f"{count:,} {side}" for side, count in result.report["pairs"].items()) + " pairs")
-    report = {**result.report, **reviewed, "human_dev_questions": len({pair.query for pair in dev})}
+    logger.info(", ".join(f"{count:,} {side}" for side, count in result.report.pairs.items()) + " pairs")
+    report = result.report.model_copy(update={**reviewed, "human_dev_questions": len({pair.query for pair in dev})})
     return to_table([*result.pairs, *dev], Pair), report
 
 

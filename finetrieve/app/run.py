@@ -98,7 +98,7 @@ def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], run_metadata:
     from finetrieve.registry.facts import facts_of
 
     parts = {"corpus": "corpus_report", "generation": "generation_report"}
-    made = {part: artifacts[name].load() for part, name in parts.items() if name in artifacts}
+    made = {part: artifacts[name].load().as_json() for part, name in parts.items() if name in artifacts}
     metrics = artifacts["metrics"].load() if "metrics" in artifacts else EvaluationResult.read(made)
     facts = {**facts_of(metrics), "commit": run_metadata.commit, "packages": library_versions()}
     log_metadata(metadata=facts, run_id_name_or_prefix=run.id)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finetrieve.core.corpus import Corpus
+from finetrieve.core.curation_report import CurationReport, DroppedQuery, FilterReport
 from finetrieve.core.rows import GeneratedQuery, Reject
 from finetrieve.core.tables import Rows, schema_of
 from finetrieve.curation.filters import FilterInputs, QueryFilter, Ranker
-from finetrieve.curation.report import CurationReport, FilterReport
 
 EXAMPLES = 5
 """Rejects that the report quotes per filter."""
@@ -67,9 +67,9 @@ def _rejects_of(queries: pa.Table, name: str, reasons: Mapping[str, str]) -> pa.
 
 
 def _report(n_before: int, n_after: int, dropped: pa.Table) -> FilterReport:
-    examples = dropped.select(["query", "reason"]).slice(0, EXAMPLES).to_pylist()
+    examples = [DroppedQuery(**row) for row in dropped.select(["query", "reason"]).slice(0, EXAMPLES).to_pylist()]
     rate = round(n_after / n_before, 4) if n_before else 1.0
-    return FilterReport.model_validate({"in": n_before, "kept": n_after, "rate": rate, "examples": examples})
+    return FilterReport(n_queries=n_before, kept=n_after, rate=rate, examples=examples)
 
 
 def _with_ranks(queries: pa.Table, ranks: Mapping[str, int]) -> pa.Table:

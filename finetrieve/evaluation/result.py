@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from finetrieve.core.annotation_report import AnnotationReport, ReviewCounts
+from finetrieve.core.curation_report import CurationReport
+from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.record import Interval, Record, Text
+from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.metrics import HEADLINE
@@ -172,6 +175,13 @@ class Verdict(Record):
         return self.way_low is not None and self.way_low > 0
 
 
+class QueryReport(GenerationReport):
+    """How the queries were generated, filtered and split."""
+
+    filters: CurationReport = CurationReport({})
+    split: SplitReport = SplitReport()
+
+
 class ReviewEffect(Record):
     """What the review did to the metrics: the model with it against the one without, question by question."""
 
@@ -191,8 +201,7 @@ class EvaluationResult(Record):
     eval_sets: Mapping[Text, SetResult] = {}
     verdict: Verdict = Verdict()
     training: TrainingRecord = TrainingRecord()
-    generation: Mapping[str, Any] = {}
-    """The report of the generation with `filters` and `split`."""
+    generation: QueryReport = QueryReport()
     corpus: CorpusReport = CorpusReport()
     annotation: ReviewResult = ReviewResult()
 

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.generation_report import GenerationReport, Usage
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import Rows
@@ -24,7 +25,7 @@ from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.generation_report import generation_report
 from finetrieve.generation.llm.response_cache import ResponseCache, failure_scope, response_cache_directory
 from finetrieve.generation.recipes.base import RunResources
-from finetrieve.generation.run_state import RunState, Usage
+from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import GenerationSettings
 
 _POLL_SECONDS = 0.3
@@ -38,7 +39,7 @@ class GenerationResult:
     """Of `GeneratedQuery`; like the rejects memory-mapped from a file that is gone with the last who holds it."""
     rejects: pa.Table
     """Of `Reject`."""
-    report: dict[str, Any]
+    report: GenerationReport
     usage: dict[str, Usage]
     """Recipe label -> what it did."""
 

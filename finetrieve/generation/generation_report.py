@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from finetrieve.core.generation_report import GenerationReport, Usage
 from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.core.tables import Rows, to_rows
 from finetrieve.generation.assemble import AssembledRows
-from finetrieve.generation.run_state import Usage
 
 _EXAMPLES_WITHOUT_QUERY = 5
 _EXAMPLES_PER_STYLE = 3
 
 
-def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str, Usage]) -> dict[str, Any]:
+def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str, Usage]) -> GenerationReport:
     """Returns the report.
 
     Args:
@@ -39,21 +37,21 @@ def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str,
     has_query[rows.chunks] = True
     without = np.flatnonzero(~has_query)
     shown = [to_rows(chunks.slice(place, 1), Chunk)[0] for place in without[:_EXAMPLES_WITHOUT_QUERY].tolist()]
-    return {
-        "chunks": chunks.num_rows,
-        "queries": rows.queries.num_rows,
-        "queries_per_chunk": rows.queries.num_rows / chunks.num_rows if chunks.num_rows else 0.0,
-        "chunks_without_query": len(without),
-        "chunks_without_query_examples": [f"{chunk.title} | {chunk.text[:120]}" for chunk in shown],
-        "chunks_shortened": len(np.unique(rows.chunks[rows.queries["chunk_shortened"].to_numpy()])),
-        "styles": dict(counts["style"].most_common()),
-        "personas": dict(counts["persona"].most_common()),
-        "recipes": dict(counts["recipe"].most_common()),
-        "generators": dict(counts["generator"].most_common()),
-        "dropped": dict(rows.dropped.most_common()),
-        "dropped_examples": [f"{reject.query!r}: {reject.reason}" for reject in rows.examples],
-        "failures": dict(rows.failures.most_common()),
-        "cost": sum(one.money for one in usage.values()),
-        "asked": {label: asdict(one) for label, one in sorted(usage.items())},
-        "examples": dict(examples),
-    }
+    return GenerationReport(
+        chunks=chunks.num_rows,
+        queries=rows.queries.num_rows,
+        queries_per_chunk=rows.queries.num_rows / chunks.num_rows if chunks.num_rows else 0.0,
+        chunks_without_query=len(without),
+        chunks_without_query_examples=[f"{chunk.title} | {chunk.text[:120]}" for chunk in shown],
+        chunks_shortened=len(np.unique(rows.chunks[rows.queries["chunk_shortened"].to_numpy()])),
+        styles=dict(counts["style"].most_common()),
+        personas=dict(counts["persona"].most_common()),
+        recipes=dict(counts["recipe"].most_common()),
+        generators=dict(counts["generator"].most_common()),
+        dropped=dict(rows.dropped.most_common()),
+        dropped_examples=[f"{reject.query!r}: {reject.reason}" for reject in rows.examples],
+        failures=dict(rows.failures.most_common()),
+        cost=sum(one.money for one in usage.values()),
+        asked={label: one.model_copy(update=dict(one)) for label, one in sorted(usage.items())},  # zeros too are written
+        examples=dict(examples),
+    )

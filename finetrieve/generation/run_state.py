@@ -6,10 +6,11 @@ A small SQLite file that lives as long as the run; each recipe's process adds to
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from finetrieve.core.generation_report import Usage
 from finetrieve.generation.settings import Budget
 
 _COLUMNS = ("done", "hits", "requests", "retries", "input_tokens", "output_tokens", "failed")
@@ -18,23 +19,6 @@ CREATE TABLE usage (recipe TEXT PRIMARY KEY, {", ".join(f"{name} INTEGER NOT NUL
                     money REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE TABLE stop_reasons (number INTEGER PRIMARY KEY, kind TEXT UNIQUE NOT NULL, reason TEXT NOT NULL)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one recipe, or all of them, did and spent."""
-
-    done: int = 0
-    """Queries (rules: chunks) that have their answer, or have failed for good."""
-    hits: int = 0
-    """Of these, answered by the cache."""
-    requests: int = 0
-    """Requests that reached the provider's client, retries included."""
-    retries: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    failed: int = 0
-    money: float = 0.0
 
 
 class StopReason(NamedTuple):
@@ -77,12 +61,12 @@ class RunState:
     def total(self) -> Usage:
         """Returns the sums over all recipes."""
         columns = ", ".join(f"coalesce(sum({name}), 0)" for name in (*_COLUMNS, "money"))
-        return Usage(*self._connection.execute(f"SELECT {columns} FROM usage").fetchone())
+        return _usage(self._connection.execute(f"SELECT {columns} FROM usage").fetchone())
 
     def by_recipe(self) -> dict[str, Usage]:
         """Returns the counts of each recipe."""
         rows = self._connection.execute(f"SELECT recipe, {', '.join(_COLUMNS)}, money FROM usage")
-        return {row[0]: Usage(*row[1:]) for row in rows}
+        return {row[0]: _usage(row[1:]) for row in rows}
 
     def stop(self, kind: str, reason: str) -> None:
         """Tells every recipe to start no further request; the first reason of a kind stays."""
@@ -127,3 +111,7 @@ class RunState:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+
+
+def _usage(row: Sequence[Any]) -> Usage:
+    return Usage(**dict(zip((*_COLUMNS, "money"), row, strict=True)))

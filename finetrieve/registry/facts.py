@@ -17,14 +17,14 @@ def facts_of(metrics: EvaluationResult) -> dict[str, Any]:
     and `untrained_arm` (the verdict's two), and `ndcg_at_10` (`_low`, `_high`) of that arm, of the untrained arm
     (`untrained_`), of the base model (`base_`) and of BM25 (`bm25_`).
     """
-    writers, cost = metrics.generation.get("generators"), metrics.generation.get("cost")
+    made = metrics.generation
     facts = {
         "corpus": metrics.corpus.fingerprint[:_SHORT],
         "documents": metrics.corpus.documents,
         "chunks": metrics.corpus.chunks,
-        "queries": metrics.generation.get("queries"),
-        "generator": ", ".join(f"{name} ({count:,})" for name, count in writers.items()) if writers else None,
-        "cost": None if cost is None else float(cost),
+        "queries": made.queries,
+        "generator": ", ".join(f"{name} ({count:,})" for name, count in made.generators.items()),
+        "cost": None if made.cost is None else float(made.cost),
         "base_model": metrics.training.base_model,
         **_headline(metrics),
     }

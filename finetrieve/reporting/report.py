@@ -40,17 +40,16 @@ def render_report(metrics: EvaluationResult, details: Mapping[str, Any]) -> str:
     """
     sets = metrics.ordered_sets()
     names = [name for name, _ in sets]
-    generation = metrics.generation
     return render_page(
         "report.html.j2",
         verdict=verdict_view(metrics.verdict, sets[0][1] if sets else SetResult()),
         measured=one_line(names[0], 120) if names else "",
         eval_sets=[set_view(one_line(name, 120), found) for name, found in sets],
         corpus=corpus_view(metrics.corpus),
-        generation=generation_view(generation, details.get("samples") or []),
-        filters=filters_view(generation.get("filters") or {}, details.get("rejects") or []),
+        generation=generation_view(metrics.generation, details.get("samples") or []),
+        filters=filters_view(metrics.generation.filters, details.get("rejects") or []),
         review=review_view(metrics.annotation),
-        split=split_view(generation.get("split") or {}),
+        split=split_view(metrics.generation.split),
         similarities=similarities_view(details.get("similarities") or {}, names),
         training=training_view(metrics.training),
         guard=guard_view(metrics.training.guard),

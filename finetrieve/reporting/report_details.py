@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow as pa
 from finetrieve.core.annotation_report import AnnotationReport
 from finetrieve.core.code_hash import library_versions
 from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
+from finetrieve.core.split_report import SplitReport
 from finetrieve.core.tables import to_rows
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.result import ReviewEffect, ReviewResult
@@ -38,14 +38,11 @@ def report_details(
     }
 
 
-def review_metrics(
-    report: AnnotationReport | None, split_report: Mapping[str, Any] | None, effect: ReviewEffect | None
-) -> dict[str, ReviewResult]:
+def review_metrics(report: AnnotationReport | None, split: SplitReport, effect: ReviewEffect | None) -> dict[str, ReviewResult]:
     """Returns `annotation` of the metrics, where people reviewed."""
     if report is None:
         return {}
-    used = (split_report or {}).get("review") or {}
-    parts = {"used": used, **({"effect": effect} if effect else {})}
+    parts = {"used": split.review, **({"effect": effect} if effect else {})}
     return {"annotation": ReviewResult.model_validate({**report.as_json(), **parts})}
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from finetrieve.core.curation_report import CurationReport, FilterReport
+from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, one_line
+from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
 from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts
 from finetrieve.evaluation.formats import (
@@ -84,16 +87,16 @@ def _empty_facts(empty: DocumentsWithoutChunks | None) -> list[Fact]:
 # 1. Queries.
 
 
-def generation_view(generation: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def generation_view(generation: GenerationReport, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Returns how many queries were written, how they ask, and some of them."""
-    per_chunk = generation.get("queries_per_chunk")
+    per_chunk = generation.queries_per_chunk
     facts = [
-        _fact("Queries written", generation.get("queries"), f"{per_chunk:.1f} per chunk" if known(per_chunk) else ""),
-        _fact("Chunks with none", generation.get("chunks_without_query")),
+        _fact("Queries written", generation.queries, "" if per_chunk is None else f"{per_chunk:.1f} per chunk"),
+        _fact("Chunks with none", generation.chunks_without_query),
         *_asked_facts(generation),
     ]
     facts = [fact for fact in facts if fact]
-    styles = _numbers(generation.get("styles"))[:STYLES]
+    styles = list(generation.styles.items())[:STYLES]
     shown = [
         {
             "query": one_line(sample.get("query", ""), 200),
@@ -108,22 +111,17 @@ def generation_view(generation: Mapping[str, Any], samples: Sequence[Mapping[str
     return {"facts": facts, "picture": _styles_picture(styles), "samples": shown}
 
 
-def _asked_facts(generation: Mapping[str, Any]) -> list[Fact]:
-    """Returns what asking an LLM took in the run that generated: an answer from the cache took nothing."""
-    asked = generation.get("asked")
-    tallies = [tally for tally in asked.values() if isinstance(tally, Mapping)] if isinstance(asked, Mapping) else []
-    requests, tokens = (
-        sum(int(tally.get(name) or 0) for tally in tallies for name in names)
-        for names in (("requests",), ("input_tokens", "output_tokens"))
-    )
-    writers = [name for name, _ in _numbers(generation.get("generators")) if not name.startswith("rules ")]
+def _asked_facts(generation: GenerationReport) -> list[Fact]:
+    """Returns what asking an LLM took."""
+    writers = [one_line(name, 60) for name in generation.generators if not name.startswith("rules ")]
     if not writers:
         return []
-    cost = generation.get("cost")
-    detail = f"{count(tokens)} tokens" + (f", cost {cost:.2f}" if known(cost) and cost else "")
-    failed = sum(number for _, number in _numbers(generation.get("failures")))
+    requests = sum(usage.requests for usage in generation.asked.values())
+    tokens = sum(usage.input_tokens + usage.output_tokens for usage in generation.asked.values())
+    cost = f", cost {generation.cost:.2f}" if generation.cost else ""
+    failed = sum(generation.failures.values())
     return [
-        _fact("Requests to an LLM", requests, f"{', '.join(one_line(name, 60) for name in writers)}; {detail}"),
+        _fact("Requests to an LLM", requests, f"{', '.join(writers)}; {count(tokens)} tokens{cost}"),
         *([_fact("Failed requests", failed)] if failed else []),
     ]
 
@@ -134,12 +132,6 @@ def _place(found: Mapping[str, Any]) -> str:
 
 def _words(name: object) -> str:
     return one_line(str(name).replace("_", " "), 40)
-
-
-def _numbers(found: Any) -> list[tuple[str, int]]:
-    if not isinstance(found, Mapping):
-        return []
-    return sorted(((str(name), int(value)) for name, value in found.items() if known(value)), key=lambda item: -item[1])
 
 
 def _styles_picture(styles: Sequence[tuple[str, int]]) -> Markup | str:
@@ -153,9 +145,8 @@ def _styles_picture(styles: Sequence[tuple[str, int]]) -> Markup | str:
 # 2. Filters and split.
 
 
-def filters_view(filters: Mapping[str, Any], rejects: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def filters_view(filters: CurationReport, rejects: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Returns the funnel with the keep rate of each filter, and rejects with their reasons."""
-    passed = [(name, found) for name, found in filters.items() if isinstance(found, Mapping) and known(found.get("kept"))]
     shown = [
         {
             "filter": _words(reject.get("filter", "")),
@@ -164,30 +155,25 @@ def filters_view(filters: Mapping[str, Any], rejects: Sequence[Mapping[str, Any]
         }
         for reject in rejects[:SAMPLES]
     ]
-    return {"picture": _funnel(passed) if passed else "", "rejects": shown} if passed or shown else None
+    return {"picture": _funnel(filters.root), "rejects": shown} if filters.root or shown else None
 
 
-def _funnel(passed: Sequence[tuple[str, Mapping[str, Any]]]) -> Markup:
-    first = passed[0][1]
-    start = first["in"] if known(first.get("in")) else first["kept"]
+def _funnel(filters: Mapping[str, FilterReport]) -> Markup | str:
+    if not filters:
+        return ""
+    start = next(iter(filters.values())).n_queries
     whole = max(1, start)
-    rows, before = [BarRow("Written", 1.0, count(start))], start
-    for name, found in passed:
-        kept = found["kept"]
-        rate = found["rate"] if known(found.get("rate")) else kept / max(1, before)
+    rows = [BarRow("Written", 1.0, count(start))]
+    for name, found in filters.items():
         label = clean(_words(name).capitalize(), LABEL_LENGTH)
-        rows.append(BarRow(label, kept / whole, f"{count(kept)} ({percent(rate)})", min(1.0, before / whole)))
-        before = kept
+        kept = f"{count(found.kept)} ({percent(found.rate)})"
+        rows.append(BarRow(label, found.kept / whole, kept, min(1.0, found.n_queries / whole)))
     return bars("Queries left after each filter, and the share that it kept", rows, "finetuned")
 
 
-def split_view(split: Mapping[str, Any]) -> dict[str, Any] | None:
+def split_view(split: SplitReport) -> dict[str, Any] | None:
     """Returns how many of everything stand on each side."""
-    tables = {
-        name: found for name, found in split.items() if isinstance(found, Mapping) and any(side in found for side in SPLIT_SIDES)
-    }
-    if not tables and any(known(split.get(side)) for side in SPLIT_SIDES):
-        tables = {"pairs": split}
+    tables = {name: found for name, found in split if isinstance(found, Mapping) and found}
     sides = [side for side in SPLIT_SIDES if any(side in found for found in tables.values())]
     if not sides:
         return None

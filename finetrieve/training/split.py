@@ -6,9 +6,9 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from finetrieve.core.rows import Chunk, GeneratedQuery, Pair
+from finetrieve.core.split_report import SplitReport
 from finetrieve.core.text import normalise_query
 from finetrieve.training.settings import SplitSettings
 
@@ -20,8 +20,7 @@ class SplitResult:
     """The pairs with their sides, and what the split did."""
 
     pairs: list[Pair]
-    report: dict[str, Any]
-    """Pairs, queries and documents per side, what was left out or moved, and how the sides were made (`unit`)."""
+    report: SplitReport
 
 
 def side_of(key: str, settings: SplitSettings) -> str:
@@ -79,18 +78,17 @@ def split_pairs(
     if human_eval:
         pairs = [replace(pair, split=TRAIN) if pair.split == TEST else pair for pair in pairs]
     pairs, n_moved = _one_side_per_query(pairs)
-    report = {
-        "unit": unit,
-        "human_eval": human_eval,
-        "pairs": _per_side((pair.split, index) for index, pair in enumerate(pairs)),
-        **_by_provenance(pairs),
-        "queries": _per_side((pair.split, normalise_query(pair.query)) for pair in pairs),
-        "chunks": _per_side((pair.split, pair.chunk_id) for pair in pairs),
-        "documents": _per_side((pair.split, doc_of[pair.chunk_id]) for pair in pairs),
-        "left_out_as_human_questions": len(triplets) - len(rows),
-        "moved_because_shared": n_moved,
-    }
-    return SplitResult(pairs, report)
+    report = SplitReport(
+        unit=unit,
+        human_eval=human_eval,
+        pairs=_per_side((pair.split, index) for index, pair in enumerate(pairs)),
+        queries=_per_side((pair.split, normalise_query(pair.query)) for pair in pairs),
+        chunks=_per_side((pair.split, pair.chunk_id) for pair in pairs),
+        documents=_per_side((pair.split, doc_of[pair.chunk_id]) for pair in pairs),
+        left_out_as_human_questions=len(triplets) - len(rows),
+        moved_because_shared=n_moved,
+    )
+    return SplitResult(pairs, report.model_copy(update=_by_provenance(pairs)))
 
 
 def _sides(chunk_ids: Sequence[str], group_of: Mapping[str, str], settings: SplitSettings) -> tuple[str, dict[str, str]]:

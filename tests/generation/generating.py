@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finetrieve.core.generation_report import Usage
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.generation import generate as run
-from finetrieve.generation.run_state import Usage
 from finetrieve.generation.settings import GenerationSettings
 
 
@@ -26,4 +26,4 @@ def generate(
     chunks: list[Chunk], settings: GenerationSettings, seed: int, folder: Path, on_progress: Progress | None = None
 ) -> Generated:
     made = run.generate(to_table(chunks, Chunk), settings, seed, folder, on_progress)
-    return Generated(to_rows(made.queries, GeneratedQuery), to_rows(made.rejects, Reject), made.report, made.usage)
+    return Generated(to_rows(made.queries, GeneratedQuery), to_rows(made.rejects, Reject), made.report.as_json(), made.usage)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from finetrieve.core.generation_report import Usage
 from finetrieve.generation.llm import request_scheduler
 from finetrieve.generation.llm.request_scheduler import STOPPED, Outcome, Request, RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
@@ -20,7 +21,7 @@ from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.recipes.triplet_step import build_llm
-from finetrieve.generation.run_state import RunState, Usage
+from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import Budget
 from tests.fakes.llm import LlmServer
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, element, one_line
 from finetrieve.evaluation.formats import duration, kilobytes, p_value, percent, points
 from finetrieve.evaluation.result import EvaluationResult
@@ -492,12 +493,13 @@ def test_the_summary_of_nothing_is_empty() -> None:
 def test_the_report_says_what_asking_an_llm_took() -> None:
     tally = {"requests": 120, "input_tokens": 4000, "output_tokens": 500}
     made = {"queries": 100, "generators": {"rules 1": 50, "openai/<b>gpt</b>": 50}, "asked": {"triplet": tally, "rules": {}}}
-    view = generation_view({**made, "cost": 1.5, "failures": {"timeout": 2}}, [])
+    view = generation_view(GenerationReport.read({**made, "cost": 1.5, "failures": {"timeout": 2}}), [])
     assert view is not None
     facts = {fact["label"]: (fact["value"], fact["detail"]) for fact in view["facts"]}
     assert facts["Requests to an LLM"] == ("120", "openai/<b>gpt</b>; 4,500 tokens, cost 1.50")
     assert facts["Failed requests"] == ("2", "")
-    rules_only = generation_view({"queries": 100, "generators": {"rules 1": 100}, "asked": {"rules": {}}}, [])
+    by_rules = GenerationReport.read({"queries": 100, "generators": {"rules 1": 100}, "asked": {"rules": {}}})
+    rules_only = generation_view(by_rules, [])
     assert rules_only is not None
     assert [fact["label"] for fact in rules_only["facts"]] == ["Queries written"]
 

@@ -55,7 +55,7 @@ def test_a_persons_question_is_never_trained_on_however_it_is_written(asked: str
     triplets, chunks = corpus(30)
     result = split_pairs(triplets, chunks, SplitSettings(), groups={}, human_eval=True, held_out_queries=[asked])
     assert "query of c3.0" not in {pair.query for pair in result.pairs}
-    assert result.report["left_out_as_human_questions"] == 1
+    assert result.report.left_out_as_human_questions == 1
 
 
 def test_a_query_on_two_sides_goes_to_the_held_out_one_with_all_its_answers() -> None:
@@ -68,7 +68,7 @@ def test_a_query_on_two_sides_goes_to_the_held_out_one_with_all_its_answers() ->
     others, _ = corpus(100, 1)
     result = split_pairs([*others, *shared], chunks, SplitSettings(), groups={})
     assert {pair.split for pair in result.pairs if "stack" in pair.query} == {"dev"}
-    assert result.report["moved_because_shared"] == 1
+    assert result.report.moved_because_shared == 1
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_too_few_documents_fall_back_to_chunks_and_the_report_says_so(
     n_documents: int, per_document: int, unit: str, sides: set[str]
 ) -> None:
     result = split_pairs(*corpus(n_documents, per_document), SplitSettings(), groups={})
-    assert (result.report["unit"], {pair.split for pair in result.pairs}) == (unit, sides)
+    assert (result.report.unit, {pair.split for pair in result.pairs}) == (unit, sides)
 
 
 def test_a_share_of_nothing_is_left_empty() -> None:
     result = split_pairs(*corpus(50), SplitSettings(dev=0, test=0), groups={})
-    assert result.report["pairs"] == {"train": 100, "dev": 0, "test": 0}
+    assert result.report.pairs == {"train": 100, "dev": 0, "test": 0}
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:

@@ -1,0 +1,30 @@
+"""What is recorded of the split: how much stands on each side, and what was left out or moved for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from finetrieve.core.annotation_report import ReviewCounts
+from finetrieve.core.record import Record, Text
+
+
+class SplitReport(Record):
+    """How the sides were made; each mapping counts `train`, `dev` and `test`."""
+
+    unit: Text = ""
+    """What was split: `document`, or with few of them `chunk`."""
+    human_eval: bool = False
+    """People's questions judge the model, so that test's share is trained on."""
+    pairs: Mapping[Text, int] = {}
+    generated_pairs: Mapping[Text, int] = {}
+    """Like those that follow only where people reviewed."""
+    confirmed_pairs: Mapping[Text, int] = {}
+    edited_pairs: Mapping[Text, int] = {}
+    human_pairs: Mapping[Text, int] = {}
+    queries: Mapping[Text, int] = {}
+    chunks: Mapping[Text, int] = {}
+    documents: Mapping[Text, int] = {}
+    left_out_as_human_questions: int = 0
+    moved_because_shared: int = 0
+    review: ReviewCounts = ReviewCounts()
+    human_dev_questions: int = 0
