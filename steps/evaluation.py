@@ -21,6 +21,7 @@ from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.comparison import compare_models
+from finetrieve.evaluation.details import EvaluationDetails
 from finetrieve.evaluation.evaluate import evaluate
 from finetrieve.evaluation.result import EvaluationResult, QueryReport, ReviewEffect
 from finetrieve.evaluation.settings import EvaluationSettings
@@ -57,7 +58,7 @@ def evaluate_model(
 ) -> tuple[
     Annotated[EvaluationResult, "scores"],
     Annotated[pa.Table, "scores_per_query"],
-    Annotated[dict[str, Any], "evaluation_details"],
+    Annotated[EvaluationDetails, "evaluation_details"],
 ]:
     """Returns the metrics of all arms with intervals, the scores per query, and what the report shows of single queries."""
     result = evaluate(
@@ -150,7 +151,7 @@ def measure_review(
 )
 def build_report(
     scores: EvaluationResult,
-    evaluation_details: dict[str, Any],
+    evaluation_details: EvaluationDetails,
     corpus_report: CorpusReport,
     chunks: pa.Table,
     configuration: str,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from finetrieve.core.record import Interval
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
 from finetrieve.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, arm_of, compared_with, left_out
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
+from finetrieve.evaluation.details import EvaluationDetails
 from finetrieve.evaluation.eval_sets import DEV, TEST, EvalSet, generated_eval_set, load_eval_set
 from finetrieve.evaluation.examples import examples_of, similarities_of
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores
@@ -46,8 +47,7 @@ class Evaluation:
     """`eval_sets` and `verdict` of `metrics.json`."""
     per_query: pa.Table
     """`eval_set`, `query_id`, `query`, `arm`, and one column per metric."""
-    details: dict[str, Any]
-    """Per set: queries that changed most with the chunks they found, and cosines before and after."""
+    details: EvaluationDetails
     scored: list[ScoredSet]
     """All per-query numbers, and the five best chunks of every query and model."""
 
@@ -145,10 +145,10 @@ def evaluate_models(
     return Evaluation(
         metrics=EvaluationResult(eval_sets=tables, verdict=reach_verdict(tables, settings.headline_arm)),
         per_query=_per_query(scored),
-        details={
-            "examples": {item.eval_set.name: examples_of(item) for item in scored},
-            "similarities": {item.eval_set.name: similarities_of(item) for item in scored},
-        },
+        details=EvaluationDetails(
+            examples={item.eval_set.name: examples_of(item) for item in scored},
+            similarities={item.eval_set.name: similarities_of(item) for item in scored},
+        ),
         scored=scored,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from finetrieve.core.rows import Chunk
+from finetrieve.evaluation.details import ChangedQueries, ChangedQuery, FoundChunk, ModelAnswer, QuotedChunk, Similarities
 from finetrieve.evaluation.metrics import HEADLINE, METRICS
 from finetrieve.evaluation.scoring import ScoredSet
 
@@ -21,49 +22,47 @@ DRAWN = 2_000
 _MODELS = ("base", "finetuned")
 
 
-def examples_of(scored: ScoredSet) -> dict[str, list[dict[str, Any]]]:
-    """Returns `better` and `worse`: the queries whose nDCG@10 changed most, each with what both models found.
-
-    An entry has `query_id`, `query`, `relevant` (unit ids), `expected` (their first chunks), `delta`, and per model `ndcg@10` and
-    `found`: the best chunks, as `chunk_id`, `doc_id`, `title`, `section`, `text`, `score` (cosine) and `relevant`. Empty without
-    both models.
-    """
+def examples_of(scored: ScoredSet) -> ChangedQueries:
+    """Returns the queries whose nDCG@10 changed most, each with what both models found; none without both models."""
     if not all(model in scored.arms and model in scored.retrieved for model in _MODELS):
-        return {"better": [], "worse": []}
+        return ChangedQueries(better=[], worse=[])
     column = METRICS.index(HEADLINE)
     before, after = (scored.arms[model][:, column] for model in _MODELS)
     order = np.argsort(after - before, kind="stable")
     delta = (after - before)[order]
-    return {
-        "better": [_example(scored, int(row)) for row in order[delta > 0][::-1][:SHOWN]],
-        "worse": [_example(scored, int(row)) for row in order[delta < 0][:SHOWN]],
-    }
+    return ChangedQueries(
+        better=[_example(scored, int(row)) for row in order[delta > 0][::-1][:SHOWN]],
+        worse=[_example(scored, int(row)) for row in order[delta < 0][:SHOWN]],
+    )
 
 
-def _example(scored: ScoredSet, row: int) -> dict[str, Any]:
+def _example(scored: ScoredSet, row: int) -> ChangedQuery:
     column = METRICS.index(HEADLINE)
     eval_set = scored.eval_set
     query_id = list(eval_set.queries)[row]
-    scores = {model: float(scored.arms[model][row, column]) for model in _MODELS}
+    base, finetuned = (
+        ModelAnswer(ndcg=float(scored.arms[model][row, column]), found=_found(scored, model, row)) for model in _MODELS
+    )
     relevant = [unit for unit, score in eval_set.qrels[query_id].items() if score > 0]
-    return {
-        "query_id": query_id,
-        "query": eval_set.queries[query_id],
-        "relevant": relevant,
-        "expected": [_place(chunk) for chunk in _first_chunks(scored, relevant[:EXPECTED])],
-        "delta": scores["finetuned"] - scores["base"],
-        **{model: {HEADLINE: scores[model], "found": _found(scored, model, row)} for model in _MODELS},
-    }
+    return ChangedQuery(
+        query_id=query_id,
+        query=eval_set.queries[query_id],
+        relevant=relevant,
+        expected=[QuotedChunk(**_place(chunk)) for chunk in _first_chunks(scored, relevant[:EXPECTED])],
+        delta=finetuned.ndcg - base.ndcg,
+        base=base,
+        finetuned=finetuned,
+    )
 
 
-def _found(scored: ScoredSet, model: str, row: int) -> list[dict[str, Any]]:
+def _found(scored: ScoredSet, model: str, row: int) -> list[FoundChunk]:
     eval_set, retrieved = scored.eval_set, scored.retrieved[model]
     judged = eval_set.qrels[list(eval_set.queries)[row]]
     found = []
     for chunk_row, score in zip(retrieved.rows[row], retrieved.scores[row], strict=True):
         chunk = eval_set.chunks[chunk_row]
         is_relevant = any(judged.get(unit, 0) > 0 for unit in eval_set.units_of(chunk))
-        found.append({**_place(chunk), "score": float(score), "relevant": is_relevant})
+        found.append(FoundChunk(**_place(chunk), score=float(score), relevant=is_relevant))
     return found
 
 
@@ -81,11 +80,11 @@ def _place(chunk: Chunk) -> dict[str, Any]:
     return {"chunk_id": chunk.id, "doc_id": chunk.doc_id, "title": chunk.title, "section": chunk.section, "text": chunk.text}
 
 
-def similarities_of(scored: ScoredSet) -> dict[str, dict[str, list[float]]]:
-    """Returns model -> `relevant` and `hardest`: cosines of queries with their best relevant and best other unit, row by row."""
+def similarities_of(scored: ScoredSet) -> dict[str, Similarities]:
+    """Returns model -> cosines of queries with their best relevant and best other unit."""
     result = {}
     for model, found in scored.retrieved.items():
         whole = np.flatnonzero(np.isfinite(found.relevant) & np.isfinite(found.hardest))
         rows = whole[:: max(1, -(-len(whole) // DRAWN))]
-        result[model] = {"relevant": found.relevant[rows].tolist(), "hardest": found.hardest[rows].tolist()}
+        result[model] = Similarities(relevant=found.relevant[rows].tolist(), hardest=found.hardest[rows].tolist())
     return result

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from markupsafe import escape
 
 from finetrieve.core.html import clean, one_line
 from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.reporting.pages import WORDS_LIMIT, render_page
+from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.reporting.report_making import corpus_view, filters_view, generation_view, guard_view, split_view, training_view
 from finetrieve.reporting.report_queries import changes_view, similarities_view
 from finetrieve.reporting.report_review import review_view
@@ -19,24 +19,11 @@ CONFIG_LIMIT = 40_000
 """Characters of the configuration that are shown."""
 
 
-def render_report(metrics: EvaluationResult, details: Mapping[str, Any]) -> str:
+def render_report(metrics: EvaluationResult, details: ReportDetails) -> str:
     """Returns the report as one HTML page; what is missing from the arguments is left out of it.
 
     Every word that came from documents, queries, models, paths or settings is escaped and cut to a length; the page's size does
     not grow with the number of queries.
-
-    Args:
-        metrics: The content of `metrics.json`.
-        details: What stands behind the numbers, each part optional:
-            `changes`: queries as `eval_set`, `query`, `before` and `after` (nDCG@10 of the base and of the fine-tuned model),
-            `expected` (the chunks that answer, as `title`, `section`, `text`), and what the models found, `base` and `finetuned`:
-            chunks as `title`, `section`, `text`, `score` (cosine), `relevant` (bool), best first;
-            `similarities`: set -> model -> `relevant` and `hardest`: cosines of queries with their right and the nearest wrong
-            chunk;
-            `samples`: generated queries as `query`, `style`, `title`, `section`, `text`;
-            `rejects`: dropped queries as `filter`, `query`, `reason`;
-            `provenance`: name -> value: seed, versions, fingerprints;
-            `config_yaml`: the whole configuration.
     """
     sets = metrics.ordered_sets()
     names = [name for name, _ in sets]
@@ -46,29 +33,21 @@ def render_report(metrics: EvaluationResult, details: Mapping[str, Any]) -> str:
         measured=one_line(names[0], 120) if names else "",
         eval_sets=[set_view(one_line(name, 120), found) for name, found in sets],
         corpus=corpus_view(metrics.corpus),
-        generation=generation_view(metrics.generation, details.get("samples") or []),
-        filters=filters_view(metrics.generation.filters, details.get("rejects") or []),
+        generation=generation_view(metrics.generation, details.samples),
+        filters=filters_view(metrics.generation.filters, details.rejects),
         review=review_view(metrics.annotation),
         split=split_view(metrics.generation.split),
-        similarities=similarities_view(details.get("similarities") or {}, names),
+        similarities=similarities_view(details.similarities, names),
         training=training_view(metrics.training),
         guard=guard_view(metrics.training.guard),
-        changes=changes_view(details.get("changes") or [], names),
-        provenance=_provenance(details.get("provenance") or {}),
-        config=escape(clean(details.get("config_yaml") or "", CONFIG_LIMIT)),
+        changes=changes_view(details.examples, names),
+        provenance=_provenance(details.provenance),
+        config=escape(clean(details.config_yaml, CONFIG_LIMIT)),
     )
 
 
-def _provenance(provenance: Mapping[str, Any]) -> list[dict[str, str]]:
+def _provenance(provenance: Mapping[str, int | str]) -> list[dict[str, str]]:
     return [
-        {"label": one_line(str(name).replace("_", " "), 60).capitalize(), "value": one_line(_in_words(value), WORDS_LIMIT)}
+        {"label": one_line(name.replace("_", " "), 60).capitalize(), "value": one_line(str(value), WORDS_LIMIT)}
         for name, value in provenance.items()
     ]
-
-
-def _in_words(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_in_words(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_in_words(item) for item in value)
-    return str(value)

@@ -28,6 +28,7 @@ from finetrieve.evaluation.formats import (
 )
 from finetrieve.evaluation.result import direction
 from finetrieve.reporting.charts import Axis, BarRow, Series, axis_of, bars, lines
+from finetrieve.reporting.report_details import RejectedQuery, SampleQuery
 
 REASONS = 8
 """Reasons for skipping that are listed; the others are summed."""
@@ -87,7 +88,7 @@ def _empty_facts(empty: DocumentsWithoutChunks | None) -> list[Fact]:
 # 1. Queries.
 
 
-def generation_view(generation: GenerationReport, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def generation_view(generation: GenerationReport, samples: Sequence[SampleQuery]) -> dict[str, Any] | None:
     """Returns how many queries were written, how they ask, and some of them."""
     per_chunk = generation.queries_per_chunk
     facts = [
@@ -99,10 +100,10 @@ def generation_view(generation: GenerationReport, samples: Sequence[Mapping[str,
     styles = list(generation.styles.items())[:STYLES]
     shown = [
         {
-            "query": one_line(sample.get("query", ""), 200),
-            "style": _words(sample.get("style", "")),
-            "place": _place(sample),
-            "text": one_line(sample.get("text", ""), 180),
+            "query": one_line(sample.query, 200),
+            "style": _words(sample.style),
+            "place": " > ".join(one_line(words, 100) for words in (sample.title, sample.section) if words),
+            "text": one_line(sample.text, 180),
         }
         for sample in samples[:SAMPLES]
     ]
@@ -126,12 +127,8 @@ def _asked_facts(generation: GenerationReport) -> list[Fact]:
     ]
 
 
-def _place(found: Mapping[str, Any]) -> str:
-    return " > ".join(one_line(found[key], 100) for key in ("title", "section") if found.get(key))
-
-
-def _words(name: object) -> str:
-    return one_line(str(name).replace("_", " "), 40)
+def _words(name: str) -> str:
+    return one_line(name.replace("_", " "), 40)
 
 
 def _styles_picture(styles: Sequence[tuple[str, int]]) -> Markup | str:
@@ -145,13 +142,13 @@ def _styles_picture(styles: Sequence[tuple[str, int]]) -> Markup | str:
 # 2. Filters and split.
 
 
-def filters_view(filters: CurationReport, rejects: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def filters_view(filters: CurationReport, rejects: Sequence[RejectedQuery]) -> dict[str, Any] | None:
     """Returns the funnel with the keep rate of each filter, and rejects with their reasons."""
     shown = [
         {
-            "filter": _words(reject.get("filter", "")),
-            "query": one_line(reject.get("query", ""), 200),
-            "reason": one_line(reject.get("reason", ""), 240),
+            "filter": _words(reject.filter),
+            "query": one_line(reject.query, 200),
+            "reason": one_line(reject.reason, 240),
         }
         for reject in rejects[:SAMPLES]
     ]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, known, percent, points, score
+from finetrieve.evaluation.details import ChangedQueries, ChangedQuery, FoundChunk, QuotedChunk, Similarities
+from finetrieve.evaluation.formats import arm_name, percent, points, score
 from finetrieve.reporting.charts import axis_of, histograms
 
 CHANGED = 6
@@ -18,60 +19,51 @@ FOUND = 3
 EXPECTED = 2
 MODELS = ("base", "finetuned")
 
-_HISTOGRAMS = (
-    ("relevant", "Similarity of a query to its right chunk"),
-    ("hardest", "Similarity of a query to the nearest wrong chunk"),
-)
 
-
-def similarities_view(similarities: Mapping[str, Any], order: Sequence[str]) -> list[dict[str, Any]]:
+def similarities_view(similarities: Mapping[str, Mapping[str, Similarities]], order: Sequence[str]) -> list[dict[str, Any]]:
     """Returns per set the histograms before and after, and what they mean in a sentence."""
     names = [name for name in order if name in similarities]
-    views = [_similarity_view(name, similarities[name]) for name in names[:SETS]]
-    return [view for view in views if view["pictures"]]
+    measured = {
+        name: {model: found for model in MODELS if (found := similarities[name].get(model)) and found.relevant}
+        for name in names[:SETS]
+    }
+    return [_similarity_view(name, found) for name, found in measured.items() if found]
 
 
-def _similarity_view(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    models = [model for model in MODELS if found.get(model)]
-    pictures = []
-    for key, title in _HISTOGRAMS:
-        samples = [(arm_name(model), _finite(found[model].get(key)), model) for model in models]
-        samples = [sample for sample in samples if sample[1]]
-        if samples:
-            axis = axis_of((value for _, values, _ in samples for value in values), low=-1.0, high=1.0)
-            pictures.append({"title": title, "picture": histograms(title, samples, axis)})
-    rows = [_means(model, found[model]) for model in models if _finite(found[model].get("relevant"))]
+def _similarity_view(name: str, found: Mapping[str, Similarities]) -> dict[str, Any]:
     return {
         "name": one_line(name, 120),
-        "pictures": pictures,
-        "rows": rows,
-        "models": [{"label": arm_name(m), "mark": m} for m in models],
+        "pictures": [
+            _histogram("Similarity of a query to its right chunk", {model: cosines.relevant for model, cosines in found.items()}),
+            _histogram(
+                "Similarity of a query to the nearest wrong chunk", {model: cosines.hardest for model, cosines in found.items()}
+            ),
+        ],
+        "rows": [_means(model, cosines) for model, cosines in found.items()],
+        "models": [{"label": arm_name(model), "mark": model} for model in found],
     }
 
 
-def _finite(values: Any) -> list[float]:
-    return [float(value) for value in values or [] if known(value)]
+def _histogram(title: str, cosines: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    axis = axis_of((value for values in cosines.values() for value in values), low=-1.0, high=1.0)
+    return {"title": title, "picture": histograms(title, [(arm_name(m), values, m) for m, values in cosines.items()], axis)}
 
 
-def _means(model: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    relevant, hardest = _finite(found.get("relevant")), _finite(found.get("hardest"))
-    means = [score(sum(values) / len(values), 2) if values else "" for values in (relevant, hardest)]
-    won = ""
-    if relevant and len(relevant) == len(hardest):
-        won = percent(sum(right > wrong for right, wrong in zip(relevant, hardest, strict=True)) / len(relevant))
-    return {"label": arm_name(model), "mark": model, "cells": [*means, won]}
+def _means(model: str, found: Similarities) -> dict[str, Any]:
+    means = [score(sum(values) / len(values), 2) for values in (found.relevant, found.hardest)]
+    won = sum(right > wrong for right, wrong in zip(found.relevant, found.hardest, strict=True))
+    return {"label": arm_name(model), "mark": model, "cells": [*means, percent(won / len(found.relevant))]}
 
 
-def changes_view(changes: Sequence[Mapping[str, Any]], order: Sequence[str]) -> list[dict[str, Any]]:
+def changes_view(examples: Mapping[str, ChangedQueries], order: Sequence[str]) -> list[dict[str, Any]]:
     """Returns per set the queries that got better and worse most, with what both models found."""
     views = []
     for name in order[:SETS]:
-        rows = [row for row in changes if row.get("eval_set") == name and known(row.get("before")) and known(row.get("after"))]
-        rows.sort(key=_delta)
-        better, worse = [row for row in rows if _delta(row) > 0][::-1], [row for row in rows if _delta(row) < 0]
+        changed = examples.get(name, ChangedQueries())
+        better = sorted(changed.better, key=lambda query: query.delta)[::-1]  # of equal changes the first query first
         groups = [
-            {"title": title, "queries": [_change(row) for row in group[:CHANGED]]}
-            for title, group in (("Got better", better), ("Got worse", worse))
+            {"title": title, "queries": [_change(query) for query in group[:CHANGED]]}
+            for title, group in (("Got better", better), ("Got worse", changed.worse))
             if group
         ]
         if groups:
@@ -79,28 +71,26 @@ def changes_view(changes: Sequence[Mapping[str, Any]], order: Sequence[str]) -> 
     return views
 
 
-def _delta(row: Mapping[str, Any]) -> float:
-    return float(row["after"]) - float(row["before"])
-
-
-def _change(row: Mapping[str, Any]) -> dict[str, Any]:
-    delta = _delta(row)
+def _change(query: ChangedQuery) -> dict[str, Any]:
+    answers = {"base": query.base, "finetuned": query.finetuned}
     return {
-        "query": one_line(row.get("query", ""), 300),
-        "delta": points(delta),
-        "class": "up" if delta > 0 else "down",
-        "before": score(row["before"]),
-        "after": score(row["after"]),
-        "expected": [_chunk(chunk) for chunk in (row.get("expected") or [])[:EXPECTED]],
+        "query": one_line(query.query, 300),
+        "delta": points(query.delta),
+        "class": "up" if query.delta > 0 else "down",
+        "before": score(query.base.ndcg),
+        "after": score(query.finetuned.ndcg),
+        "expected": [_chunk(chunk) for chunk in query.expected[:EXPECTED]],
         "models": [
-            {"label": arm_name(model), "mark": model, "found": [_chunk(chunk) for chunk in (row.get(model) or [])[:FOUND]]}
-            for model in MODELS
+            {"label": arm_name(model), "mark": model, "found": [_found(chunk) for chunk in answer.found[:FOUND]]}
+            for model, answer in answers.items()
         ],
     }
 
 
-def _chunk(chunk: Mapping[str, Any]) -> dict[str, Any]:
-    place = " > ".join(one_line(chunk[key], 120) for key in ("title", "section") if chunk.get(key))
-    similarity = score(chunk.get("score"), 2) if known(chunk.get("score")) else ""
-    text = one_line(chunk.get("text", ""), 240)
-    return {"place": place, "text": text, "score": similarity, "relevant": bool(chunk.get("relevant"))}
+def _chunk(chunk: QuotedChunk) -> dict[str, Any]:
+    place = " > ".join(one_line(words, 120) for words in (chunk.title, chunk.section) if words)
+    return {"place": place, "text": one_line(chunk.text, 240), "score": "", "relevant": False}
+
+
+def _found(chunk: FoundChunk) -> dict[str, Any]:
+    return {**_chunk(chunk), "score": score(chunk.score, 2), "relevant": chunk.relevant}

@@ -12,6 +12,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.reporting.report import render_report
+from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.retrieval.base_model import resolve_base_model
 
 METRICS = EvaluationResult.model_validate({"eval_sets": {}, "verdict": {}})
@@ -19,7 +20,7 @@ METRICS = EvaluationResult.model_validate({"eval_sets": {}, "verdict": {}})
 
 @pytest.fixture(scope="module")
 def report() -> str:
-    return render_report(EvaluationResult(), {})
+    return render_report(EvaluationResult(), ReportDetails())
 
 
 def test_results_are_written_with_both_forms_of_the_model_and_replaced_by_the_next_run(tmp_path: Path, report: str) -> None:

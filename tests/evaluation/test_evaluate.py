@@ -139,7 +139,7 @@ def test_metrics_have_the_documented_shape(result: Evaluation) -> None:
             values = (found["arms"][arm][row["metric"]]["value"] for arm in (row["arm"], row["against"]))
             assert row["delta"] == pytest.approx(next(values) - next(values))
     json.dumps(result.metrics.as_json(), allow_nan=False)
-    json.dumps(result.details, allow_nan=False)
+    json.dumps(result.details.as_json(), allow_nan=False)
 
 
 def test_dimensions_are_cut_from_the_same_vectors(result: Evaluation) -> None:
@@ -173,7 +173,7 @@ def test_the_same_seed_gives_the_same_result(result: Evaluation) -> None:
     sets = [_eval_set(), _eval_set("generated", "generated", seed=5)]
     again = evaluate_models(sets, MODELS, dev, SETTINGS, seed=1)
     assert json.dumps(again.metrics.as_json()) == json.dumps(result.metrics.as_json())
-    assert json.dumps(again.details) == json.dumps(result.details)
+    assert json.dumps(again.details.as_json()) == json.dumps(result.details.as_json())
     assert again.per_query.equals(result.per_query)
     assert json.dumps(evaluate_models(sets, MODELS, dev, SETTINGS, seed=2).metrics.as_json()) != json.dumps(
         result.metrics.as_json()
@@ -194,7 +194,7 @@ def test_one_model_alone_is_evaluated_with_its_arms(models: list[str], arms: lis
     found = evaluate_models([_eval_set()], dense, None, SETTINGS, seed=1)
     assert list(found.metrics.as_json()["eval_sets"]["phones"]["arms"]) == arms
     assert found.metrics.as_json()["verdict"]["better"] is None
-    assert found.details["examples"]["phones"] == {"better": [], "worse": []}
+    assert found.details.as_json()["examples"]["phones"] == {"better": [], "worse": []}
 
 
 def test_nothing_to_evaluate_on_is_said() -> None:
@@ -297,14 +297,14 @@ def test_what_a_model_found_is_kept_for_the_report(result: Evaluation) -> None:
     assert (np.diff(found.scores, axis=1) <= 0).all()
     is_hit = scored.arms["finetuned"][:, METRICS.index("recall@1")] == 1
     assert ((found.relevant > found.hardest) == is_hit).all()
-    examples = result.details["examples"]["phones"]
+    examples = result.details.as_json()["examples"]["phones"]
     deltas = [entry["delta"] for entry in examples["better"]]
     assert deltas == sorted(deltas, reverse=True)
     best = examples["better"][0]
     assert best["delta"] == pytest.approx(best["finetuned"]["ndcg@10"] - best["base"]["ndcg@10"])
     assert any(chunk["relevant"] for chunk in best["finetuned"]["found"])
     assert [chunk["doc_id"] for chunk in best["expected"]] == best["relevant"]
-    lengths = {len(values) for model in result.details["similarities"]["phones"].values() for values in model.values()}
+    lengths = {len(values) for model in result.details.as_json()["similarities"]["phones"].values() for values in model.values()}
     assert lengths == {60}
 
 

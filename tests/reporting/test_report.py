@@ -16,6 +16,7 @@ from finetrieve.evaluation.formats import duration, kilobytes, p_value, percent,
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.reporting import report, summary
 from finetrieve.reporting.charts import BarRow, Series, axis_of, bars, histograms, lines
+from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.reporting.report_making import CURVE_POINTS, generation_view
 from tests.evaluation.many_arms import bill_points, many_arms
 
@@ -39,7 +40,7 @@ COMPARED = (("finetuned", "base"), ("hybrid_finetuned", "bm25"), ("finetuned", "
 
 
 def render_report(metrics: dict[str, Any], details: dict[str, Any]) -> str:
-    return report.render_report(EvaluationResult.read(metrics), details)
+    return report.render_report(EvaluationResult.read(metrics), ReportDetails.read(details))
 
 
 def summary_table(metrics: dict[str, Any]) -> str:
@@ -130,17 +131,17 @@ def _chunk(title: str = "Stacks", relevant: bool = False) -> dict[str, Any]:
 
 
 def _details(name: str = "people") -> dict[str, Any]:
+    wrong, right = [_chunk("Secrets")], [_chunk(relevant=True)]
     change = {
-        "eval_set": name,
         "query": "How do I register a stack?",
-        "before": 0.25,
-        "after": 0.75,
         "expected": [{"title": "Stacks", "section": "Register", "text": "Combine components."}],
-        "base": [_chunk("Secrets")],
-        "finetuned": [_chunk(relevant=True)],
+        "delta": 0.5,
+        "base": {"ndcg@10": 0.25, "found": wrong},
+        "finetuned": {"ndcg@10": 0.75, "found": right},
     }
+    loss = {"delta": -0.5, "base": {"ndcg@10": 0.75, "found": wrong}, "finetuned": {"ndcg@10": 0.25, "found": right}}
     return {
-        "changes": [{**change, "query": "what is a registry", "before": 0.75, "after": 0.25}, change],
+        "examples": {name: {"better": [change], "worse": [{**change, **loss, "query": "what is a registry"}]}},
         "similarities": {
             name: {
                 "base": {"relevant": [0.5, 0.6, 0.7], "hardest": [0.6, 0.5, 0.4]},
@@ -235,7 +236,8 @@ def test_size_does_not_grow_with_the_number_of_queries() -> None:
             for model in ("base", "finetuned")
         }
     }
-    details["changes"] *= 10_000
+    for changed in details["examples"]["people"].values():
+        changed *= 10_000
     details["samples"] *= 10_000
     details["rejects"] *= 10_000
     metrics = _metrics()

@@ -5,6 +5,7 @@ from typing import Any
 
 from finetrieve.evaluation.result import EvaluationResult, ReviewResult
 from finetrieve.reporting.report import render_report
+from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.reporting.report_review import SHOWN, review_view
 
 HOSTILE = "<script>alert('x')</script>"
@@ -50,7 +51,7 @@ def test_a_review_is_written_as_it_was_read() -> None:
 
 
 def test_what_people_wrote_is_shown_and_never_run_and_the_page_stays_small() -> None:
-    page = render_report(EvaluationResult.read({"annotation": REVIEW}), {})
+    page = render_report(EvaluationResult.read({"annotation": REVIEW}), ReportDetails())
     assert "<script>alert" not in page and page.count("&lt;script&gt;alert") == SHOWN + 2
     assert "What people made of the queries" in page
 
@@ -72,5 +73,5 @@ def test_the_effect_names_both_models_and_colours_only_what_is_clear() -> None:
 
 def test_no_review_has_no_section() -> None:
     assert review_view(ReviewResult()) is None
-    assert "What people made" not in render_report(EvaluationResult(), {})
+    assert "What people made" not in render_report(EvaluationResult(), ReportDetails())
     assert review_view(ReviewResult(dataset="docs", records=10, reviewed=0)) is not None
