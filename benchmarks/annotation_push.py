@@ -31,9 +31,10 @@ from finetrieve.annotation.client import Server, find_workspace  # noqa: E402
 from finetrieve.annotation.connection import connect_embedded  # noqa: E402
 from finetrieve.annotation.dataset import ensure_dataset  # noqa: E402
 from finetrieve.annotation.enrichment import Enriched, enrich, vectors_by_id  # noqa: E402
-from finetrieve.annotation.push import PushReport, push  # noqa: E402
+from finetrieve.annotation.push import push  # noqa: E402
 from finetrieve.annotation.records import make_records  # noqa: E402
 from finetrieve.argilla_server import RunningServer, stop_server  # noqa: E402
+from finetrieve.core.annotation_report import PushReport  # noqa: E402
 from finetrieve.core.progress import Progress  # noqa: E402
 from finetrieve.core.rows import Chunk, GeneratedQuery, embedded_text  # noqa: E402
 

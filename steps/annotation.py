@@ -15,7 +15,7 @@ from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import push
 from finetrieve.annotation.records import make_records
 from finetrieve.annotation.settings import AnnotationSettings
-from finetrieve.core.annotation_report import AnnotationReport
+from finetrieve.core.annotation_report import AnnotationReport, PushReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, QueryFacts
@@ -69,7 +69,7 @@ def push_annotations(
     chunk_vectors: pa.Table,
     settings: dict[str, Any],
     dataset: str,
-) -> Annotated[dict[str, Any], "push_report"]:
+) -> Annotated[PushReport, "push_report"]:
     """Returns what was added, updated, left and withdrawn, and where people find it."""
     annotation = AnnotationSettings.model_validate(settings)
     of_chunk = {chunk.id: chunk for chunk in to_rows(chunks, Chunk)}
@@ -86,7 +86,7 @@ def push_annotations(
         f"{report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "
         f"{report.withdrawn_chunk_gone + report.withdrawn_query_gone:,} withdrawn; review them at {url}"
     )
-    return {"dataset": dataset, "url": url, "records": len(records), **report.as_dict()}
+    return report.model_copy(update={"dataset": dataset, "url": url, "records": len(records)})
 
 
 # Never from the cache, since only looking tells what people answered; equal answers leave what follows cached.

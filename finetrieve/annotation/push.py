@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from finetrieve.annotation.client import Server, find_untouched, read_records
 from finetrieve.annotation.dataset import FINGERPRINT, NEGATIVE, question_ids
 from finetrieve.annotation.records import NEGATIVE_SIMILARITY, Record, as_json
+from finetrieve.core.annotation_report import PushReport
 from finetrieve.core.progress import Progress
 
 BATCH_RECORDS = 200
@@ -49,29 +50,6 @@ class Plan:
     gone_but_touched: int
     foreign: int
     """Records that people added themselves."""
-
-
-@dataclass(frozen=True)
-class PushReport:
-    """What a push did, in records."""
-
-    added: int
-    updated: int
-    unchanged: int
-    kept_because_touched: int
-    withdrawn_chunk_gone: int
-    withdrawn_query_gone: int
-    gone_but_touched: int
-    foreign: int
-
-    @property
-    def changes(self) -> int:
-        """Records that were added, updated or withdrawn."""
-        return self.added + self.updated + self.withdrawn_chunk_gone + self.withdrawn_query_gone
-
-    def as_dict(self) -> dict[str, int]:
-        """Returns the counts by name."""
-        return asdict(self)
 
 
 def push(

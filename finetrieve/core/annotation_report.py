@@ -1,10 +1,32 @@
-"""What is recorded of the review: who looked at how much, with what outcome, and what was used of it."""
+"""What is recorded of the review: what was pushed, who looked at how much, with what outcome, and what was used of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from finetrieve.core.record import Record, Text
+
+
+class PushReport(Record):
+    """What a push did, in records, and where people find them."""
+
+    dataset: Text = ""
+    url: Text = ""
+    records: int = 0
+    """All that were wanted."""
+    added: int
+    updated: int
+    unchanged: int
+    kept_because_touched: int
+    withdrawn_chunk_gone: int
+    withdrawn_query_gone: int
+    gone_but_touched: int
+    foreign: int
+
+    @property
+    def changes(self) -> int:
+        """Records that were added, updated or withdrawn."""
+        return self.added + self.updated + self.withdrawn_chunk_gone + self.withdrawn_query_gone
 
 
 class AnnotatorSummary(Record):
