@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shlex
 import subprocess
@@ -146,18 +147,18 @@ def test_what_the_rule_promoted_once_is_brought_back_without_a_question(store: S
     assert store.stages()["beta:2"] == "archived"
 
 
-def test_a_question_in_a_terminal_can_be_declined(store: Store, tmp_path: Path) -> None:
-    typed = f"cd {shlex.quote(str(ROOT))} && {shlex.quote(sys.executable)} run.py models promote beta:2"
-    answered = subprocess.run(
-        ["script", "-qec", typed, str(tmp_path / "typed")],
-        env=store.environment,
-        input="n\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert answered.returncode == 1 and "Promote it all the same? [y/N]" in answered.stdout
+def test_a_question_in_a_terminal_can_be_declined(store: Store) -> None:
+    command = [sys.executable, "run.py", "models", "promote", "beta:2"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=ROOT, env=store.environment, stdin=theirs, stdout=theirs, stderr=theirs) as asked:
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(ours, 4096)
+        os.write(ours, b"n\n")
+        assert asked.wait(120) == 1
+    os.close(ours)
+    assert b"Promote it all the same? [y/N]" in shown
     assert store.stages()["beta:2"] != "production"
 
 
