@@ -132,7 +132,17 @@ def _only(statement: ast.stmt, name: str) -> ast.stmt:
 
 @functools.cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    """Returns the module's code without what only type checkers read: it decides no result."""
+    tree: ast.Module = _WithoutTyping().visit(ast.parse(path.read_text(encoding="utf-8")))
+    return tree
+
+
+class _WithoutTyping(ast.NodeTransformer):
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # the name that ast calls
+        """Leaves out the body of `if TYPE_CHECKING:`."""
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node.orelse
+        return self.generic_visit(node)
 
 
 def _files_named_in(tree: ast.AST, path: Path) -> frozenset[Path]:

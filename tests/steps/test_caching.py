@@ -30,6 +30,7 @@ def test_a_step_depends_on_the_modules_it_reaches_and_on_no_others() -> None:
 def test_steps_in_one_file_depend_on_what_each_of_them_uses() -> None:
     assert "finetrieve/training/train.py" not in reached("training", "split_queries")
     assert "finetrieve/training/split.py" not in reached("training", "import_model")
+    assert "finetrieve/evaluation/scoring.py" not in reached("training", "split_queries")
     assert "finetrieve/curation/filters.py" not in reached("generation", "generate_queries")
 
 
