@@ -47,7 +47,7 @@ def home(server_environment: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def start_directly(python: Path, home: Path, port: int) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "finetrieve/annotation/server")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "finetrieve/argilla_server")}
     command = [str(python), "-m", "embedded", str(home), str(port)]
     return subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=120, check=False)
 
