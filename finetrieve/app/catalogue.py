@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 PIPELINES = {
     "generate": "load chunks, generate queries, curate them",
     "finetune": "split the generated queries, train, evaluate every arm, report",
@@ -42,8 +40,3 @@ def describe_names() -> str:
         f"{kind}\n" + "\n".join(f"  {name:{width}}  {text}" for name, text in names.items()) for kind, names in parts.items()
     ]
     return "\n\n".join(blocks)
-
-
-def _descriptions(registry: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Returns name -> description of a registry of (description, "module:name")."""
-    return {name: entry[0] for name, entry in registry.items()}
