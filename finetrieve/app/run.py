@@ -12,6 +12,7 @@ from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs, corpus_tag
 from finetrieve.app.run_metadata import RunMetadata
 from finetrieve.app.zenml_environment import quiet_zenml
+from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 _UNUSED_INTEGRATIONS = ("huggingface", "pandas", "pytorch", "pytorch_lightning", "scipy", "sklearn", "tensorflow")
 """What ZenML imports before each run for materializers alone; every artifact here names its own."""
+_RENEWALS = 5
+"""Times that a run begins again because artifacts of earlier ones are gone; then everything is made anew."""
 
 
 def run_pipeline(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, out: Path | None, use_cache: bool) -> str:
@@ -30,7 +33,27 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, run_metadata: RunMet
         InputError: A mistake that only the work could find.
     """
     quiet_zenml()
-    run = _run(name, config, inputs, run_metadata, use_cache)
+    from finetrieve.app.lost_artifacts import forget_lost_steps
+    from finetrieve.app.remote.stacks import runs_here
+
+    for _ in range(_RENEWALS):
+        run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
+        try:
+            return _run_and_sum_up(name, run_name, config, inputs, run_metadata, out, use_cache)
+        except InputError:
+            raise
+        except Exception as error:
+            lost = forget_lost_steps(run_name, error) if use_cache and runs_here() else []
+            if not lost:
+                raise
+            logger.warning(f"What {' and '.join(lost)} made is gone from ZenML's artifact store; it is made anew.")
+    return _run_and_sum_up(name, run_name, config, inputs, run_metadata, out, use_cache=False)
+
+
+def _run_and_sum_up(
+    name: str, run_name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, out: Path | None, use_cache: bool
+) -> str:
+    run = _run(name, run_name, config, inputs, run_metadata, use_cache)
     from finetrieve.app.earlier_runs import artifacts_of
 
     artifacts = artifacts_of(run)
@@ -53,7 +76,9 @@ def _leave_out_unused_integrations() -> None:
         integration_registry.integrations.pop(name, None)
 
 
-def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, use_cache: bool) -> PipelineRunResponse:
+def _run(
+    name: str, run_name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, use_cache: bool
+) -> PipelineRunResponse:
     import importlib
 
     from zenml.client import Client
@@ -64,7 +89,6 @@ def _run(name: str, config: Config, inputs: Inputs, run_metadata: RunMetadata, u
     from finetrieve.app.stale_runs import close_stale_runs, record_process
 
     _leave_out_unused_integrations()
-    run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
     options = {**run_options(), "run_name": run_name, "enable_cache": use_cache, "tags": run_tags(name, inputs)}
     arguments = {"config": plain(config), "inputs": plain(inputs), "run_metadata": plain(run_metadata)}

@@ -121,6 +121,15 @@ def damp(model: Path) -> None:
     save_file({**weights, name: weights[name] * 0.98}, model / "model.safetensors", metadata={"format": "pt"})
 
 
+def lose_pairs(place: Place) -> None:
+    """Deletes what `split_queries` made from the artifact store, and makes the training need it."""
+    stored = list((place.docs.parent / "home" / "zenml-stores").glob("*/split_queries/pairs"))
+    assert stored
+    for folder in stored:
+        shutil.rmtree(folder)
+    place.set("training", learning_rate=0.0004)
+
+
 TRAINED = {"train_model", "evaluate_model", "build_report", "compare_with_production"}
 FROM_QUERIES = {"curate_queries", "split_queries"} | TRAINED
 
@@ -157,6 +166,8 @@ CHANGES: list[tuple[str, Callable[[Place], object], set[str]]] = [
     ),
     ("a setting of the split", lambda place: place.set("split", test=0.4), {"split_queries"} | TRAINED),
     ("a setting of the training", lambda place: place.set("training", learning_rate=0.0003), TRAINED),
+    # As after an interruption in the moment in which ZenML has just marked the step as completed.
+    ("a setting of the training, the pairs gone", lambda place: lose_pairs(place), {"split_queries"} | TRAINED),
     (
         "a setting of the evaluation",
         lambda place: place.set("evaluation", bootstrap_samples=300),
