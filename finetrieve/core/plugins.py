@@ -19,6 +19,14 @@ from finetrieve.core.errors import InputError, unknown_name
 Plugin = TypeVar("Plugin")
 
 
+_DOTTED: JsonSchemaValue = {
+    "type": "object",
+    "description": "A class of one's own: `name` is its `package.module:Class`, the other keys are its settings.",
+    "properties": {"name": {"type": "string", "pattern": "^[\\w.]+:\\w+$"}},
+    "required": ["name"],
+}
+
+
 class Registry(Generic[Plugin]):
     """The classes of one kind. A class says its own name: in the default of its settings' field `name`, or as an attribute.
 
@@ -117,8 +125,9 @@ class NamedSettings:
         return core_schema.no_info_before_validator_function(self._instance, core_schema.any_schema())
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Returns a JSON schema: one of the classes' that exist here."""
-        return {"oneOf": [handler(found.__pydantic_core_schema__) for found in self.registry.classes().values()]}
+        """Returns a JSON schema: one of the classes that exist here, or one by its dotted name with settings of its own."""
+        known = [handler(found.__pydantic_core_schema__) for found in self.registry.classes().values()]
+        return {"oneOf": [*known, _DOTTED]}
 
     def _instance(self, value: Any) -> Any:
         if isinstance(value, self.registry.base):

@@ -32,3 +32,10 @@ def test_the_schema_finds_a_mistyped_key_and_describes_the_known_ones() -> None:
     assert list(Draft202012Validator(schema).iter_errors({"source": source, "sede": 1}))
     assert schema["properties"]["name"]["description"] == field_docstrings(Config)["name"]
     assert "Hub id" in schema["$defs"]["TrainingSettings"]["properties"]["base_model"]["description"]
+
+
+def test_the_schema_takes_a_class_of_ones_own_by_its_dotted_name_and_no_other_unknown_name() -> None:
+    validator = Draft202012Validator(json.loads(schema_text(Config)))
+    assert validator.is_valid({"source": {"name": "our.wiki:WikiSource", "space": "HELP"}})
+    assert not validator.is_valid({"source": {"name": "wiki", "space": "HELP"}})
+    assert not validator.is_valid({"source": {"space": "HELP"}})
