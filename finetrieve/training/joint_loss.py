@@ -5,7 +5,8 @@ Per batch of queries and distinct chunks it adds up
 - the cross entropy of each query over the chunks, by cosine and by late interaction (MaxSim), under Matryoshka for both;
 - how far both similarities move from the base model's (KL divergence): generated queries share words with their chunks, and
   without this a model unlearns meaning in favour of words (Li and Hoiem, "Learning without Forgetting", 2016);
-- the KL divergence of a teacher's scores for the same batch to the cosine: by default the late scores of this very step;
+- the KL divergence of a teacher's scores for the same batch to the cosine: by default the late scores of this very step. In the
+  last part of the training the vector learns from the teacher alone, which by then knows more than the queries' labels say;
 - the same two cross entropies over a few of our own lay questions with the passages that answer them, which are about other
   things than the documents: what the model could do before is practised along the way.
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _FAR = -1e4
 """In place of a score that must not count."""
+_ALONE = 2.0
+"""Times that the teacher counts where the cosines learn from it alone."""
 _KEPT_BYTES = 1 << 30
 """Of what the base model makes of texts, kept for the steps in which they come again."""
 
@@ -52,6 +55,8 @@ class JointPlan:
     """Of the divergence from the base model's similarities."""
     distil: float = 3.0
     """Of the divergence of the teacher's scores from the cosines."""
+    distil_alone_from: int | None = None
+    """From this step on, counted from 0, the cosines learn from the teacher alone; None for a training without."""
     lay_weight: float = 1.0
     """Of the lay questions."""
     n_lay: int = 32
@@ -107,6 +112,7 @@ class JointLoss(CachedLossMixin, nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.plan, self.seed = model, plan, seed
+        self.step = 0  # how many are done; the trainer sets it
         self.mini_batch_size = plan.mini_batch_size
         self._token_weights = token_weights
         self._special = list(model.tokenizer.all_special_ids)
@@ -209,12 +215,19 @@ class JointLoss(CachedLossMixin, nn.Module):
         plan, targets = self.plan, batch.targets
         weights = _fitted(batch.weights, queries)
         dense, late = similarities(queries, chunks, weights)  # (n_queries, n_chunks) each
+        cuts = [
+            functional.normalize(queries[:, 0, :dim], dim=-1) @ functional.normalize(chunks[:, 0, :dim], dim=-1).T
+            for dim in plan.dims
+        ]
+        distils = bool(plan.distil and plan.late_weight)
+        last = distils and plan.distil_alone_from is not None and self.step >= plan.distil_alone_from
 
         # 1. Each query's own chunk among all of them, by both ways of searching, whole and cut short.
-        loss = functional.cross_entropy(dense * plan.scale, targets)
-        for dim in plan.dims:
-            cut = functional.normalize(queries[:, 0, :dim], dim=-1) @ functional.normalize(chunks[:, 0, :dim], dim=-1).T
-            loss = loss + functional.cross_entropy(cut * plan.scale, targets) / len(plan.dims)
+        loss = dense.new_zeros(())
+        if not last:
+            loss = functional.cross_entropy(dense * plan.scale, targets)
+            for cut in cuts:
+                loss = loss + functional.cross_entropy(cut * plan.scale, targets) / len(cuts)
         if plan.late_weight:
             loss = loss + plan.late_weight * functional.cross_entropy(late * plan.late_scale, targets)
             if self._token_dim is not None:
@@ -233,9 +246,12 @@ class JointLoss(CachedLossMixin, nn.Module):
             loss = loss + plan.keep_base * divergence(dense * plan.scale, batch.base[0] * plan.scale)
             if plan.late_weight:
                 loss = loss + plan.keep_base * divergence(late * plan.late_scale, batch.base[1] * plan.late_scale)
-        if plan.distil and plan.late_weight:
+        if distils:
             teacher = late.detach() * plan.late_scale if batch.base is None or batch.base[2] is None else batch.base[2]
-            loss = loss + plan.distil * divergence(dense * plan.scale, teacher)
+            weight = plan.distil * _ALONE if last else plan.distil
+            loss = loss + weight * divergence(dense * plan.scale, teacher)
+            for cut in cuts if last else []:
+                loss = loss + weight * divergence(cut * plan.scale, teacher) / len(cuts)
         return loss
 
     def get_config_dict(self) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class TrainingSettings(BaseModel):
     """How much it costs to move similarities away from the base model's. 0 trains faster, and forgets."""
     distil: float = Field(default=3.0, ge=0)
     """Of the divergence of the teacher's scores from the single vector's."""
+    distil_alone: float = Field(default=0.4, ge=0, lt=1)
+    """Share of the steps, the last ones, in which the single vector learns from the teacher alone, with twice that weight."""
     teacher: ConfigPath | None = None
     """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
     lay_questions: int = Field(default=32, ge=0)

@@ -157,11 +157,15 @@ class TrainingRun:
 
 
 class _Watch(TrainerCallback):
-    """Saves by the clock, looks at dev when it is time, and tells how far the training is."""
+    """Saves by the clock, looks at dev when it is time, and tells how far the training is: its loss too, as `step`."""
 
-    def __init__(self, run: TrainingRun, seconds: float, on_progress: Progress | None) -> None:
-        self._run, self._seconds, self._on_progress = run, seconds, on_progress
+    def __init__(self, run: TrainingRun, loss: torch.nn.Module, seconds: float, on_progress: Progress | None) -> None:
+        self._run, self._loss, self._seconds, self._on_progress = run, loss, seconds, on_progress
         self._saved = time.monotonic()
+
+    def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
+        """Runs before each optimizer step, also before the first one after a checkpoint was loaded."""
+        self._loss.step = state.global_step  # type: ignore[assignment]  # torch's type knows tensors and modules alone
 
     def on_step_end(
         self,
@@ -207,14 +211,14 @@ def fit(
     if any(pair.negative_query for pair in pairs) and LOSSES.get(settings.loss).uses_negatives:
         # A row without a negative has its own query in the place, which the loss knows for none.
         rows["negative_query"] = [pair.negative_query or pair.query for pair in pairs]
+    plan = _loss_plan(model, chunks, settings, base_model, seed, run.plan)
+    loss = build_loss(settings.loss, model, plan, settings.matryoshka_dims)
     trainer = _Trainer(
         model=model,
         args=_arguments(model, pairs, chunks, settings, seed, run),
         train_dataset=Dataset.from_dict(rows),
-        loss=build_loss(
-            settings.loss, model, _loss_plan(model, chunks, settings, base_model, seed, run.plan), settings.matryoshka_dims
-        ),
-        callbacks=[_Watch(run, settings.checkpoint_seconds, on_progress)],
+        loss=loss,
+        callbacks=[_Watch(run, loss, settings.checkpoint_seconds, on_progress)],
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(run.folder)
@@ -238,6 +242,7 @@ def _loss_plan(
         late_weight=settings.late_weight,
         keep_base=settings.keep_base,
         distil=settings.distil,
+        distil_alone_from=int(plan.steps * (1 - settings.distil_alone)) if settings.distil_alone else None,
         n_lay=settings.lay_questions,
         dims=tuple(trained_dims(settings.matryoshka_dims, full)[1:]),
         token_dims=tuple(dim for dim in settings.matryoshka_token_dims if dim < full),

@@ -194,3 +194,26 @@ def test_a_cross_encoder_as_the_teacher_is_one_clear_line(model: SentenceTransfo
     plan = LossPlan(20.0, 8, str(tmp_path), JointPlan(**PLAIN | {"distil": 1.0}), teacher=str(tmp_path / "cross"))
     with pytest.raises(InputError, match=r"is a cross-encoder; expected a model that embeds.*evaluation\.reranker"):
         build_loss("joint", model, plan, [])
+
+
+def test_in_the_last_steps_the_vector_learns_from_the_teacher_alone(model: SentenceTransformer) -> None:
+    features = batch(model, [0, 1, 2])
+    special = model.tokenizer.all_special_ids
+    queries, chunks = (encode_packed(model, part, special) for part in batch(model, [0, 1, 2]))
+    weights = (queries[:, 1:].abs().sum(dim=2) > 0).float()
+    dense, late = similarities(queries, chunks, weights / weights.sum(dim=1, keepdim=True))
+    cross_entropy = torch.nn.functional.cross_entropy(late * 40, torch.arange(3)).item()
+    from_teacher = divergence(dense * 20, late * 40).item()
+    loss = JointLoss(model, JointPlan(**{**PLAIN, "distil": 1.5}, distil_alone_from=4))
+    loss.step = 3
+    usual = torch.nn.functional.cross_entropy(dense * 20, torch.arange(3)).item() + cross_entropy + 1.5 * from_teacher
+    assert loss(features).item() == pytest.approx(usual, abs=1e-4)
+    loss.step = 4
+    assert loss(features).item() == pytest.approx(cross_entropy + 2 * 1.5 * from_teacher, abs=1e-4)
+
+
+def test_without_a_teacher_no_step_leaves_the_labels_out(model: SentenceTransformer) -> None:
+    for plan in ({**PLAIN}, {**PLAIN, "distil": 1.0, "late_weight": 0.0}):
+        loss = JointLoss(model, JointPlan(**plan, distil_alone_from=0))  # type: ignore[arg-type]
+        usual = JointLoss(model, JointPlan(**plan))  # type: ignore[arg-type]
+        assert loss(batch(model, [0, 1, 2])).item() == pytest.approx(usual(batch(model, [0, 1, 2])).item(), abs=1e-5)
