@@ -7,6 +7,7 @@ What distilabel 1.5 does to the process that runs it, and why each piece of the 
 - It replaces the SIGINT handler, clears the root logger's handlers, sets levels, and leaves a QueueHandler on a closed queue.
 - Killed by SIGKILL, it leaves its workers behind, which go on asking an LLM, and paying, for a run that nobody waits for.
 - It reads its answers through `datasets`, which prints progress bars and copies them into the user's Hugging Face cache.
+- It looks every 2.5 s whether its steps are loaded, and every 0.5 s whether they have ended: most of the time of a small run.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 QUIET = {
     "DISTILABEL_LOG_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",  # a tokenizer used before the fork warns about it otherwise
 }
 """Environment variables of every process of a pipeline."""
+_LONGEST_WAIT_SECONDS = 0.05
 
 
 @contextmanager
@@ -55,6 +58,7 @@ def guarded_run(cache_dir: Path) -> Iterator[Path]:
         stack.enter_context(_default_signals())
         stack.enter_context(_private_datasets_cache(directory / "datasets"))
         stack.enter_context(_children_die_with_us())
+        stack.enter_context(_short_waits())
         yield directory
 
 
@@ -69,6 +73,18 @@ def _default_signals() -> Iterator[None]:
             # None: the handler was installed from C and cannot be named, so it cannot be put back either.
             if handler is not None:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def _short_waits() -> Iterator[None]:
+    from distilabel.pipeline import base
+
+    clock = base.time
+    base.time = SimpleNamespace(sleep=lambda seconds: clock.sleep(min(seconds, _LONGEST_WAIT_SECONDS)))
+    try:
+        yield
+    finally:
+        base.time = clock
 
 
 _PR_SET_PDEATHSIG = 1

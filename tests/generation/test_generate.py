@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from finetrieve.core.rows import Chunk
+from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.recipes.rules_recipe import RulesRecipe
 from finetrieve.generation.settings import GenerationSettings
 from tests.generation.generating import generate
@@ -68,6 +70,16 @@ def test_logging_environment_and_directory_are_as_before(tmp_path: Path, capfd: 
     output = capfd.readouterr()
     assert output.out == ""
     assert output.err == ""
+
+
+def test_distilabel_does_not_wait_longer_than_its_steps_take(tmp_path: Path) -> None:
+    from distilabel.pipeline import base
+
+    with guarded_run(tmp_path):
+        started = time.monotonic()
+        base.time.sleep(2.5)  # as it does until its steps are loaded
+        assert time.monotonic() - started < 2
+    assert base.time is time
 
 
 def test_outside_the_main_thread_it_refuses_rather_than_hangs(tmp_path: Path) -> None:
