@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.recipes.base import RECIPES
 from finetrieve.generation.settings import GenerationSettings
 from tests.fakes.llm import LlmServer
+from tests.generation.conftest import KEY
 from tests.generation.generating import generate
 
-KEY = "FINETRIEVE_TEST_KEY"
 RECIPE = '''
 from finetrieve.generation.recipes.base import Recipe
 from finetrieve.generation.recipes.chunk_step import ChunkStep
@@ -90,12 +89,6 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[LlmServer]:
-    with LlmServer(answers="quick") as started:
-        yield started
-
-
 def chunks() -> list[Chunk]:
     return [Chunk(f"c{n}", f"d{n}", "m.md", f"Alarm {n}", "", f"To mute the alarm {n}, swipe left.", 9, 0) for n in range(3)]
 
@@ -107,9 +100,8 @@ def settings(server: LlmServer, recipe: str, provider: str, answers: Path) -> di
 
 @pytest.mark.parametrize(("recipe", "provider"), [("titles", "plain-http"), ("title_recipe:TitleRecipe", "plain_http:PlainHttp")])
 def test_a_generation_runs_with_a_recipe_and_a_provider_of_one_new_file_each(
-    plugins: Path, server: LlmServer, recipe: str, provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plugins: Path, server: LlmServer, recipe: str, provider: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(KEY, server.key)
     wanted = GenerationSettings.model_validate(settings(server, recipe, provider, tmp_path / "answers"))
     for one in wanted.recipes:
         one.check("local")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from finetrieve.core.tables import to_table
 from finetrieve.generation.assemble import reject_overweight, select_rows
 from finetrieve.generation.settings import GenerationSettings
 from tests.fakes.llm import LlmServer
+from tests.generation.conftest import KEY
 from tests.generation.generating import generate
-
-KEY = "FINETRIEVE_TEST_KEY"
 
 
 def settings(answers: Path | str = "unused", budget: dict[str, Any] | None = None, **weights: float | None) -> GenerationSettings:
@@ -80,18 +78,11 @@ def test_without_weights_and_without_rows_nothing_is_thinned() -> None:
     assert mixed(alone, settings(rules=1, cloud=5)) == (alone, [])
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[LlmServer]:
+@pytest.fixture
+def asked(server: LlmServer) -> LlmServer:
     pytest.importorskip("openai")
     pytest.importorskip("ollama")
-    with LlmServer(answers="quick", latency=0.02) as started:
-        yield started
-
-
-@pytest.fixture
-def asked(server: LlmServer, monkeypatch: pytest.MonkeyPatch) -> LlmServer:
-    monkeypatch.setenv(KEY, server.key)
-    server.reset()
+    server.configure(latency=0.02)
     return server
 
 

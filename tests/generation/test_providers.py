@@ -6,7 +6,6 @@ import asyncio
 import importlib.util
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,9 +19,9 @@ from finetrieve.generation.prompts import system_addition
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.recipes.triplet_step import build_llm
 from tests.fakes.llm import LlmServer
+from tests.generation.conftest import KEY
 
 LOOP = asyncio.new_event_loop()
-KEY = "FINETRIEVE_TEST_KEY"
 CHUNK = "To upload a file, drag it onto the window. You can change the target folder in the settings."
 MESSAGES = [
     {"role": "system", "content": f"Write a query. {system_addition(True, True)}"},
@@ -47,20 +46,6 @@ on_every_wire = pytest.mark.parametrize(
     ],
 )
 slow = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[LlmServer]:
-    with LlmServer(answers="quick") as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: LlmServer, monkeypatch: pytest.MonkeyPatch) -> LlmServer:
-    shared.configure(**{name: value for name, value in shared.settings.model_dump().items() if name not in {"port", "log"}})
-    shared.reset()
-    monkeypatch.setenv(KEY, shared.key)
-    return shared
 
 
 def address(server: LlmServer, provider: str) -> str:

@@ -23,12 +23,12 @@ from finetrieve.generation.recipes.rules import VERSION
 from finetrieve.generation.settings import GenerationSettings
 from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
+from tests.generation.conftest import KEY
 from tests.generation.generating import generate
 
 pytest.importorskip("ray")
+pytest.importorskip("openai")
 from ray._raylet import Config
-
-KEY = "FINETRIEVE_TEST_RAY_KEY"
 
 
 def chunks(count: int) -> list[Chunk]:
@@ -46,13 +46,6 @@ def settings(answers: Path, server: LlmServer | None = None, **more: Any) -> Gen
     asked = {"name": "triplet", "provider": "openai", "model": "gpt-4o-mini", "api_key_env": KEY}
     recipes = [{"name": "rules"}, *([{**asked, "base_url": server.openai}] if server else [])]
     return GenerationSettings.model_validate({"recipes": recipes, "answers": str(answers), **more})
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LlmServer]:
-    pytest.importorskip("openai")
-    with LlmServer(answers="quick", latency=0.02) as started:
-        yield started
 
 
 CLUSTER = """
@@ -99,8 +92,7 @@ def cluster(folder: Path) -> Iterator[str]:
 def test_two_nodes_give_the_rows_of_one_machine_and_use_its_answer_cache(
     cluster: str, server: LlmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(KEY, server.key)
-    server.reset()
+    server.configure(latency=0.02)
     corpus = chunks(300)  # two batches: each node has one
     progress: list[int] = []
     told = lambda done, total, details="": progress.append(done)  # noqa: E731
@@ -186,7 +178,6 @@ def wait_until_gone(marker: str) -> list[int]:
 def test_a_run_that_is_ended_keeps_its_answers_and_takes_its_cluster_with_it(
     number: signal.Signals, server: LlmServer, tmp_path: Path
 ) -> None:
-    server.reset()
     server.configure(latency=1.0)
     wanted = settings(tmp_path / "answers", server, engine="ray").model_dump_json()
     marker = uuid.uuid4().hex
@@ -205,7 +196,6 @@ def test_a_run_that_is_ended_keeps_its_answers_and_takes_its_cluster_with_it(
         said = run.stdout.read().split("\n")
         errors = run.stderr.read()
         run.wait(60)
-    server.configure(latency=0.02)
     assert wait_until_gone(marker) == []
     if number == signal.SIGINT:
         assert time.monotonic() - started < 60

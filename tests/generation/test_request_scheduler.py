@@ -24,26 +24,12 @@ from finetrieve.generation.recipes.triplet_step import build_llm
 from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import Budget
 from tests.fakes.llm import LlmServer
+from tests.generation.conftest import KEY
 
 pytest.importorskip("openai")
 pytestmark = pytest.mark.slow
-KEY = "FINETRIEVE_TEST_KEY"
 LOOP = asyncio.new_event_loop()
 SYSTEM = {"role": "system", "content": f"Write a query. {system_addition(True, True)}"}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[LlmServer]:
-    with LlmServer(answers="quick") as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: LlmServer, monkeypatch: pytest.MonkeyPatch) -> LlmServer:
-    shared.configure(**{name: value for name, value in shared.settings.model_dump().items() if name not in {"port", "log"}})
-    shared.reset()
-    monkeypatch.setenv(KEY, shared.key)
-    return shared
 
 
 def text_of(number: int) -> str:
