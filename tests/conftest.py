@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from finetrieve.annotation.connection import connect_embedded  # noqa: E402
 from finetrieve.argilla_server import stop_server  # noqa: E402
 from finetrieve.argilla_server.environment import ensure_environment, environment_path  # noqa: E402
 from finetrieve.core.errors import InputError  # noqa: E402
+from tests.warm_python import WarmPython  # noqa: E402
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -34,11 +36,8 @@ def _minutes(item: pytest.Item) -> float:
     return max((mark.kwargs.get("minutes", 0.5) for mark in item.iter_markers("slow")), default=0.0)
 
 
-@pytest.fixture
-def own_home(tmp_path: Path) -> dict[str, str]:
-    """An environment in which ZenML, caches and the home directory are under `tmp_path`."""
-    home = tmp_path / "home"
-    home.mkdir()
+def home_environment(home: Path) -> dict[str, str]:
+    """Returns an environment in which ZenML, caches and the home directory are under a folder."""
     return {
         **os.environ,
         "HOME": str(home),
@@ -48,6 +47,14 @@ def own_home(tmp_path: Path) -> dict[str, str]:
         "ZENML_CONFIG_PATH": str(home / "zenml"),
         "ZENML_LOCAL_STORES_PATH": str(home / "zenml-stores"),
     }
+
+
+@pytest.fixture
+def own_home(tmp_path: Path) -> dict[str, str]:
+    """An environment in which ZenML, caches and the home directory are under `tmp_path`."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return home_environment(home)
 
 
 @pytest.fixture
@@ -66,6 +73,36 @@ def command(own_home: dict[str, str]) -> RunCommand:
             timeout=timeout,
             check=False,
         )
+
+    return run
+
+
+# The same without the seconds in which libraries are imported and ZenML's store is made: for all but tests of a first start.
+
+
+@pytest.fixture(scope="session")
+def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
+    """Returns what runs Python in forks of a process that has imported ZenML, torch and distilabel."""
+    with WarmPython(tmp_path_factory.mktemp("warm")) as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
+def new_zenml_store(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns ZenML's store as its first use makes it; a test copies it to `ZENML_LOCAL_STORES_PATH`."""
+    home = tmp_path_factory.mktemp("new-store")
+    made = warm_python.run(["-c", "from zenml.client import Client; Client().zen_store"], home_environment(home), ROOT)
+    assert made.returncode == 0, made.stderr
+    return home / "zenml-stores"
+
+
+@pytest.fixture
+def warm_command(own_home: dict[str, str], warm_python: WarmPython, new_zenml_store: Path) -> RunCommand:
+    """Runs `python run.py ...` as `command` does, at once."""
+    shutil.copytree(new_zenml_store, own_home["ZENML_LOCAL_STORES_PATH"])
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return warm_python.run([ROOT / "run.py", *arguments], {**own_home, **environment}, ROOT)
 
     return run
 

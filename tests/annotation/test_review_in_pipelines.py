@@ -22,7 +22,7 @@ COSTLY = {"generate_queries", "enrich_queries", "split_queries", "train_model", 
 
 @pytest.mark.slow(minutes=2)
 def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
-    command: RunCommand, server_home: Path, server_environment: Path, tmp_path: Path
+    warm_command: RunCommand, server_home: Path, server_environment: Path, tmp_path: Path
 ) -> None:
     docs, out, config = write_docs(tmp_path / "docs"), tmp_path / "out", write_config(tmp_path / "config.yaml")
     settings = yaml.safe_load(config.read_text())
@@ -35,7 +35,7 @@ def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     }
 
     def retrain() -> tuple[set[str], dict[str, Any]]:
-        result = command("--pipeline", "retrain", "--config", config, "--docs", docs, "--out", out, **environment)
+        result = warm_command("--pipeline", "retrain", "--config", config, "--docs", docs, "--out", out, **environment)
         assert result.returncode == 0, result.stdout + result.stderr
         return ran(result.stdout) & COSTLY, json.loads((out / "metrics.json").read_text())
 
@@ -72,7 +72,7 @@ def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     assert "it makes a noise" in report and "What people made of the queries" in report
 
     # 4. People's own queries are an evaluation set for whoever asks for it.
-    result = command(
+    result = warm_command(
         "--pipeline", "evaluate", "--config", config, "--docs", docs, "--eval-set", "argilla:machine", "--out", out, **environment
     )
     assert result.returncode == 0, result.stdout + result.stderr

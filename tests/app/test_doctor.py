@@ -115,16 +115,16 @@ def test_a_check_that_breaks_leaves_the_others_standing(docs: Path, monkeypatch:
 
 @pytest.mark.slow
 def test_the_command_prints_a_line_each_and_says_by_its_exit_code_whether_all_is_there(
-    command: RunCommand, settings: Path
+    warm_command: RunCommand, settings: Path
 ) -> None:
-    healthy = command("doctor", "--config", settings, OPENAI_API_KEY=KEY)
+    healthy = warm_command("doctor", "--config", settings, OPENAI_API_KEY=KEY)
     assert healthy.returncode == 0, healthy.stdout
     assert len(healthy.stdout.splitlines()) == 10
     assert "zenml       stack 'default', store on this disk" in healthy.stdout
     assert KEY not in healthy.stdout + healthy.stderr
 
     settings.write_text(yaml.safe_dump({"source": {"name": "folder", "path": "gone"}}))
-    ill = command("doctor", "--config", settings, ZENML_STORE_URL="http://127.0.0.1:9", ZENML_STORE_API_KEY=KEY)
+    ill = warm_command("doctor", "--config", settings, ZENML_STORE_URL="http://127.0.0.1:9", ZENML_STORE_API_KEY=KEY)
     assert ill.returncode == 1
     failed = [line for line in ill.stdout.splitlines() if line.startswith("FAIL")]
     assert ["documents" in line or "zenml" in line for line in failed] == [True, True]
@@ -133,20 +133,20 @@ def test_the_command_prints_a_line_each_and_says_by_its_exit_code_whether_all_is
 
 @pytest.mark.slow
 def test_artifacts_that_are_gone_are_named_by_the_doctor_and_by_the_next_run(
-    command: RunCommand, docs: Path, settings: Path, tmp_path: Path
+    warm_command: RunCommand, own_home: dict[str, str], docs: Path, settings: Path
 ) -> None:
-    stores = tmp_path / "stores"
+    stores = Path(own_home["ZENML_LOCAL_STORES_PATH"])
     generate = ("--pipeline", "generate", "--config", settings)
     (docs / "page.md").write_text("# Open the lid\n\nTo open the lid of the pump, press the green button on its left side.")
-    assert command(*generate, ZENML_LOCAL_STORES_PATH=stores).returncode == 0
+    assert warm_command(*generate).returncode == 0
     for path in stores.glob("*/load_chunks"):
         shutil.rmtree(path)
-    again = command(*generate, ZENML_LOCAL_STORES_PATH=stores)
+    again = warm_command(*generate)
     assert again.returncode == 1
     [line] = again.stderr.splitlines()
     assert "load_chunks" in line and "--no-cache" in line
     [generate_queries] = stores.glob("*/generate_queries")
     shutil.rmtree(generate_queries.parent)
-    sick = command("doctor", "--config", settings, ZENML_LOCAL_STORES_PATH=stores)
+    sick = warm_command("doctor", "--config", settings)
     assert sick.returncode == 1
     assert "does not hold what the last run put there" in sick.stdout and "--no-cache" in sick.stdout

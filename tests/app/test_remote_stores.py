@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.world import World
 from tests.fakes.zenml import MariaDb
 from tests.pipelines.test_retrain import ALWAYS, ran, write_config, write_docs
+from tests.warm_python import WarmPython
 
 pytest.importorskip("s3fs", reason="pip install -e '.[s3]'")
 pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
@@ -16,10 +17,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MariaDb.missing()), reas
 
 
 @pytest.mark.slow(minutes=2)
-def test_a_model_trained_into_a_remote_store_is_found_cached_and_exported_again(tmp_path: Path) -> None:
+def test_a_model_trained_into_a_remote_store_is_found_cached_and_exported_again(tmp_path: Path, warm_python: WarmPython) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml")
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)
-    with World(tmp_path / "world") as world:
+    with World(tmp_path / "world", warm_python) as world:
         assert world.database == "MariaDB"
         here = {"orchestrator": {"flavor": "local"}, "steps": {}, "docker": {}}
         world.run("stack", "register", world.stack_file("kubernetes", {}, **here))

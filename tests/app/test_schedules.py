@@ -13,6 +13,7 @@ from tests.fakes import kubernetes
 from tests.fakes.kubernetes import Cluster
 from tests.fakes.world import IMAGE, World
 from tests.pipelines.test_retrain import write_config, write_docs
+from tests.warm_python import WarmPython
 
 pytest.importorskip("kubernetes", reason="pip install -e '.[kubernetes]'")
 pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
@@ -23,8 +24,8 @@ CHEAP = {"fingerprint_inputs", "find_production", "promote", "notify"}
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with World(tmp_path / "world") as found:
+def world(tmp_path: Path, warm_python: WarmPython) -> Iterator[World]:
+    with World(tmp_path / "world", warm_python) as found:
         yield found
 
 

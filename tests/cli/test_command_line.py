@@ -227,8 +227,8 @@ def test_a_schedule_that_cannot_be_is_refused_before_zenml_is_imported(
 
 
 @pytest.mark.slow
-def test_a_stack_that_cannot_schedule_says_which_can_and_how_to_get_there(command: RunCommand) -> None:
-    result = command("--pipeline", "retrain", "--schedule", "0 3 * * 1")
+def test_a_stack_that_cannot_schedule_says_which_can_and_how_to_get_there(warm_command: RunCommand) -> None:
+    result = warm_command("--pipeline", "retrain", "--schedule", "0 3 * * 1")
     assert result.returncode == 2
     [line] = result.stderr.splitlines()
     assert "orchestrator is of the kind 'local'" in line
@@ -236,9 +236,9 @@ def test_a_stack_that_cannot_schedule_says_which_can_and_how_to_get_there(comman
 
 
 @pytest.mark.slow
-def test_without_schedules_the_list_says_how_to_make_one(command: RunCommand) -> None:
-    result = command("schedules")
+def test_without_schedules_the_list_says_how_to_make_one(warm_command: RunCommand) -> None:
+    result = warm_command("schedules")
     assert result.returncode == 0 and "There are no schedules." in result.stdout
-    unknown = command("schedules", "pause", "weekly")
+    unknown = warm_command("schedules", "pause", "weekly")
     assert unknown.returncode == 2
     assert unknown.stderr.splitlines() == ["Error: There is no schedule 'weekly', nor any other. --schedule makes one."]

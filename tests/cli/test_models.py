@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, home_environment
+from tests.warm_python import WarmPython
 
-pytestmark = pytest.mark.slow(minutes=3)
+pytestmark = pytest.mark.slow
 
 TWO_MODELS = """
 import zenml
@@ -40,35 +42,22 @@ class Store(NamedTuple):
     """A home with two models: `alpha`, whose one version waits, and `beta`, whose first is in production."""
 
     environment: dict[str, str]
+    warm: WarmPython
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
-        return self._run([sys.executable, "-c", code])
+        return self.warm.run(["-c", code], self.environment, ROOT)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self._run([sys.executable, str(ROOT / "run.py"), *arguments])
-
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            env=self.environment,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return self.warm.run([ROOT / "run.py", *arguments], self.environment, ROOT)
 
     def stages(self) -> dict[str, str]:
         return {line["version"]: line["stage"] for line in json.loads(self.command("models", "--json").stdout)}
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    home = tmp_path_factory.mktemp("two-models")
-    places = {"HOME": home, "XDG_CACHE_HOME": home / ".cache", "XDG_DATA_HOME": home / ".local" / "share"}
-    zenml = {"ZENML_CONFIG_PATH": home / "zenml", "ZENML_LOCAL_STORES_PATH": home / "zenml-stores"}
-    found = Store({**os.environ, **{name: str(path) for name, path in {**places, **zenml}.items()}, "PYTHONPATH": str(ROOT)})
+def store(warm_python: WarmPython, new_zenml_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    found = Store(home_environment(tmp_path_factory.mktemp("two-models")), warm_python)
+    shutil.copytree(new_zenml_store, found.environment["ZENML_LOCAL_STORES_PATH"])
     made = found.python(f"from finetrieve.app.zenml_environment import quiet_zenml\nquiet_zenml()\n{TWO_MODELS}")
     assert made.returncode == 0, made.stderr
     return found
@@ -170,7 +159,18 @@ def test_names_that_do_not_fit_are_said(store: Store) -> None:
 
 
 def test_models_are_told_as_json_and_nothing_else(store: Store) -> None:
-    listed = json.loads(store.command("-v", "models", "list", "--model", "beta", "--json").stdout)
+    verbose = [
+        sys.executable,
+        "run.py",
+        "-v",
+        "models",
+        "list",
+        "--model",
+        "beta",
+        "--json",
+    ]  # cold, as ZenML's words are asked for
+    told = subprocess.run(verbose, cwd=ROOT, env=store.environment, capture_output=True, text=True, timeout=300, check=False)
+    listed = json.loads(told.stdout)
     assert [line["number"] for line in listed] == [2, 1]
     assert {"stage", "why", "trained", "corpus", "ndcg_at_10"} <= set(listed[0]) and "model_artifact" not in listed[0]
     compared = json.loads(store.command("models", "compare", "beta:1", "beta:2", "--json").stdout)

@@ -1,6 +1,6 @@
 """What a pipeline away from this machine needs, on loopback: a ZenML server, an S3 store, a webhook, and a checkout to run from.
 
-with World(tmp_path) as world:
+with World(tmp_path, warm_python) as world:
     world.run("stack", "register", world.stack_file("kubernetes", ...))
     world.run("--pipeline", "retrain", "--schedule", "0 3 * * 1", ...)
     world.webhook.messages, world.stored()
@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import subprocess
 import sys
 import tarfile
 import threading
@@ -25,6 +24,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.fakes.zenml import MariaDb, ZenmlServer
+from tests.warm_python import WarmPython
 
 PLANTED = {
     "s3": "PLANTED-s3-secret-5d41402abc4b",
@@ -65,8 +65,9 @@ class Webhook:
 class World:
     """The servers and a copy of the project, for as long as the `with` block is open."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: WarmPython) -> None:
         self.folder = folder
+        self._python = python
         self.checkout = folder / "checkout"
         self._open = ExitStack()
 
@@ -93,10 +94,7 @@ class World:
 
     def run(self, *arguments: str | Path) -> str:
         """Returns what a command printed; it has to succeed."""
-        command = [sys.executable, str(self.checkout / "run.py"), *map(str, arguments)]
-        done = subprocess.run(
-            command, env=self.environment, cwd=self.checkout, capture_output=True, text=True, timeout=600, check=False
-        )
+        done = self._python.run([self.checkout / "run.py", *arguments], self.environment, self.checkout)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -17,9 +15,10 @@ from finetrieve.core.rows import Chunk
 from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.recipes.rules_recipe import RulesRecipe
 from finetrieve.generation.settings import GenerationSettings
+from tests.conftest import ROOT
 from tests.generation.generating import generate
+from tests.warm_python import WarmPython
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXT = "You can set the alarm volume. To snooze the alarm, swipe left. If the alarm is silent, check the speaker."
 
 
@@ -116,9 +115,9 @@ print(len(result.queries), "queries")
 
 
 @pytest.mark.slow
-def test_it_ends_in_a_process_whose_signal_handlers_raise_as_zenmls_do() -> None:
+def test_it_ends_in_a_process_whose_signal_handlers_raise_as_zenmls_do(warm_python: WarmPython) -> None:
     """Without the guard the workers swallow SIGTERM and the pipeline joins them for ever."""
-    run = subprocess.run([sys.executable, "-c", HOST], cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
+    run = warm_python.run(["-c", HOST], dict(os.environ), ROOT, timeout=90)
     assert run.returncode == 0, run.stderr
     assert "queries" in run.stdout
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
+from tests.warm_python import NOTHING, WarmProcess, WarmPython
 
 pytest.importorskip("openai")
 CONCURRENCY, ROWS = 4, 40
@@ -39,17 +39,17 @@ def server() -> Iterator[LlmServer]:
         yield server
 
 
-Start = Callable[[str], "subprocess.Popen[bytes]"]
+Start = Callable[[str], WarmProcess]
 
 
 @pytest.fixture
-def start(server: LlmServer, tmp_path: Path) -> Start:
-    def start(name: str) -> subprocess.Popen[bytes]:
+def start(server: LlmServer, warm_python: WarmPython, tmp_path: Path) -> Start:
+    def start(name: str) -> WarmProcess:
         recipe = {"name": "triplet", "provider": "openai", "model": "gpt-4o-mini", "base_url": server.openai}
         settings = {"recipes": [{**recipe, "concurrency": CONCURRENCY}], "answers": str(tmp_path / f"{name}-answers")}
-        command = [sys.executable, "-c", PROGRAM, json.dumps(settings), str(ROWS), str(tmp_path / f"{name}.json")]
-        environment = {**os.environ, "OPENAI_API_KEY": server.key}
-        return subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+        program = ["-c", PROGRAM, json.dumps(settings), str(ROWS), str(tmp_path / f"{name}.json")]
+        with NOTHING.open("r+b") as nothing:
+            return warm_python.start(program, {**os.environ, "OPENAI_API_KEY": server.key}, ROOT, [nothing] * 3)
 
     return start
 

@@ -6,10 +6,8 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,25 +20,12 @@ from finetrieve.generation.llm.response_cache import failed_generations
 from finetrieve.generation.settings import GenerationSettings
 from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
+from tests.generation.conftest import KEY
 from tests.generation.generating import Generated, generate
+from tests.warm_python import NOTHING, WarmPython
 
 pytest.importorskip("openai")
 pytestmark = pytest.mark.slow
-KEY = "FINETRIEVE_TEST_KEY"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[LlmServer]:
-    with LlmServer(answers="quick") as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: LlmServer, monkeypatch: pytest.MonkeyPatch) -> LlmServer:
-    shared.configure(**{name: value for name, value in shared.settings.model_dump().items() if name not in {"port", "log"}})
-    shared.reset()
-    monkeypatch.setenv(KEY, shared.key)
-    return shared
 
 
 def chunk(number: int, text: str = "") -> Chunk:
@@ -214,6 +199,7 @@ def test_a_full_disk_under_the_cache_stops_the_run_with_one_line(tmp_path: Path,
 INTERRUPTED = """
 import json, sys
 from pathlib import Path
+from tests.generation.conftest import KEY
 from tests.generation.generating import generate
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.core.rows import Chunk
@@ -226,17 +212,14 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("whole_group", [True, False])
-def test_an_interrupted_run_ends_soon_and_keeps_its_answers(tmp_path: Path, server: LlmServer, whole_group: bool) -> None:
+def test_an_interrupted_run_ends_soon_and_keeps_its_answers(
+    tmp_path: Path, server: LlmServer, warm_python: WarmPython, whole_group: bool
+) -> None:
     server.configure(latency=0.2)
     wanted = settings(server, tmp_path).model_dump_json()
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, wanted, str(tmp_path / "d")],
-        cwd=ROOT,
-        env=dict(os.environ),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    with (tmp_path / "said").open("w") as out, NOTHING.open("r+b") as nothing:
+        program = ["-c", INTERRUPTED, wanted, str(tmp_path / "d")]
+        process = warm_python.start(program, dict(os.environ), ROOT, (nothing, out, nothing))
     ends = time.monotonic() + 60
     while server.stats()["answered"] < 20 and time.monotonic() < ends:
         time.sleep(0.1)
@@ -245,11 +228,11 @@ def test_an_interrupted_run_ends_soon_and_keeps_its_answers(tmp_path: Path, serv
     else:
         os.kill(process.pid, signal.SIGINT)
     try:
-        said, _ = process.communicate(timeout=20)
+        process.wait(20)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
-    assert said.strip() == "interrupted"
+    assert (tmp_path / "said").read_text().strip() == "interrupted"
     answered = server.stats()["answered"]
     kept = sqlite3.connect(tmp_path / "answers" / "answers.sqlite").execute("SELECT count(*) FROM answers").fetchone()[0]
     assert 20 <= kept <= answered <= kept + 8

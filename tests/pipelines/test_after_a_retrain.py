@@ -23,6 +23,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
 from tests.pipelines.test_retrain import write_config, write_docs
+from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
 
@@ -43,12 +44,10 @@ class Trained(NamedTuple):
     environment: dict[str, str]
     output: str
     metrics: dict[str, Any]
+    warm: WarmPython
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "run.py"), *arguments]
-        return subprocess.run(
-            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=300, check=False
-        )
+        return self.warm.run([ROOT / "run.py", *arguments], self.environment, self.folder)
 
 
 def llm_recipe(label: str, server: LlmServer, **keys: str) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def llm_recipe(label: str, server: LlmServer, **keys: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+def trained(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("retrain")
     home = folder / "home"
     home.mkdir()
@@ -77,11 +76,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         settings = yaml.safe_load(config.read_text())
         recipes = [{"name": "rules"}, llm_recipe("one", server), llm_recipe("two", server, api_key_secret="planted.key")]
         config.write_text(yaml.safe_dump({**settings, "generation": {"recipes": recipes}}))
-        start = Trained(home, folder, environment, "", {})
-        done = start.command("--pipeline", "retrain", "--config", str(config), "--docs", str(folder / "docs"), "--out", "out")
+        command = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--config", str(config), "--docs", "docs"]
+        done = subprocess.run(
+            [*command, "--out", "out"], env=environment, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((folder / "out" / "metrics.json").read_text())
-    yield Trained(home, folder, environment, done.stdout + done.stderr, metrics)
+    return Trained(home, folder, environment, done.stdout + done.stderr, metrics, warm_python)
 
 
 # 1. The registry.
@@ -124,16 +125,24 @@ def test_a_question_is_answered_by_both_models(trained: Trained) -> None:
     assert "base model (embedded)" in done.stdout and "The pump" in done.stdout and "cosine" in done.stdout
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM.exists():
         pytest.skip("no Chromium")
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield chromium.new_page(viewport={"width": 1600, "height": 1100})
-        chromium.close()
+        started = driver.chromium.launch(executable_path=str(CHROMIUM), args=options)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """A page in a profile of its own."""
+    context = chromium.new_context(viewport={"width": 1600, "height": 1100})
+    yield context.new_page()
+    context.close()
 
 
 def free_port() -> int:
@@ -349,5 +358,5 @@ def test_the_model_in_production_is_loaded_by_the_public_api(trained: Trained) -
     trained.command("models", "promote", version.group(1), "--yes")
     code = "from finetrieve import production_model; print(production_model().encode(['how do I start?']).shape)"
     environment = {**trained.environment, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=trained.folder, capture_output=True, text=True)
+    done = trained.warm.run(["-c", code], environment, trained.folder)
     assert done.stdout.splitlines()[-1:] == ["(1, 384)"], done.stderr

@@ -13,6 +13,7 @@ from tests.fakes import kubernetes
 from tests.fakes.airflow import OPERATOR, Airflow
 from tests.fakes.world import World
 from tests.pipelines.test_retrain import write_config, write_docs
+from tests.warm_python import WarmPython
 
 AIRFLOW = os.environ.get("FINETRIEVE_AIRFLOW", "")
 """The bin folder of an environment that has Airflow, which cannot live in the project's own."""
@@ -21,9 +22,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(kubernetes.missing()), r
 
 
 @pytest.mark.skipif(not AIRFLOW, reason="needs Airflow in an environment of its own: make test-airflow")
-def test_airflow_starts_a_retrain_when_its_time_has_come(tmp_path: Path) -> None:
+def test_airflow_starts_a_retrain_when_its_time_has_come(tmp_path: Path, warm_python: WarmPython) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml")
-    with World(tmp_path / "world") as world, Airflow(Path(AIRFLOW).absolute(), tmp_path / "airflow") as airflow:
+    with World(tmp_path / "world", warm_python) as world, Airflow(Path(AIRFLOW).absolute(), tmp_path / "airflow") as airflow:
         orchestrator = {"dag_output_dir": str(airflow.dags), "operator": OPERATOR, "operator_args": {}}
         world.run("stack", "register", world.stack_file("airflow", orchestrator, steps={}))
         scheduled = world.run("--pipeline", "retrain", "--config", config, "--docs", docs, "--schedule", "* * * * *")
@@ -36,10 +37,10 @@ def test_airflow_starts_a_retrain_when_its_time_has_come(tmp_path: Path) -> None
 
 
 @pytest.mark.slow(minutes=1)
-def test_a_dag_is_replaced_by_its_name_and_deleted_with_its_schedule(tmp_path: Path) -> None:
+def test_a_dag_is_replaced_by_its_name_and_deleted_with_its_schedule(tmp_path: Path, warm_python: WarmPython) -> None:
     docs, config, dags = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml"), tmp_path / "dags"
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)
-    with World(tmp_path / "world") as world:
+    with World(tmp_path / "world", warm_python) as world:
         orchestrator = {"dag_output_dir": str(dags), "operator": OPERATOR, "operator_args": {}}
         world.run("stack", "register", world.stack_file("airflow", orchestrator, steps={}))
         world.run(*arguments, "--schedule", "0 3 * * 1")

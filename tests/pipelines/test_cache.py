@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.pipelines.test_retrain import ALWAYS, STEPS, write_docs
+from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
 
@@ -41,26 +41,31 @@ for line in sys.stdin:
 class Retrainer:
     """A process that retrains whenever it is told to: importing everything once is most of a tiny run."""
 
-    def __init__(self, root: Path, environment: dict[str, str], config: Path) -> None:
-        self._config = config
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self._process = subprocess.Popen([sys.executable, "-c", DRIVER], cwd=root, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+    def __init__(self, python: WarmPython, environment: dict[str, str], place: Place) -> None:
+        self._config, self._errors = place.config, place.config.with_name("errors.txt")
+        self._line, its_end = socket.socketpair()
+        with its_end, self._errors.open("w") as errors:
+            self._process = python.start(["-c", DRIVER], environment, place.checkout, (its_end, its_end, errors))
+        self._talk = self._line.makefile("rw")
 
     def retrain(self) -> set[str]:
         """Returns the steps that did not come from the cache; the scores must be those of the model that was trained."""
-        self._process.stdin.write(f"{self._config}\n")
-        self._process.stdin.flush()
-        for line in self._process.stdout:
+        self._talk.write(f"{self._config}\n")
+        self._talk.flush()
+        for line in self._talk:
             if line.startswith("RAN "):
                 ran, scored_is_trained = json.loads(line[4:])
                 assert scored_is_trained
                 return set(ran)
-        raise AssertionError(self._process.stderr.read())
+        raise AssertionError(self._errors.read_text())
 
     def stop(self) -> None:
         """Ends the process."""
-        self._process.stdin.close()
-        self._process.wait(60)
+        if not self._talk.closed:
+            self._line.shutdown(socket.SHUT_WR)
+            self._process.wait(60)
+            self._talk.close()
+            self._line.close()
 
 
 class Place(NamedTuple):
@@ -202,12 +207,15 @@ def place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def started(own_home: dict[str, str], place: Place) -> Iterator[Callable[[], Retrainer]]:
+def started(
+    warm_python: WarmPython, new_zenml_store: Path, own_home: dict[str, str], place: Place
+) -> Iterator[Callable[[], Retrainer]]:
     """Starts processes that retrain with the checkout's code."""
+    shutil.copytree(new_zenml_store, own_home["ZENML_LOCAL_STORES_PATH"])
     running: list[Retrainer] = []
 
     def start() -> Retrainer:
-        running.append(Retrainer(place.checkout, own_home, place.config))
+        running.append(Retrainer(warm_python, own_home, place))
         return running[-1]
 
     yield start

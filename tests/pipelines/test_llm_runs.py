@@ -14,8 +14,8 @@ pytest.importorskip("openai")
 PAGES = 10
 
 
-@pytest.mark.slow(minutes=2)
-def test_running_again_asks_for_what_failed_and_then_for_nothing(command: RunCommand, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_running_again_asks_for_what_failed_and_then_for_nothing(warm_command: RunCommand, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     for number in range(PAGES):
@@ -37,7 +37,7 @@ def test_running_again_asks_for_what_failed_and_then_for_nothing(command: RunCom
 
         def run() -> tuple[str, dict[str, int]]:
             server.reset()
-            done = command("--pipeline", "generate", "--config", config, LOOPBACK_KEY=server.key)
+            done = warm_command("--pipeline", "generate", "--config", config, LOOPBACK_KEY=server.key)
             assert done.returncode == 0, done.stderr[-3000:]
             assert server.key not in done.stdout + done.stderr
             return done.stdout, {name: server.stats()[name] for name in ("requests", "answered")}

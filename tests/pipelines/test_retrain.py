@@ -15,6 +15,7 @@ import yaml
 
 from finetrieve.evaluation.arms import ARMS
 from tests.conftest import ROOT, RunCommand
+from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +31,7 @@ STEPS = {
     "compare_with_production",
     "promote",
 }
+RUN = [sys.executable, str(ROOT / "run.py")]
 ALWAYS = {"find_production", "promote"}
 """They ask the registry and tell it, so they never come from the cache."""
 THINGS = ["pump", "valve", "filter", "heater", "sensor", "motor", "lamp", "timer", "door", "fan", "tray", "tank"]
@@ -87,34 +89,36 @@ def test_a_first_run_does_everything_and_leaves_what_it_promises(command: RunCom
 
 
 @pytest.mark.slow(minutes=2)
-def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(command: RunCommand, tmp_path: Path) -> None:
+def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(warm_command: RunCommand, tmp_path: Path) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
     common = ("--config", config, "--docs", docs)
 
-    early = command("--pipeline", "finetune", *common)
+    early = warm_command("--pipeline", "finetune", *common)
     assert early.returncode == 2
     assert early.stderr.splitlines() == [
         "Error: No queries were generated for these documents yet. Run --pipeline generate (or retrain) on them first."
     ]
     for pipeline in ("generate", "finetune"):
-        result = command("--pipeline", pipeline, *common)
+        result = warm_command("--pipeline", pipeline, *common)
         assert result.returncode == 0, result.stdout + result.stderr
 
     questions = tmp_path / "questions"
     (questions / "qrels").mkdir(parents=True)
     (questions / "queries.jsonl").write_text('{"_id": "q1", "text": "my pump is broken, what now?"}\n')
     (questions / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tpump.md\t1\n")
-    result = command("--pipeline", "evaluate", *common, "--eval-set", questions, "--out", tmp_path / "out")
+    result = warm_command("--pipeline", "evaluate", *common, "--eval-set", questions, "--out", tmp_path / "out")
     assert result.returncode == 0, result.stdout + result.stderr
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["eval_sets"]["questions"]["kind"] == "human"
     assert metrics["eval_sets"]["questions"]["n_documents"] == len(THINGS)
 
 
-def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(own_home: dict[str, str], tmp_path: Path) -> None:
+def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(
+    warm_command: RunCommand, own_home: dict[str, str], tmp_path: Path
+) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
-    arguments = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
-    process = subprocess.Popen(arguments, env=own_home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    arguments = ["--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
+    process = subprocess.Popen([*RUN, *arguments], env=own_home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
         if line.rstrip().endswith("pairs"):
@@ -124,7 +128,7 @@ def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(own_home: d
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "Interrupted. Nothing is lost" in errors and "Traceback" not in errors
-    again = subprocess.run(arguments, env=own_home, capture_output=True, text=True, timeout=600, check=False)
+    again = warm_command(*arguments)
     assert again.returncode == 0, again.stderr
     assert not {"load_chunks", "generate_queries", "curate_queries"} & ran(again.stdout)
 
@@ -136,16 +140,20 @@ for run in Client().list_pipeline_runs(sort_by="created", hydrate=True).items:
 """
 
 
-def test_a_run_that_was_killed_is_gone_on_with_and_none_stays_running(own_home: dict[str, str], tmp_path: Path) -> None:
+def test_a_run_that_was_killed_is_gone_on_with_and_none_stays_running(
+    warm_command: RunCommand, warm_python: WarmPython, own_home: dict[str, str], tmp_path: Path
+) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
-    arguments = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
-    with subprocess.Popen(arguments, env=own_home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    arguments = ["--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
+    with subprocess.Popen(
+        [*RUN, *arguments], env=own_home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         assert process.stdout is not None and any(line.rstrip().endswith("pairs") for line in process.stdout)
         process.kill()
-    again = subprocess.run(arguments, env=own_home, capture_output=True, text=True, timeout=600, check=False)
+    again = warm_command(*arguments)
     assert again.returncode == 0, again.stderr
     assert not {"load_chunks", "generate_queries", "curate_queries"} & ran(again.stdout)
-    listed = subprocess.run([sys.executable, "-c", STATUSES], env=own_home, capture_output=True, text=True, check=True)
+    listed = warm_python.run(["-c", STATUSES], own_home, ROOT)
     first, second = listed.stdout.splitlines()
     assert first.startswith("failed ") and "running" not in first
     assert second.startswith("completed ")

@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair
 from finetrieve.training.settings import TrainingSettings
 from finetrieve.training.train import TrainingResult, train_model
+from tests.conftest import ROOT
+from tests.warm_python import WarmPython
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 THINGS = ["key", "backup", "invoice", "printer", "camera", "battery", "router", "sensor", "ticket", "badge", "drone", "filter"]
 THINGS += ["pump", "valve", "mixer"]
 ACTIONS = ["rotate", "replace", "configure", "delete"]
@@ -208,6 +208,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(
 CHILD = """
     import sys, os, signal, time
     from pathlib import Path
+    import torch
     from tests.training.test_train import corpus, settings
     from finetrieve.training.train import train_model
 
@@ -221,32 +222,46 @@ CHILD = """
             os.kill(os.getpid(), getattr(signal, how))
             time.sleep(60)
 
+    torch.set_num_threads(1)
     pairs, chunks = corpus()
     options = settings(dropout=0.1, checkpoint_seconds=1e-3, epochs=3)
     train_model(pairs, chunks, options, model, place / "model", place / "checkpoints", 3, report)
 """
 
 
-def run_child(model: Path, place: Path, stop_at: int = 0, how: str = "SIGKILL") -> tuple[int, list[int], str]:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(CHILD), str(model), str(place), str(stop_at), how],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return done.returncode, [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step")], done.stderr
+RunChild = Callable[..., tuple[int, list[int], str]]
+
+
+@pytest.fixture(scope="module")
+def run_child(warm_python: WarmPython, tiny_model: Path) -> RunChild:
+    """Trains in a process of its own, and returns how it ended, its steps and its errors."""
+
+    def run(place: Path, stop_at: int = 0, how: str = "SIGKILL") -> tuple[int, list[int], str]:
+        code = ["-c", textwrap.dedent(CHILD), str(tiny_model), str(place), str(stop_at), how]
+        done = warm_python.run(code, dict(os.environ), ROOT)
+        steps = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step")]
+        return done.returncode, steps, done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run_child: RunChild, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]:
+    """Returns the folder of a training that nothing ended early, and its steps."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    code, steps, errors = run_child(place)
+    assert code == 0, errors
+    return place, steps
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
-def test_a_killed_training_goes_on_and_ends_where_an_undisturbed_one_does(tiny_model: Path, tmp_path: Path, how: str) -> None:
-    code_undisturbed, all_steps, errors = run_child(tiny_model, tmp_path / "undisturbed")
-    assert code_undisturbed == 0, errors
+def test_a_killed_training_goes_on_and_ends_where_an_undisturbed_one_does(
+    run_child: RunChild, undisturbed: tuple[Path, list[int]], tmp_path: Path, how: str
+) -> None:
+    whole, all_steps = undisturbed
     killed_at = len(all_steps) // 2 + 2
-    found, steps, _ = run_child(tiny_model, tmp_path / "killed", killed_at, how)
+    found, steps, _ = run_child(tmp_path / "killed", killed_at, how)
     assert steps[-1] == killed_at
     assert found == -getattr(signal, how)
     assert not (tmp_path / "killed" / "model").exists()
@@ -256,11 +271,11 @@ def test_a_killed_training_goes_on_and_ends_where_an_undisturbed_one_does(tiny_m
     torn.mkdir()
     (torn / "model.safetensors").write_bytes(b"half")
 
-    code_resumed, rest, errors = run_child(tiny_model, tmp_path / "killed")
+    code_resumed, rest, errors = run_child(tmp_path / "killed")
     assert code_resumed == 0, errors
     assert 1 < rest[0] <= killed_at
-    expected, resumed = weights(tmp_path / "undisturbed" / "model"), weights(tmp_path / "killed" / "model")
+    expected, resumed = weights(whole / "model"), weights(tmp_path / "killed" / "model")
     for name, weight in expected.items():
         np.testing.assert_allclose(resumed[name], weight, atol=1e-6, err_msg=name)
-    records = [json.loads((tmp_path / run / "model" / "training_record.json").read_text()) for run in ("undisturbed", "killed")]
+    records = [json.loads((run / "model" / "training_record.json").read_text()) for run in (whole, tmp_path / "killed")]
     assert records[0] == records[1]

@@ -1,0 +1,206 @@
+"""Python that is warm: commands run in forks of a process that has the heavy libraries, so that not each imports them for seconds.
+
+    with WarmPython(folder) as python:
+        done = python.run(["run.py", "models"], environment, ROOT)
+
+A fork is a process of its own, with its own environment, folder, streams and end. Only what a library reads from the environment
+while it is imported, ZenML's verbosity above all, is as it was at the start. Nothing of this project is imported before the fork.
+What is tested about starting (its time, its imports, `-v`) needs a `subprocess`.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_LIBRARIES = (
+    "zenml.client",
+    "zenml.pipelines",
+    "zenml.orchestrators.local.local_orchestrator",
+    "zenml.zen_stores.sql_zen_store",
+    "torch",
+    "sentence_transformers",
+    "distilabel.pipeline",
+    "distilabel.steps",
+)
+NOTHING = Path(os.devnull)
+_LONGEST = 100_000
+"""Bytes of a request, most of which is the environment."""
+
+
+class WarmProcess:
+    """A process that was forked."""
+
+    def __init__(self, told: socket.socket) -> None:
+        self._told = told
+        self.pid = int(told.recv(64))
+
+    def wait(self, timeout: float = 600) -> int:
+        """Returns its exit code, once it has ended; that of a signal is negative."""
+        self._told.settimeout(timeout)
+        try:
+            code = int(self._told.recv(64))
+        except TimeoutError as error:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout) from error
+        self._told.close()
+        return code
+
+    def kill(self) -> None:
+        """Kills it, and nothing that it started."""
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class WarmPython:
+    """The process that is forked, for as long as the `with` block is open; it starts with the first command."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._control: socket.socket | None = None
+
+    def __enter__(self) -> WarmPython:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._process.terminate()
+            self._process.wait(60)
+
+    def run(
+        self, arguments: Sequence[str | Path], environment: dict[str, str], folder: Path, timeout: float = 600
+    ) -> subprocess.CompletedProcess[str]:
+        """Returns how `python ARGUMENTS` ended and what it wrote.
+
+        Args:
+            arguments: A script with its arguments, or `-c` and code.
+            environment: Variables of the process.
+            folder: Where it runs.
+            timeout: Seconds after which it is killed.
+        """
+        with NOTHING.open("rb") as nothing, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = self.start(arguments, environment, folder, (nothing, out, err))
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            for file in (out, err):
+                file.seek(0)
+            return subprocess.CompletedProcess(arguments, code, out.read().decode(), err.read().decode())
+
+    def start(
+        self,
+        arguments: Sequence[str | Path],
+        environment: dict[str, str],
+        folder: Path,
+        streams: Sequence[IO[Any] | socket.socket],
+    ) -> WarmProcess:
+        """Returns `python ARGUMENTS` as a process that runs in a session of its own.
+
+        Args:
+            arguments: A script with its arguments, or `-c` and code.
+            environment: Variables of the process.
+            folder: Where it runs.
+            streams: Its standard input, output and error.
+        """
+        request = {"arguments": [str(argument) for argument in arguments], "environment": environment, "folder": str(folder)}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            files = [file.fileno() for file in (*streams, theirs)]
+            socket.send_fds(self._started(), [json.dumps(request).encode()], files)
+        return WarmProcess(ours)
+
+    def _started(self) -> socket.socket:
+        if self._control is None:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            command = [sys.executable, "-c", f"from {__name__} import main; main()", str(theirs.fileno())]
+            environment = {**os.environ, "HOME": str(self._home), "XDG_CACHE_HOME": str(self._home / ".cache")}
+            with theirs:
+                self._process = subprocess.Popen(
+                    command,
+                    env=environment,
+                    cwd=Path(__file__).parent.parent,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+        return self._control
+
+
+def _import_libraries() -> None:
+    from finetrieve.app.zenml_environment import quiet_zenml
+
+    quiet_zenml()
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "finetrieve"]:
+        del sys.modules[name]  # a command may be that of another checkout
+    sys.excepthook = sys.__excepthook__
+    sys.stdout.flush()  # what is not written yet would be written by every fork
+    sys.stderr.flush()
+    gc.collect()
+    gc.freeze()
+
+
+def _forked(control: socket.socket) -> list[str]:
+    """Forks a process for each request, and returns its arguments in that process."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, files, _, _ = socket.recv_fds(control, _LONGEST, 4)
+        if not message:
+            os._exit(0)
+        if os.fork() == 0:
+            break
+        for file in files:
+            os.close(file)
+    control.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # This process waits for the command, which is its child, and tells how it ended.
+    reply = socket.socket(fileno=files.pop())
+    if pid := os.fork():
+        reply.send(str(pid).encode())
+        reply.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+        os._exit(0)
+    reply.close()
+    os.setsid()
+    # A shell starts what it puts into the background with interrupts ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    request: dict[str, Any] = json.loads(message)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    return list(request["arguments"])
+
+
+def _execute(arguments: list[str]) -> None:
+    """Does what `python ARGUMENTS` does."""
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    script, *rest = arguments
+    if script == "-c":
+        code, *rest = rest
+        sys.argv, sys.path[:1] = ["-c", *rest], ["", *paths]
+        module = sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(compile(code, "<string>", "exec"), module.__dict__)
+    else:
+        sys.argv, sys.path[:1] = arguments, [str(Path(script).resolve().parent), *paths]
+        runpy.run_path(script, run_name="__main__")
+
+
+def main() -> None:
+    """Is the process that is forked, and each fork of it, which ends as any Python does."""
+    _import_libraries()
+    _execute(_forked(socket.socket(fileno=int(sys.argv[1]))))
