@@ -119,9 +119,9 @@ def server_environment() -> Path:
         pytest.skip(f"Argilla's server cannot be installed here: {error}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server_home(server_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Returns the home of a server that the tests of a module share; it is stopped when they are done."""
+    """Returns the home of a server that all tests share, each with datasets of its own; it is stopped when they are done."""
     home = tmp_path_factory.mktemp("argilla")
     yield home
     stop_server(home)
@@ -129,5 +129,5 @@ def server_home(server_environment: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def server(server_home: Path) -> Connection:
-    """Returns the connection of a running embedded server, shared by the tests of a module."""
+    """Returns the connection of the server that all tests share, which runs, whatever another module did to it."""
     return connect_embedded(server_home)

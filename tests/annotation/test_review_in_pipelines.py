@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 from finetrieve.annotation.client import Server, find_dataset, find_workspace, read_records
 from finetrieve.annotation.connection import connect_embedded
+from finetrieve.argilla_server import stop_server
 from finetrieve.argilla_server.environment import environment_path
 from tests.conftest import RunCommand
 from tests.pipelines.test_retrain import ran, write_config, write_docs
@@ -20,15 +22,22 @@ pytestmark = pytest.mark.slow
 COSTLY = {"generate_queries", "enrich_queries", "split_queries", "train_model", "evaluate_model", "build_report"}
 
 
+@pytest.fixture
+def own_server_home(server_environment: Path, tmp_path: Path) -> Iterator[Path]:
+    """Returns the home of a server that does not run yet; it is stopped."""
+    yield tmp_path / "argilla"
+    stop_server(tmp_path / "argilla")
+
+
 @pytest.mark.slow(minutes=2)
 def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
-    warm_command: RunCommand, server_home: Path, server_environment: Path, tmp_path: Path
+    warm_command: RunCommand, own_server_home: Path, tmp_path: Path
 ) -> None:
     docs, out, config = write_docs(tmp_path / "docs"), tmp_path / "out", write_config(tmp_path / "config.yaml")
     settings = yaml.safe_load(config.read_text())
     config.write_text(yaml.safe_dump({**settings, "annotation": {"dataset": "machine"}}))
     environment = {
-        "FINETRIEVE_ARGILLA_HOME": str(server_home),
+        "FINETRIEVE_ARGILLA_HOME": str(own_server_home),
         "FINETRIEVE_ARGILLA_ENV": str(environment_path()),
         "ARGILLA_URL": "",
         "ARGILLA_API_URL": "",
@@ -46,7 +55,7 @@ def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     assert written > 20
 
     # 2. A draft is no answer: nothing is trained or reported anew.
-    with Server(connect_embedded(server_home)) as server:
+    with Server(connect_embedded(own_server_home)) as server:
         dataset = find_dataset(server, find_workspace(server), "machine")
         assert dataset is not None
         found = list(read_records(server, dataset["id"], ["suggestions"], lambda _done, _total: None))
@@ -60,7 +69,7 @@ def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     assert retrain()[0] == set()
 
     # 3. An answer is: from the split on.
-    with Server(connect_embedded(server_home)) as server:
+    with Server(connect_embedded(own_server_home)) as server:
         answer(by_split[1], "submitted", query="it makes a noise", verdict="fixable", own_queries="strange sound\nrattling")
         answer(by_split[2], "discarded")
     steps, metrics = retrain()

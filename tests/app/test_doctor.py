@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from finetrieve.annotation.client import Connection
 from finetrieve.app.config import Config
 from finetrieve.app.doctor import Finding, check_machine
-from finetrieve.argilla_server import ensure_server, stop_server
 from tests.conftest import RunCommand
 
 KEY = "sk-planted-0123456789"
@@ -91,17 +91,13 @@ def test_an_argilla_that_does_not_answer_or_has_no_key_is_named(docs: Path, monk
 
 
 @pytest.mark.slow
-def test_an_argilla_that_refuses_the_key_is_named(docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = ensure_server(tmp_path / "argilla")
-    try:
-        monkeypatch.setenv("ARGILLA_API_KEY", server.api_key)
-        taken = found("argilla", docs, annotation={"enabled": True, "url": server.url})
-        assert taken.state == "ok" and "takes the key" in taken.text
-        monkeypatch.setenv("ARGILLA_API_KEY", KEY)
-        refused = found("argilla", docs, annotation={"enabled": True, "url": server.url})
-        assert refused.state == "FAIL" and KEY not in refused.line(10)
-    finally:
-        stop_server(tmp_path / "argilla")
+def test_an_argilla_that_refuses_the_key_is_named(docs: Path, server: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGILLA_API_KEY", server.api_key)
+    taken = found("argilla", docs, annotation={"enabled": True, "url": server.url})
+    assert taken.state == "ok" and "takes the key" in taken.text
+    monkeypatch.setenv("ARGILLA_API_KEY", KEY)
+    refused = found("argilla", docs, annotation={"enabled": True, "url": server.url})
+    assert refused.state == "FAIL" and KEY not in refused.line(10)
 
 
 def test_a_check_that_breaks_leaves_the_others_standing(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

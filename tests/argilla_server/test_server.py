@@ -46,6 +46,23 @@ def home(server_environment: Path, tmp_path: Path) -> Iterator[Path]:
     stop_server(tmp_path / "argilla")
 
 
+@pytest.fixture(scope="module")
+def stopped_home(server_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a home with a dataset of 50 records whose server is stopped."""
+    home = tmp_path_factory.mktemp("stopped") / "argilla"
+    connection = ensure_server(home)
+    client = Client(connection.url, connection.api_key)
+    push(client, make_dataset(client, str(connection.workspace), "kept"), make_records(50))
+    stop_server(home)
+    return home
+
+
+@pytest.fixture
+def used_home(stopped_home: Path, home: Path) -> Path:
+    """Returns a home of the test's own whose server ran before: it starts without making its database."""
+    return Path(shutil.copytree(stopped_home, home))
+
+
 def start_directly(python: Path, home: Path, port: int) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "finetrieve/argilla_server")}
     command = [str(python), "-m", "embedded", str(home), str(port)]
@@ -138,32 +155,29 @@ def test_many_callers_at_once_start_one_server(home: Path) -> None:
     assert len(found) == 1
 
 
-def test_a_taken_port_is_said_if_it_was_asked_for_and_avoided_if_not(home: Path, command: RunCommand) -> None:
+def test_a_taken_port_is_said_if_it_was_asked_for_and_avoided_if_not(used_home: Path, command: RunCommand) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        refused = command("argilla", "up", "--home", home, "--port", str(port))
+        refused = command("argilla", "up", "--home", used_home, "--port", str(port))
         assert refused.returncode == 2
         assert refused.stderr.startswith(f"Error: Port {port} is taken by another program.")
-        home.mkdir(exist_ok=True)
-        (home / "port").write_text(str(port))
-        assert not ensure_server(home).url.endswith(f":{port}")
+        (used_home / "port").write_text(str(port))
+        assert not ensure_server(used_home).url.endswith(f":{port}")
 
 
 def test_another_server_on_the_port_of_one_that_was_killed_is_not_taken_for_it(
-    server: Connection, server_home: Path, home: Path
+    server: Connection, server_home: Path, used_home: Path
 ) -> None:
-    ensure_server(home)
-    stop_server(home)
     port = server.url.rpartition(":")[2]
     for name in ("running.json", "port"):  # as if it had been killed while it had the other one's port
-        shutil.copy(server_home / name, home / name)
-    (home / "running.json").write_text(json.dumps({"port": int(port), "instance": "another"}))
-    with (home / "server.lock").open("r+") as dying, ThreadPoolExecutor(1) as pool:
+        shutil.copy(server_home / name, used_home / name)
+    (used_home / "running.json").write_text(json.dumps({"port": int(port), "instance": "another"}))
+    with (used_home / "server.lock").open("r+") as dying, ThreadPoolExecutor(1) as pool:
         fcntl.flock(dying, fcntl.LOCK_EX)
-        assert not server_status(home).running
-        started = pool.submit(ensure_server, home)
+        assert not server_status(used_home).running
+        started = pool.submit(ensure_server, used_home)
         with pytest.raises(TimeoutError):
             started.result(timeout=1)
         fcntl.flock(dying, fcntl.LOCK_UN)
@@ -172,21 +186,9 @@ def test_another_server_on_the_port_of_one_that_was_killed_is_not_taken_for_it(
     assert Client(found.url, found.api_key).call("GET", "/me")["username"] == "finetrieve"
 
 
-@pytest.fixture(scope="module")
-def stopped_home(server_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a home with a dataset of 50 records whose server is stopped."""
-    home = tmp_path_factory.mktemp("stopped") / "argilla"
-    connection = ensure_server(home)
-    client = Client(connection.url, connection.api_key)
-    push(client, make_dataset(client, str(connection.workspace), "kept"), make_records(50))
-    stop_server(home)
-    return home
-
-
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "newer"])
-def test_a_database_that_cannot_be_used_is_one_line(stopped_home: Path, home: Path, command: RunCommand, damage: str) -> None:
-    shutil.copytree(stopped_home, home)
-    database = home / "argilla.db"
+def test_a_database_that_cannot_be_used_is_one_line(used_home: Path, command: RunCommand, damage: str) -> None:
+    database = used_home / "argilla.db"
     if damage == "garbage":
         database.write_bytes(b"This is no database." * 1000)
     elif damage == "truncated":
@@ -195,24 +197,21 @@ def test_a_database_that_cannot_be_used_is_one_line(stopped_home: Path, home: Pa
         with closing(sqlite3.connect(database)) as opened:
             opened.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
             opened.commit()
-    up = command("argilla", "up", "--home", home)
+    up = command("argilla", "up", "--home", used_home)
     assert up.returncode == 2, up.stdout + up.stderr
     [line] = up.stderr.strip().splitlines()
     assert str(database) in line
     assert ("was made by another version of Argilla" if damage == "newer" else "is damaged") in line
 
 
-def test_a_damaged_account_file_is_one_line_and_a_new_one_keeps_the_data(
-    stopped_home: Path, home: Path, command: RunCommand
-) -> None:
-    shutil.copytree(stopped_home, home)
-    old_key = account(home).api_key
-    (home / "account.json").write_text("{")
-    up = command("argilla", "up", "--home", home)
+def test_a_damaged_account_file_is_one_line_and_a_new_one_keeps_the_data(used_home: Path, command: RunCommand) -> None:
+    old_key = account(used_home).api_key
+    (used_home / "account.json").write_text("{")
+    up = command("argilla", "up", "--home", used_home)
     assert (up.returncode, len(up.stderr.strip().splitlines())) == (2, 1)
-    assert f"{home / 'account.json'} is damaged" in up.stderr
-    (home / "account.json").unlink()
-    after = ensure_server(home)
+    assert f"{used_home / 'account.json'} is damaged" in up.stderr
+    (used_home / "account.json").unlink()
+    after = ensure_server(used_home)
     assert after.api_key != old_key
     names = [dataset["name"] for dataset in Client(after.url, after.api_key).call("GET", "/me/datasets")["items"]]
     assert names == ["kept"]
@@ -248,14 +247,14 @@ def test_an_install_that_was_killed_is_redone(tmp_path: Path, server_environment
     assert not (target / "lib" / "half-written").exists()
 
 
-def test_what_was_acknowledged_is_there_after_a_kill(home: Path) -> None:
-    connection = ensure_server(home)
+def test_what_was_acknowledged_is_there_after_a_kill(used_home: Path) -> None:
+    connection = ensure_server(used_home)
     client = Client(connection.url, connection.api_key)
     dataset = make_dataset(client, str(connection.workspace), "faults")
     push(client, dataset, make_records(60))
     pushed, submitted = {record["external_id"] for record in make_records(60)}, set[str]()
     for number, seconds in enumerate((0.3, 0.7)):
-        pid = server_status(home).pid
+        pid = server_status(used_home).pid
         assert pid is not None
         with ThreadPoolExecutor(1) as pool:
             work = pool.submit(push_and_submit, client, dataset, 1000 * (number + 1), pushed, submitted)
@@ -263,7 +262,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(home: Path) -> None:
                 work.result(timeout=seconds)
             os.kill(pid, signal.SIGKILL)
             work.result()
-        connection = ensure_server(home)
+        connection = ensure_server(used_home)
         client = Client(connection.url, connection.api_key)
     found = compare(client, dataset, pushed, submitted)
     assert found.pop("records acknowledged") > 60
