@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from finetrieve.evaluation.arms import ARMS
 from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
-from tests.pipelines.test_retrain import write_config, write_docs
+from tests.pipelines.test_retrain import STEPS, ran, write_config, write_docs
 from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,7 @@ class Trained(NamedTuple):
     folder: Path
     environment: dict[str, str]
     output: str
+    errors: str
     metrics: dict[str, Any]
     warm: WarmPython
 
@@ -71,21 +73,43 @@ def trained(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory) -
     zenml = [str(Path(sys.executable).parent / "zenml"), "secret", "create", "planted", f"--key={SECRET_KEY}"]
     subprocess.run(zenml, env=environment, cwd=folder, capture_output=True, timeout=120, check=True)
     write_docs(folder / "docs")
+    (folder / "scratch").mkdir()
     config = write_config(folder / "config.yaml")
     with LlmServer(key="") as server:
         settings = yaml.safe_load(config.read_text())
         recipes = [{"name": "rules"}, llm_recipe("one", server), llm_recipe("two", server, api_key_secret="planted.key")]
         config.write_text(yaml.safe_dump({**settings, "generation": {"recipes": recipes}}))
         command = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--config", str(config), "--docs", "docs"]
+        own = {**environment, "TMPDIR": str(folder / "scratch")}
         done = subprocess.run(
-            [*command, "--out", "out"], env=environment, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+            [*command, "--out", "out"], env=own, cwd=folder, capture_output=True, text=True, timeout=300, check=False
         )
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((folder / "out" / "metrics.json").read_text())
-    return Trained(home, folder, environment, done.stdout + done.stderr, metrics, warm_python)
+    return Trained(home, folder, environment, done.stdout, done.stderr, metrics, warm_python)
 
 
-# 1. The registry.
+# 1. The run.
+
+
+def test_a_first_run_does_everything_and_leaves_what_it_promises(trained: Trained) -> None:
+    metrics, out = trained.metrics, trained.folder / "out"
+    assert "Traceback" not in trained.errors
+    scratch = [path.name for path in (trained.folder / "scratch").iterdir()]
+    assert [name for name in scratch if not name.startswith("torchinductor")] == []
+    assert ran(trained.output) == STEPS
+    assert {"eval_sets", "training", "generation", "corpus", "verdict"} <= set(metrics)
+    [generated] = metrics["eval_sets"].values()
+    assert generated["kind"] == "generated"
+    assert set(generated["arms"]) == {name for name, arm in ARMS.items() if not arm.needs_reranker}
+    assert metrics["verdict"]["arm"] in generated["arms"] and metrics["verdict"]["next"]
+    assert (out / "model" / "late" / "modules.json").is_file()
+    assert {"value", "low", "high"} <= set(generated["arms"]["finetuned"]["ndcg@10"])
+    assert (out / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+    assert (out / "model" / "model.safetensors").is_file()
+
+
+# 2. The registry.
 
 
 def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained) -> None:
@@ -116,7 +140,7 @@ def test_versions_are_listed_promoted_exported_and_rolled_back(trained: Trained)
     assert unknown.returncode == 2 and "no version '7'" in unknown.stderr
 
 
-# 2. Questions.
+# 3. Questions.
 
 
 def test_a_question_is_answered_by_both_models(trained: Trained) -> None:
@@ -172,7 +196,7 @@ def test_the_page_answers_in_a_browser_and_runs_no_script(trained: Trained, brow
         server.wait(30)
 
 
-# 3. Lineage.
+# 4. Lineage.
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +288,7 @@ def test_runs_and_artifacts_carry_what_one_filters_by(trained: Trained, dashboar
     assert tagged["total"] >= 15
 
 
-# 4. Keys.
+# 5. Keys.
 
 
 def test_planted_keys_are_found_nowhere(trained: Trained, dashboard: str) -> None:
@@ -274,7 +298,7 @@ def test_planted_keys_are_found_nowhere(trained: Trained, dashboard: str) -> Non
     assert [path for path in files if path.name != "zenml.db" and holds_a_key(path.read_bytes())] == []
     [store] = [path for path in files if path.name == "zenml.db"]
     assert not holds_a_key(without_the_vault(store, trained.folder / "copy.db"))
-    assert not holds_a_key(trained.output.encode())
+    assert not holds_a_key((trained.output + trained.errors).encode())
     read = api(dashboard)
     run = dashboard.rsplit("/", 1)[1]
     pages = [f"runs/{run}?hydrate=true", f"steps?pipeline_run_id={run}&hydrate=true&size=100", f"runs/{run}/logs?source=client"]

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finetrieve.evaluation.arms import ARMS
 from tests.conftest import ROOT, RunCommand
 from tests.warm_python import WarmPython
 
@@ -65,27 +64,6 @@ def ran(output: str) -> set[str]:
     """Returns the steps that a run did not take from the cache."""
     found = re.search(r"from the cache \(([^)]*)\)", output)
     return STEPS - set(found.group(1).split(", ") if found else [])
-
-
-def test_a_first_run_does_everything_and_leaves_what_it_promises(command: RunCommand, tmp_path: Path) -> None:
-    docs, out, scratch = write_docs(tmp_path / "docs"), tmp_path / "out", tmp_path / "tmp"
-    config = write_config(tmp_path / "config.yaml")
-    scratch.mkdir()
-    result = command("--pipeline", "retrain", "--config", config, "--docs", docs, "--out", out, TMPDIR=str(scratch))
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    assert [path.name for path in scratch.iterdir() if not path.name.startswith("torchinductor")] == []
-    assert ran(result.stdout) == STEPS
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert {"eval_sets", "training", "generation", "corpus", "verdict"} <= set(metrics)
-    [generated] = metrics["eval_sets"].values()
-    assert generated["kind"] == "generated"
-    assert set(generated["arms"]) == {name for name, arm in ARMS.items() if not arm.needs_reranker}
-    assert metrics["verdict"]["arm"] in generated["arms"] and metrics["verdict"]["next"]
-    assert (out / "model" / "late" / "modules.json").is_file()
-    assert {"value", "low", "high"} <= set(generated["arms"]["finetuned"]["ndcg@10"])
-    assert (out / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
-    assert (out / "model" / "model.safetensors").is_file()
 
 
 @pytest.mark.slow(minutes=2)
