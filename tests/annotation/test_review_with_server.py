@@ -218,7 +218,9 @@ def test_a_push_goes_on_when_the_server_is_killed_half_way(bench: Bench, server_
             if label == "Records sent" and not killed and done < total:
                 killed.append(server_status(server_home).pid)
                 os.kill(killed[0], signal.SIGKILL)
-                time.sleep(0.5)
+                ends = time.monotonic() + 10
+                while server_status(server_home).running and time.monotonic() < ends:
+                    time.sleep(0.02)
 
         return on_progress
 

@@ -147,6 +147,14 @@ def test_a_rate_limit_says_how_long_to_wait(server: LlmServer) -> None:
     assert server.stats()["outcomes"] == {"ok": 2, "rate_limit": 1, "too_fast": 1}
 
 
+def when_in_flight(server: LlmServer, count: int) -> dict[str, Any]:
+    """Returns the counts once so many requests are in flight."""
+    end = time.monotonic() + 10
+    while (stats := server.stats())["in_flight"] != count and time.monotonic() < end:
+        time.sleep(0.05)
+    return stats
+
+
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
@@ -163,8 +171,7 @@ def test_a_failure_reaches_the_client_as_what_it_is(server: LlmServer, kind: str
     with pytest.raises(openai.APIError) as failed:
         client(server, timeout=1).chat.completions.create(model="gpt-4o", messages=about(CHUNK))
     assert type(failed.value).__name__ == error
-    time.sleep(0.3)
-    stats = server.stats()
+    stats = when_in_flight(server, 0)
     assert stats["outcomes"] == {kind: 1} and stats["in_flight"] == 0 and stats["answered"] == 0
 
 
@@ -230,22 +237,16 @@ def test_latency_has_the_mean_that_was_asked_for_and_requests_wait_together(serv
 def test_an_answer_nobody_waited_for_is_abandoned_and_counted(server: LlmServer) -> None:
     server.configure(latency=2, sigma=0)
 
-    def in_flight(count: int) -> dict[str, Any]:
-        end = time.monotonic() + 10
-        while (stats := server.stats())["in_flight"] != count and time.monotonic() < end:
-            time.sleep(0.05)
-        return stats
-
     async def leave() -> None:
         async with aiohttp.ClientSession() as session:
             body = {"model": "gpt-4o", "messages": about(CHUNK)}
             headers = {"Authorization": f"Bearer {server.key}"}
             request = asyncio.create_task(session.post(f"{server.openai}/chat/completions", json=body, headers=headers))
-            await asyncio.to_thread(in_flight, 1)
+            await asyncio.to_thread(when_in_flight, server, 1)
             request.cancel()
 
     asyncio.run(leave())
-    stats = in_flight(0)
+    stats = when_in_flight(server, 0)
     assert stats["outcomes"] == {"abandoned": 1} and stats["in_flight"] == 0 and stats["answered"] == 0
 
 
