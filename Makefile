@@ -18,7 +18,7 @@ demo: $(READY)  ## Fine-tune on the embedded demo: report and model in demo/
 	$(BIN)/python run.py --pipeline retrain --out demo
 
 check: lint  ## Lint, types, borders and the fast tests
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 test: lint  ## Everything: make check, then whole pipelines
 	$(BIN)/pytest -n 2 --dist worksteal
