@@ -33,7 +33,7 @@ def own_server_home(server_environment: Path, tmp_path: Path) -> Iterator[Path]:
 def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     warm_command: RunCommand, own_server_home: Path, tmp_path: Path
 ) -> None:
-    docs, out, config = write_docs(tmp_path / "docs"), tmp_path / "out", write_config(tmp_path / "config.yaml")
+    docs, out, config = write_docs(tmp_path / "docs"), tmp_path / "out", write_config(tmp_path / "config.yaml", small=True)
     settings = yaml.safe_load(config.read_text())
     config.write_text(yaml.safe_dump({**settings, "annotation": {"dataset": "machine"}}))
     environment = {

