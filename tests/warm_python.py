@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -33,8 +34,13 @@ _LIBRARIES = (
     "zenml.zen_stores.sql_zen_store",
     "torch",
     "sentence_transformers",
+    "sentence_transformers.sentence_transformer.losses",
     "distilabel.pipeline",
-    "distilabel.steps",
+    "distilabel.steps.tasks",
+    "distilabel.models.llms.base",
+    "bm25s",
+    "lemminflect",
+    "openai",
 )
 NOTHING = Path(os.devnull)
 _LONGEST = 100_000
@@ -144,7 +150,8 @@ def _import_libraries() -> None:
 
     quiet_zenml()
     for name in _LIBRARIES:
-        importlib.import_module(name)
+        if importlib.util.find_spec(name.partition(".")[0]):  # some come with an extra
+            importlib.import_module(name)
     from sqlalchemy import Engine, event
 
     event.listen(Engine, "connect", _leave_syncing_to_the_system)
