@@ -39,8 +39,9 @@ from finetrieve.app.run_metadata import code_commit
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, GeneratedQuery, Pair, embedded_text
 from finetrieve.evaluation.bootstrap import difference, resampled_means
-from finetrieve.evaluation.eval_sets import DEV, EvalSet, generated_eval_set, load_eval_set
+from finetrieve.evaluation.eval_sets import DEV, EvalSet, load_eval_set
 from finetrieve.evaluation.metrics import METRICS
+from finetrieve.evaluation.pair_sets import generated_eval_set
 from finetrieve.evaluation.settings import EvalSetSettings
 
 if TYPE_CHECKING:

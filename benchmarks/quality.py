@@ -265,7 +265,8 @@ def learned(
     task: Task, config: Config, corpus: Corpus, questions: EvalSet, run: Run, place: Path, scratch: Path
 ) -> list[dict[str, Any]]:
     """Returns nDCG@10 of people's questions after training on parts of the queries; the whole is the run's own."""
-    from finetrieve.evaluation.eval_sets import DEV, generated_eval_set
+    from finetrieve.evaluation.eval_sets import DEV
+    from finetrieve.evaluation.pair_sets import generated_eval_set
     from finetrieve.training.learning_curve import SHARES, part_of
     from finetrieve.training.train import train_model
 

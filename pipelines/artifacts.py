@@ -31,6 +31,7 @@ class RuntimeFingerprints(NamedTuple):
     base_model: Any
     eval_sets: Any
     generation_state: Any
+    pairs: Any
 
 
 def fingerprint_at_run_time(pipeline: str, config: Config) -> RuntimeFingerprints:

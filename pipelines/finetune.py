@@ -1,4 +1,4 @@
-"""finetune: [pull_annotations ->] split_queries -> train_model -> evaluate_model -> build_report -> promote."""
+"""finetune: [pull_annotations ->] [load_pairs ->] split_queries -> train_model -> evaluate_model -> build_report -> promote."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from finetrieve.app.earlier_runs import find_generated_queries
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.run_metadata import RunMetadata
 from pipelines.artifacts import Generated, RuntimeFingerprints
+from pipelines.own_data import wire_own_pairs
 from pipelines.review import wire_comparison, wire_pull
 from steps.evaluation import build_report, compare_with_production, evaluate_model
 from steps.promotion import find_production, promote
@@ -25,6 +26,7 @@ def wire_finetuning(
     `pushed` says whether the same pipeline sends queries to people first.
     """
     reviewed = wire_pull(config, made, pushed)
+    own = wire_own_pairs(config, inputs, made)
     pairs, split_report = split_queries(
         queries=made.queries,
         chunks=made.chunks,
@@ -33,6 +35,7 @@ def wire_finetuning(
         eval_sets=[plain(settings) for settings in config.evaluation.eval_sets],
         eval_set_fingerprints=inputs.eval_sets,
         **(reviewed.split_arguments if reviewed else {}),
+        **(own.split_arguments if own else {}),
     )
     model, training_record = train_model(
         pairs=pairs,
@@ -40,6 +43,7 @@ def wire_finetuning(
         settings=plain(config.training),
         seed=config.seed,
         base_model_fingerprint=inputs.base_model,
+        free_texts=own.free_texts if own else None,
     )
     scores, scores_per_query, details = evaluate_model(
         model=model,
@@ -69,6 +73,7 @@ def wire_finetuning(
         rejected_queries=made.rejected_queries,
         annotation_report=reviewed.annotation_report if reviewed else None,
         review_effect=wire_comparison(config, inputs, made, pairs, scores_per_query),
+        pairs_report=own.pairs_report if own else None,
         headline_arm=config.evaluation.headline_arm,
     )
     comparison = compare_with_production(

@@ -32,9 +32,10 @@ def fingerprint_inputs(
     Annotated[str, "base_model_fingerprint"],
     Annotated[list[str], "eval_set_fingerprints"],
     Annotated[str, "generation_state"],
+    Annotated[list[str], "pair_fingerprints"],
 ]:
-    """Returns the fingerprints of the documents, the base model and the evaluation sets as they are now, and what decides the
-    queries beside the settings.
+    """Returns the fingerprints of the documents, the base model, the evaluation sets and the pairs of one's own as they are now,
+    and what decides the queries beside the settings.
 
     It always runs. What follows is taken from the cache as long as the fingerprints stay the same.
 
@@ -46,7 +47,7 @@ def fingerprint_inputs(
     known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
     add_tags(tags=[tag], run=run.id)
     logger.info(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
-    return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state
+    return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state, list(inputs.pairs)
 
 
 @step(

@@ -14,17 +14,18 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
 from finetrieve.core.progress import reporter
-from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, Pair
+from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, LabelledPair, Pair
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.dev_questions import human_dev_pairs
 from finetrieve.evaluation.eval_sets import read_questions
 from finetrieve.evaluation.settings import EvalSetSettings
+from finetrieve.own_data.mixing import split_with_own
+from finetrieve.own_data.settings import PairSettings
 from finetrieve.retrieval.base_model import fetch_model
 from finetrieve.training.checkpoints import checkpoint_root
 from finetrieve.training.settings import SplitSettings, TrainingSettings
-from finetrieve.training.split import split_pairs
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, ModelMaterializer, TableMaterializer
 
@@ -45,10 +46,12 @@ def split_queries(
     annotations: pa.Table | None = None,
     use: Use = "all",
     train_on_human_queries: bool = True,
+    labelled_pairs: pa.Table | None = None,
+    pair_sets: list[dict[str, Any]] | None = None,
 ) -> tuple[Annotated[pa.Table, "pairs"], Annotated[SplitReport, "split_report"]]:
     """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks.
 
-    Where people reviewed the queries, their answers are applied first.
+    Where people reviewed the queries, their answers are applied first; pairs of one's own stand beside them.
     """
     human = [EvalSetSettings.model_validate(eval_set) for eval_set in eval_sets]
     rows = to_rows(chunks, Chunk)
@@ -58,8 +61,10 @@ def split_queries(
         chunk_ids = {chunk.id for chunk in rows}
         found = review(triplets, to_rows(annotations, Annotation), chunk_ids, use, train_on_human_queries)
         triplets, provenance, reviewed = found.triplets, found.provenance, {"review": found.counts}
-    result = split_pairs(
+    result = split_with_own(
         triplets,
+        to_rows(labelled_pairs, LabelledPair) if labelled_pairs is not None else [],
+        [PairSettings.model_validate(item) for item in pair_sets or []],
         rows,
         SplitSettings.model_validate(settings),
         groups={entry.doc_id: entry.group for entry in entries},
@@ -83,6 +88,7 @@ def train_model(
     settings: dict[str, Any],
     seed: int,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+    free_texts: pa.Table | None = None,
 ) -> tuple[Annotated[ModelDirectory, "model"], Annotated[TrainingRecord, "training_record"]]:
     """Returns the model that dev chose and the record of its training; a run that was cut off continues."""
     from finetrieve.training.train import train_model as train  # torch: seconds, which a run from the cache need not wait
@@ -91,7 +97,7 @@ def train_model(
     out = scratch_folder() / "model"
     result = train(
         to_rows(pairs, Pair),
-        to_rows(chunks, Chunk),
+        [*to_rows(chunks, Chunk), *(to_rows(free_texts, Chunk) if free_texts is not None else [])],
         training,
         training.base_model,
         out,

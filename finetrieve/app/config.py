@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.app.config_overrides import option_of, with_overrides
@@ -18,8 +18,9 @@ from finetrieve.core.paths import ROOT
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.registry import SourceSettings, source_from_path
 from finetrieve.curation.filters import FilterSettings
-from finetrieve.evaluation.settings import EvaluationSettings
+from finetrieve.evaluation.settings import GENERATED, EvaluationSettings
 from finetrieve.generation.settings import GenerationSettings
+from finetrieve.own_data.settings import PairSettings, pairs_from_argument
 from finetrieve.training.settings import SplitSettings, TrainingSettings
 
 logger = get_logger(__name__)
@@ -38,12 +39,23 @@ class Config(BaseModel):
     """Of everything that is drawn at random: styles, batches, the resamples of the intervals."""
     source: SourceSettings
     chunks: ChunkSettings = ChunkSettings()
+    pairs: list[PairSettings] = []
+    """Pairs of one's own, which are trained on beside generated queries, or in their place."""
     generation: GenerationSettings = GenerationSettings()
     filters: list[FilterSettings] = []
     annotation: AnnotationSettings | None = None
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _sets_differ(self) -> Config:
+        evaluated = [GENERATED, *(item.label for item in self.evaluation.eval_sets)]
+        labels = [item.label for item in self.pairs]
+        for item in self.pairs:
+            if labels.count(item.label) > 1 or (item.evaluate and item.label in evaluated):
+                raise ValueError(f"pairs: another set is named '{item.label}' too; give each a `name` of its own.")
+        return self
 
     @property
     def model_name(self) -> str:
@@ -85,14 +97,20 @@ def plain(settings: BaseModel) -> dict[str, Any]:
 
 
 def load_config(
-    path: Path | str, docs: Path | None = None, eval_sets: tuple[str, ...] = (), overrides: tuple[str, ...] = ()
+    path: Path | str,
+    docs: Path | None = None,
+    eval_sets: tuple[str, ...] = (),
+    overrides: tuple[str, ...] = (),
+    pairs: tuple[str, ...] = (),
 ) -> Config:
     """Returns the validated configuration of a YAML file.
 
     Args:
         path: The YAML file. Relative paths inside it are looked up beside it, then in the working directory.
-        docs: Documents that replace the file's source. The file's evaluation sets go too: they ask about other documents.
+        docs: Documents that replace the file's source. The file's evaluation sets and pairs go too: they are about other
+            documents.
         eval_sets: Evaluation sets that replace the file's.
+        pairs: Pairs of one's own that replace the file's: paths, or `hf:OWNER/NAME`.
         overrides: Single keys, `training.epochs=1`, which replace what the file and the arguments before say.
 
     Raises:
@@ -107,6 +125,8 @@ def load_config(
         evaluation = raw.setdefault("evaluation", {})
         if isinstance(evaluation, dict):
             evaluation["eval_sets"] = [{"path": name} for name in eval_sets]
+    if docs is not None or pairs:
+        raw["pairs"] = [pairs_from_argument(argument) for argument in pairs]
     raw = with_overrides(raw, overrides, Config)
     try:
         return Config.model_validate(map_paths(raw, Config, lambda value: _find_beside(path, value)))

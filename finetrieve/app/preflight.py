@@ -19,6 +19,7 @@ from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.settings import GenerationSettings
+from finetrieve.own_data.pair_files import check_pairs, pairs_fingerprint
 from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
 from finetrieve.retrieval.reranker import reranker_class
 from finetrieve.training.losses import LOSSES
@@ -40,6 +41,8 @@ class Inputs(BaseModel):
     """Only of `evaluate`, when the configuration names a model."""
     generation_state: str = ""
     """Of the templates' texts, and of how many runs ended with failed requests: a run after one of them asks for those again."""
+    pairs: list[str] = []
+    """Of the pairs of one's own."""
 
 
 def corpus_tag(inputs: Inputs) -> str:
@@ -64,6 +67,10 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         check_base_model(config.evaluation.model)
     if config.evaluation.reranker is not None and reranker_class(config.evaluation.reranker) is None:
         check_base_model(config.evaluation.reranker)
+    if not config.generation.recipes and pipeline != "evaluate" and (pipeline == "generate" or not config.pairs):
+        raise InputError(
+            "generation.recipes is empty, so no queries are written. Name a recipe, or give pairs of your own: --pairs FILE."
+        )
     if pipeline in ("generate", "retrain"):
         check_engine(config.generation)
         for recipe in config.generation.recipes:
@@ -71,12 +78,16 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:
         check_eval_set(settings, document_ids)
+    takes_pairs = pipeline in ("finetune", "retrain")
+    for pairs in config.pairs if takes_pairs else []:
+        check_pairs(pairs)
     inputs = Inputs(
         documents=fingerprint(config.source),
         base_model=model_fingerprint(config.training.base_model) + plugin_hash([LOSSES.get(config.training.loss)]),
         eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_evaluation_plugins(config)],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(config.generation),
+        pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if takes_pairs else [],
     )
     logger.debug(f"fingerprints: {inputs}")
     return inputs

@@ -29,6 +29,12 @@ from finetrieve.core.logging import set_level
     help="Human questions: a CSV or JSONL file (question, page), a BEIR folder, or argilla:DATASET. Repeatable.",
 )
 @click.option(
+    "--pairs",
+    multiple=True,
+    metavar="PATH",
+    help="Pairs of your own: a table (query, positive), a BEIR folder, LlamaIndex or ragas JSON, hf:OWNER/NAME. Repeatable.",
+)
+@click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set one key of the YAML file: training.epochs=1. Repeatable."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
@@ -46,6 +52,7 @@ def main(
     config_path: Path | None,
     docs: Path | None,
     eval_sets: tuple[str, ...],
+    pairs: tuple[str, ...],
     overrides: tuple[str, ...],
     out: Path | None,
     promote_anyway: bool,
@@ -78,12 +85,12 @@ def main(
     if cron is not None and not dry_run:
         for_one_run = {"--out": out is not None, "--promote-anyway": promote_anyway, "--no-cache": no_cache}
         given = [name for name, is_given in for_one_run.items() if is_given]
-        click.echo(pipeline.schedule(pipeline_name, config_path, docs, eval_sets, overrides, cron, given))
+        click.echo(pipeline.schedule(pipeline_name, config_path, docs, eval_sets, overrides, cron, given, pairs))
         return
 
     def work(path: Path) -> str:
         if dry_run:
-            return pipeline.show_dry_run(pipeline_name, path, docs, overrides)
-        return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache)
+            return pipeline.show_dry_run(pipeline_name, path, docs, overrides, pairs)
+        return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache, pairs)
 
-    click.echo(pipeline.with_demo(config_path, eval_sets, work))
+    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs), work))

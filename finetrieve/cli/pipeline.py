@@ -37,6 +37,7 @@ def run(
     out: Path | None,
     promote_anyway: bool,
     no_cache: bool,
+    pairs: tuple[str, ...] = (),
 ) -> str:
     """Runs one pipeline and returns its closing summary.
 
@@ -48,7 +49,7 @@ def run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.preflight import check
 
-    config = load_config(config_path, docs, eval_sets, overrides)
+    config = load_config(config_path, docs, eval_sets, overrides, pairs)
     check_named_server(pipeline_name, config)
     config = with_argilla_sets(pipeline_name, config)
     inputs = check(pipeline_name, config, out)
@@ -61,7 +62,9 @@ def run(
     return run_pipeline(pipeline_name, config, inputs, run_metadata, out, use_cache=not no_cache)
 
 
-def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None, overrides: tuple[str, ...]) -> str:
+def show_dry_run(
+    pipeline_name: str, config_path: Path, docs: Path | None, overrides: tuple[str, ...], pairs: tuple[str, ...] = ()
+) -> str:
     """Returns what a run would ask an LLM, and asks nothing.
 
     Raises:
@@ -71,7 +74,7 @@ def show_dry_run(pipeline_name: str, config_path: Path, docs: Path | None, overr
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.dry_run import dry_run_text
 
-    return dry_run_text(pipeline_name, load_config(config_path, docs, overrides=overrides))
+    return dry_run_text(pipeline_name, load_config(config_path, docs, overrides=overrides, pairs=pairs))
 
 
 def schedule(
@@ -82,6 +85,7 @@ def schedule(
     overrides: tuple[str, ...],
     cron: str,
     for_one_run: list[str],
+    pairs: tuple[str, ...] = (),
 ) -> str:
     """Puts one pipeline on the active stack's schedule, in place of the one it had, and returns what was scheduled.
 
@@ -102,7 +106,7 @@ def schedule(
 
     line = check_cron(cron)
     path = config_path or DEFAULT_CONFIG
-    config = load_config(path, docs, eval_sets, overrides)
+    config = load_config(path, docs, eval_sets, overrides, pairs)
     refuse_argilla_sets(config)
 
     from finetrieve.app.remote.schedules import schedule_pipeline

@@ -123,6 +123,10 @@ class Reject:
     """In words, with the value seen and the limit."""
 
 
+OWN, HELD_OUT = "own", "held_out"
+"""Where a pair comes from: somebody had it; such a pair, kept to evaluate on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A query and one chunk that answers it, on one side of the split."""
@@ -132,10 +136,30 @@ class Pair:
     split: str
     """`train`, `dev` or `test`."""
     provenance: str
-    """`generated`, `edited`, `confirmed` or `human`."""
+    """`generated`, `edited`, `confirmed`, `human`, `own` (a pair that somebody had) or `held_out` (one to evaluate on)."""
     style: str
+    """How it asks; of a pair that somebody had, the name of its set."""
     negative_query: str | None = None
     """A query that the chunk does not answer, where one was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPair:
+    """A query of one's own and a chunk, with how well the chunk answers it."""
+
+    id: str
+    """Content hash of set, query and chunk."""
+    query: str
+    chunk_id: str
+    score: float
+    """Above 0 it answers; else it is a hard negative."""
+    source: str
+    """The name of its set."""
+    matched: str
+    """How the chunk was found: `exact`, `document` (its best chunk), `text` (most of the words), or `free text`, which is no
+    chunk of the corpus."""
+    place: str
+    """File and line."""
 
 
 def embedded_text(chunk: Chunk) -> str:

@@ -17,14 +17,20 @@ class SplitReport(Record):
     """People's questions judge the model, so that test's share is trained on."""
     pairs: Mapping[Text, int] = {}
     generated_pairs: Mapping[Text, int] = {}
-    """Like those that follow only where people reviewed."""
+    """Like those that follow only where not all pairs are generated."""
     confirmed_pairs: Mapping[Text, int] = {}
     edited_pairs: Mapping[Text, int] = {}
     human_pairs: Mapping[Text, int] = {}
+    own_pairs: Mapping[Text, int] = {}
+    """Pairs that somebody had."""
+    held_out_pairs: Mapping[Text, int] = {}
+    """Such pairs, kept to evaluate on."""
     queries: Mapping[Text, int] = {}
     chunks: Mapping[Text, int] = {}
     documents: Mapping[Text, int] = {}
     left_out_as_human_questions: int = 0
     moved_because_shared: int = 0
+    left_out_by_weight: int = 0
+    """Training pairs of which the weights leave fewer."""
     review: ReviewCounts = ReviewCounts()
     human_dev_questions: int = 0

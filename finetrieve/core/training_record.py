@@ -96,7 +96,7 @@ class TrainingRecord(Record):
     averaging: Sequence[AveragingPoint] = ()
     chosen: ChosenModel | None = None
     dev_is: Text | None = None
-    """Who asked the dev queries: `human`, `generated` or `none`."""
+    """Who asked the dev queries: `human`, `own` (pairs that somebody had), `generated` or `none`."""
     guard: Guard | None = None
     api_reference: bool | None = None
     """Whether most titles are dotted names, where training is gentler."""

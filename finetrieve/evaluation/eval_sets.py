@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
-from finetrieve.core.text import normalise_query
+from finetrieve.core.rows import Chunk, DuplicateChunk
 from finetrieve.evaluation.question_files import Judgement, is_question_file, read_question_file, resolve_pages
-from finetrieve.evaluation.settings import GENERATED, EvalSetSettings
+from finetrieve.evaluation.settings import EvalSetSettings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -101,7 +100,7 @@ def read_questions(settings: EvalSetSettings) -> dict[str, str]:
     """
     if is_question_file(settings.path):
         return read_question_file(settings.path).queries
-    return _read_queries(_file(settings, "queries.jsonl"))
+    return read_query_lines(_file(settings, "queries.jsonl"))
 
 
 def read_dev_judgements(settings: EvalSetSettings, document_ids: Iterable[str]) -> Qrels:
@@ -127,7 +126,7 @@ def _judgements(settings: EvalSetSettings, splits: Iterable[str], documents: set
     if is_question_file(settings.path):
         content = read_question_file(settings.path)
         return resolve_pages([row for split in splits for row in content.judgements[split]], documents, refuse=refuse)
-    return [row for split in splits for row in _read_judgements(settings.path / "qrels" / f"{split}.tsv")]
+    return [row for split in splits for row in read_judgement_lines(settings.path / "qrels" / f"{split}.tsv")]
 
 
 def _files(settings: EvalSetSettings) -> list[Path | None]:
@@ -200,7 +199,8 @@ def _read_split(
     return judged, {query: qrels[query] for query in judged}, [note] if left_out else []
 
 
-def _read_queries(path: Path) -> dict[str, str]:
+def read_query_lines(path: Path) -> dict[str, str]:
+    """Returns the queries of a BEIR folder's `queries.jsonl`, id -> text."""
     queries: dict[str, str] = {}
     for number, line in _lines(path):
         try:
@@ -221,7 +221,7 @@ def _read_queries(path: Path) -> dict[str, str]:
     return queries
 
 
-def _read_judgements(path: Path) -> Iterator[Judgement]:
+def read_judgement_lines(path: Path) -> Iterator[Judgement]:
     """Yields the lines of a judgement file; a first line whose third field has no digit is a header."""
     count = 0
     for number, line in _lines(path):
@@ -334,7 +334,7 @@ def load_eval_set(
         unit="document",
         chunks=list(chunks),
         n_documents=len(documents),
-        other_units=_other_documents(duplicates),
+        other_units=other_documents(duplicates),
         dev=_own_dev(settings, splits, chunks, duplicates, documents, refuse),
         notes=(*notes, *left_out),
     )
@@ -362,37 +362,11 @@ def _own_dev(
     if DEV in used or DEV not in _splits(settings):
         return None
     queries, qrels, _ = _read_split(settings, [DEV], documents, refuse=refuse)
-    others = _other_documents(duplicates)
+    others = other_documents(duplicates)
     return EvalSet(f"{settings.label} dev", "human", queries, qrels, "document", list(chunks), len(documents), others)
 
 
-def _other_documents(duplicates: Iterable[DuplicateChunk]) -> dict[str, tuple[str, ...]]:
+def other_documents(duplicates: Iterable[DuplicateChunk]) -> dict[str, tuple[str, ...]]:
     """Returns kept chunk id -> the documents whose chunks were left out in its favour."""
     ordered = sorted((duplicate.kept_chunk_id, duplicate.doc_id) for duplicate in duplicates)
     return {kept: tuple(dict.fromkeys(doc for _, doc in rows)) for kept, rows in groupby(ordered, key=lambda row: row[0])}
-
-
-def generated_eval_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], split: str) -> EvalSet | None:
-    """Returns the set of the generated queries of a split, or None when there are none.
-
-    A query that was written for several chunks, on whatever side of the split, has all of them as its answers.
-    """
-    answers: Qrels = {}
-    texts: dict[str, str] = {}
-    for pair in pairs:
-        key = normalise_query(pair.query)
-        answers.setdefault(key, {})[pair.chunk_id] = 1
-        if pair.split == split:
-            texts.setdefault(key, pair.query)
-    if not texts:
-        return None
-    ids = {key: f"{split}-{number}" for number, key in enumerate(texts)}
-    return EvalSet(
-        name=GENERATED,
-        kind="generated",
-        queries={ids[key]: text for key, text in texts.items()},
-        qrels={ids[key]: answers[key] for key in texts},
-        unit="chunk",
-        chunks=list(chunks),
-        n_documents=len({chunk.doc_id for chunk in chunks}),
-    )

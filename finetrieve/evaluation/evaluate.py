@@ -17,9 +17,10 @@ from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, emb
 from finetrieve.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, arm_of, compared_with, left_out
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.details import EvaluationDetails
-from finetrieve.evaluation.eval_sets import DEV, TEST, EvalSet, generated_eval_set, load_eval_set
+from finetrieve.evaluation.eval_sets import DEV, TEST, EvalSet, load_eval_set
 from finetrieve.evaluation.examples import examples_of, similarities_of
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores
+from finetrieve.evaluation.pair_sets import generated_eval_set, held_out_eval_sets
 from finetrieve.evaluation.result import Comparison, EvaluationResult, FusionRecord, SetResult
 from finetrieve.evaluation.scoring import Reranking, ScoredSet, fusion_scores, score_set
 from finetrieve.evaluation.settings import EvaluationSettings
@@ -72,7 +73,7 @@ def evaluate(
     Args:
         model: The fine-tuned model; None leaves its arms out.
         base_model: The base model; None leaves its arms out.
-        pairs: Generated queries; `test` ones are evaluated, `dev` ones choose how fused arms add up.
+        pairs: Queries; `test` ones are evaluated, `dev` ones choose how fused arms add up.
         chunks: The pipeline's corpus.
         documents: Its documents.
         duplicates: Chunks that the corpus left out.
@@ -93,6 +94,7 @@ def evaluate(
         load_eval_set(item, chunks, duplicates, document_ids, chunk_settings, tokenizer, checked=True)
         for item in settings.eval_sets
     ]
+    eval_sets += held_out_eval_sets(pairs, chunks, duplicates, len(documents))
     generated = generated_eval_set(pairs, chunks, TEST)
     if generated is not None:
         eval_sets.append(generated)

@@ -85,10 +85,10 @@ def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *
     Raises:
         InputError: A page names no document, or more than one.
     """
-    ids, short = set(documents), _ids_without_ending(documents)
+    ids, short = set(documents), ids_without_ending(documents)
     found, unknown = [], dict[str, Judgement]()
     for judgement in judgements:
-        meant = _documents_of(judgement.document, ids, short)
+        meant = named_documents(judgement.document, ids, short)
         if len(meant) > 1:
             names = ", ".join(f"'{name}'" for name in meant[:3])
             raise InputError(f"{judgement.place}: page '{judgement.document}' can be {names}; write its whole name.")
@@ -100,7 +100,8 @@ def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *
     return found
 
 
-def _documents_of(page: str, ids: Collection[str], short: Mapping[str, list[str]]) -> list[str]:
+def named_documents(page: str, ids: Collection[str], short: Mapping[str, list[str]]) -> list[str]:
+    """Returns the ids that a page's name can mean; `short` is of `ids_without_ending`."""
     clean = page.replace("\\", "/").removeprefix("./").lstrip("/")
     for name in (page, clean, clean.removeprefix("docs/")):
         if name in ids:
@@ -110,7 +111,8 @@ def _documents_of(page: str, ids: Collection[str], short: Mapping[str, list[str]
     return []
 
 
-def _ids_without_ending(ids: Iterable[str]) -> dict[str, list[str]]:
+def ids_without_ending(ids: Iterable[str]) -> dict[str, list[str]]:
+    """Returns document ids without the ending of a file of documentation -> the ids."""
     from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES
 
     short: dict[str, list[str]] = {}

@@ -17,6 +17,7 @@ from pydantic import Field
 from finetrieve.core.annotation_report import AnnotationReport, ReviewCounts
 from finetrieve.core.curation_report import CurationReport
 from finetrieve.core.generation_report import GenerationReport
+from finetrieve.core.own_data_report import PairsReport
 from finetrieve.core.record import Interval, Record, Text
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import TrainingRecord
@@ -201,6 +202,8 @@ class EvaluationResult(Record):
     eval_sets: Mapping[Text, SetResult] = {}
     verdict: Verdict = Verdict()
     training: TrainingRecord = TrainingRecord()
+    pairs: PairsReport = PairsReport()
+    """What was made of pairs of one's own."""
     generation: QueryReport = QueryReport()
     corpus: CorpusReport = CorpusReport()
     annotation: ReviewResult = ReviewResult()

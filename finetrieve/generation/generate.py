@@ -92,7 +92,7 @@ def _run_pipeline(
 ) -> tuple[dict[str, pa.Table], dict[str, Usage]]:
     """Returns recipe label -> its results as `RecipeResults` takes them, memory-mapped, and the usage of each recipe."""
     labels = [recipe.row_label for recipe in settings.recipes]
-    if not chunks.num_rows:
+    if not chunks.num_rows or not labels:
         nothing = pa.table({"chunk": pa.array([], pa.int64()), "result": pa.array([], pa.string())})
         return dict.fromkeys(labels, nothing), {}
     with guarded_run(scratch) as directory:

@@ -31,7 +31,8 @@ class GenerationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    recipes: list[AnyRecipe] = Field(default=[RulesRecipe()], min_length=1)
+    recipes: list[AnyRecipe] = [RulesRecipe()]
+    """[] writes no queries: `retrain` then trains on pairs of one's own alone."""
     answers: ConfigPath | None = None
     """Directory of the answer cache; null: `finetrieve/answers` in the user's cache directory."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)

@@ -209,7 +209,12 @@ def _chosen(training: TrainingRecord) -> str:
         return ""
     share = training.chosen.base_share
     averaged = f"averaged with {percent(share)} of the base model's weights" if share else "not averaged with the base model"
-    who = {"human": "Questions of people (dev) chose", "generated": "Generated dev queries chose", "none": "Without dev queries:"}
+    who = {
+        "human": "Questions of people (dev) chose",
+        "own": "Pairs of your own (dev) chose",
+        "generated": "Generated dev queries chose",
+        "none": "Without dev queries:",
+    }
     chooser = who.get(str(training.dev_is), "Dev chose")
     return f"{chooser} the checkpoint of step {count(training.chosen.step)}, {averaged}."
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from finetrieve.core.rows import Chunk, Pair, embedded_text
+from finetrieve.core.rows import OWN, Chunk, Pair, embedded_text
 from finetrieve.core.text import normalise_query
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Relevance, score_queries
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 HUMAN_QUERIES = 20
-"""People's dev questions from which on they choose alone."""
+"""Dev questions of people, or of pairs that somebody had, from which on they choose alone."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,13 @@ class DevSet:
     texts: list[str]
     n_corpus: int
     """Chunks of the whole corpus, of which `texts` may be a sample."""
-    by_people: bool = False
-    """The queries are people's questions."""
+    asked_by: str = "generated"
+    """Whose the queries are: `human`, `own` (pairs that somebody had) or `generated`."""
+
+    @property
+    def by_people(self) -> bool:
+        """Whether the queries were not made like those of the training."""
+        return self.asked_by != "generated"
 
     def ndcg(self, encoder: SentenceTransformer, late: bool = False) -> float:
         """Returns the mean nDCG@10 of the queries under the model, which is left in the mode in which it came.
@@ -69,7 +74,7 @@ def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, see
     """
     answers = defaultdict[str, set[str]](set)
     wording = dict[str, str]()
-    choosing, by_people = _choosing(pairs)
+    choosing, asked_by = _choosing(pairs)
     for pair in choosing:
         key = normalise_query(pair.query)
         wording.setdefault(key, pair.query)
@@ -81,17 +86,19 @@ def dev_set(pairs: Sequence[Pair], chunks: Sequence[Chunk], max_chunks: int, see
     row_of = {chunk.id: row for row, chunk in enumerate(corpus)}
     relevant = [sorted(row_of[chunk_id] for chunk_id in answers[key]) for key in keys]
     texts = [embedded_text(chunk) for chunk in corpus]
-    return DevSet([wording[key] for key in keys], relevant, texts, len(chunks), by_people)
+    return DevSet([wording[key] for key in keys], relevant, texts, len(chunks), asked_by)
 
 
-def _choosing(pairs: Sequence[Pair]) -> tuple[list[Pair], bool]:
-    """Returns the dev pairs that choose, and whether they are people's: these alone where there are enough of them, since
-    generated ones overrate the training.
+def _choosing(pairs: Sequence[Pair]) -> tuple[list[Pair], str]:
+    """Returns the dev pairs that choose, and whose they are: people's alone where there are enough of them, else those that
+    somebody had, since generated ones overrate the training.
     """
     dev = [pair for pair in pairs if pair.split == "dev"]
-    human = [pair for pair in dev if pair.provenance == "human"]
-    by_people = len({pair.query for pair in human}) >= HUMAN_QUERIES
-    return (human, True) if by_people else (dev, False)
+    for asked_by in ("human", OWN):
+        given = [pair for pair in dev if pair.provenance == asked_by]
+        if len({pair.query for pair in given}) >= HUMAN_QUERIES:
+            return given, asked_by
+    return dev, "generated"
 
 
 def _sample(names: list[str], most: int, seed: int) -> list[str]:

@@ -76,6 +76,7 @@ def _is_directory(base: str) -> bool:
 def _who_chose(record: TrainingRecord) -> str:
     by = {
         "human": "Questions of people chose",
+        "own": "Pairs that somebody had chose",
         "generated": "Generated dev queries chose",
         "none": "Without dev queries the rule took",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from finetrieve.core.rows import Chunk, GeneratedQuery, Pair
@@ -29,13 +29,13 @@ def side_of(key: str, settings: SplitSettings) -> str:
     The hash of the key, as a number from 0 to 1, falls into test's share, then dev's, then train's. Changing `dev` leaves
     the test documents where they are.
     """
-    position = _position(key)
+    position = position_of(key)
     if position < settings.test:
         return TEST
     return DEV if position < settings.test + settings.dev else TRAIN
 
 
-def _position(key: str) -> float:
+def position_of(key: str) -> float:
     """Returns a number from 0 to below 1, evenly spread over keys."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
 
@@ -49,6 +49,7 @@ def split_pairs(
     human_eval: bool = False,
     held_out_queries: Iterable[str] = (),
     provenance: Mapping[str, str] | None = None,
+    same: Callable[[str], str] = normalise_query,
 ) -> SplitResult:
     """Returns the pairs of all triplets, split by document.
 
@@ -64,11 +65,12 @@ def split_pairs(
         human_eval: Whether people's questions judge the model: test's share is then trained on as well.
         held_out_queries: People's questions; no pair may ask one of them, however it is written.
         provenance: Query id -> where its query comes from; `generated` for those that are missing.
+        same: Returns of each query what it has in common with those that ask the same.
     """
     doc_of = {chunk.id: chunk.doc_id for chunk in chunks}
     group_of = {chunk.id: groups.get(chunk.doc_id, chunk.doc_id) for chunk in chunks}
-    held_out = {normalise_query(query) for query in held_out_queries}
-    rows = [triplet for triplet in triplets if normalise_query(triplet.query) not in held_out]
+    held_out = {same(query) for query in held_out_queries}
+    rows = [triplet for triplet in triplets if same(triplet.query) not in held_out]
     unit, side = _sides(sorted({row.chunk_id for row in rows}), group_of, settings)
     origin = provenance or {}
     pairs = [
@@ -77,18 +79,25 @@ def split_pairs(
     ]
     if human_eval:
         pairs = [replace(pair, split=TRAIN) if pair.split == TEST else pair for pair in pairs]
-    pairs, n_moved = _one_side_per_query(pairs)
+    pairs, n_moved = _one_side_per_query(pairs, same)
     report = SplitReport(
         unit=unit,
         human_eval=human_eval,
-        pairs=_per_side((pair.split, index) for index, pair in enumerate(pairs)),
-        queries=_per_side((pair.split, normalise_query(pair.query)) for pair in pairs),
-        chunks=_per_side((pair.split, pair.chunk_id) for pair in pairs),
-        documents=_per_side((pair.split, doc_of[pair.chunk_id]) for pair in pairs),
         left_out_as_human_questions=len(triplets) - len(rows),
         moved_because_shared=n_moved,
     )
-    return SplitResult(pairs, report.model_copy(update=_by_provenance(pairs)))
+    return SplitResult(pairs, report.model_copy(update=count_pairs(pairs, doc_of)))
+
+
+def count_pairs(pairs: Sequence[Pair], document_of: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Returns what `SplitReport` counts of pairs, per side; `document_of` is of the chunks."""
+    return {
+        "pairs": _per_side((pair.split, index) for index, pair in enumerate(pairs)),
+        "queries": _per_side((pair.split, normalise_query(pair.query)) for pair in pairs),
+        "chunks": _per_side((pair.split, pair.chunk_id) for pair in pairs),
+        "documents": _per_side((pair.split, document_of[pair.chunk_id]) for pair in pairs),
+        **_by_provenance(pairs),
+    }
 
 
 def _sides(chunk_ids: Sequence[str], group_of: Mapping[str, str], settings: SplitSettings) -> tuple[str, dict[str, str]]:
@@ -100,12 +109,12 @@ def _sides(chunk_ids: Sequence[str], group_of: Mapping[str, str], settings: Spli
     by_chunk = {chunk_id: side_of(chunk_id, settings) for chunk_id in chunk_ids}
     if wanted <= set(by_chunk.values()) or len(chunk_ids) < len(wanted):
         return "chunk", by_chunk if len(chunk_ids) >= len(wanted) else dict.fromkeys(chunk_ids, TRAIN)
-    lowest = sorted(chunk_ids, key=_position)
+    lowest = sorted(chunk_ids, key=position_of)
     taken = dict(zip(lowest, sorted(wanted - {TRAIN}, reverse=True), strict=False))
     return "chunk, by rank", {chunk_id: taken.get(chunk_id, TRAIN) for chunk_id in chunk_ids}
 
 
-def _one_side_per_query(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
+def _one_side_per_query(pairs: Sequence[Pair], same: Callable[[str], str]) -> tuple[list[Pair], int]:
     """Returns the pairs with each query on one side, test before dev before train, and how many pairs changed sides.
 
     A query whose answers lie on two sides goes to the held-out one with all its answers: training must not see it, and the
@@ -113,9 +122,9 @@ def _one_side_per_query(pairs: Sequence[Pair]) -> tuple[list[Pair], int]:
     """
     sides = defaultdict[str, set[str]](set)
     for pair in pairs:
-        sides[normalise_query(pair.query)].add(pair.split)
+        sides[same(pair.query)].add(pair.split)
     final = {query: next(side for side in (TEST, DEV, TRAIN) if side in found) for query, found in sides.items()}
-    moved = [replace(pair, split=final[normalise_query(pair.query)]) for pair in pairs]
+    moved = [replace(pair, split=final[same(pair.query)]) for pair in pairs]
     return moved, sum(old.split != new.split for old, new in zip(pairs, moved, strict=True))
 
 

@@ -112,7 +112,7 @@ def train_model(
             dev=run.history,
             averaging=averaging,
             chosen=ChosenModel(step=run.best_step(), base_share=share),
-            dev_is=("human" if run.dev.by_people else "generated") if run.dev else "none",
+            dev_is=run.dev.asked_by if run.dev else "none",
             guard=guard,
             api_reference=api_reference,
             learning_curve=[*curve, point_of(1.0, pairs, run.dev, model)] if curve and run.dev else [],

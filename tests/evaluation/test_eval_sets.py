@@ -14,7 +14,8 @@ import pytest
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.evaluation.eval_sets import EvalSet, check_eval_set, fingerprint, generated_eval_set, load_eval_set
+from finetrieve.evaluation.eval_sets import EvalSet, check_eval_set, fingerprint, load_eval_set
+from finetrieve.evaluation.pair_sets import generated_eval_set
 from finetrieve.evaluation.settings import EvalSetSettings, EvaluationSettings
 from finetrieve.retrieval.base_model import EMBEDDED, load_tokenizer
 

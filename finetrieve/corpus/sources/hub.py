@@ -93,7 +93,7 @@ class Hub:
         settings = self.settings
         if settings.path is not None:
             return files_fingerprint(_split_files(self._directory, settings.config, settings.split))
-        commit = _hub_commit(str(settings.dataset), settings.revision)
+        commit = hub_commit(str(settings.dataset), settings.revision)
         key = "\0".join((str(settings.dataset), settings.config or "", settings.split, commit))
         return hashlib.sha256(key.encode()).hexdigest()
 
@@ -106,14 +106,14 @@ class Hub:
 
     def _rows(self) -> Iterator[RawRow]:
         name = self.settings.path or str(self.settings.dataset)
-        dataset = _load(name if self.settings.path is None else str(self._directory), self.settings)
+        dataset = load_split(name if self.settings.path is None else str(self._directory), self.settings)
         columns: Columns = find_columns(list(dataset.column_names), self.settings, f"the dataset '{name}'")
         wanted = [*columns.text, *(column for column in (columns.title, columns.url, columns.id) if column)]
         rows = (raw_row(f"row {number}", row, columns) for number, row in enumerate(dataset.select_columns(wanted), start=1))
         yield from rows if columns.id is None else unique_ids(rows)
 
 
-def _load(name: str, settings: HubSource) -> Dataset:
+def load_split(name: str, settings: HubSource) -> Dataset:
     """Returns one split of a dataset by Hub id or directory; both go through the same loading code."""
     import datasets
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
@@ -157,7 +157,7 @@ def _hidden(path: Path, directory: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(directory).parts)
 
 
-def _hub_commit(dataset: str, revision: str | None) -> str:
+def hub_commit(dataset: str, revision: str | None) -> str:
     """Returns the commit that a revision means now; offline, the one in the local cache, or the revision itself."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled

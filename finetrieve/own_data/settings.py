@@ -1,0 +1,78 @@
+"""What a configuration can say about pairs of one's own. Imports nothing heavy: the command line reads it first."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from finetrieve.core.errors import InputError
+from finetrieve.core.paths import ConfigPath
+
+HUB_PREFIX = "hf:"
+"""In front of a dataset's id on the Hub, where a path may stand: `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`."""
+_HUB_ID = re.compile(r"hf:(?P<dataset>[\w.\-]+/[\w.\-]+)(?:@(?P<revision>[\w.\-/]+))?")
+
+
+class PairSettings(BaseModel):
+    """Pairs of one's own: queries with what answers them, and perhaps with what does not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: ConfigPath | None = None
+    """A JSONL, JSON, CSV, TSV or Parquet file; a folder in BEIR's layout; LlamaIndex's, ragas' or NVIDIA's file of pairs."""
+    dataset: str | None = Field(default=None, pattern=r"^[\w.\-]+(/[\w.\-]+)?$")
+    """A dataset on the Hugging Face Hub, in place of `path`."""
+    config: str | None = None
+    """Which configuration of the dataset, where it has several."""
+    revision: str | None = None
+    """A branch, tag or commit of the dataset; null takes the newest."""
+    split: str = Field(default="train", min_length=1)
+    """Of a BEIR folder `qrels/SPLIT.tsv`, where it has several; of a dataset the split."""
+    name: str | None = Field(default=None, min_length=1)
+    """Shown in tables; null takes the name of the file or the dataset."""
+    query_column: str | None = None
+    """null looks for a usual name: `query`, `question`, `anchor`, `user_input`."""
+    positive_column: str | None = None
+    """Of the text that answers, or of the id of the document that does; null looks for a usual name."""
+    negatives_column: str | None = None
+    """Of texts or ids that do not answer; null looks for a usual name."""
+    score_column: str | None = None
+    """Of how well it answers, where 0 and less is not at all; null looks for a usual name."""
+    weight: float | None = Field(default=None, gt=0)
+    """How many of these pairs are trained on for each generated query: some of what there is more of is left out. null keeps
+    all."""
+    evaluate: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the documents whose pairs become a human evaluation set instead of being trained on."""
+    unmatched: Literal["leave_out", "keep"] = "leave_out"
+    """What becomes of a text that no chunk says: `keep` trains on the text itself, which is never searched."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> PairSettings:
+        if (self.dataset is None) == (self.path is None):
+            raise ValueError("give 'path' (a file or folder) or 'dataset' (a Hub id), one of the two.")
+        return self
+
+    @property
+    def label(self) -> str:
+        """The name that tables show."""
+        if self.name is not None:
+            return self.name
+        place = Path(self.path).resolve() if self.path is not None else Path(str(self.dataset))
+        return place.stem if place.suffix else place.name
+
+
+def pairs_from_argument(argument: str) -> dict[str, str]:
+    """Returns the settings that `--pairs ARGUMENT` means: a path, or `hf:OWNER/NAME[@REVISION]`.
+
+    Raises:
+        InputError: It begins as a Hub id and is none.
+    """
+    if not argument.startswith(HUB_PREFIX):
+        return {"path": argument}
+    found = _HUB_ID.fullmatch(argument)
+    if found is None:
+        raise InputError(f"'{argument}' is no dataset on the Hub; expected hf:OWNER/NAME or hf:OWNER/NAME@REVISION.")
+    return {key: value for key, value in found.groupdict().items() if value is not None}
