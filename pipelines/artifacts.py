@@ -32,6 +32,8 @@ class RuntimeFingerprints(NamedTuple):
     eval_sets: Any
     generation_state: Any
     pairs: Any
+    queries: Any
+    reranker: Any
 
 
 def fingerprint_at_run_time(pipeline: str, config: Config) -> RuntimeFingerprints:

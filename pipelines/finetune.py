@@ -1,4 +1,4 @@
-"""finetune: [pull_annotations ->] [load_pairs ->] split_queries -> train_model -> evaluate_model -> build_report -> promote."""
+"""finetune: [pull_annotations, load_pairs, label_queries ->] split_queries -> train_model -> evaluate_model -> ... -> promote."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from finetrieve.app.earlier_runs import find_generated_queries
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.run_metadata import RunMetadata
 from pipelines.artifacts import Generated, RuntimeFingerprints
-from pipelines.own_data import wire_own_pairs
+from pipelines.own_data import wire_own_pairs, wire_own_queries
 from pipelines.review import wire_comparison, wire_pull
 from steps.evaluation import build_report, compare_with_production, evaluate_model
 from steps.promotion import find_production, promote
@@ -27,7 +27,8 @@ def wire_finetuning(
     """
     reviewed = wire_pull(config, made, pushed)
     own = wire_own_pairs(config, inputs, made)
-    pairs, split_report = split_queries(
+    asked = wire_own_queries(config, inputs, made)
+    pairs, ranking_lists, split_report = split_queries(
         queries=made.queries,
         chunks=made.chunks,
         documents=made.documents,
@@ -36,6 +37,7 @@ def wire_finetuning(
         eval_set_fingerprints=inputs.eval_sets,
         **(reviewed.split_arguments if reviewed else {}),
         **(own.split_arguments if own else {}),
+        **(asked.split_arguments if asked else {}),
     )
     model, training_record = train_model(
         pairs=pairs,
@@ -43,6 +45,7 @@ def wire_finetuning(
         settings=plain(config.training),
         seed=config.seed,
         base_model_fingerprint=inputs.base_model,
+        ranking_lists=ranking_lists,
         free_texts=own.free_texts if own else None,
     )
     scores, scores_per_query, details = evaluate_model(
@@ -74,6 +77,7 @@ def wire_finetuning(
         annotation_report=reviewed.annotation_report if reviewed else None,
         review_effect=wire_comparison(config, inputs, made, pairs, scores_per_query),
         pairs_report=own.pairs_report if own else None,
+        queries_report=asked.queries_report if asked else None,
         headline_arm=config.evaluation.headline_arm,
     )
     comparison = compare_with_production(

@@ -1,4 +1,4 @@
-"""The part of the pipelines that pairs of one's own have: load_pairs -> split_queries."""
+"""The part of the pipelines that pairs and queries of one's own have: load_pairs, label_queries -> split_queries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs
 from pipelines.artifacts import Generated, RuntimeFingerprints
-from steps.own_data import load_pairs
+from steps.own_data import label_queries, load_pairs
 
 
 class OwnPairs(NamedTuple):
@@ -40,3 +40,37 @@ def wire_own_pairs(config: Config, inputs: Inputs | RuntimeFingerprints, made: G
         base_model_fingerprint=inputs.base_model,
     )
     return OwnPairs(*found, sets=sets)
+
+
+class OwnQueries(NamedTuple):
+    """The artifacts of label_queries, and the settings of its sets."""
+
+    pseudo_labels: Any
+    clicked_pairs: Any
+    queries_report: Any
+    sets: list[dict[str, Any]]
+
+    @property
+    def split_arguments(self) -> dict[str, Any]:
+        """What the split has to know of the queries."""
+        return {"pseudo_labels": self.pseudo_labels, "clicked_pairs": self.clicked_pairs, "query_sets": self.sets}
+
+
+def wire_own_queries(config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated) -> OwnQueries | None:
+    """Wires label_queries inside the pipeline that calls this; returns None where the configuration has no queries."""
+    if not config.queries:
+        return None
+    sets = [plain(item) for item in config.queries]
+    found = label_queries(
+        chunks=made.chunks,
+        documents=made.documents,
+        duplicates=made.duplicates,
+        generated=made.queries,
+        sets=sets,
+        query_fingerprints=inputs.queries,
+        base_model=config.training.base_model,
+        base_model_fingerprint=inputs.base_model,
+        reranker=config.evaluation.reranker,
+        reranker_fingerprint=inputs.reranker,
+    )
+    return OwnQueries(*found, sets=sets)

@@ -78,7 +78,7 @@ def wire_comparison(
     """Wires the training as if nobody had reviewed -> measure_review, and returns the effect; None where it is not asked for."""
     if config.reviewing is None or not config.reviewing.compare:
         return None
-    generated_pairs, _ = split_queries(
+    generated_pairs, _, _ = split_queries(
         queries=made.queries,
         chunks=made.chunks,
         documents=made.documents,

@@ -33,6 +33,8 @@ def fingerprint_inputs(
     Annotated[list[str], "eval_set_fingerprints"],
     Annotated[str, "generation_state"],
     Annotated[list[str], "pair_fingerprints"],
+    Annotated[list[str], "query_fingerprints"],
+    Annotated[str, "reranker_fingerprint"],
 ]:
     """Returns the fingerprints of the documents, the base model, the evaluation sets and the pairs of one's own as they are now,
     and what decides the queries beside the settings.
@@ -47,7 +49,8 @@ def fingerprint_inputs(
     known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
     add_tags(tags=[tag], run=run.id)
     logger.info(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
-    return inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state, list(inputs.pairs)
+    found = inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state
+    return *found, list(inputs.pairs), list(inputs.queries), inputs.reranker
 
 
 @step(

@@ -13,7 +13,7 @@ from finetrieve.core.curation_report import CurationReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
-from finetrieve.core.own_data_report import PairsReport
+from finetrieve.core.own_data_report import PairsReport, QueriesReport
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
 from finetrieve.core.split_report import SplitReport
@@ -166,6 +166,7 @@ def build_report(
     annotation_report: AnnotationReport | None = None,
     review_effect: ReviewEffect | None = None,
     pairs_report: PairsReport | None = None,
+    queries_report: QueriesReport | None = None,
     headline_arm: str = AUTO,
 ) -> tuple[Annotated[str, "report"], Annotated[EvaluationResult, "metrics"]]:
     """Returns the self-contained HTML report and the content of `metrics.json`."""
@@ -181,6 +182,7 @@ def build_report(
         ),
         corpus=corpus_report,
         **({"pairs": pairs_report} if pairs_report is not None else {}),
+        **({"queries": queries_report} if queries_report is not None else {}),
         **review_metrics(annotation_report, split, review_effect),
     )
     details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed)

@@ -1,4 +1,4 @@
-"""Steps that bring pairs of one's own to the chunks of the documents."""
+"""Steps that bring pairs and queries of one's own to the chunks of the documents."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from zenml import step
 
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.logging import get_logger
-from finetrieve.core.own_data_report import PairsReport
-from finetrieve.core.rows import Chunk, LabelledPair, Reject
-from finetrieve.core.tables import to_table
+from finetrieve.core.own_data_report import PairsReport, QueriesReport
+from finetrieve.core.rows import Chunk, GeneratedQuery, LabelledPair, RankedChunk, Reject
+from finetrieve.core.tables import to_rows, to_table
+from finetrieve.own_data.label_queries import label_own_queries
 from finetrieve.own_data.load import load_own_pairs
-from finetrieve.own_data.settings import PairSettings
+from finetrieve.own_data.settings import PairSettings, QuerySettings
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, TableMaterializer
 
@@ -58,3 +59,38 @@ def load_pairs(
         to_table(found.unmatched, Reject),
         found.report,
     )
+
+
+@step(
+    cache_policy=cache_policy(__file__, "label_queries"),
+    output_materializers={
+        "pseudo_labels": TableMaterializer,
+        "clicked_pairs": TableMaterializer,
+        "queries_report": JsonMaterializer,
+    },
+)
+def label_queries(
+    chunks: pa.Table,
+    documents: pa.Table,
+    duplicates: pa.Table,
+    generated: pa.Table,
+    sets: list[dict[str, Any]],
+    query_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
+    base_model: str,
+    base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+    reranker: str | None = None,
+    reranker_fingerprint: str = "",  # noqa: ARG001 (part of the cache key)
+) -> tuple[
+    Annotated[pa.Table, "pseudo_labels"],
+    Annotated[pa.Table, "clicked_pairs"],
+    Annotated[QueriesReport, "queries_report"],
+]:
+    """Returns what a teacher finds for queries without answers, what was clicked, and how generated queries differ from them."""
+    settings = [QuerySettings.model_validate(item) for item in sets]
+    corpus = Corpus(chunks, documents, duplicates)
+    found = label_own_queries(settings, corpus, to_rows(generated, GeneratedQuery), base_model, reranker)
+    for name, counts in found.report.sets.items():
+        logger.info(f"{name}: {counts.queries:,} queries, {counts.clicked:,} with a click, {counts.sure:,} labelled surely")
+        if left_out := sum(counts.personal_data.values()):
+            logger.warning(f"{name}: {left_out:,} rows left out for personal data")
+    return to_table(found.lists, RankedChunk), to_table(found.clicked, LabelledPair), found.report

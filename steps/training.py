@@ -14,7 +14,7 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
 from finetrieve.core.progress import reporter
-from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, LabelledPair, Pair
+from finetrieve.core.rows import Annotation, Chunk, DocumentEntry, GeneratedQuery, LabelledPair, Pair, RankedChunk
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.core.training_record import TrainingRecord
@@ -22,7 +22,7 @@ from finetrieve.evaluation.dev_questions import human_dev_pairs
 from finetrieve.evaluation.eval_sets import read_questions
 from finetrieve.evaluation.settings import EvalSetSettings
 from finetrieve.own_data.mixing import split_with_own
-from finetrieve.own_data.settings import PairSettings
+from finetrieve.own_data.settings import PairSettings, QuerySettings
 from finetrieve.retrieval.base_model import fetch_model
 from finetrieve.training.checkpoints import checkpoint_root
 from finetrieve.training.settings import SplitSettings, TrainingSettings
@@ -34,7 +34,7 @@ logger = get_logger(__name__)
 
 @step(
     cache_policy=cache_policy(__file__, "split_queries"),
-    output_materializers={"pairs": TableMaterializer, "split_report": JsonMaterializer},
+    output_materializers={"pairs": TableMaterializer, "ranking_lists": TableMaterializer, "split_report": JsonMaterializer},
 )
 def split_queries(
     queries: pa.Table,
@@ -48,8 +48,12 @@ def split_queries(
     train_on_human_queries: bool = True,
     labelled_pairs: pa.Table | None = None,
     pair_sets: list[dict[str, Any]] | None = None,
-) -> tuple[Annotated[pa.Table, "pairs"], Annotated[SplitReport, "split_report"]]:
-    """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks.
+    clicked_pairs: pa.Table | None = None,
+    pseudo_labels: pa.Table | None = None,
+    query_sets: list[dict[str, Any]] | None = None,
+) -> tuple[Annotated[pa.Table, "pairs"], Annotated[pa.Table, "ranking_lists"], Annotated[SplitReport, "split_report"]]:
+    """Returns the query-chunk pairs with their side, none of which asks what a human evaluation set asks, and lists of chunks
+    whose order is learnt.
 
     Where people reviewed the queries, their answers are applied first; pairs of one's own stand beside them.
     """
@@ -61,9 +65,9 @@ def split_queries(
         chunk_ids = {chunk.id for chunk in rows}
         found = review(triplets, to_rows(annotations, Annotation), chunk_ids, use, train_on_human_queries)
         triplets, provenance, reviewed = found.triplets, found.provenance, {"review": found.counts}
-    result = split_with_own(
+    result, lists = split_with_own(
         triplets,
-        to_rows(labelled_pairs, LabelledPair) if labelled_pairs is not None else [],
+        [pair for table in (labelled_pairs, clicked_pairs) if table is not None for pair in to_rows(table, LabelledPair)],
         [PairSettings.model_validate(item) for item in pair_sets or []],
         rows,
         SplitSettings.model_validate(settings),
@@ -71,11 +75,13 @@ def split_queries(
         human_eval=bool(human),
         held_out_queries={text for eval_set in human for text in read_questions(eval_set).values()},
         provenance=provenance,
+        pseudo=to_rows(pseudo_labels, RankedChunk) if pseudo_labels is not None else [],
+        sure={item.label: item.sure for item in map(QuerySettings.model_validate, query_sets or [])},
     )
     dev = human_dev_pairs(human, rows)
     logger.info(", ".join(f"{count:,} {side}" for side, count in result.report.pairs.items()) + " pairs")
     report = result.report.model_copy(update={**reviewed, "human_dev_questions": len({pair.query for pair in dev})})
-    return to_table([*result.pairs, *dev], Pair), report
+    return to_table([*result.pairs, *dev], Pair), to_table(lists, RankedChunk), report
 
 
 @step(
@@ -88,6 +94,7 @@ def train_model(
     settings: dict[str, Any],
     seed: int,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+    ranking_lists: pa.Table | None = None,
     free_texts: pa.Table | None = None,
 ) -> tuple[Annotated[ModelDirectory, "model"], Annotated[TrainingRecord, "training_record"]]:
     """Returns the model that dev chose and the record of its training; a run that was cut off continues."""
@@ -104,6 +111,7 @@ def train_model(
         checkpoint_root(),
         seed,
         reporter("Training"),
+        to_rows(ranking_lists, RankedChunk) if ranking_lists is not None else [],
     )
     logger.info(f"trained in {result.record.seconds:.0f} s")
     return ModelDirectory(result.model_dir), result.record

@@ -20,7 +20,7 @@ from finetrieve.corpus.sources.registry import SourceSettings, source_from_path
 from finetrieve.curation.filters import FilterSettings
 from finetrieve.evaluation.settings import GENERATED, EvaluationSettings
 from finetrieve.generation.settings import GenerationSettings
-from finetrieve.own_data.settings import PairSettings, pairs_from_argument
+from finetrieve.own_data.settings import PairSettings, QuerySettings, pairs_from_argument
 from finetrieve.training.settings import SplitSettings, TrainingSettings
 
 logger = get_logger(__name__)
@@ -41,6 +41,8 @@ class Config(BaseModel):
     chunks: ChunkSettings = ChunkSettings()
     pairs: list[PairSettings] = []
     """Pairs of one's own, which are trained on beside generated queries, or in their place."""
+    queries: list[QuerySettings] = []
+    """Queries of one's own without answers, such as a search log: a teacher labels them, and they are trained on too."""
     generation: GenerationSettings = GenerationSettings()
     filters: list[FilterSettings] = []
     annotation: AnnotationSettings | None = None
@@ -51,10 +53,10 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _sets_differ(self) -> Config:
         evaluated = [GENERATED, *(item.label for item in self.evaluation.eval_sets)]
-        labels = [item.label for item in self.pairs]
-        for item in self.pairs:
-            if labels.count(item.label) > 1 or (item.evaluate and item.label in evaluated):
-                raise ValueError(f"pairs: another set is named '{item.label}' too; give each a `name` of its own.")
+        labels = [item.label for item in (*self.pairs, *self.queries)]
+        judging = [item.label for item in self.pairs if item.evaluate and item.label in evaluated]
+        if twice := judging or [label for label in labels if labels.count(label) > 1]:
+            raise ValueError(f"pairs, queries: another set is named '{twice[0]}' too; give each a `name` of its own.")
         return self
 
     @property
@@ -102,6 +104,7 @@ def load_config(
     eval_sets: tuple[str, ...] = (),
     overrides: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
+    queries: tuple[str, ...] = (),
 ) -> Config:
     """Returns the validated configuration of a YAML file.
 
@@ -111,6 +114,7 @@ def load_config(
             documents.
         eval_sets: Evaluation sets that replace the file's.
         pairs: Pairs of one's own that replace the file's: paths, or `hf:OWNER/NAME`.
+        queries: Files of queries of one's own that replace the file's.
         overrides: Single keys, `training.epochs=1`, which replace what the file and the arguments before say.
 
     Raises:
@@ -127,6 +131,8 @@ def load_config(
             evaluation["eval_sets"] = [{"path": name} for name in eval_sets]
     if docs is not None or pairs:
         raw["pairs"] = [pairs_from_argument(argument) for argument in pairs]
+    if docs is not None or queries:
+        raw["queries"] = [{"path": argument} for argument in queries]
     raw = with_overrides(raw, overrides, Config)
     try:
         return Config.model_validate(map_paths(raw, Config, lambda value: _find_beside(path, value)))

@@ -14,12 +14,14 @@ from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
 from finetrieve.corpus.sources.registry import check_source, fingerprint
+from finetrieve.corpus.sources.table_files import files_fingerprint
 from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.pair_files import check_pairs, pairs_fingerprint
+from finetrieve.own_data.query_files import read_queries
 from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
 from finetrieve.retrieval.reranker import reranker_class
 from finetrieve.training.losses import LOSSES
@@ -43,6 +45,10 @@ class Inputs(BaseModel):
     """Of the templates' texts, and of how many runs ended with failed requests: a run after one of them asks for those again."""
     pairs: list[str] = []
     """Of the pairs of one's own."""
+    queries: list[str] = []
+    """Of the queries of one's own."""
+    reranker: str = ""
+    """Of the cross-encoder that labels these, where the configuration has one."""
 
 
 def corpus_tag(inputs: Inputs) -> str:
@@ -67,7 +73,8 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         check_base_model(config.evaluation.model)
     if config.evaluation.reranker is not None and reranker_class(config.evaluation.reranker) is None:
         check_base_model(config.evaluation.reranker)
-    if not config.generation.recipes and pipeline != "evaluate" and (pipeline == "generate" or not config.pairs):
+    wants_recipe = pipeline == "generate" or not (config.pairs or config.queries)
+    if pipeline != "evaluate" and wants_recipe and not config.generation.recipes:
         raise InputError(
             "generation.recipes is empty, so no queries are written. Name a recipe, or give pairs of your own: --pairs FILE."
         )
@@ -78,16 +85,20 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:
         check_eval_set(settings, document_ids)
-    takes_pairs = pipeline in ("finetune", "retrain")
-    for pairs in config.pairs if takes_pairs else []:
+    trains = pipeline in ("finetune", "retrain")
+    for pairs in config.pairs if trains else []:
         check_pairs(pairs)
+    for queries in config.queries if trains else []:
+        read_queries(queries)
     inputs = Inputs(
         documents=fingerprint(config.source),
         base_model=model_fingerprint(config.training.base_model) + plugin_hash([LOSSES.get(config.training.loss)]),
         eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_evaluation_plugins(config)],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(config.generation),
-        pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if takes_pairs else [],
+        pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if trains else [],
+        queries=[files_fingerprint([Path(item.path).expanduser()]) for item in config.queries] if trains else [],
+        reranker="".join(_reranker_fingerprint(config)) if trains and config.queries else "",
     )
     logger.debug(f"fingerprints: {inputs}")
     return inputs
@@ -95,11 +106,17 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
 
 def _evaluation_plugins(config: Config) -> list[str]:
     """Returns fingerprints of what evaluation depends on besides: the reranker's model, and the code of foreign arms."""
-    arms, reranker = [type(arm_of(name)) for name in config.evaluation.arms], config.evaluation.reranker
+    arms = plugin_hash([type(arm_of(name)) for name in config.evaluation.arms])
+    return [*_reranker_fingerprint(config), *([arms] if arms else [])]
+
+
+def _reranker_fingerprint(config: Config) -> list[str]:
+    """Returns a hash of the reranker's model, or of its code; none where there is no reranker."""
+    reranker = config.evaluation.reranker
     own = reranker_class(reranker) if reranker else None
-    model = [model_fingerprint(reranker)] if reranker and own is None else []
-    code = plugin_hash([*arms, *([own] if own else [])])
-    return [*model, *([code] if code else [])]
+    if reranker is None:
+        return []
+    return [model_fingerprint(reranker) if own is None else plugin_hash([own])]
 
 
 def check_engine(settings: GenerationSettings) -> None:

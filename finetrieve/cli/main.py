@@ -35,6 +35,12 @@ from finetrieve.core.logging import set_level
     help="Pairs of your own: a table (query, positive), a BEIR folder, LlamaIndex or ragas JSON, hf:OWNER/NAME. Repeatable.",
 )
 @click.option(
+    "--queries",
+    multiple=True,
+    metavar="FILE",
+    help="Queries without answers: a text file or a search log. Repeatable.",
+)
+@click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set one key of the YAML file: training.epochs=1. Repeatable."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
@@ -53,6 +59,7 @@ def main(
     docs: Path | None,
     eval_sets: tuple[str, ...],
     pairs: tuple[str, ...],
+    queries: tuple[str, ...],
     overrides: tuple[str, ...],
     out: Path | None,
     promote_anyway: bool,
@@ -82,15 +89,16 @@ def main(
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
     from finetrieve.cli import pipeline
 
+    own = pipeline.OwnData(pairs, queries)
     if cron is not None and not dry_run:
         for_one_run = {"--out": out is not None, "--promote-anyway": promote_anyway, "--no-cache": no_cache}
         given = [name for name, is_given in for_one_run.items() if is_given]
-        click.echo(pipeline.schedule(pipeline_name, config_path, docs, eval_sets, overrides, cron, given, pairs))
+        click.echo(pipeline.schedule(pipeline_name, config_path, docs, eval_sets, overrides, cron, given, own))
         return
 
     def work(path: Path) -> str:
         if dry_run:
-            return pipeline.show_dry_run(pipeline_name, path, docs, overrides, pairs)
-        return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache, pairs)
+            return pipeline.show_dry_run(pipeline_name, path, docs, overrides, own)
+        return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache, own)
 
-    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs), work))
+    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs, *queries), work))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -11,6 +12,16 @@ from finetrieve.app.argilla_inputs import check_named_server, refuse_argilla_set
 from finetrieve.app.catalogue import PIPELINES, SCHEDULABLE
 from finetrieve.app.config import DEFAULT_CONFIG, OFFLINE_CONFIG, load_config
 from finetrieve.core.errors import InputError, UnreachableError, unknown_name
+
+
+class OwnData(NamedTuple):
+    """What the command line names of one's own."""
+
+    pairs: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
+
+
+NO_OWN_DATA = OwnData()
 
 
 def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callable[[Path], str]) -> str:
@@ -37,7 +48,7 @@ def run(
     out: Path | None,
     promote_anyway: bool,
     no_cache: bool,
-    pairs: tuple[str, ...] = (),
+    own: OwnData = NO_OWN_DATA,
 ) -> str:
     """Runs one pipeline and returns its closing summary.
 
@@ -49,7 +60,7 @@ def run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.preflight import check
 
-    config = load_config(config_path, docs, eval_sets, overrides, pairs)
+    config = load_config(config_path, docs, eval_sets, overrides, *own)
     check_named_server(pipeline_name, config)
     config = with_argilla_sets(pipeline_name, config)
     inputs = check(pipeline_name, config, out)
@@ -63,7 +74,7 @@ def run(
 
 
 def show_dry_run(
-    pipeline_name: str, config_path: Path, docs: Path | None, overrides: tuple[str, ...], pairs: tuple[str, ...] = ()
+    pipeline_name: str, config_path: Path, docs: Path | None, overrides: tuple[str, ...], own: OwnData = NO_OWN_DATA
 ) -> str:
     """Returns what a run would ask an LLM, and asks nothing.
 
@@ -74,7 +85,7 @@ def show_dry_run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.dry_run import dry_run_text
 
-    return dry_run_text(pipeline_name, load_config(config_path, docs, overrides=overrides, pairs=pairs))
+    return dry_run_text(pipeline_name, load_config(config_path, docs, overrides=overrides, pairs=own.pairs, queries=own.queries))
 
 
 def schedule(
@@ -85,7 +96,7 @@ def schedule(
     overrides: tuple[str, ...],
     cron: str,
     for_one_run: list[str],
-    pairs: tuple[str, ...] = (),
+    own: OwnData = NO_OWN_DATA,
 ) -> str:
     """Puts one pipeline on the active stack's schedule, in place of the one it had, and returns what was scheduled.
 
@@ -106,7 +117,7 @@ def schedule(
 
     line = check_cron(cron)
     path = config_path or DEFAULT_CONFIG
-    config = load_config(path, docs, eval_sets, overrides, pairs)
+    config = load_config(path, docs, eval_sets, overrides, *own)
     refuse_argilla_sets(config)
 
     from finetrieve.app.remote.schedules import schedule_pipeline

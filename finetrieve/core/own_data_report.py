@@ -25,7 +25,61 @@ class PairSetReport(Record):
     """How the answers were found: `exact`, `document`, `text`, `free text`."""
     unmatched: int = 0
     """Answers that no chunk says."""
+    personal_data: Mapping[Text, int] = {}
+    """What was left out for what it held: `e-mail address`, `key`, `number`."""
     examples: Sequence[UnmatchedPair] = ()
+
+
+class QueryManner(Record):
+    """How some queries ask."""
+
+    queries: int = 0
+    words: float = 0.0
+    """The mean."""
+    questions: float = 0.0
+    """Share that begins with a question word or ends with a question mark, 0..1."""
+    keywords: float = 0.0
+    """Share of at most four words that is no question, 0..1."""
+    shared_words: float = 0.0
+    """Share of a query's words that the chunk which answers it has too, the mean, 0..1."""
+
+
+class QueryDifferences(Record):
+    """How generated queries differ from those that people typed."""
+
+    real: QueryManner = QueryManner()
+    generated: QueryManner = QueryManner()
+    nearest_generated: float | None = None
+    """Cosine of a real query with the generated one nearest to it, the mean, -1..1."""
+    nearest_real: float | None = None
+    """The same of a real query and another real one: what is usual among them."""
+
+
+class QuerySetReport(Record):
+    """One set of queries without labels."""
+
+    rows: int = 0
+    queries: int = 0
+    """Different ones that are used."""
+    asked: int = 0
+    """How often, together."""
+    rare: int = 0
+    """Left out for being asked too rarely."""
+    personal_data: Mapping[Text, int] = {}
+    clicked: int = 0
+    """Queries with a click on a document that is there."""
+    unmatched_clicks: int = 0
+    sure: int = 0
+    """Queries whose first chunk is a training pair."""
+
+
+class QueriesReport(Record):
+    """All sets."""
+
+    sets: Mapping[Text, QuerySetReport] = {}
+    teacher: Text = ""
+    """What labelled them."""
+    differences: QueryDifferences = QueryDifferences()
 
 
 class PairsReport(Record):

@@ -123,8 +123,8 @@ class Reject:
     """In words, with the value seen and the limit."""
 
 
-OWN, HELD_OUT = "own", "held_out"
-"""Where a pair comes from: somebody had it; such a pair, kept to evaluate on."""
+OWN, HELD_OUT, PSEUDO = "own", "held_out", "pseudo"
+"""Where a pair comes from: somebody had it; such a pair, kept to evaluate on; a query that a teacher labelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,8 @@ class Pair:
     split: str
     """`train`, `dev` or `test`."""
     provenance: str
-    """`generated`, `edited`, `confirmed`, `human`, `own` (a pair that somebody had) or `held_out` (one to evaluate on)."""
+    """`generated`, `edited`, `confirmed`, `human`, `own` (a pair that somebody had), `held_out` (one to evaluate on) or `pseudo`
+    (a query of one's own that a teacher labelled)."""
     style: str
     """How it asks; of a pair that somebody had, the name of its set."""
     negative_query: str | None = None
@@ -160,6 +161,20 @@ class LabelledPair:
     chunk of the corpus."""
     place: str
     """File and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedChunk:
+    """A chunk of a list whose order is learnt, and how much of the query's answer it is."""
+
+    query: str
+    chunk_id: str
+    target: float
+    """0..1; those of a query sum up to 1."""
+    source: str
+    """The name of its set."""
+    labelled_by: str
+    """A teacher, `clicks` or `labels`."""
 
 
 def embedded_text(chunk: Chunk) -> str:

@@ -23,6 +23,10 @@ class SplitReport(Record):
     human_pairs: Mapping[Text, int] = {}
     own_pairs: Mapping[Text, int] = {}
     """Pairs that somebody had."""
+    pseudo_pairs: Mapping[Text, int] = {}
+    """Queries of one's own that a teacher labelled."""
+    ranking_lists: int = 0
+    """Queries with a list of chunks whose order is learnt."""
     held_out_pairs: Mapping[Text, int] = {}
     """Such pairs, kept to evaluate on."""
     queries: Mapping[Text, int] = {}

@@ -81,6 +81,8 @@ class TrainingRecord(Record):
     n_pairs: int | None = None
     n_chunks: int | None = None
     n_negatives: int | None = None
+    n_ranking_lists: int | None = None
+    """Queries with a list of chunks whose order was learnt."""
     n_dev_queries: int | None = None
     steps: int | None = None
     steps_per_epoch: int | None = None

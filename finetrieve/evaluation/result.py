@@ -17,7 +17,7 @@ from pydantic import Field
 from finetrieve.core.annotation_report import AnnotationReport, ReviewCounts
 from finetrieve.core.curation_report import CurationReport
 from finetrieve.core.generation_report import GenerationReport
-from finetrieve.core.own_data_report import PairsReport
+from finetrieve.core.own_data_report import PairsReport, QueriesReport
 from finetrieve.core.record import Interval, Record, Text
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import TrainingRecord
@@ -204,6 +204,8 @@ class EvaluationResult(Record):
     training: TrainingRecord = TrainingRecord()
     pairs: PairsReport = PairsReport()
     """What was made of pairs of one's own."""
+    queries: QueriesReport = QueriesReport()
+    """What was made of queries of one's own."""
     generation: QueryReport = QueryReport()
     corpus: CorpusReport = CorpusReport()
     annotation: ReviewResult = ReviewResult()

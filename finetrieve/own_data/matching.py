@@ -14,6 +14,7 @@ from finetrieve.core.tables import to_rows
 from finetrieve.core.text import normalise_query, query_words
 from finetrieve.evaluation.question_files import ids_without_ending, named_documents
 from finetrieve.own_data.pair_rows import Label
+from finetrieve.own_data.personal_data import masked, personal_data_in
 
 SHINGLE_WORDS = 4
 ALIKE = 0.5
@@ -122,7 +123,7 @@ def match_labels(
     for number, (label, (how, rows)) in enumerate(zip(labels, found, strict=True)):
         if rows:
             chunk_id = chunk_ids[chosen.get(number, rows[0])]
-        elif keep_unmatched and not finder.is_document(label):
+        elif keep_unmatched and not finder.is_document(label) and personal_data_in(label.text) is None:
             chunk = _free_text(label.text, name)
             how, chunk_id = FREE_TEXT, free.setdefault(chunk.id, chunk).id
         else:
@@ -147,7 +148,8 @@ def _id(*parts: str) -> str:
 def _reason(label: Label) -> str:
     if not label.text:
         return f"{label.place}: no document '{label.document}'"
-    said = label.text if len(label.text) <= 120 else f"{label.text[:117]}..."
+    text = masked(label.text)
+    said = text if len(text) <= 120 else f"{text[:117]}..."
     return f"{label.place}: no chunk says '{said}'"
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from finetrieve.core.rows import HELD_OUT, OWN, Chunk, GeneratedQuery, LabelledPair, Pair
+from finetrieve.core.rows import HELD_OUT, OWN, PSEUDO, Chunk, GeneratedQuery, LabelledPair, Pair, RankedChunk
 from finetrieve.core.text import normalise_query
 from finetrieve.own_data.matching import FREE_TEXT
+from finetrieve.own_data.pseudo_labels import lists_of_labels
 from finetrieve.own_data.same_question import same_question_groups
 from finetrieve.own_data.settings import PairSettings
 from finetrieve.training.settings import SplitSettings
-from finetrieve.training.split import TEST, TRAIN, SplitResult, count_pairs, position_of, split_pairs
+from finetrieve.training.split import TEST, TRAIN, SplitResult, count_pairs, position_of, side_of, split_pairs
 
 _GENERATED = ""
 """In place of a set's name: all that is no pair of one's own."""
@@ -28,8 +29,10 @@ def split_with_own(
     human_eval: bool,
     held_out_queries: Collection[str],
     provenance: Mapping[str, str],
-) -> SplitResult:
-    """Returns the pairs of generated queries and of one's own, split by document and by question.
+    pseudo: Sequence[RankedChunk] = (),
+    sure: Mapping[str, float] | None = None,
+) -> tuple[SplitResult, list[RankedChunk]]:
+    """Returns the pairs of generated queries and of one's own, split by document and by question; and lists to learn from.
 
     A question that asks nearly the same as one that is evaluated on, or chosen by, is not trained on.
 
@@ -43,6 +46,8 @@ def split_with_own(
         human_eval: Whether there are other human evaluation sets.
         held_out_queries: The questions of these.
         provenance: Query id -> where a generated query comes from, where people changed it.
+        pseudo: Lists of queries that a teacher labelled, each with its best chunk first.
+        sure: Set -> share that the first chunk of such a list has to have for the two to be a training pair.
     """
     group_of = {chunk.id: groups.get(chunk.doc_id, chunk.doc_id) for chunk in chunks}
     answers = [pair for pair in own if pair.score > 0]
@@ -73,13 +78,45 @@ def split_with_own(
     # 3. Texts that are no chunks can only be trained on.
     reserved = {same(query) for query in asked} | {same(pair.query) for pair in result.pairs if pair.split != TRAIN}
     free = [pair for pair in answers if pair.matched == FREE_TEXT and pair.id not in judging and same(pair.query) not in reserved]
-    pairs = [*result.pairs, *(_pair(pair, TRAIN, OWN) for pair in free)]
+
+    def is_free(query: str, first: str) -> bool:
+        return same(query) not in reserved and _is_trained(first, result, group_of, settings)
+
+    lists = _lists_of(pseudo, is_free)
+    first = {ranked.query: ranked for ranked in reversed(lists)}
+    labelled = [
+        Pair(ranked.query, ranked.chunk_id, TRAIN, PSEUDO, ranked.source)
+        for ranked in reversed(first.values())
+        if ranked.target >= (sure or {}).get(ranked.source, 0.0)
+    ]
+    pairs = [*result.pairs, *(_pair(pair, TRAIN, OWN) for pair in free), *labelled]
     # 4. The weights, among what is trained on.
     kept = _thin(pairs, {item.label: item.weight for item in sets if item.weight is not None})
     whole = [*kept, *(_pair(pair, TEST, HELD_OUT) for pair in held_out)]
     document_of = {chunk.id: chunk.doc_id for chunk in chunks} | {pair.chunk_id: pair.chunk_id for pair in free}
-    counts = {**count_pairs(whole, document_of), "left_out_by_weight": len(pairs) - len(kept)}
-    return SplitResult(whole, result.report.model_copy(update=counts))
+    trained = {pair.query for pair in kept if pair.provenance == OWN and pair.split == TRAIN}
+    lists += lists_of_labels(pair for pair in own if pair.query in trained and pair.id not in judging)
+    counts = {
+        **count_pairs(whole, document_of),
+        "left_out_by_weight": len(pairs) - len(kept),
+        "ranking_lists": len({(ranked.source, ranked.query) for ranked in lists}),
+    }
+    return SplitResult(whole, result.report.model_copy(update=counts)), lists
+
+
+def _lists_of(pseudo: Sequence[RankedChunk], wanted: Callable[[str, str], bool]) -> list[RankedChunk]:
+    """Returns the lists whose query and first chunk are wanted."""
+    first: dict[str, str] = {}
+    for ranked in pseudo:
+        first.setdefault(ranked.query, ranked.chunk_id)
+    kept = {query for query, chunk_id in first.items() if wanted(query, chunk_id)}
+    return [ranked for ranked in pseudo if ranked.query in kept]
+
+
+def _is_trained(chunk_id: str, result: SplitResult, group_of: Mapping[str, str], settings: SplitSettings) -> bool:
+    """Returns whether a chunk's document, or with few of them the chunk, is on the side that is trained on."""
+    side = side_of(group_of[chunk_id] if result.report.unit == "document" else chunk_id, settings)
+    return side == TRAIN or (side == TEST and result.report.human_eval)
 
 
 def _held_out(answers: Sequence[LabelledPair], shares: Mapping[str, float], group_of: Mapping[str, str]) -> list[LabelledPair]:

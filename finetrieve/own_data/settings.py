@@ -1,4 +1,4 @@
-"""What a configuration can say about pairs of one's own. Imports nothing heavy: the command line reads it first."""
+"""What a configuration can say about pairs and queries of one's own. Imports nothing heavy: the command line reads it first."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class PairSettings(BaseModel):
     """Share of the documents whose pairs become a human evaluation set instead of being trained on."""
     unmatched: Literal["leave_out", "keep"] = "leave_out"
     """What becomes of a text that no chunk says: `keep` trains on the text itself, which is never searched."""
+    personal_data: Literal["leave_out", "keep"] = "leave_out"
+    """What becomes of a query with an e-mail address, a long number or a key in it. A text of that kind is never kept."""
 
     @model_validator(mode="after")
     def _one_place(self) -> PairSettings:
@@ -62,6 +64,37 @@ class PairSettings(BaseModel):
             return self.name
         place = Path(self.path).resolve() if self.path is not None else Path(str(self.dataset))
         return place.stem if place.suffix else place.name
+
+
+class QuerySettings(BaseModel):
+    """Queries of one's own without answers: each is labelled by the best teacher at hand. A log may say what was clicked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: ConfigPath
+    """A text file with a query a line, or a table with a query a row, perhaps with how often it was asked or what was
+    clicked."""
+    name: str | None = Field(default=None, min_length=1)
+    """Shown in tables; null takes the name of the file, without its ending."""
+    query_column: str | None = None
+    """null looks for a usual name: `query`, `question`, `search_query`, `keyword`."""
+    count_column: str | None = None
+    """Of how often it was asked, or clicked; null looks for a usual name."""
+    clicked_column: str | None = None
+    """Of the id of the document that was clicked; null looks for a usual name."""
+    min_count: int = Field(default=1, ge=1)
+    """Queries that were asked less often are left out."""
+    list_length: int = Field(default=8, ge=2, le=50)
+    """Of the chunks that the teacher finds for a query, so many are the list whose order is learnt."""
+    sure: float = Field(default=0.5, ge=0, le=1)
+    """Share of a list that its first chunk has to have for the two to be a training pair as well."""
+    personal_data: Literal["leave_out", "keep"] = "leave_out"
+    """What becomes of a query with an e-mail address, a long number or a key in it."""
+
+    @property
+    def label(self) -> str:
+        """The name that tables show."""
+        return self.name or Path(self.path).stem
 
 
 def pairs_from_argument(argument: str) -> dict[str, str]:

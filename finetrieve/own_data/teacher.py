@@ -46,6 +46,10 @@ class Teacher:
                 best += [row[int(np.argmax(scores[list(row)]))] for scores, row in zip(block, own, strict=True)]
         return best
 
+    def embed(self, queries: Sequence[str]) -> FloatMatrix:
+        """Returns the unit vectors of queries, `(n_queries, dim)`."""
+        return self._built_index().embedder.embed(queries, "query")
+
     def _built_index(self) -> SearchIndex:
         if self._index is None:
             embedder = CachedEmbedder(self._base_model, precision="auto")

@@ -11,7 +11,7 @@ from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.reporting.pages import WORDS_LIMIT, render_page
 from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.reporting.report_making import corpus_view, filters_view, generation_view, guard_view, split_view, training_view
-from finetrieve.reporting.report_own_data import own_pairs_view
+from finetrieve.reporting.report_own_data import own_pairs_view, own_queries_view
 from finetrieve.reporting.report_queries import changes_view, similarities_view
 from finetrieve.reporting.report_review import review_view
 from finetrieve.reporting.report_scores import set_view, verdict_view
@@ -36,6 +36,7 @@ def render_report(metrics: EvaluationResult, details: ReportDetails) -> str:
         corpus=corpus_view(metrics.corpus),
         generation=generation_view(metrics.generation, details.samples),
         own_pairs=own_pairs_view(metrics.pairs),
+        own_queries=own_queries_view(metrics.queries),
         filters=filters_view(metrics.generation.filters, details.rejects),
         review=review_view(metrics.annotation),
         split=split_view(metrics.generation.split),

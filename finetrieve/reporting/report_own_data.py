@@ -1,12 +1,13 @@
-"""What the report says of pairs of one's own: how many there are, how they were matched to chunks, and what was not."""
+"""What the report says of pairs and queries of one's own: how they were matched or labelled, and how generated ones differ."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from finetrieve.core.html import one_line
-from finetrieve.core.own_data_report import PairSetReport, PairsReport
-from finetrieve.evaluation.formats import count
+from finetrieve.core.own_data_report import PairSetReport, PairsReport, QueriesReport, QueryDifferences, QueryManner
+from finetrieve.evaluation.formats import count, percent, score
 
 _WAYS = ("exact", "document", "text", "free text")
 
@@ -25,4 +26,55 @@ def own_pairs_view(pairs: PairsReport) -> dict[str, Any] | None:
 
 def _counts(found: PairSetReport) -> list[str]:
     ways = [found.matched.get(way, 0) for way in _WAYS]
-    return [count(number) for number in (found.queries, found.pairs, *ways, found.negatives, found.unmatched)]
+    return [
+        count(number)
+        for number in (found.queries, found.pairs, *ways, found.negatives, found.unmatched, _sum(found.personal_data))
+    ]
+
+
+def _sum(personal: Mapping[str, int]) -> int:
+    return sum(personal.values())
+
+
+def own_queries_view(found: QueriesReport) -> dict[str, Any] | None:
+    """Returns a row of counts per set, what labelled them, and how generated queries differ from them."""
+    if not found.sets:
+        return None
+    rows = [
+        {
+            "name": one_line(name, 80),
+            "cells": [
+                count(number)
+                for number in (item.queries, item.asked, item.clicked, item.sure, item.rare, _sum(item.personal_data))
+            ],
+        }
+        for name, item in found.sets.items()
+    ]
+    return {
+        "rows": rows,
+        "teacher": one_line(found.teacher, 120),
+        "clicks": any(item.clicked for item in found.sets.values()),
+        "manners": _manners(found.differences),
+        "distance": _distance(found.differences),
+    }
+
+
+def _manners(found: QueryDifferences) -> list[dict[str, Any]]:
+    named: dict[str, Callable[[QueryManner], str]] = {
+        "Words": lambda manner: f"{manner.words:.1f}",
+        "Questions": lambda manner: percent(manner.questions),
+        "At most four words, no question": lambda manner: percent(manner.keywords),
+        "Words that the answering chunk has too": lambda manner: percent(manner.shared_words),
+    }
+    if not found.generated.queries:
+        return []
+    return [{"label": label, "cells": [say(found.real), say(found.generated)]} for label, say in named.items()]
+
+
+def _distance(found: QueryDifferences) -> str:
+    if found.nearest_generated is None or found.nearest_real is None:
+        return ""
+    return (
+        f"The generated query nearest to a real one has a cosine of {score(found.nearest_generated, 2)} with it, the nearest other "
+        f"real one {score(found.nearest_real, 2)}; both are means."
+    )

@@ -18,7 +18,7 @@ from finetrieve.core.code_hash import code_hash, plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import is_disk_full
 from finetrieve.core.paths import user_cache
-from finetrieve.core.rows import Chunk, Pair, embedded_text
+from finetrieve.core.rows import Chunk, Pair, RankedChunk, embedded_text
 from finetrieve.training.losses import LOSSES
 from finetrieve.training.settings import TrainingSettings
 
@@ -35,7 +35,12 @@ def checkpoint_root() -> Path:
 
 
 def training_fingerprint(
-    pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: TrainingSettings, base_model: str, seed: int
+    pairs: Sequence[Pair],
+    chunks: Sequence[Chunk],
+    settings: TrainingSettings,
+    base_model: str,
+    seed: int,
+    ranking_lists: Sequence[RankedChunk] = (),
 ) -> str:
     """Returns a hash of everything that decides the result of a training: data, settings, base model, code, libraries."""
     from finetrieve.retrieval.base_model import model_fingerprint
@@ -45,6 +50,8 @@ def training_fingerprint(
         digest.update(json.dumps([pair.query, pair.chunk_id, pair.split, pair.negative_query]).encode())
     for chunk in chunks:
         digest.update(json.dumps([chunk.id, chunk.doc_id, embedded_text(chunk)]).encode())
+    for row in ranking_lists:
+        digest.update(json.dumps([row.query, row.chunk_id, row.target, row.source]).encode())
     code = code_hash(Path(__file__).parent / "train.py") + plugin_hash([LOSSES.get(settings.loss)])
     models = [model_fingerprint(model) for model in (base_model, settings.teacher) if model is not None]
     versions = {name: metadata.version(name) for name in _LIBRARIES}

@@ -8,7 +8,9 @@ Per batch of queries and distinct chunks it adds up
 - the KL divergence of a teacher's scores for the same batch to the cosine: by default the late scores of this very step. In the
   last part of the training the vector learns from the teacher alone, which by then knows more than the queries' labels say;
 - the same two cross entropies over a few of our own lay questions with the passages that answer them, which are about other
-  things than the documents: what the model could do before is practised along the way.
+  things than the documents: what the model could do before is practised along the way;
+- where there are lists of chunks whose order is known, by a teacher, by clicks or by labels with negatives: the KL divergence of
+  both ways' scores over each list from its shares (ListNet; Cao et al., "Learning to Rank", ICML 2007).
 
 Sources: Khattab and Zaharia, "ColBERT", SIGIR 2020; Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
 """
@@ -28,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finetrieve.retrieval.late_interaction import scored_tokens
+from finetrieve.training.ranked_lists import RankedTexts, StepLists, arrange_lists, list_divergence
 from finetrieve.training.ranking_loss import Features, arrange_batch, rows_of
 
 if TYPE_CHECKING:
@@ -71,6 +74,12 @@ class JointPlan:
     """Whether activations are computed a second time instead of kept: a third slower, in the memory of one mini-batch."""
     lay_pairs: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """(question, passage) of our own."""
+    lists: tuple[RankedTexts, ...] = field(default=(), repr=False)
+    """Queries whose order of texts is learnt."""
+    n_lists: int = 8
+    """Of them, per step."""
+    list_weight: float = 1.0
+    """Of the divergence from them."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,7 @@ class _Batch:
     weights: Tensor
     """Of the queries' tokens, `(n_queries, width)`; 0 for those that are not compared."""
     lay_weights: Tensor | None
+    lists: StepLists | None
     base: tuple[Tensor, Tensor, Tensor | None] | None
     """The base model's cosines `(n_queries, n_chunks)`, its late scores, and another teacher's scores where there is one."""
 
@@ -125,17 +135,19 @@ class JointLoss(CachedLossMixin, nn.Module):
         features, places = arrange_batch(*sentence_features)
         draw = random.Random(f"{self.seed}/{zlib.crc32(features[0]['input_ids'].cpu().numpy().tobytes())}")
         lay = self._lay_features(draw)
+        listed, lists = self._list_features(draw)
         batch = _Batch(
             targets=places[0],
             has_negative=places[1].bool(),
             weights=self._weights_of(features[0]),
             lay_weights=self._weights_of(lay[0], alike=True) if lay else None,
+            lists=lists,
             base=self._frozen_scores(features),
         )
         self._token_dim = draw.choice(self.plan.token_dims) if self.plan.token_dims else None
         if self.plan.cached:
-            return self.forward_cached([*features, *lay], batch)  # type: ignore[arg-type]  # the mixin hands it on as it is
-        reps = [self._embedded(part) for part in (*features, *lay)]
+            return self.forward_cached([*features, *lay, *listed], batch)  # type: ignore[arg-type]  # the mixin hands it on as it is
+        reps = [self._embedded(part) for part in (*features, *lay, *listed)]
         return self.calculate_loss(reps, batch)
 
     def _lay_features(self, draw: random.Random) -> list[Features]:
@@ -143,10 +155,22 @@ class JointLoss(CachedLossMixin, nn.Module):
         if not plan.lay_pairs or not plan.lay_weight or not plan.n_lay:
             return []
         pairs = sorted(draw.sample(plan.lay_pairs, min(plan.n_lay, len(plan.lay_pairs))), key=lambda pair: -len(pair[1]))
+        return self._features_of([query for query, _ in pairs], [text for _, text in pairs])
+
+    def _features_of(self, queries: list[str], texts: list[str]) -> list[Features]:
         prompts = self.model.prompts
-        columns = (([query for query, _ in pairs], prompts.get("query")), ([text for _, text in pairs], prompts.get("document")))
-        found = [self.model.preprocess(texts, prompt=prompt or None) for texts, prompt in columns]
+        columns = ((queries, prompts.get("query")), (texts, prompts.get("document")))
+        found = [self.model.preprocess(column, prompt=prompt or None) for column, prompt in columns]
         return [{name: _on(value, self.model.device) for name, value in part.items()} for part in found]
+
+    def _list_features(self, draw: random.Random) -> tuple[list[Features], StepLists | None]:
+        plan = self.plan
+        if not plan.lists or not plan.list_weight or not plan.n_lists:
+            return [], None
+        drawn = draw.sample(plan.lists, min(plan.n_lists, len(plan.lists)))
+        texts, shares, listed = arrange_lists(drawn)
+        features, device = self._features_of([ranked.query for ranked in drawn], texts), self.model.device
+        return features, StepLists(self._weights_of(features[0]), shares.to(device), listed.to(device))
 
     def _weights_of(self, features: Features, alike: bool = False) -> Tensor:
         """Returns the share that each token has in its query's score, `(n_texts, width)`; each row sums to 1."""
@@ -193,9 +217,13 @@ class JointLoss(CachedLossMixin, nn.Module):
             return encode_packed(self.model, part, self._special), state
 
     def calculate_loss(self, reps: list[list[Tensor]], labels: Any = None, *, with_backward: bool = False) -> Tensor:
-        """Returns the loss for packed mini-batches of queries, chunks, perhaps negatives, perhaps lay questions and passages."""
+        """Returns the loss for packed mini-batches of queries, chunks, perhaps negatives, perhaps lay questions with passages,
+        perhaps the queries and the texts of lists.
+        """
         batch: _Batch = labels
         parts = [_padded(part) for part in reps]
+        listed = parts[-2:] if batch.lists is not None else []
+        parts = parts[: len(parts) - len(listed)]
         lay = parts[-2:] if batch.lay_weights is not None else []
         queries, chunks, *negatives = parts[: len(parts) - len(lay)]
         loss = self._of_batch(queries, chunks, negatives[0] if negatives else None, batch)
@@ -206,6 +234,8 @@ class JointLoss(CachedLossMixin, nn.Module):
                 functional.cross_entropy(dense * self.plan.scale, rows)
                 + self.plan.late_weight * functional.cross_entropy(late * self.plan.late_scale, rows)
             )
+        if batch.lists is not None:
+            loss = loss + self.plan.list_weight * self._of_lists(listed[0], listed[1], batch.lists)
         if with_backward:
             loss.backward()  # type: ignore[no-untyped-call]
             loss = loss.detach()
@@ -253,6 +283,13 @@ class JointLoss(CachedLossMixin, nn.Module):
             for cut in cuts if last else []:
                 loss = loss + weight * divergence(cut * plan.scale, teacher) / len(cuts)
         return loss
+
+    def _of_lists(self, queries: Tensor, texts: Tensor, lists: StepLists) -> Tensor:
+        """Returns the divergence of both ways' scores over each query's list from its shares."""
+        plan = self.plan
+        dense, late = similarities(queries, texts, _fitted(lists.weights, queries))
+        loss = list_divergence(dense * plan.scale, lists.shares, lists.listed)
+        return loss + plan.late_weight * list_divergence(late * plan.late_scale, lists.shares, lists.listed)
 
     def get_config_dict(self) -> dict[str, Any]:
         """Returns the settings, for sentence-transformers' records."""

@@ -47,6 +47,8 @@ class Loss:
     """It also tells a chunk's query from the query that was written as its negative."""
     uses_late: ClassVar[bool] = False
     """It trains late interaction too, so dev is scored by both ways of searching."""
+    uses_lists: ClassVar[bool] = False
+    """It also learns the order of lists of chunks."""
     cuts_vectors: ClassVar[bool] = False
     """It trains the Matryoshka lengths itself; others run under MatryoshkaLoss."""
 
@@ -60,7 +62,7 @@ class Joint(Loss):
 
     name = "joint"
     description = "one encoder for two ways of searching: by vector and by late interaction"
-    encodes_chunks_once = uses_negatives = uses_late = cuts_vectors = True
+    encodes_chunks_once = uses_negatives = uses_late = uses_lists = cuts_vectors = True
 
     def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
         """Returns the loss with its frozen base model and teacher, where it needs them."""

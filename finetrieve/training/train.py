@@ -15,7 +15,7 @@ from datasets.utils import logging as datasets_logging
 from transformers.utils import logging as transformers_logging
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, Pair
+from finetrieve.core.rows import Chunk, Pair, RankedChunk
 from finetrieve.core.training_record import ChosenModel, TrainingRecord
 from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
 from finetrieve.retrieval.base_model import resolve_base_model
@@ -53,6 +53,7 @@ def train_model(
     checkpoint_root: Path,
     seed: int,
     on_progress: Progress | None = None,
+    ranking_lists: Sequence[RankedChunk] = (),
 ) -> TrainingResult:
     """Returns the model that dev chose, saved in `out_dir`.
 
@@ -68,6 +69,7 @@ def train_model(
         checkpoint_root: Where unfinished trainings lie.
         seed: Decides the batches and the dropout.
         on_progress: Told (steps done, steps in all).
+        ranking_lists: Lists of chunks whose order is learnt, by the losses that can.
 
     Raises:
         InputError: Nothing to train on, no model, no space, or another process is at this very training.
@@ -77,7 +79,7 @@ def train_model(
         raise InputError(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
-    fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed)
+    fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
     api_reference = is_api_reference(train_pairs, chunks)
     if api_reference and settings.api_reference == "gentle":
         settings = gentler(settings)
@@ -90,7 +92,7 @@ def train_model(
         set_training_attention(model)
         plan = make_plan(train_pairs, chunks, settings, model)
         run = TrainingRun(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, LOSSES.get(settings.loss).uses_late)
-        loss_curve = fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress)
+        loss_curve = fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress, ranking_lists)
 
         # 2. Choose how much of the base model stays, and see what general understanding the training cost.
         final = run.best_weights() or copy_weights(model)
@@ -106,6 +108,7 @@ def train_model(
             n_pairs=len(train_pairs),
             n_chunks=len({pair.chunk_id for pair in train_pairs}),
             n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if LOSSES.get(settings.loss).uses_negatives else 0,
+            n_ranking_lists=len({row.query for row in ranking_lists}) if LOSSES.get(settings.loss).uses_lists else 0,
             n_dev_queries=len(run.dev.queries) if run.dev else 0,
             **asdict(plan),
             loss=loss_curve,

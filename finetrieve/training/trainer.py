@@ -19,7 +19,7 @@ from sentence_transformers import SentenceTransformerTrainer, SentenceTransforme
 from transformers import PrinterCallback, TrainerCallback
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, Pair, embedded_text
+from finetrieve.core.rows import Chunk, Pair, RankedChunk, embedded_text
 from finetrieve.core.text import normalise_query
 from finetrieve.core.training_record import DevPoint, LossPoint
 from finetrieve.retrieval.multi_vector import token_idf
@@ -29,6 +29,7 @@ from finetrieve.training.checkpoints import last_checkpoint, mark_complete, writ
 from finetrieve.training.dev import DevSet
 from finetrieve.training.lay_questions import practised_pairs
 from finetrieve.training.losses import LOSSES, LossPlan, build_loss, trained_dims
+from finetrieve.training.ranked_lists import ranked_texts
 from finetrieve.training.resources import batch_fits, choose_mini_batch, choose_precision
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def fit(
     seed: int,
     run: TrainingRun,
     on_progress: Progress | None,
+    ranking_lists: Sequence[RankedChunk] = (),
 ) -> list[LossPoint]:
     """Trains the model in place, from the last checkpoint if there is one, and returns the loss per step."""
     texts = {chunk.id: embedded_text(chunk) for chunk in chunks}
@@ -211,7 +213,7 @@ def fit(
     if any(pair.negative_query for pair in pairs) and LOSSES.get(settings.loss).uses_negatives:
         # A row without a negative has its own query in the place, which the loss knows for none.
         rows["negative_query"] = [pair.negative_query or pair.query for pair in pairs]
-    plan = _loss_plan(model, chunks, settings, base_model, seed, run.plan)
+    plan = _loss_plan(model, chunks, settings, base_model, seed, run.plan, ranking_lists)
     loss = build_loss(settings.loss, model, plan, settings.matryoshka_dims)
     trainer = _Trainer(
         model=model,
@@ -228,7 +230,13 @@ def fit(
 
 
 def _loss_plan(
-    model: SentenceTransformer, chunks: Sequence[Chunk], settings: TrainingSettings, base_model: str, seed: int, plan: Plan
+    model: SentenceTransformer,
+    chunks: Sequence[Chunk],
+    settings: TrainingSettings,
+    base_model: str,
+    seed: int,
+    plan: Plan,
+    ranking_lists: Sequence[RankedChunk],
 ) -> LossPlan:
     if not LOSSES.get(settings.loss).uses_late:
         return LossPlan(settings.scale, plan.mini_batch_size, base_model)
@@ -249,6 +257,8 @@ def _loss_plan(
         mini_batch_size=plan.mini_batch_size,
         cached=not plan.fits_memory,
         lay_pairs=practised_pairs(),
+        lists=ranked_texts(ranking_lists, chunks),
+        n_lists=settings.ranking_lists,
     )
     weights = torch.from_numpy(idf.weights(np.arange(len(model.tokenizer), dtype=np.int32)))
     return LossPlan(settings.scale, plan.mini_batch_size, base_model, joint, weights, settings.teacher, seed)

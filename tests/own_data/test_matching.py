@@ -17,7 +17,9 @@ TEXTS = {
     "copy.md": [],
 }  # fmt: skip
 CHUNKS = [
-    Chunk(f"{doc}#{number}", doc, doc, doc, "", text, 9, number) for doc, texts in TEXTS.items() for number, text in enumerate(texts)
+    Chunk(f"{doc}#{number}", doc, doc, doc, "", text, 9, number)
+    for doc, texts in TEXTS.items()
+    for number, text in enumerate(texts)
 ]
 CORPUS = Corpus.from_rows(
     CHUNKS,

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from finetrieve.core.rows import Chunk, GeneratedQuery, LabelledPair, Pair
+from finetrieve.core.rows import Chunk, GeneratedQuery, LabelledPair, Pair, RankedChunk
 from finetrieve.own_data.mixing import split_with_own
 from finetrieve.own_data.same_question import same_question_groups
 from finetrieve.own_data.settings import PairSettings
@@ -33,7 +33,7 @@ def split(own: list[LabelledPair] = OWN, generated: list[GeneratedQuery] = GENER
         human_eval=bool(human),
         held_out_queries=human,
         provenance={},
-    )
+    )[0]
 
 
 def counts(pairs: list[Pair]) -> Counter[tuple[str, str]]:
@@ -71,7 +71,7 @@ def test_a_part_is_kept_to_evaluate_on_and_its_questions_are_trained_on_in_no_wo
     ]
     result = split([*asked, *again, *longer], evaluate=0.2)
     held_out = {pair.query for pair in result.pairs if pair.provenance == "held_out"}
-    assert 2 <= len(held_out) and {pair.split for pair in result.pairs if pair.provenance == "held_out"} == {"test"}
+    assert len(held_out) >= 2 and {pair.split for pair in result.pairs if pair.provenance == "held_out"} == {"test"}
     trained = [pair.query for pair in result.pairs if pair.provenance == "own"]
     groups = same_question_groups([*held_out, *trained])
     assert not {groups[" ".join(query.replace("?", "").split())] for query in held_out} & {
@@ -114,3 +114,30 @@ def test_a_text_that_is_no_chunk_is_only_ever_trained_on() -> None:
 def test_without_generated_queries_the_pairs_alone_are_split() -> None:
     result = split(generated=[])
     assert counts(result.pairs).keys() == {("own", side) for side in ("train", "dev", "test")}
+
+
+def test_pseudo_labelled_queries_are_trained_on_alone_and_never_where_they_are_asked_to_judge() -> None:
+    ranked = [
+        RankedChunk(query, chunk_id, share, "log", "teacher")
+        for n in range(200)
+        for query, chunk_id, share in ((f"zz{WORDS[n]} typed", f"c{n}", 0.9), (f"zz{WORDS[n]} typed", f"c{(n + 1) % 200}", 0.1))
+    ]
+    result, lists = split_with_own(
+        GENERATED,
+        OWN,
+        [],
+        CHUNKS,
+        SplitSettings(),
+        groups={},
+        human_eval=True,
+        held_out_queries=["ZZ" + WORDS[5] + " typed?"],
+        provenance={},
+        pseudo=ranked,
+        sure={"log": 0.5},
+    )
+    pseudo = [pair for pair in result.pairs if pair.provenance == "pseudo"]
+    assert {pair.split for pair in pseudo} == {"train"} and len(pseudo) > 150
+    assert f"zz{WORDS[5]} typed" not in {row.query for row in lists} | {pair.query for pair in pseudo}
+    dev = {pair.chunk_id for pair in result.pairs if pair.split == "dev"}
+    assert dev and not dev & {pair.chunk_id for pair in pseudo}
+    assert result.report.ranking_lists == len(pseudo) == len(lists) / 2

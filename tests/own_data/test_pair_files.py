@@ -91,7 +91,9 @@ def test_every_form_says_the_same(tmp_path: Path) -> None:
             ("what moves water?", PUMP, 1.0),
             ("what stops water?", VALVE, 1.0),
         ], form
-        assert [label.document for label in labels] == (["d1", "d2"] if form in ("beir", "llamaindex", "nvidia") else ["", ""]), form
+        assert [label.document for label in labels] == (["d1", "d2"] if form in ("beir", "llamaindex", "nvidia") else ["", ""]), (
+            form
+        )
         before = pairs_fingerprint(PairSettings(path=str(path)))
         assert before == pairs_fingerprint(PairSettings(path=str(path)))
 
