@@ -75,6 +75,6 @@ def _distance(found: QueryDifferences) -> str:
     if found.nearest_generated is None or found.nearest_real is None:
         return ""
     return (
-        f"The generated query nearest to a real one has a cosine of {score(found.nearest_generated, 2)} with it, the nearest other "
-        f"real one {score(found.nearest_real, 2)}; both are means."
+        f"The generated query nearest to a real one has a cosine of {score(found.nearest_generated, 2)} with it, "
+        f"the nearest other real one {score(found.nearest_real, 2)}; both are means."
     )
