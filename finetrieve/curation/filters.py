@@ -15,19 +15,7 @@ from finetrieve.core.corpus import Corpus
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.rows import GeneratedQuery
 from finetrieve.core.tables import ROWS_AT_ONCE
-from finetrieve.core.text import DOTTED_NAME, normalise_query, query_words
-
-# Words that change how a question is put but not what it asks for.
-_FRAME = frozenset(
-    _word
-    for _words in (
-        "a an the of to in on for with from by at and or",
-        "is are was be do does did can could should would will",
-        "i you we my your our it its this that there",
-        "how what which when where why who",
-    )
-    for _word in _words.split()
-)
+from finetrieve.core.text import DOTTED_NAME, FRAME_WORDS, normalise_query, query_words
 
 
 class Ranker(Protocol):
@@ -135,7 +123,7 @@ class DuplicateFilter(QueryFilter):
 def _subject(query: str) -> str:
     """Returns what the query asks about: its words without the question's frame, sorted."""
     words = set(query_words(query))
-    return " ".join(sorted(words - _FRAME))
+    return " ".join(sorted(words - FRAME_WORDS))
 
 
 def _find_repeats(queries: Sequence[tuple[str, str]], threshold: float) -> dict[str, str]:

@@ -37,8 +37,8 @@ class DevSet:
 
     @property
     def by_people(self) -> bool:
-        """Whether the queries were not made like those of the training."""
-        return self.asked_by != "generated"
+        """Whether the queries were not made like those of the training, and are enough to choose by."""
+        return self.asked_by != "generated" and len(self.queries) >= HUMAN_QUERIES
 
     def ndcg(self, encoder: SentenceTransformer, late: bool = False) -> float:
         """Returns the mean nDCG@10 of the queries under the model, which is left in the mode in which it came.
@@ -98,7 +98,7 @@ def _choosing(pairs: Sequence[Pair]) -> tuple[list[Pair], str]:
         given = [pair for pair in dev if pair.provenance == asked_by]
         if len({pair.query for pair in given}) >= HUMAN_QUERIES:
             return given, asked_by
-    return dev, "generated"
+    return dev, OWN if dev and all(pair.provenance == OWN for pair in dev) else "generated"
 
 
 def _sample(names: list[str], most: int, seed: int) -> list[str]:

@@ -84,13 +84,15 @@ def test_a_part_is_kept_to_evaluate_on_and_its_questions_are_trained_on_in_no_wo
 
 
 def test_nearly_the_same_question_stays_on_one_side_and_out_of_training_where_people_ask_it() -> None:
-    own = [
-        LabelledPair(f"o{n}", f"how do I reset the red password of device {'x' * (n % 2)}", f"c{n}", 1.0, "tickets", "exact", "")
-        for n in range(100)
-    ]
+    asked = ("how do I reset the red passwords", "Reset a red password?", "where can you reset my red pasword")
+    own = [LabelledPair(f"o{n}", asked[n % 3], f"c{n}", 1.0, "tickets", "exact", f"line {n}") for n in range(100)]
     assert len({pair.split for pair in split(own).pairs if pair.provenance == "own"}) == 1
-    human = ("How do I reset a red password of device?",)
-    assert [pair for pair in split(own, human=human).pairs if pair.provenance == "own"] == []
+    assert [pair for pair in split(own, human=("red password: reset?",)).pairs if pair.provenance == "own"] == []
+
+
+def test_questions_about_different_things_are_different_however_alike_they_look() -> None:
+    alike = ["reset the pump", "reset the lamp", "install v1", "install v2", "backup on linux", "backup on windows"]
+    assert len(set(same_question_groups(alike).values())) == len(alike)
 
 
 @pytest.mark.parametrize(("weight", "own", "generated"), [(None, 0, 0), (1.0, 0, -1), (0.1, -1, 0)])
