@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "answers": ("The answer cache of LLM generation: show, prune.", "finetrieve.cli.answers:command"),
     "argilla": ("The embedded annotation server: up, down, status, url, annotator.", "finetrieve.cli.argilla:command"),
     "ask": ("Ask the model in production and its base model, side by side.", "finetrieve.cli.ask:command"),
+    "compare": ("Any two models on the same questions.", "finetrieve.cli.compare:command"),
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "finetrieve.cli.dashboard:command"),
     "doctor": ("What this machine lacks to run a configuration, with the fix.", "finetrieve.cli.doctor:command"),
     "export": ("The dataset or the model, to a folder or to the Hugging Face Hub.", "finetrieve.cli.export:command"),

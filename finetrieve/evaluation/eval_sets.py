@@ -148,6 +148,11 @@ def _file(settings: EvalSetSettings, name: str) -> Path:
     return path
 
 
+def has_own_corpus(settings: EvalSetSettings) -> bool:
+    """Returns whether a set brings the documents that it asks about."""
+    return _corpus_file(settings) is not None
+
+
 def _corpus_file(settings: EvalSetSettings) -> Path | None:
     path = settings.path / "corpus.jsonl"
     return path if path.is_file() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -28,6 +29,9 @@ def hub_card(card: str, metrics: EvaluationResult, name: str, licence: str = "")
         header["license"] = licence
     header["model-index"] = [{"name": name, "results": [_result(label, item) for label, item in metrics.ordered_sets()]}]
     text = card[found.end() :] if found else card
+    base = str(metrics.training.base_model or "")
+    if base.startswith("/"):  # a folder of this machine is nobody else's business
+        text = text.replace(base, Path(base).name)
     return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n{text.rstrip()}\n\n{_tables(metrics)}"
 
 

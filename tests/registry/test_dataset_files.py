@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,6 +10,7 @@ import yaml
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair
+from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.own_data.pair_files import read_pairs
 from finetrieve.own_data.settings import PairSettings
@@ -108,4 +108,5 @@ def test_a_models_card_has_its_metrics_as_the_hub_reads_them() -> None:
     assert (result.task_type, result.metric_type, result.metric_value) == ("information-retrieval", "finetuned_ndcg@10", 0.5)
     assert "| Fine-tuned | 0.500 | 0.250 to 0.750 |" in card and "# A model" in card
     assert yaml.safe_load(hub_card("no header", METRICS, "m", "cc-by-4.0").split("---\n")[1])["license"] == "cc-by-4.0"
-    json.dumps(found.to_dict())
+    local = METRICS.model_copy(update={"training": TrainingRecord(base_model="/home/jane/models/small")})
+    assert "/home" not in (card := hub_card("from `/home/jane/models/small`", local, "m")) and "from `small`" in card
