@@ -39,7 +39,8 @@ def wire_own_pairs(config: Config, inputs: Inputs | RuntimeFingerprints, made: G
         base_model=config.training.base_model,
         base_model_fingerprint=inputs.base_model,
     )
-    return OwnPairs(*found, sets=sets)
+    labelled, free_texts, unmatched, report = found
+    return OwnPairs(labelled, free_texts, unmatched, report, sets)
 
 
 class OwnQueries(NamedTuple):
@@ -73,4 +74,5 @@ def wire_own_queries(config: Config, inputs: Inputs | RuntimeFingerprints, made:
         reranker=config.evaluation.reranker,
         reranker_fingerprint=inputs.reranker,
     )
-    return OwnQueries(*found, sets=sets)
+    pseudo, clicked, report = found
+    return OwnQueries(pseudo, clicked, report, sets)

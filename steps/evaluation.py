@@ -181,9 +181,9 @@ def build_report(
             split=split,
         ),
         corpus=corpus_report,
-        **({"pairs": pairs_report} if pairs_report is not None else {}),
-        **({"queries": queries_report} if queries_report is not None else {}),
         **review_metrics(annotation_report, split, review_effect),
     )
+    own = {name: found for name, found in (("pairs", pairs_report), ("queries", queries_report)) if found is not None}
+    metrics = metrics.model_copy(update=own)
     details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed)
     return render_report(metrics, details), metrics

@@ -53,7 +53,7 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _sets_differ(self) -> Config:
         evaluated = [GENERATED, *(item.label for item in self.evaluation.eval_sets)]
-        labels = [item.label for item in (*self.pairs, *self.queries)]
+        labels = [*(item.label for item in self.pairs), *(item.label for item in self.queries)]
         judging = [item.label for item in self.pairs if item.evaluate and item.label in evaluated]
         if twice := judging or [label for label in labels if labels.count(label) > 1]:
             raise ValueError(f"pairs, queries: another set is named '{twice[0]}' too; give each a `name` of its own.")

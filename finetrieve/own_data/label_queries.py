@@ -55,12 +55,12 @@ def label_own_queries(
     rerank = _reranking(reranker)
     lists, clicked, reports = list[RankedChunk](), list[LabelledPair](), dict[str, QuerySetReport]()
     for item in sets:
-        queries, report = read_queries(item)
+        queries, counts = read_queries(item)
         matches = match_labels(_click_labels(queries, item.path), item.label, finder, chunk_ids, teacher.best_of, False)
         answered = {pair.query for pair in matches.pairs}
         asked = [query.text for query in queries if query.text not in answered]
         found = pseudo_label(asked, item.label, teacher, chunk_ids, texts, item.list_length, rerank)
-        reports[item.label] = report.model_copy(
+        reports[item.label] = counts.model_copy(
             update={
                 "clicked": len(answered),
                 "unmatched_clicks": len(matches.unmatched),

@@ -100,7 +100,7 @@ def _write_parquet(folder: Path, dataset: Dataset, with_chunks: bool) -> None:
 
 
 def _pair_row(pair: Pair, chunk: Chunk, with_chunks: bool) -> dict[str, Any]:
-    row = {"query": pair.query, "positive": chunk.text, "chunk_id": pair.chunk_id, "doc_id": chunk.doc_id}
+    row: dict[str, Any] = {"query": pair.query, "positive": chunk.text, "chunk_id": pair.chunk_id, "doc_id": chunk.doc_id}
     row |= {"negative_query": pair.negative_query, "style": pair.style, "provenance": pair.provenance}
     return row if with_chunks else {key: value for key, value in row.items() if key != "positive"}
 

@@ -70,7 +70,7 @@ def send_folder(folder: Path, repository: str, kind: Kind, private: bool, messag
     Raises:
         InputError: The Hub cannot be reached or refuses, or a repository that should be private is public.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     api = HfApi()
@@ -84,10 +84,10 @@ def send_folder(folder: Path, repository: str, kind: Kind, private: bool, messag
         files = [name for name, _ in files_of(folder)]
         there = api.list_repo_files(repository, repo_type=kind)
         gone = [name for name in there if name.startswith(OURS) and name not in files]
-        operations = [
-            *(CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(folder / name)) for name in files),
-            *(CommitOperationDelete(path_in_repo=name) for name in gone),
+        operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
+            CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(folder / name)) for name in files
         ]
+        operations += [CommitOperationDelete(path_in_repo=name) for name in gone]
         made = api.create_commit(repository, operations, commit_message=message, repo_type=kind)
     except OfflineModeIsEnabled:
         raise InputError(f"HF_HUB_OFFLINE is set, so nothing can be sent to {repository}. Unset it, or give a folder.") from None

@@ -109,4 +109,5 @@ def test_a_models_card_has_its_metrics_as_the_hub_reads_them() -> None:
     assert "| Fine-tuned | 0.500 | 0.250 to 0.750 |" in card and "# A model" in card
     assert yaml.safe_load(hub_card("no header", METRICS, "m", "cc-by-4.0").split("---\n")[1])["license"] == "cc-by-4.0"
     local = METRICS.model_copy(update={"training": TrainingRecord(base_model="/home/jane/models/small")})
-    assert "/home" not in (card := hub_card("from `/home/jane/models/small`", local, "m")) and "from `small`" in card
+    local_card = hub_card("from `/home/jane/models/small`", local, "m")
+    assert "/home" not in local_card and "from `small`" in local_card
