@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "finetrieve.cli.dashboard:command"),
     "doctor": ("What this machine lacks to run a configuration, with the fix.", "finetrieve.cli.doctor:command"),
     "export": ("The dataset or the model, to a folder or to the Hugging Face Hub.", "finetrieve.cli.export:command"),
+    "init": ("A configuration, an empty question file and a .gitignore for your documents.", "finetrieve.cli.init:command"),
     "models": ("Trained models: list, compare, promote, demote, roll back, export.", "finetrieve.cli.models:command"),
     "schedules": ("What runs on a schedule: list, pause, resume, delete.", "finetrieve.cli.schedules:command"),
     "stack": ("Where pipelines run: list, register from a YAML file, use.", "finetrieve.cli.stack:command"),
