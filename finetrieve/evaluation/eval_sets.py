@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DuplicateChunk
-from finetrieve.evaluation.question_files import Judgement, is_question_file, read_question_file, resolve_pages
+from finetrieve.evaluation.question_files import Judgement, QuestionFile, is_question_file, read_question_file, resolve_pages
 from finetrieve.evaluation.settings import EvalSetSettings
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class EvalSet:
     """The set's own dev questions, where it has some: the hybrid's fusion may be chosen on them."""
     notes: tuple[str, ...] = ()
     """What was left out, in words."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Query id -> how often it is asked; empty where the set does not say."""
+    unanswerable: Mapping[str, str] = field(default_factory=dict)
+    """Query id -> text, of questions that no document answers; they are not in `queries`."""
 
     def units_of(self, chunk: Chunk) -> tuple[str, ...]:
         """Returns the ids of the units that are found through a chunk, its own first."""
@@ -101,6 +105,11 @@ def read_questions(settings: EvalSetSettings) -> dict[str, str]:
     if is_question_file(settings.path):
         return read_question_file(settings.path).queries
     return read_query_lines(_file(settings, "queries.jsonl"))
+
+
+def _question_file(settings: EvalSetSettings) -> QuestionFile:
+    """Returns what a file of questions says; of a BEIR folder, an empty one."""
+    return read_question_file(settings.path) if is_question_file(settings.path) else QuestionFile({}, {})
 
 
 def read_dev_judgements(settings: EvalSetSettings, document_ids: Iterable[str]) -> Qrels:
@@ -189,7 +198,8 @@ def _read_split(
         documents: The ids of those that exist.
         refuse: Whether judgements may name no other ones; else that was checked before.
     """
-    queries = read_questions(settings)
+    unanswerable = _question_file(settings).unanswerable
+    queries = {query: text for query, text in read_questions(settings).items() if query not in unanswerable}
     judgements = _judgements(settings, splits, documents, refuse=refuse)
     where = "corpus.jsonl" if _corpus_file(settings) is not None else "the documents"
     _check_known("query", "queries.jsonl", [(row.query, row.place) for row in judgements], queries)
@@ -327,6 +337,7 @@ def load_eval_set(
     queries, qrels, left_out = _read_split(settings, splits, documents, refuse=refuse)
     findable = {chunk.doc_id for chunk in chunks} | {duplicate.doc_id for duplicate in duplicates}
     relevant = {document for judged in qrels.values() for document, score in judged.items() if score > 0}
+    extras = _question_file(settings)
     lost = sorted(relevant - findable)
     if lost:
         named = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
@@ -342,6 +353,8 @@ def load_eval_set(
         other_units=other_documents(duplicates),
         dev=_own_dev(settings, splits, chunks, duplicates, documents, refuse),
         notes=(*notes, *left_out),
+        weights={query: weight for query, weight in extras.weights.items() if query in queries},
+        unanswerable=extras.unanswerable,
     )
 
 

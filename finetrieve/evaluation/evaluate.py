@@ -16,6 +16,7 @@ from finetrieve.core.record import Interval
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
 from finetrieve.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, arm_of, compared_with, left_out
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
+from finetrieve.evaluation.breakdowns import with_breakdowns
 from finetrieve.evaluation.details import EvaluationDetails
 from finetrieve.evaluation.eval_sets import DEV, TEST, EvalSet, load_eval_set
 from finetrieve.evaluation.examples import examples_of, similarities_of
@@ -140,7 +141,8 @@ def evaluate_models(
         found = score_set(eval_set, indexes.of(eval_set.chunks), arms, settings.dimensions, fusions, reranking)
         scored.append(found)
         notes = _missing(reasons) if set(settings.arms) != set(ARMS) else []  # whoever lists some arms misses the others
-        tables[eval_set.name] = set_metrics(found, settings.bootstrap_samples, seed, notes)
+        table = set_metrics(found, settings.bootstrap_samples, seed, notes)
+        tables[eval_set.name] = with_breakdowns(table, found, indexes.of(eval_set.chunks), settings.bootstrap_samples, seed)
     if settings.bill and indexes.with_tokens:
         headline = max(eval_sets, key=lambda item: (item.kind == "human", len(item.queries)))
         tables[headline.name] = _with_storage_costs(tables[headline.name], headline, indexes, headline.dev or dev, seed)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "recall@100", "map")
+SUCCESS_CUTS = (1, 5, 10)
+METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "recall@100", "map", "success@1", "success@5", "success@10")
 """Their order is the order of the columns of every score matrix."""
 HEADLINE = "ndcg@10"
 CUT = 10
@@ -103,6 +104,7 @@ def metrics_of_ranks(ranks: npt.NDArray[np.float64], relevance: Relevance) -> Sc
         "mrr@10": np.where(best <= CUT, 1 / best, 0.0),
         "map": per_query(_order_in_query(relevance.query, ranks) / ranks) / n_relevant,
     }
+    columns |= {f"success@{cut}": (best <= cut).astype(np.float64) for cut in SUCCESS_CUTS}
     columns |= {f"recall@{cut}": per_query((ranks <= cut).astype(np.float64)) / n_relevant for cut in RECALL_CUTS}
     return np.stack([columns[name] for name in METRICS], axis=1)
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from finetrieve.evaluation.settings import QUESTION_FILE_SUFFIXES
 QUESTION_COLUMNS = ("question", "query")
 PAGE_COLUMNS = ("page", "doc_id", "document")
 SPLITS = ("dev", "test")
+NO_PAGE = "none"
+"""As the page of a question that no document answers."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class QuestionFile:
     """Query id -> text; the id follows from the words, so that other rows do not change it."""
     judgements: dict[str, list[Judgement]]
     """Split, `dev` or `test` -> judgements, of pages as the file names them."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """Query id -> how often it is asked, for those with a weight."""
+    unanswerable: dict[str, str] = field(default_factory=dict)
+    """Query id -> text, of test questions that no document answers."""
 
 
 def is_question_file(path: Path) -> bool:
@@ -57,6 +63,8 @@ def read_question_file(path: Path) -> QuestionFile:
     queries: dict[str, str] = {}
     splits: dict[str, tuple[str, str]] = {}
     judgements: dict[str, list[Judgement]] = {}
+    weights: dict[str, float] = {}
+    unanswerable: dict[str, str] = {}
     for number, row in _rows(path):
         place = f"{path} line {number}"
         text, page = _cell(row, QUESTION_COLUMNS, place), _cell(row, PAGE_COLUMNS, place)
@@ -66,10 +74,24 @@ def read_question_file(path: Path) -> QuestionFile:
         first, where = splits.setdefault(query, (split, place))
         if first != split:
             raise InputError(f"{place}: the question '{text}' is in '{split}' here and in '{first}' at {where}; choose one.")
-        judgements.setdefault(split, []).append(Judgement(query, page, _score(row.get("score", ""), place), place))
+        if row.get("weight"):
+            weight = _weight(row["weight"], place)
+            if weights.setdefault(query, weight) != weight:
+                raise InputError(f"{place}: the question '{text}' weighs {weight:g} here, {weights[query]:g} above; choose one.")
+        if page.lower() == NO_PAGE:
+            if split != "test":
+                raise InputError(f"{place}: a question without an answer cannot be a dev question; leave its split empty.")
+            unanswerable[query] = text
+        else:
+            judgements.setdefault(split, []).append(Judgement(query, page, _score(row.get("score", ""), place), place))
     if not queries:
         raise InputError(f"{path} has no questions; expected a row for each question and page below the header.")
-    return QuestionFile(queries, dict(sorted(judgements.items())))
+    both = next((row for rows in judgements.values() for row in rows if row.query in unanswerable), None)
+    if both is not None:
+        raise InputError(
+            f"{both.place}: the question '{queries[both.query]}' has a page here, '{NO_PAGE}' elsewhere; choose one."
+        )
+    return QuestionFile(queries, dict(sorted(judgements.items())), weights, unanswerable)
 
 
 def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *, refuse: bool) -> list[Judgement]:
@@ -221,7 +243,7 @@ def _check_columns(path: Path, found: list[str]) -> None:
         if not set(names) & set(found):
             seen = ", ".join(name or "(no name)" for name in found)
             raise InputError(f"{path}: no column '{names[0]}' (or {' or '.join(names[1:])}). Columns seen: {seen}.")
-    for name in (*QUESTION_COLUMNS, *PAGE_COLUMNS, "score", "split"):
+    for name in (*QUESTION_COLUMNS, *PAGE_COLUMNS, "score", "split", "weight"):
         if found.count(name) > 1:
             raise InputError(f"{path}: the column '{name}' is there twice; several right pages are several rows.")
 
@@ -239,6 +261,16 @@ def _split(text: str, place: str) -> str:
     if split not in SPLITS:
         raise InputError(f"{place}: unknown split '{text}'. Choose one of: {', '.join(SPLITS)}.")
     return split
+
+
+def _weight(text: str, place: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = 0.0
+    if not 0 < weight < float("inf"):
+        raise InputError(f"{place}: the weight '{text}' is no number above 0.")
+    return weight
 
 
 def _score(text: str, place: str) -> int:

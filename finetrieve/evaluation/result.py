@@ -96,6 +96,31 @@ class StorageCosts(Record):
     n_queries: int | None = None
 
 
+class SectionScores(Record):
+    """What the questions about one section of the documentation scored."""
+
+    name: Text = ""
+    """The first folder of the pages that answer them."""
+    n_queries: int = 0
+    arms: Mapping[Text, float] = {}
+    """Arm -> mean nDCG@10."""
+
+
+class NoAnswer(Record):
+    """How well a model's best cosine tells questions without an answer from those that have one."""
+
+    n_queries: int = 0
+    """Questions without an answer."""
+    threshold: float = 0.0
+    """The cosine below which a question counts as without an answer; chosen on these very questions."""
+    kept: float = 0.0
+    """Share of the questions with an answer whose best cosine reaches it."""
+    refused: float = 0.0
+    """Share of those without whose best cosine does not."""
+    auroc: float = 0.0
+    """How often a question with an answer has the higher best cosine, of one with and one without."""
+
+
 class SetResult(Record):
     """What was measured on one evaluation set."""
 
@@ -119,6 +144,12 @@ class SetResult(Record):
     """Fused arm -> how it adds up."""
     storage_costs: StorageCosts | None = Field(default=None, validation_alias="bill", serialization_alias="bill")
     notes: Sequence[Text] = ()
+    weighted: Mapping[Text, Interval] = {}
+    """Arm -> nDCG@10 in which a question counts by its weight, where the set has weights."""
+    sections: Sequence[SectionScores] = ()
+    """By section of the documentation, where the questions are about more than one."""
+    no_answer: Mapping[Text, NoAnswer] = {}
+    """Model -> how its cosines tell questions without an answer, where the set has some."""
 
     def headline(self, arm: str) -> Interval | None:
         """Returns nDCG@10 of an arm, if it was scored."""

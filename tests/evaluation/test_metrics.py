@@ -17,6 +17,9 @@ TREC_NAMES = {
     "recall@10": "recall_10",
     "recall@100": "recall_100",
     "map": "map",
+    "success@1": "success_1",
+    "success@5": "success_5",
+    "success@10": "success_10",
 }
 
 
@@ -34,6 +37,7 @@ def test_one_relevant_unit_in_third_place() -> None:
     found = _score(["u001", "u002", "u003"], {"u003": 1})
     assert found == pytest.approx(
         {"ndcg@10": 1 / 2, "mrr@10": 1 / 3, "recall@1": 0, "recall@5": 1, "recall@10": 1, "recall@100": 1, "map": 1 / 3}
+        | {"success@1": 0, "success@5": 1, "success@10": 1}
     )
 
 
@@ -46,10 +50,16 @@ def test_two_graded_units_in_second_and_fourth_place() -> None:
     assert found["map"] == pytest.approx((1 / 2 + 2 / 4) / 2)
 
 
+def test_one_of_two_answers_among_the_first_is_a_success_and_half_the_recall() -> None:
+    found = _score(["u001", "u002", *(f"u{number:03}" for number in range(20, 26)), "u004"], {"u002": 1, "u004": 1})
+    assert (found["recall@5"], found["success@5"], found["success@1"], found["success@10"]) == (0.5, 1, 0, 1)
+
+
 def test_beyond_the_cut_only_recall_at_100_and_map_count() -> None:
     found = _score([f"u{number:03}" for number in range(50)], {"u010": 1})
     assert found == pytest.approx(
         {"ndcg@10": 0, "mrr@10": 0, "recall@1": 0, "recall@5": 0, "recall@10": 0, "recall@100": 1, "map": 1 / 11}
+        | {"success@1": 0, "success@5": 0, "success@10": 0}
     )
 
 
@@ -96,7 +106,7 @@ def test_agrees_with_trec_eval_on_graded_judgements(distinct_scores: int, seed: 
     ours = score_queries(scores, relevance_of(qrels, {name: column for column, name in enumerate(names)}))
     run = {str(row): dict(zip(names, map(float, scores[row]), strict=True)) for row in range(n_queries)}
     judged = {str(row): {unit: max(score, 0) for unit, score in qrels[row].items()} for row in range(n_queries)}
-    measures = {"ndcg_cut.10", "recall.1,5,10,100", "map", "recip_rank"}
+    measures = {"ndcg_cut.10", "recall.1,5,10,100", "map", "recip_rank", "success.1,5,10"}
     theirs = pytrec_eval.RelevanceEvaluator(judged, measures).evaluate(run)
     for column, name in enumerate(METRICS):
         if name == "mrr@10":  # trec_eval has no cut: below rank 10 ours is 0

@@ -40,6 +40,31 @@ EXPORTS = {
 }
 
 
+def test_weights_and_questions_without_an_answer_are_read(tmp_path: Path) -> None:
+    text = f'question,page,weight\n{RESET},guide/reset.md,120\n"{WIDGET}",widgets.md,2.5\n"{WIDGET}",faq.md,\nWhere is the moon?,none,\n'
+    found = _load(_write(tmp_path, text))
+    assert {found.queries[query]: weight for query, weight in found.weights.items()} == {RESET: 120.0, WIDGET: 2.5}
+    assert list(found.unanswerable.values()) == ["Where is the moon?"]
+    assert _answers(found) == EXPECTED and found.notes == ()
+    assert "Where is the moon?" in read_questions(EvalSetSettings(path=tmp_path / "questions.csv")).values()  # never trained on
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("Why?,faq.md,0,", "the weight '0' is no number above 0"),
+        ("Why?,faq.md,nan,", "the weight 'nan' is no number above 0"),
+        ("Why?,faq.md,2,\nWhy?,widgets.md,3,", "weighs 3 here, 2 above"),
+        ("Why?,none,,dev", "cannot be a dev question"),
+        ("Why?,none,,\nWhy?,faq.md,,", "has a page here, 'none' elsewhere"),
+    ],
+)
+def test_a_weight_or_a_missing_answer_that_makes_no_sense_is_said_with_its_line(tmp_path: Path, rows: str, said: str) -> None:
+    with pytest.raises(InputError, match=r"questions.csv line [23]: ") as error:
+        _load(_write(tmp_path, f"question,page,weight,split\n{rows}\nHow?,faq.md,,\n"))
+    assert said in str(error.value)
+
+
 def _load(path: Path, split: str | None = None, checked: bool = False) -> EvalSet:
     settings = EvalSetSettings(path=path, split=split)
     return load_eval_set(settings, CHUNKS, (), DOCUMENTS, ChunkSettings(), Tokenizer(WordLevel()), checked=checked)
