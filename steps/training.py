@@ -26,6 +26,7 @@ from finetrieve.own_data.settings import PairSettings, QuerySettings
 from finetrieve.retrieval.base_model import fetch_model
 from finetrieve.training.checkpoints import checkpoint_root
 from finetrieve.training.settings import SplitSettings, TrainingSettings
+from finetrieve.training.split import check_testable
 from steps.caching import cache_policy
 from steps.materializers import JsonMaterializer, ModelMaterializer, TableMaterializer
 
@@ -78,6 +79,7 @@ def split_queries(
         pseudo=to_rows(pseudo_labels, RankedChunk) if pseudo_labels is not None else [],
         sure={item.label: item.sure for item in map(QuerySettings.model_validate, query_sets or [])},
     )
+    check_testable(result.report)
     dev = human_dev_pairs(human, rows)
     logger.info(", ".join(f"{count:,} {side}" for side, count in result.report.pairs.items()) + " pairs")
     report = result.report.model_copy(update={**reviewed, "human_dev_questions": len({pair.query for pair in dev})})

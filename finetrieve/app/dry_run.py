@@ -8,16 +8,19 @@ from finetrieve.app.config import Config
 from finetrieve.app.preflight import check
 from finetrieve.core.errors import InputError
 
+_FEWEST_CHUNKS = 3
+"""One each to train on, to choose by and to test on."""
+
 
 def dry_run_text(pipeline: str, config: Config) -> str:
-    """Returns what a run of `pipeline` would ask an LLM.
+    """Returns what a run of `pipeline` would ask an LLM, how long it would train at most, and what it lacks; needs no key.
 
     Raises:
         InputError: The pipeline generates nothing, or an input cannot be used.
     """
     if pipeline not in ("generate", "retrain"):
         raise InputError(f"--dry-run shows what generation would ask; '{pipeline}' generates nothing. Use generate or retrain.")
-    check(pipeline, config, None)
+    check(pipeline, config, None, asks=False)
 
     from finetrieve.corpus.chunking import build_chunks
     from finetrieve.corpus.sources.registry import read_source
@@ -29,4 +32,29 @@ def dry_run_text(pipeline: str, config: Config) -> str:
 
     documents = read_source(config.source).documents
     chunks = build_chunks(documents, config.chunks, load_tokenizer(config.training.base_model)).chunks
-    return dry_run(chunks, config.generation, config.seed)
+    parts = [dry_run(chunks, config.generation, config.seed)]
+    if pipeline == "retrain":
+        parts += _training_lines(config, len(chunks))
+    return "\n\n".join([*parts, *_missing(config)])
+
+
+def _training_lines(config: Config, n_chunks: int) -> list[str]:
+    training = config.training
+    lines = [f"Training: at most {training.max_steps:,} steps of {training.batch_size:,} queries with '{training.base_model}'."]
+    if n_chunks < _FEWEST_CHUNKS and not config.evaluation.eval_sets:
+        lines.append(
+            f"Nothing could say whether the model is better: {n_chunks:,} chunks are too few to hold any out. "
+            "Give more documents, or questions of people with --eval-set."
+        )
+    return lines
+
+
+def _missing(config: Config) -> list[str]:
+    """Returns a line for each recipe that could not ask its LLM from here: its client library or its key is missing."""
+    lines = []
+    for recipe in config.generation.recipes:
+        try:
+            recipe.check(config.generation.engine)
+        except InputError as error:
+            lines.append(f"Before a run: {error}")
+    return lines

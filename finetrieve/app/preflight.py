@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from finetrieve.app.config import Config
-from finetrieve.app.results import check_replaceable
+from finetrieve.app.results import EVALUATED, GENERATED, check_replaceable
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
@@ -56,15 +56,21 @@ def corpus_tag(inputs: Inputs) -> str:
     return f"corpus-{inputs.documents[:12]}"
 
 
-def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
+def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True) -> Inputs:
     """Returns the fingerprints of all inputs.
+
+    Args:
+        pipeline: What is to be run.
+        config: The settings.
+        out: The folder that results are to be written to.
+        asks: Whether recipes will ask their LLMs, so that what they need of this machine has to be there.
 
     Raises:
         InputError: If documents, an evaluation set, a model or the output folder cannot be used.
     """
     if out is not None:
         _check_writable(out)
-        check_replaceable(out)
+        check_replaceable(out, GENERATED if pipeline == "generate" else EVALUATED)
     check_base_model(config.training.base_model)
     if config.training.teacher is not None:
         check_base_model(config.training.teacher)
@@ -80,7 +86,7 @@ def check(pipeline: str, config: Config, out: Path | None) -> Inputs:
         )
     if pipeline in ("generate", "retrain"):
         check_engine(config.generation)
-        for recipe in config.generation.recipes:
+        for recipe in config.generation.recipes if asks else []:
             recipe.check(config.generation.engine)
     document_ids = check_source(config.source)
     for settings in config.evaluation.eval_sets:

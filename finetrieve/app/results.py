@@ -1,14 +1,15 @@
-"""What `--out` writes: the metrics, the report and the model, and never over what is not ours."""
+"""What `--out` writes: the metrics, the report and the model, or the generated queries, and never over what is not ours."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.evaluation.result import EvaluationResult
 
 MARK = ".finetrieve"
@@ -19,8 +20,16 @@ _END_OF_REPORT = 4_096
 """Bytes at the end of a report that name its maker."""
 
 
-def check_replaceable(out: Path) -> None:
+EVALUATED, GENERATED = ("model", "metrics.json", "report.html"), ("queries.jsonl",)
+"""What a pipeline that evaluates writes, and what `generate` writes."""
+
+
+def check_replaceable(out: Path, names: Sequence[str] = EVALUATED) -> None:
     """Checks that what a run would replace in `out` was written by us; reads little and creates nothing.
+
+    Args:
+        out: The folder.
+        names: What the run writes.
 
     Raises:
         InputError: A file or folder there is somebody else's.
@@ -29,8 +38,9 @@ def check_replaceable(out: Path) -> None:
         "model": _is_our_model,
         "metrics.json": _is_our_metrics,
         "report.html": _is_our_report,
+        "queries.jsonl": _is_our_queries,
     }
-    foreign = [name for name, is_ours in ours.items() if _exists(out / name) and not is_ours(out / name)]
+    foreign = [name for name in names if _exists(out / name) and not ours[name](out / name)]
     if foreign:
         names = ", ".join(f"'{out / name}'" for name in foreign)
         was = "was" if len(foreign) == 1 else "were"
@@ -64,6 +74,15 @@ def _json_keys(path: Path) -> set[str]:
     except (OSError, ValueError):
         return set()
     return set(found) if isinstance(found, dict) else set()
+
+
+def _is_our_queries(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = json.loads(file.readline() or '{"question": 0, "page": 0, "recipe": 0}')
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and set(first) >= {"question", "page", "recipe"}
 
 
 def _is_our_report(path: Path) -> bool:
@@ -106,6 +125,31 @@ def write_results(
                 (fresh / name).replace(out / name)
     except PermissionError as error:
         raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
+
+
+def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable[Chunk]) -> Path:
+    """Returns `queries.jsonl` in `out`: a query a line with its page and text. `--eval-set` can read it.
+
+    Raises:
+        InputError: The folder cannot be written, or holds somebody else's file of this name.
+    """
+    check_replaceable(out, GENERATED)
+    by_id = {chunk.id: chunk for chunk in chunks}
+    path = out / GENERATED[0]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
+            fresh = Path(staging) / path.name
+            with fresh.open("w", encoding="utf-8") as file:
+                for query in queries:
+                    chunk = by_id[query.chunk_id]
+                    made = {"style": query.style, "recipe": query.recipe, "generator": query.generator}
+                    row = {"question": query.query, "page": chunk.doc_id, "section": chunk.section, "text": chunk.text, **made}
+                    file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            fresh.replace(path)
+    except PermissionError as error:
+        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
+    return path
 
 
 def _write_model(target: Path, model: Path, metrics: EvaluationResult, texts: Sequence[str] | None) -> None:

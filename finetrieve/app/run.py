@@ -65,7 +65,7 @@ def _run_and_sum_up(
     if "metrics" in artifacts:
         lines.append(_results(artifacts, out))
     elif out is not None:
-        lines.append(f"Nothing to write to {out}: '{name}' makes no model and no metrics.")
+        lines.append(f"Queries: {_write_queries(artifacts, out)}")
     lines.append("Lineage and pictures: `python run.py dashboard`.")
     return "\n".join(lines)
 
@@ -180,6 +180,15 @@ def _results(artifacts: dict[str, Any], out: Path | None) -> str:
     return "\n".join(
         ["", summary_table(metrics), "", *decision, *(f"{label + ':':{width}} {place}" for label, place in places.items())]
     )
+
+
+def _write_queries(artifacts: dict[str, Any], out: Path) -> Path:
+    """Returns the file with the run's queries, after writing it."""
+    from finetrieve.app.results import write_queries
+    from finetrieve.core.rows import Chunk, GeneratedQuery
+    from finetrieve.core.tables import Rows
+
+    return write_queries(out, Rows(artifacts["queries"].load(), GeneratedQuery), Rows(artifacts["chunks"].load(), Chunk))
 
 
 def _embedded_texts(artifacts: dict[str, Any]) -> list[str] | None:

@@ -98,7 +98,7 @@ def main(
 
     def work(path: Path) -> str:
         if dry_run:
-            return pipeline.show_dry_run(pipeline_name, path, docs, overrides, own)
+            return pipeline.show_dry_run(pipeline_name, path, docs, eval_sets, overrides, own)
         return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache, own)
 
     click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs, *queries), work))

@@ -12,6 +12,9 @@ from finetrieve.app.argilla_inputs import check_named_server, refuse_argilla_set
 from finetrieve.app.catalogue import PIPELINES, SCHEDULABLE
 from finetrieve.app.config import DEFAULT_CONFIG, OFFLINE_CONFIG, load_config
 from finetrieve.core.errors import InputError, UnreachableError, unknown_name
+from finetrieve.core.logging import get_logger
+
+logger = get_logger(__name__)
 
 
 class OwnData(NamedTuple):
@@ -65,7 +68,8 @@ def run(
     config = with_argilla_sets(pipeline_name, config)
     inputs = check(pipeline_name, config, out)
 
-    # 2. The work.
+    # 2. The work; loading what it needs takes seconds.
+    logger.info(f"{pipeline_name}: documents, model and settings are in order. Starting ZenML ...")
     from finetrieve.app.run import run_pipeline
     from finetrieve.app.run_metadata import RunMetadata, code_commit
 
@@ -74,9 +78,14 @@ def run(
 
 
 def show_dry_run(
-    pipeline_name: str, config_path: Path, docs: Path | None, overrides: tuple[str, ...], own: OwnData = NO_OWN_DATA
+    pipeline_name: str,
+    config_path: Path,
+    docs: Path | None,
+    eval_sets: tuple[str, ...],
+    overrides: tuple[str, ...],
+    own: OwnData = NO_OWN_DATA,
 ) -> str:
-    """Returns what a run would ask an LLM, and asks nothing.
+    """Returns what a run would ask an LLM and what it lacks, and asks nothing.
 
     Raises:
         InputError: A user's mistake.
@@ -85,7 +94,8 @@ def show_dry_run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.dry_run import dry_run_text
 
-    return dry_run_text(pipeline_name, load_config(config_path, docs, overrides=overrides, pairs=own.pairs, queries=own.queries))
+    config = load_config(config_path, docs, eval_sets, overrides, pairs=own.pairs, queries=own.queries)
+    return dry_run_text(pipeline_name, config)
 
 
 def schedule(

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, GeneratedQuery, Pair
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.text import normalise_query
@@ -98,6 +99,21 @@ def count_pairs(pairs: Sequence[Pair], document_of: Mapping[str, str]) -> dict[s
         "documents": _per_side((pair.split, document_of[pair.chunk_id]) for pair in pairs),
         **_by_provenance(pairs),
     }
+
+
+def check_testable(report: SplitReport) -> None:
+    """Checks before the training that there is something to evaluate the model on.
+
+    Raises:
+        InputError: No query is held out, and people asked no questions.
+    """
+    if report.human_eval or report.pairs[TEST] or not report.pairs[TRAIN]:
+        return
+    raise InputError(
+        f"Nothing could say whether the model is better: all {report.pairs[TRAIN]:,} queries are trained on (passages: "
+        f"{report.chunks[TRAIN]:,}, documents: {report.documents[TRAIN]:,}). Give more documents, or questions of people "
+        "with --eval-set."
+    )
 
 
 def _sides(chunk_ids: Sequence[str], group_of: Mapping[str, str], settings: SplitSettings) -> tuple[str, dict[str, str]]:

@@ -50,6 +50,22 @@ def test_a_dry_run_shows_prompts_counts_and_cost_and_asks_nobody(
     assert not (tmp_path / "answers").exists()
 
 
+def test_a_dry_run_needs_no_key_and_says_what_a_run_would_lack(
+    command: RunCommand, llm_config: Path, docs: Path, tmp_path: Path
+) -> None:
+    raw = yaml.safe_load(llm_config.read_text(encoding="utf-8"))
+    raw["generation"]["recipes"][0] |= {"base_url": None, "api_key_env": "A_KEY_THAT_IS_NOT_SET"}
+    llm_config.write_text(yaml.safe_dump(raw), encoding="utf-8")
+    for page in ("lamp", "radio"):
+        (docs / f"{page}.md").unlink()
+    done = command("--pipeline", "retrain", "--config", llm_config, "--docs", docs, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "queries: 1, of which the cache answers 0" in done.stdout
+    assert "Training: at most 36 steps of 64 queries with 'embedded'." in done.stdout
+    assert "1 chunks are too few to hold any out" in done.stdout
+    assert "Before a run: Provider 'openai' needs a key: the environment variable A_KEY_THAT_IS_NOT_SET" in done.stdout
+
+
 def test_a_dry_run_of_a_pipeline_that_generates_nothing_is_a_mistake(command: RunCommand, llm_config: Path) -> None:
     done = command("--pipeline", "evaluate", "--config", llm_config, "--dry-run")
     assert done.returncode == 2

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from finetrieve.app.results import MARK, check_replaceable, write_results
+from finetrieve.app.results import MARK, check_replaceable, write_queries, write_results
 from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.corpus.report import CorpusReport
+from finetrieve.evaluation.question_files import read_question_file
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_details import ReportDetails
@@ -41,6 +43,26 @@ def test_a_model_of_an_earlier_version_is_known_by_its_training_record(tmp_path:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "training_record.json").write_text('{"base_model": "embedded", "loss_name": "mnrl"}')
     check_replaceable(tmp_path)
+
+
+def test_generated_queries_are_written_as_questions_and_replaced_by_the_next_run(tmp_path: Path) -> None:
+    chunk = Chunk("c1", "guide/pump.md", "pump.md", "Pump", "Cleaning", "Rinse it.\nThen dry it.", 5, 0)
+    queries = [
+        GeneratedQuery(f"q{row}", "c1", f"How do I clean pump {row}?", None, "how_to", "rules", "rules 1") for row in range(2)
+    ]
+    for found in (queries, queries[:1], []):
+        path = write_queries(tmp_path, found, [chunk])
+        assert len(path.read_text().splitlines()) == len(found)
+    write_queries(tmp_path, queries, [chunk])
+    read = read_question_file(path)
+    assert list(read.queries.values()) == [query.query for query in queries]
+    assert {judgement.document for judgement in read.judgements["test"]} == {"guide/pump.md"}
+    assert [path.name for path in tmp_path.iterdir()] == ["queries.jsonl"]
+
+    path.write_text('{"question": "mine", "page": "a.md"}\n')
+    with pytest.raises(InputError, match=r"queries.jsonl'.*not written by Finetrieve"):
+        write_queries(tmp_path, queries, [chunk])
+    check_replaceable(tmp_path)  # a run that evaluates leaves it alone
 
 
 @pytest.mark.parametrize(

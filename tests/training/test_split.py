@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
+from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.training.settings import SplitSettings
-from finetrieve.training.split import side_of, split_pairs
+from finetrieve.training.split import check_testable, side_of, split_pairs
 
 
 def corpus(n_documents: int, per_document: int = 2) -> tuple[list[GeneratedQuery], list[Chunk]]:
@@ -85,6 +86,14 @@ def test_too_few_documents_fall_back_to_chunks_and_the_report_says_so(
 ) -> None:
     result = split_pairs(*corpus(n_documents, per_document), SplitSettings(), groups={})
     assert (result.report.unit, {pair.split for pair in result.pairs}) == (unit, sides)
+
+
+def test_without_anything_to_test_on_it_is_said_before_the_training() -> None:
+    one_page = split_pairs(*corpus(1), SplitSettings(), groups={}).report
+    with pytest.raises(InputError, match=r"all 2 queries are trained on \(passages: 2, documents: 1\).*--eval-set"):
+        check_testable(one_page)
+    check_testable(split_pairs(*corpus(1), SplitSettings(), groups={}, human_eval=True).report)
+    check_testable(split_pairs(*corpus(1, 3), SplitSettings(), groups={}).report)  # its passages are split
 
 
 def test_a_share_of_nothing_is_left_empty() -> None:
