@@ -14,7 +14,7 @@ from finetrieve.core.code_hash import library_versions
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.evaluation.result import EvaluationResult
-from finetrieve.registry.facts import facts_of
+from finetrieve.registry.facts import facts_of, made_by
 from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel, PromotionDecision, decide_about
 from finetrieve.registry.versions import artifact_of, attach, link, register, set_stage, version_in, versions
 from finetrieve.reporting.model_history import history_page
@@ -57,9 +57,9 @@ def promote(
     kept = {name: context.inputs[name][0] for name in ("model", "chunks", "metrics")}
     version = register(model_name, str(kept["model"].content_hash))
     link(version, [artifact.id for artifact in kept.values()], context.pipeline_run.id)
-    facts = {**facts_of(metrics), "commit": run_metadata.get("commit", ""), "packages": library_versions()}
+    facts, commit, packages = facts_of(metrics), str(run_metadata.get("commit", "")), library_versions()
     made_of = {f"{name}_artifact": str(artifact.id) for name, artifact in kept.items()}
-    attach(version, {**facts, **made_of, "run": context.pipeline_run.name})
+    attach(version, {**facts, **made_of, **made_by(version.record, context.pipeline_run.name, commit, packages)})
 
     # 2. The decision; it is logged before the stage changes, so that no stage is without a reason.
     anyway = bool(run_metadata.get("promote_anyway"))
@@ -71,7 +71,7 @@ def promote(
             attach(version, {"served_since": now, "rolled_back": ""})
     set_stage(version, decision.stage)
     log_metadata(
-        metadata={**facts, "model_version": version.label, "stage": decision.stage},
+        metadata={**facts, "commit": commit, "packages": packages, "model_version": version.label, "stage": decision.stage},
         run_id_name_or_prefix=context.pipeline_run.id,
     )
     decision = decision.model_copy(update={"version": version.label})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from finetrieve.evaluation.result import EvaluationResult, SetResult
@@ -29,6 +30,20 @@ def facts_of(metrics: EvaluationResult) -> dict[str, Any]:
         **_headline(metrics),
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def made_by(record: Mapping[str, Any], run: str, commit: str, packages: str) -> dict[str, str]:
+    """Returns the run that made a version, with its code and libraries; nothing where an earlier run did.
+
+    A run that takes the training from the cache registers the same version again, but did not make it.
+
+    Args:
+        record: What was logged with the version before.
+        run: This run's name.
+        commit: Of the code that it runs.
+        packages: The libraries' versions.
+    """
+    return {} if record.get("run") else {"run": run, "commit": commit, "packages": packages}
 
 
 def _headline(metrics: EvaluationResult) -> dict[str, Any]:
