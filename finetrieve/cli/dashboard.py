@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -52,8 +56,18 @@ def _open(port: int, browser: bool) -> None:
     run = _last_run()
     page = f"{address}/projects/{run.project.name}/runs/{run.id}" if run else f"{address}/projects/default/pipelines"
     click.echo(f"{f'Last run, {run.name} ({run.status}):' if run else 'No run yet:'} {page}")
-    if browser:
-        click.launch(page)
+    if browser and not _show(page):
+        click.echo(f"There is no browser here. To look from another machine: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE")
+
+
+def _show(page: str) -> bool:
+    """Opens a page in the browser, whose own words are not shown, and returns whether there is one."""
+    desktop = sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
+    if not desktop or opener is None:
+        return False
+    subprocess.Popen([opener, page], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return True
 
 
 def _start(port: int) -> str:
