@@ -6,8 +6,7 @@ The reading and checking half imports nothing heavy: the command line runs it be
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DuplicateChunk
+from finetrieve.evaluation.beir_files import read_judgements, read_queries
 from finetrieve.evaluation.question_files import Judgement, QuestionFile, is_question_file, read_question_file, resolve_pages
 from finetrieve.evaluation.settings import EvalSetSettings
 
@@ -104,7 +104,7 @@ def read_questions(settings: EvalSetSettings) -> dict[str, str]:
     """
     if is_question_file(settings.path):
         return read_question_file(settings.path).queries
-    return read_query_lines(_file(settings, "queries.jsonl"))
+    return read_queries(_file(settings, "queries.jsonl"))
 
 
 def _question_file(settings: EvalSetSettings) -> QuestionFile:
@@ -135,7 +135,7 @@ def _judgements(settings: EvalSetSettings, splits: Iterable[str], documents: set
     if is_question_file(settings.path):
         content = read_question_file(settings.path)
         return resolve_pages([row for split in splits for row in content.judgements[split]], documents, refuse=refuse)
-    return [row for split in splits for row in read_judgement_lines(settings.path / "qrels" / f"{split}.tsv")]
+    return [row for split in splits for row in read_judgements(settings.path / "qrels" / f"{split}.tsv")]
 
 
 def _files(settings: EvalSetSettings) -> list[Path | None]:
@@ -212,60 +212,6 @@ def _read_split(
     left_out = len(queries) - len(judged)
     note = f"{left_out:,} of {len(queries):,} queries have no relevant document in this split and are left out."
     return judged, {query: qrels[query] for query in judged}, [note] if left_out else []
-
-
-def read_query_lines(path: Path) -> dict[str, str]:
-    """Returns the queries of a BEIR folder's `queries.jsonl`, id -> text."""
-    queries: dict[str, str] = {}
-    for number, line in _lines(path):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path} line {number}: not valid JSON ({error}).") from None
-        if not isinstance(row, dict) or not all(isinstance(row.get(key), str | int) for key in ("_id", "text")):
-            found = f"the keys {', '.join(map(str, row))}" if isinstance(row, dict) else f"a {type(row).__name__}"
-            raise InputError(f'{path} line {number}: expected an object with "_id" and "text", found {found}.')
-        query, text = str(row["_id"]), str(row["text"]).strip()
-        if not text:
-            raise InputError(f"{path} line {number}: query '{query}' has no text.")
-        if query in queries:
-            raise InputError(f"{path} line {number}: query id '{query}' is there twice.")
-        queries[query] = text
-    if not queries:
-        raise InputError(f"{path} has no queries.")
-    return queries
-
-
-def read_judgement_lines(path: Path) -> Iterator[Judgement]:
-    """Yields the lines of a judgement file; a first line whose third field has no digit is a header."""
-    count = 0
-    for number, line in _lines(path):
-        fields = line.rstrip("\r\n").split("\t")
-        if len(fields) != 3:
-            raise InputError(
-                f"{path} line {number}: expected 3 fields parted by tabs (query id, document id, score), found {len(fields)}."
-            )
-        query, document, score = (field.strip() for field in fields)
-        if number == 1 and not any(character.isdigit() for character in score):
-            continue
-        try:
-            yield Judgement(query, document, int(score), f"{path} line {number}")
-        except ValueError:
-            raise InputError(f"{path} line {number}: the score '{score}' is no whole number.") from None
-        count += 1
-    if not count:
-        raise InputError(f"{path} has no judgements.")
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields the lines that are not blank, numbered from 1."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text.") from None
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.") from None
 
 
 def _check_known(kind: str, where: str, named: Iterable[tuple[str, str]], known: Iterable[str]) -> None:

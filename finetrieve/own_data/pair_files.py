@@ -11,7 +11,7 @@ from typing import Any
 from finetrieve.core.errors import InputError
 from finetrieve.corpus.parsing.tables import table_rows
 from finetrieve.corpus.sources.table_files import TABLE_SUFFIXES, files_fingerprint
-from finetrieve.evaluation.eval_sets import read_judgement_lines, read_query_lines
+from finetrieve.evaluation.beir_files import read_judgements, read_queries
 from finetrieve.own_data.pair_rows import Label, PairColumns, find_pair_columns, labels_of_row
 from finetrieve.own_data.settings import PairSettings
 
@@ -117,9 +117,9 @@ def _hub_labels(settings: PairSettings) -> Iterator[Label]:
 
 
 def _beir_labels(folder: Path, settings: PairSettings) -> Iterator[Label]:
-    queries = read_query_lines(folder / "queries.jsonl")
+    queries = read_queries(folder / "queries.jsonl")
     texts = _beir_texts(folder / "corpus.jsonl")
-    for row in read_judgement_lines(_judgements_file(folder, settings.split)):
+    for row in read_judgements(_judgements_file(folder, settings.split)):
         if row.query not in queries:
             raise InputError(f"{row.place}: query '{row.query}' is not in queries.jsonl.")
         if texts is not None and row.document not in texts:
