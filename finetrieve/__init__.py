@@ -4,6 +4,7 @@ The public API; each name is imported when it is first used, so that `import fin
 
 - `production_model(name)`: the model in production, ready to encode
 - `production_directory(name)`: the directory of that model
+- `load_index(name)`: that model over its documents, to search and to save: `load_index("my-docs").search("how do I ...")`
 - `load_config(path)`: a YAML file as a validated `Config`
 - `Config`: everything that a run depends on
 - `InputError`: what all of them raise for a mistake in what they were given
@@ -16,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from finetrieve.app.config import Config, load_config
+    from finetrieve.app.index import load_index
     from finetrieve.app.production import production_directory, production_model
     from finetrieve.core.errors import InputError
 
-__all__ = ["Config", "InputError", "load_config", "production_directory", "production_model"]
+__all__ = ["Config", "InputError", "load_config", "load_index", "production_directory", "production_model"]
 
 _MODULES = {
     "Config": "finetrieve.app.config",
     "InputError": "finetrieve.core.errors",
     "load_config": "finetrieve.app.config",
+    "load_index": "finetrieve.app.index",
     "production_directory": "finetrieve.app.production",
     "production_model": "finetrieve.app.production",
 }

@@ -11,6 +11,7 @@ from finetrieve.core.logging import get_logger
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+    from finetrieve.registry.versions import Version
 
 logger = get_logger(__name__)
 
@@ -47,20 +48,35 @@ def production_directory(name: str | None = None) -> Path:
 
 def _find(name: str | None) -> Path | str:
     """Returns the directory of the model in production, or the directory or the Hub id of the base model after a demotion."""
+    from finetrieve.retrieval.base_model import resolve_base_model
+
+    version, base = served_version(name)
+    if base is not None:
+        return resolve_base_model(base)
+    from finetrieve.registry.versions import load_model
+
+    return load_model(version).path
+
+
+def served_version(name: str | None) -> tuple[Version, str | None]:
+    """Returns the version in production; or, with a warning, the one that a person demoted, and the base model in its place.
+
+    Raises:
+        InputError: No such model, or none was in production.
+    """
     from finetrieve.app.zenml_environment import quiet_zenml
 
     quiet_zenml()
-    from finetrieve.registry.versions import known_model, load_model, taken_out, version_in
-    from finetrieve.retrieval.base_model import resolve_base_model
+    from finetrieve.registry.versions import known_model, taken_out, version_in
 
     model = known_model(name)
     version, out = version_in("production", model), taken_out(model)
     if version:
-        return load_model(version).path
+        return version, None
     if out is None:
         raise InputError(f"No version of '{model}' is in production yet. `python run.py models list --model {model}` says why.")
     base = str(out.record.get("base_model", "embedded"))
     logger.warning(
         "No version of '%s' is in production: a person took %s out, so this is its base model, %s.", model, out.label, base
     )
-    return resolve_base_model(base)
+    return out, base

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, embedded_text
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TRAINED, BASE = "trained", "base"
 LONGEST_QUESTION = 1_000
 """Characters."""
+MOST_PASSAGES = 50
+"""That one answer has of each side."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
     base = str(version.record.get("base_model", "embedded"))
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
     bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
-    searchers = {name: _load_searcher(place, chunks, bm25, methods[name].fusion, progress) for name, place in places.items()}
+    searchers = {name: load_searcher(place, chunks, bm25, methods[name].fusion, progress) for name, place in places.items()}
     names = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
     if methods[BASE].arm == "bm25":
         names[BASE] = "no model"
@@ -80,6 +82,31 @@ def checked_question(text: str) -> str:
     if len(question) > LONGEST_QUESTION:
         raise InputError(f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are read.")
     return question
+
+
+def checked_count(text: str) -> int:
+    """Returns how many passages are wanted.
+
+    Raises:
+        InputError: It is no number from 1 to `MOST_PASSAGES`.
+    """
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_PASSAGES:
+        raise InputError(f"k is '{text[:20]}'; expected a number from 1 to {MOST_PASSAGES}.")
+    return int(text)
+
+
+def answers_as_json(comparison: SearchComparison, question: str, k: int) -> dict[str, Any]:
+    """Returns the answers of both sides with what people call them and by what they search, the best chunk first."""
+    found = comparison.corpus.search(question, k)
+    sides = {
+        side: {
+            "name": comparison.names[side],
+            "method": comparison.methods.get(side, ""),
+            "hits": [{**asdict(hit), "document": hit.document} for hit in found[side]],
+        }
+        for side in (TRAINED, BASE)
+    }
+    return {"question": question, "note": comparison.note, **sides}
 
 
 def _find_version(reference: str | None, model: str | None) -> tuple[Version, str]:
@@ -152,7 +179,8 @@ def _fusion_of(arm: str, chosen: Mapping[str, FusionRecord]) -> Fusion:
     )
 
 
-def _load_searcher(place: Path | str, chunks: list[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Searcher:
+def load_searcher(place: Path | str, chunks: Sequence[Chunk], bm25: Bm25, fusion: Fusion, progress: Progress | None) -> Searcher:
+    """Returns a model, by its directory or its name, that searches the chunks; they are embedded once and kept."""
     embedder = CachedEmbedder(place, on_progress=progress)
     texts = [embedded_text(chunk) for chunk in chunks]
     return Searcher(build_index(texts, embedder, bm25=bm25, with_tokens=fusion.late > 0), fusion)

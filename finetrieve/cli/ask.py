@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 from typing import TYPE_CHECKING
@@ -57,25 +58,33 @@ def _serve(version: str | None, model: str | None, k: int, port: int) -> None:
             raise InputError(
                 f"Port {port} cannot be used ({error.strerror}); give another --port, or 0 for a free one."
             ) from None
-        import uvicorn
-
         from finetrieve.app.search import load_comparison
         from finetrieve.core.progress import reporter
 
         comparison = load_comparison(version, reporter("Passages embedded"), model)
-        server = uvicorn.Server(uvicorn.Config(create_app(comparison, k), log_level="warning"))
-        listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
-        click.echo(f"Ask at http://127.0.0.1:{listener.getsockname()[1]}/ (this machine only; Ctrl-C stops it)")
+        run_until_interrupted(create_app(comparison, k), listener)
+
+
+def run_until_interrupted(app: FastAPI, listener: socket.socket) -> None:
+    """Serves the page on a bound socket until Ctrl-C, after which nothing waits to be picked up."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    click.echo(f"Ask at {address} (this machine only; Ctrl-C stops it)\nAs JSON: {address}search?q=how+do+I&k=5")
+    with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises once it has closed
         server.run(sockets=[listener])
+    click.echo("The page is stopped.")
 
 
 def create_app(comparison: SearchComparison, k: int) -> FastAPI:
-    """Returns the page as an app: `GET /?q=...`, answered to this machine's own names only."""
+    """Returns the page as an app, `GET /?q=...`, and as JSON, `GET /search?q=...&k=5`; for this machine's own names only."""
     from fastapi import FastAPI
-    from fastapi.responses import HTMLResponse
+    from fastapi.responses import HTMLResponse, JSONResponse
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from finetrieve.app.search import checked_question
+    from finetrieve.app.search import answers_as_json, checked_count, checked_question
     from finetrieve.app.search_page import render_page
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -91,5 +100,14 @@ def create_app(comparison: SearchComparison, k: int) -> FastAPI:
         except InputError as error:
             return HTMLResponse(render_page(comparison, q, None, str(error)), 400, headers=policy)
         return HTMLResponse(render_page(comparison, question, comparison.corpus.search(question, k)), headers=policy)
+
+    number = str(k)
+
+    @app.get("/search")
+    def found(q: str = "", k: str = number) -> JSONResponse:
+        try:
+            return JSONResponse(answers_as_json(comparison, checked_question(q), checked_count(k)))
+        except InputError as error:
+            return JSONResponse({"error": str(error)}, 400)
 
     return app

@@ -28,6 +28,11 @@ class Hit:
     late: float | None = None
     """MaxSim of query and chunk, -1..1; None where the token vectors are not searched."""
 
+    @property
+    def document(self) -> str:
+        """The id of the chunk's document: its path inside the folder, or its row's id."""
+        return self.chunk.doc_id
+
 
 @dataclass(frozen=True)
 class Searcher:
@@ -53,21 +58,23 @@ class SearchableCorpus:
 
     def search(self, query: str, k: int) -> dict[str, list[Hit]]:
         """Returns name -> the k best chunks, the best first, ties in the chunks' order."""
-        return {name: self._best(searcher, query, k) for name, searcher in self._searchers.items()}
+        return {name: search(searcher, self._chunks, query, k) for name, searcher in self._searchers.items()}
 
-    def _best(self, searcher: Searcher, query: str, k: int) -> list[Hit]:
-        parts = searcher.index.parts(searcher.index.prepare([query]))  # each (1, n_chunks)
-        scores = fuse(parts, searcher.fusion)[0]
-        order = np.argsort(-scores, kind="stable")[:k]
-        late = parts.late
-        return [
-            Hit(
-                rank,
-                self._chunks[row],
-                float(scores[row]),
-                float(parts.dense[0, row]),
-                float(parts.lexical[0, row]),
-                None if late is None else float(late[0, row]),
-            )
-            for rank, row in enumerate(order, 1)
-        ]
+
+def search(searcher: Searcher, chunks: Sequence[Chunk], query: str, k: int) -> list[Hit]:
+    """Returns the k best chunks by one model, the best first, ties in the chunks' order."""
+    parts = searcher.index.parts(searcher.index.prepare([query]))  # each (1, n_chunks)
+    scores = fuse(parts, searcher.fusion)[0]
+    order = np.argsort(-scores, kind="stable")[:k]
+    late = parts.late
+    return [
+        Hit(
+            rank,
+            chunks[row],
+            float(scores[row]),
+            float(parts.dense[0, row]),
+            float(parts.lexical[0, row]),
+            None if late is None else float(late[0, row]),
+        )
+        for rank, row in enumerate(order, 1)
+    ]

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +20,7 @@ from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import HYBRID
 from finetrieve.retrieval.hybrid_index import SearchIndex
 from finetrieve.retrieval.search import SearchableCorpus, Searcher
+from tests.conftest import ROOT
 from tests.evaluation.many_arms import many_arms
 
 HOSTILE = "<script>alert('x')</script>"
@@ -68,6 +75,46 @@ def test_the_page_answers_this_machine_only_and_names_what_is_wrong_with_a_quest
     assert "script-src" not in client.get("/").headers["content-security-policy"]
     elsewhere = TestClient(create_app(comparison, 2), base_url="http://evil.example")
     assert elsewhere.get("/").status_code == 400
+
+
+SERVING = """
+import socket
+from fastapi import FastAPI
+from finetrieve.cli.ask import run_until_interrupted
+with socket.socket() as listener:
+    listener.bind(("127.0.0.1", 0))
+    run_until_interrupted(FastAPI(), listener)
+"""
+
+
+def test_ctrl_c_stops_the_page_and_promises_nothing() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", SERVING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as page:
+        assert page.stdout is not None
+        address = re.findall(r"http://\S+/", page.stdout.readline())[0]
+        assert page.stdout.readline().startswith("As JSON: ")
+        assert httpx.get(address, timeout=120).status_code == 404  # it answers
+        page.send_signal(signal.SIGINT)
+        rest = page.stdout.read()
+    assert (page.returncode, rest) == (0, "The page is stopped.\n")
+
+
+def test_the_same_answers_are_given_as_json(comparison: SearchComparison) -> None:
+    client = TestClient(create_app(comparison, 2), base_url="http://127.0.0.1:8600")
+    answer = client.get("/search", params={"q": " what? "})
+    assert answer.headers["content-type"] == "application/json"
+    found = answer.json()
+    assert found["question"] == "what?" and found["trained"]["name"] == "docs:1 (production)"
+    first, second = found["trained"]["hits"]
+    assert (first["rank"], first["document"], first["chunk"]["id"], first["chunk"]["text"]) == (1, "d", "c0", f"Text 0 {HOSTILE}")
+    assert first["score"] > second["score"] and first["late"] is None
+    assert len(client.get("/search", params={"q": "what?", "k": 3}).json()["base"]["hits"]) == 3
+    for k in ("0", "51", "many", "9" * 5_000):
+        refused = client.get("/search", params={"q": "what?", "k": k})
+        assert refused.status_code == 400 and "expected a number from 1 to 50" in refused.json()["error"]
+    assert "empty" in client.get("/search").json()["error"]
+    assert TestClient(create_app(comparison, 2), base_url="http://evil.example").get("/search").status_code == 400
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "x" * (LONGEST_QUESTION + 1)])

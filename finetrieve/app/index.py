@@ -1,0 +1,105 @@
+"""Search for whoever builds on it: the model in production over its documents, as its evaluation found best, kept on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from finetrieve.app.production import served_version
+from finetrieve.app.search import BASE, TRAINED, checked_question, choose_methods, load_searcher
+from finetrieve.core.errors import InputError
+from finetrieve.core.rows import Chunk, embedded_text
+from finetrieve.core.tables import to_rows
+from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.evaluation.result import EvaluationResult
+from finetrieve.retrieval.base_model import fetch_model, load_tokenizer
+from finetrieve.retrieval.bm25 import Bm25
+from finetrieve.retrieval.fusion import FUSED, Fusion
+from finetrieve.retrieval.saved_index import is_index, read_index, save_index
+from finetrieve.retrieval.search import Hit, Searcher, search
+
+
+class Index:
+    """The chunks of a corpus, searched by one model.
+
+    Args:
+        chunks: What is searched.
+        searcher: The model's index of them.
+        model: The model's directory.
+        name: What people call the model.
+    """
+
+    def __init__(self, chunks: Sequence[Chunk], searcher: Searcher, model: Path, name: str) -> None:
+        self.chunks, self.name = chunks, name
+        self._searcher, self._model = searcher, model
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def search(self, question: str, k: int = 5) -> list[Hit]:
+        """Returns the k best chunks, the best first: each hit has a rank, a score, a chunk and the id of its document.
+
+        Raises:
+            InputError: The question is empty or too long.
+        """
+        return search(self._searcher, self.chunks, checked_question(question), k)
+
+    def save(self, folder: str | Path) -> None:
+        """Writes chunks, vectors and model to a folder, which `load_index` reads without ZenML and without the documents.
+
+        Raises:
+            InputError: The folder holds something that is no index, or cannot be written.
+        """
+        save_index(Path(folder), self.chunks, self._searcher, self._model, {"name": self.name})
+
+
+def load_index(place: str | Path | None = None, docs: str | Path | None = None) -> Index:
+    """Returns an index to search: `load_index("my-docs").search("how do I ...", k=5)`.
+
+    Args:
+        place: A model's name in the registry, whose version in production searches the documents that it was trained for; a
+            folder that `Index.save` wrote; or, with `docs`, a model's directory. May be left out where there is one model.
+        docs: Documents for a model's directory to search, as `--docs` takes them; cut as `configs/default.yaml` cuts them.
+
+    Raises:
+        InputError: There is no such model, none was in production, or a folder cannot be read.
+    """
+    if docs is not None:
+        return _index_of_directory(Path(place or ""), Path(docs))
+    if place is not None and is_index(Path(place)):
+        saved = read_index(Path(place))
+        return Index(saved.chunks, saved.searcher, saved.model, str(saved.facts.get("name", "")))
+    if place is not None and Path(place).is_dir():
+        raise InputError(f"'{place}' is a folder, but no saved index. Give `docs` as well if it is a model's directory.")
+    return _index_in_production(None if place is None else str(place))
+
+
+def _index_in_production(name: str | None) -> Index:
+    version, base = served_version(name)
+    from finetrieve.registry.versions import artifact_of, load_model
+
+    chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
+    methods = choose_methods(EvaluationResult.read(artifact_of(version, "metrics").load()), str(version.record.get("eval_set")))
+    if base is not None:
+        return _index(chunks, fetch_model(base), methods[BASE].fusion, f"base model ({base})")
+    return _index(chunks, load_model(version).path, methods[TRAINED].fusion, version.label)
+
+
+def _index_of_directory(model: Path, docs: Path) -> Index:
+    """Returns an index by a model's directory; metrics beside it, as `--out` writes them, say how it searches best."""
+    from finetrieve.corpus.chunking import build_chunks
+    from finetrieve.corpus.sources.registry import read_source, source_from_path
+
+    tokenizer = load_tokenizer(model)
+    chunks = build_chunks(read_source(source_from_path(docs)).documents, ChunkSettings(), tokenizer).chunks
+    fusion, beside = FUSED, model.parent / "metrics.json"
+    if beside.is_file():
+        metrics = EvaluationResult.model_validate(json.loads(beside.read_text(encoding="utf-8")))
+        fusion = choose_methods(metrics, str(metrics.verdict.eval_set))[TRAINED].fusion
+    return _index(chunks, model, fusion, str(model))
+
+
+def _index(chunks: Sequence[Chunk], model: Path, fusion: Fusion, name: str) -> Index:
+    bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
+    return Index(chunks, load_searcher(model, chunks, bm25, fusion, None), model, name)
