@@ -21,13 +21,13 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from finetrieve.app.config import Config
+from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
 from finetrieve.app.failures import explain
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ROOT, user_cache
 from finetrieve.generation.llm.providers.base import PROVIDERS
 from finetrieve.generation.llm.response_cache import response_cache_directory
-from finetrieve.retrieval.base_model import check_base_model
+from finetrieve.retrieval.base_model import hub_commit, resolve_base_model
 
 _GB = 10**9
 _NEEDED_GB = 2.0
@@ -36,6 +36,8 @@ _SCARCE_GB = 10.0
 _SECONDS = 3.0
 _STORE_SECONDS = 15.0
 _SKEW_SECONDS = 120.0
+_MANY_TIMES = 20
+"""The tokens of the default training: on two cores that is more than half an hour."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,20 @@ def _documents(config: Config) -> Finding:
 
 
 def _base_model(config: Config) -> Finding:
-    check_base_model(config.training.base_model)
-    return Finding("base model", "ok", f"'{config.training.base_model}'")
+    """Asks the Hub for what is not on this disk, as a run does."""
+    wanted = {"training.base_model": config.training.base_model, "training.teacher": config.training.teacher}
+    found = []
+    for key, name in wanted.items():
+        if name is None:
+            continue
+        try:
+            fetched = None if isinstance(resolve_base_model(name), Path) else hub_commit(name)
+        except InputError as error:
+            instead = "; 'embedded' comes with the installation" if key == "training.base_model" else ""
+            return Finding("base model", "FAIL", str(error), f"give {key} a directory or a model that the Hub has{instead}")
+        where = "" if fetched is None else ", as the cache has it: the Hub does not answer" if fetched[1] else ", on the Hub"
+        found.append(f"'{name}'{where}")
+    return Finding("base model", "ok", "; ".join(found))
 
 
 def _providers(config: Config) -> Finding:
@@ -210,7 +224,18 @@ def _gpu(config: Config) -> Finding:
         return Finding("gpu", "FAIL" if wanted else "note", f"there is one, but torch {torch.__version__} does not use it", fix)
     if wanted:
         return Finding("gpu", "FAIL", f"none, and training.precision is {config.training.precision}", "set it to auto")
-    return Finding("gpu", "ok", f"none; training runs on the processor, threads: {torch.get_num_threads()}")
+    threads = f"none; training runs on the processor, threads: {torch.get_num_threads()}"
+    larger = _tokens_at_most(config) / _tokens_at_most(load_config(DEFAULT_CONFIG))
+    if larger > _MANY_TIMES:
+        text = f"{threads}; that is up to {larger:,.0f} times the tokens of configs/default.yaml, which trains for minutes there"
+        return Finding("gpu", "note", text, "use a machine with a GPU, or lower training.max_steps, batch_size and max_tokens")
+    return Finding("gpu", "ok", threads)
+
+
+def _tokens_at_most(config: Config) -> int:
+    """Returns how many tokens of chunks a training reads at most."""
+    training = config.training
+    return training.max_steps * training.batch_size * training.max_tokens
 
 
 def _zenml(config: Config) -> Finding:  # noqa: ARG001

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from finetrieve.annotation.client import Connection
-from finetrieve.app.config import Config
+from finetrieve.app.config import Config, load_config
 from finetrieve.app.doctor import Finding, check_machine
-from tests.conftest import RunCommand
+from tests.conftest import ROOT, RunCommand
 
 KEY = "sk-planted-0123456789"
 
@@ -46,6 +46,25 @@ def test_documents_and_model_that_are_not_there_are_named(docs: Path) -> None:
     missing = found("documents", docs / "none")
     assert missing.state == "FAIL" and str(docs / "none") in missing.text
     assert found("base model", docs, training={"base_model": str(docs)}).state == "FAIL"
+
+
+def test_a_base_model_that_cannot_be_had_fails_as_a_run_would(docs: Path) -> None:
+    nowhere = found("base model", docs, training={"base_model": "finetrieve-tests/no-such-model"})
+    assert nowhere.state == "FAIL" and "could not be fetched from the Hugging Face Hub" in nowhere.text
+    assert "training.base_model" in nowhere.fix and "embedded" in nowhere.fix
+    teacher = found("base model", docs, training={"teacher": "finetrieve-tests/no-such-teacher"})
+    assert teacher.state == "FAIL" and "training.teacher" in teacher.fix
+
+
+def test_settings_for_a_gpu_are_noted_where_there_is_none(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr("finetrieve.app.doctor.shutil.which", lambda name: None)
+    training = load_config(ROOT / "configs" / "gpu.yaml").training.model_dump(mode="json")
+    noted = found("gpu", docs, training=training)
+    assert noted.state == "note" and "222 times the tokens" in noted.text and "max_steps" in noted.fix
+    assert found("gpu", docs).state == "ok"
 
 
 def test_a_provider_without_its_key_is_named_and_no_key_is_shown(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
