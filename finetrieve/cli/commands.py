@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "argilla": ("The embedded annotation server: up, down, status, url, annotator.", "finetrieve.cli.argilla:command"),
     "ask": ("Ask the model in production and its base model, side by side.", "finetrieve.cli.ask:command"),
     "compare": ("Any two models on the same questions.", "finetrieve.cli.compare:command"),
+    "completion": ("What completes commands and options in bash, zsh and fish.", "finetrieve.cli.completion:command"),
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "finetrieve.cli.dashboard:command"),
     "doctor": ("What this machine lacks to run a configuration, with the fix.", "finetrieve.cli.doctor:command"),
     "export": ("The dataset or the model, to a folder or to the Hugging Face Hub.", "finetrieve.cli.export:command"),
@@ -30,6 +32,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stack": ("Where pipelines run: list, register from a YAML file, use.", "finetrieve.cli.stack:command"),
 }
 """Name -> (one-line description, `module:function` of the click command)."""
+
+
+_ASK_ZENML = ("ask", "dashboard", "models", "schedules", "stack")
+"""Commands that load ZenML first, which takes seconds."""
+
+
+def announce_start(name: str, quiet: bool) -> None:
+    """Says in a terminal what a command is about to do, where nothing else would be said for seconds."""
+    if name in _ASK_ZENML and not quiet and sys.stderr.isatty() and not {"-h", "--help"} & set(sys.argv):
+        click.echo("Looking into ZenML's store ...", err=True)
 
 
 class CommandGroup(click.Group):

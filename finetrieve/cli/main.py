@@ -9,7 +9,7 @@ import click
 
 from finetrieve.app.catalogue import PIPELINES, describe_names
 from finetrieve.app.zenml_environment import quiet_zenml
-from finetrieve.cli.commands import CommandGroup
+from finetrieve.cli.commands import CommandGroup, announce_start
 from finetrieve.core.logging import set_level
 
 
@@ -18,7 +18,13 @@ from finetrieve.core.logging import set_level
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.option("--pipeline", "pipeline_name", metavar="NAME", help=f"What to run: {', '.join(PIPELINES)}.")
+@click.option(
+    "--pipeline",
+    "pipeline_name",
+    metavar="NAME",
+    help=f"What to run: {', '.join(PIPELINES)}.",
+    shell_complete=lambda _context, _option, start: [name for name in PIPELINES if name.startswith(start)],
+)
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
 @click.option("--docs", type=click.Path(path_type=Path), help="Your documents: a folder or a file.")
 @click.option(
@@ -81,6 +87,7 @@ def main(
     set_level(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     quiet_zenml(verbose)
     if context.invoked_subcommand is not None:
+        announce_start(context.invoked_subcommand, quiet)
         return
     if list_names:
         click.echo(describe_names())

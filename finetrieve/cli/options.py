@@ -41,6 +41,8 @@ class ListGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Returns the rest of the arguments, after moving leading options behind the command's name."""
+        if ctx.resilient_parsing:  # the shell completes the line
+            return super().parse_args(ctx, args)
         leading = list(takewhile(lambda word: word not in self.commands, args))
         if not args or (args[0].startswith("-") and not {"-h", "--help"} & set(leading)):
             args = [*(args[len(leading) :][:1] or ["list"]), *leading, *args[len(leading) + 1 :]]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import click
 import pytest
+from click.shell_completion import get_completion_class
 from click.testing import CliRunner, Result
 
 from finetrieve.cli.commands import COMMANDS
@@ -55,3 +56,25 @@ def test_verbose_shows_the_traceback_of_a_fault_as_well() -> None:
 def test_verbose_and_quiet_together_are_refused() -> None:
     done = run("-v", "-q", "--list")
     assert done.exit_code == 2 and "--verbose and --quiet do not go together" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "start", "offered"),
+    [
+        ([], "mo", {"models"}),
+        (["--pipeline"], "re", {"retrain"}),
+        (["models"], "", {"list", "compare", "promote", "demote", "rollback", "export"}),
+        (["ask"], "--s", {"--serve"}),
+    ],
+)
+def test_the_shell_is_offered_commands_options_and_pipelines(typed: list[str], start: str, offered: set[str]) -> None:
+    completion = get_completion_class("bash")
+    assert completion is not None
+    found = completion(main, {}, "finetrieve", "_FINETRIEVE_COMPLETE").get_completions(typed, start)
+    assert {item.value for item in found} == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shell_asks_the_command_itself(shell: str) -> None:
+    done = run("completion", shell)
+    assert done.exit_code == 0 and f"_FINETRIEVE_COMPLETE={shell}_complete" in done.stdout

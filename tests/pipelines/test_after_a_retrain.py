@@ -98,6 +98,7 @@ def test_a_first_run_does_everything_and_leaves_what_it_promises(trained: Traine
     scratch = [path.name for path in (trained.folder / "scratch").iterdir()]
     assert [name for name in scratch if not name.startswith("torchinductor")] == []
     assert ran(trained.output) == STEPS
+    assert trained.output.startswith("  retrain: documents, model and settings are in order. Starting ZenML ...\n")
     assert {"eval_sets", "training", "generation", "corpus", "verdict"} <= set(metrics)
     [generated] = metrics["eval_sets"].values()
     assert generated["kind"] == "generated"
