@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.conftest import ROOT, home_environment
+from tests.fakes.two_corpora import advised
 from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
@@ -61,13 +60,6 @@ def store(warm_python: WarmPython, new_zenml_store: Path, tmp_path_factory: pyte
     made = found.python(f"from finetrieve.app.zenml_environment import quiet_zenml\nquiet_zenml()\n{TWO_MODELS}")
     assert made.returncode == 0, made.stderr
     return found
-
-
-def advised(text: str) -> list[str]:
-    """Returns the arguments of the command that a message says to run."""
-    found = re.search(r"`python run\.py ([^`]+)`|: python run\.py (.+)$", text.strip())
-    assert found, text
-    return shlex.split(found.group(1) or found.group(2))
 
 
 @pytest.mark.parametrize(
@@ -147,6 +139,7 @@ def test_a_question_in_a_terminal_can_be_declined(store: Store) -> None:
         os.write(ours, b"n\n")
         assert asked.wait(120) == 1
     os.close(ours)
+    assert shown.startswith(b"Looking into ZenML's store ...")
     assert b"Promote it all the same? [y/N]" in shown
     assert store.stages()["beta:2"] != "production"
 
