@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from finetrieve.core.errors import InputError
@@ -70,7 +71,7 @@ def save_index(folder: Path, chunks: Sequence[Chunk], searcher: Searcher, model:
     """
     check_index_folder(folder)
     index = searcher.index
-    arrays = {"vectors": index.vectors}
+    arrays: dict[str, npt.NDArray[Any]] = {"vectors": index.vectors}
     if index.tokens is not None:
         arrays |= dict(zip(_ARRAYS[1:], (index.tokens.vectors, index.tokens.ids, index.tokens.starts), strict=True))
     try:
