@@ -35,6 +35,8 @@ _LIBRARIES = (
     "zenml.orchestrators.local.local_orchestrator",
     "zenml.zen_stores.sql_zen_store",
     "torch",
+    "torch._dynamo",  # which the first step of an optimizer imports
+    "transformers.models.bert.modeling_bert",
     "sentence_transformers",
     "sentence_transformers.sentence_transformer.losses",
     "distilabel.pipeline",
