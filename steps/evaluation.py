@@ -181,9 +181,8 @@ def build_report(
             split=split,
         ),
         corpus=corpus_report,
-        **review_metrics(annotation_report, split, review_effect),
     )
     own = {name: found for name, found in (("pairs", pairs_report), ("queries", queries_report)) if found is not None}
-    metrics = metrics.model_copy(update=own)
+    metrics = metrics.model_copy(update={**review_metrics(annotation_report, split, review_effect), **own})
     details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed)
     return render_report(metrics, details), metrics

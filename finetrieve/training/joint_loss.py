@@ -30,6 +30,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finetrieve.retrieval.late_interaction import scored_tokens
+from finetrieve.training.frozen_scorer import FrozenScorer
+from finetrieve.training.packed_texts import (
+    cut_tokens,
+    divergence,
+    encode_packed,
+    fitted,
+    late_similarities,
+    padded,
+    similarities,
+)
 from finetrieve.training.ranked_lists import RankedTexts, StepLists, arrange_lists, list_divergence
 from finetrieve.training.ranking_loss import Features, arrange_batch, rows_of
 
@@ -40,8 +50,6 @@ _FAR = -1e4
 """In place of a score that must not count."""
 _ALONE = 2.0
 """Times that the teacher counts where the cosines learn from it alone."""
-_KEPT_BYTES = 1 << 30
-"""Of what the base model makes of texts, kept for the steps in which they come again."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +229,7 @@ class JointLoss(CachedLossMixin, nn.Module):
         perhaps the queries and the texts of lists.
         """
         batch: _Batch = labels
-        parts = [_padded(part) for part in reps]
+        parts = [padded(part) for part in reps]
         listed = parts[-2:] if batch.lists is not None else []
         parts = parts[: len(parts) - len(listed)]
         lay = parts[-2:] if batch.lay_weights is not None else []
@@ -229,7 +237,7 @@ class JointLoss(CachedLossMixin, nn.Module):
         loss = self._of_batch(queries, chunks, negatives[0] if negatives else None, batch)
         if lay:
             rows = torch.arange(len(lay[0]), device=loss.device)
-            dense, late = similarities(lay[0], lay[1], _fitted(batch.lay_weights, lay[0]))
+            dense, late = similarities(lay[0], lay[1], fitted(batch.lay_weights, lay[0]))
             loss = loss + self.plan.lay_weight * (
                 functional.cross_entropy(dense * self.plan.scale, rows)
                 + self.plan.late_weight * functional.cross_entropy(late * self.plan.late_scale, rows)
@@ -243,7 +251,7 @@ class JointLoss(CachedLossMixin, nn.Module):
 
     def _of_batch(self, queries: Tensor, chunks: Tensor, negatives: Tensor | None, batch: _Batch) -> Tensor:
         plan, targets = self.plan, batch.targets
-        weights = _fitted(batch.weights, queries)
+        weights = fitted(batch.weights, queries)
         dense, late = similarities(queries, chunks, weights)  # (n_queries, n_chunks) each
         cuts = [
             functional.normalize(queries[:, 0, :dim], dim=-1) @ functional.normalize(chunks[:, 0, :dim], dim=-1).T
@@ -261,7 +269,7 @@ class JointLoss(CachedLossMixin, nn.Module):
         if plan.late_weight:
             loss = loss + plan.late_weight * functional.cross_entropy(late * plan.late_scale, targets)
             if self._token_dim is not None:
-                cut = late_similarities(_cut(queries, self._token_dim), _cut(chunks, self._token_dim), weights)
+                cut = late_similarities(cut_tokens(queries, self._token_dim), cut_tokens(chunks, self._token_dim), weights)
                 loss = loss + plan.late_weight * functional.cross_entropy(cut * plan.late_scale, targets)
 
         # 2. A chunk's query against the query that was written as its negative.
@@ -287,7 +295,7 @@ class JointLoss(CachedLossMixin, nn.Module):
     def _of_lists(self, queries: Tensor, texts: Tensor, lists: StepLists) -> Tensor:
         """Returns the divergence of both ways' scores over each query's list from its shares."""
         plan = self.plan
-        dense, late = similarities(queries, texts, _fitted(lists.weights, queries))
+        dense, late = similarities(queries, texts, fitted(lists.weights, queries))
         loss = list_divergence(dense * plan.scale, lists.shares, lists.listed)
         return loss + plan.late_weight * list_divergence(late * plan.late_scale, lists.shares, lists.listed)
 
@@ -295,108 +303,6 @@ class JointLoss(CachedLossMixin, nn.Module):
         """Returns the settings, for sentence-transformers' records."""
         plan = self.plan
         return {"scale": plan.scale, "late_scale": plan.late_scale, "late_weight": plan.late_weight, "keep_base": plan.keep_base}
-
-
-class FrozenScorer:
-    """A model that is not trained, scoring batches; what it makes of a text is kept for the next time.
-
-    Args:
-        model: The model.
-        plan: For the size of mini-batches.
-    """
-
-    def __init__(self, model: SentenceTransformer, plan: JointPlan) -> None:
-        self._model = model.eval()
-        self._size = plan.mini_batch_size
-        self._special = list(model.tokenizer.all_special_ids)
-        self._kept: dict[bytes, Tensor] = {}
-        self._free = _KEPT_BYTES
-
-    @torch.no_grad()
-    def scores(self, queries: Features, chunks: Features, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns cosines and late scores, `(n_queries, n_chunks)` each."""
-        first, second = self._embedded(queries), self._embedded(chunks)
-        return similarities(first, second, _fitted(weights, first))
-
-    def _embedded(self, features: Features) -> Tensor:
-        read = [
-            ids[mask.bool()].cpu().numpy().tobytes()
-            for ids, mask in zip(features["input_ids"], features["attention_mask"], strict=True)
-        ]
-        missing = [row for row, key in enumerate(read) if key not in self._kept]
-        made: dict[bytes, Tensor] = {}
-        for start in range(0, len(missing), self._size):
-            rows = torch.tensor(missing[start : start + self._size], device=features["input_ids"].device)
-            part = {name: value[rows] for name, value in features.items() if isinstance(value, Tensor) and value.ndim}
-            for row, vectors in zip(
-                rows.tolist(), encode_packed(self._model, rows_of(part, 0, len(rows)), self._special), strict=True
-            ):
-                made[read[row]] = vectors.to(torch.bfloat16)
-        for key, vectors in made.items():
-            size = vectors.numel() * vectors.element_size()
-            if size <= self._free:
-                self._kept[key] = vectors
-                self._free -= size
-        return _padded([(made.get(key) if key in made else self._kept[key])[None].float() for key in read])  # type: ignore[index]
-
-
-def encode_packed(model: SentenceTransformer, features: Features, special_ids: Sequence[int]) -> Tensor:
-    """Returns `(n_texts, 1 + width, dim)`: the dense unit vector, then the tokens' unit vectors, zeros where none is compared."""
-    mask = scored_tokens(features["input_ids"], features["attention_mask"], special_ids)
-    output = model(dict(features))
-    tokens = functional.normalize(output["token_embeddings"].float(), dim=-1) * mask[:, :, None]
-    dense = functional.normalize(output["sentence_embedding"].float(), dim=-1)
-    if dense.shape[1] != tokens.shape[2]:
-        # A model with a projection behind its pooling: both stand in one tensor, the narrower filled up with zeros.
-        width = max(dense.shape[1], tokens.shape[2])
-        dense, tokens = (functional.pad(part, (0, width - part.shape[-1])) for part in (dense, tokens))
-    return torch.cat([dense[:, None], tokens], dim=1)
-
-
-def _padded(parts: Sequence[Tensor]) -> Tensor:
-    """Returns packed mini-batches as one tensor, filled up with tokens of zeros."""
-    width = max(part.shape[1] for part in parts)
-    return torch.cat([functional.pad(part, (0, 0, 0, width - part.shape[1])) for part in parts])
-
-
-def _fitted(weights: Tensor | None, texts: Tensor) -> Tensor:
-    """Returns the token weights at the width of packed texts."""
-    assert weights is not None
-    width = texts.shape[1] - 1
-    return functional.pad(weights, (0, width - weights.shape[1])) if weights.shape[1] < width else weights[:, :width]
-
-
-def _cut(texts: Tensor, dim: int) -> Tensor:
-    return functional.normalize(texts[:, :, :dim], dim=-1)
-
-
-def similarities(queries: Tensor, chunks: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns cosines and late scores `(n_queries, n_chunks)` of packed texts."""
-    # A vector's cosine is one number for a whole text: bfloat16 would round away what tells chunks apart.
-    with torch.autocast(queries.device.type, enabled=False):
-        dense = queries[:, 0].float() @ chunks[:, 0].float().T
-    return dense, late_similarities(queries, chunks, weights)
-
-
-def late_similarities(queries: Tensor, chunks: Tensor, weights: Tensor) -> Tensor:
-    """Returns `(n_queries, n_chunks)`: the weighted mean over a query's tokens of their best cosine with a chunk's tokens."""
-    n_queries, width, dim = queries[:, 1:].shape
-    counted = weights > 0  # only these tokens are compared: padding costs nothing
-    tokens = queries[:, 1:][counted]  # (n_counted, dim)
-    own = chunks[:, 1:]  # (n_chunks, chunk_width, dim)
-    missing = own.detach().abs().sum(dim=-1) == 0
-    cosines = (tokens @ own.reshape(-1, dim).T).view(len(tokens), *own.shape[:2]).float()
-    best = cosines.masked_fill(missing[None], _FAR).max(dim=2).values  # (n_counted, n_chunks)
-    owner = torch.arange(n_queries, device=weights.device)[:, None].expand(n_queries, width)[counted]
-    result = torch.zeros(n_queries, len(chunks), device=best.device, dtype=best.dtype)
-    return result.index_add(0, owner, best * weights[counted][:, None])
-
-
-def divergence(scores: Tensor, teacher: Tensor) -> Tensor:
-    """Returns the KL divergence of the softmax of `scores` from that of `teacher`, the mean over rows."""
-    return functional.kl_div(
-        functional.log_softmax(scores, dim=1), functional.log_softmax(teacher, dim=1), log_target=True, reduction="batchmean"
-    )
 
 
 def _on(value: Any, device: torch.device) -> Any:

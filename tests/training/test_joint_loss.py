@@ -12,8 +12,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.similarity import maxsim
 
 from finetrieve.core.errors import InputError
-from finetrieve.training.joint_loss import JointLoss, JointPlan, divergence, encode_packed, late_similarities, similarities
+from finetrieve.training.joint_loss import JointLoss, JointPlan
 from finetrieve.training.losses import LossPlan, build_loss
+from finetrieve.training.packed_texts import divergence, encode_packed, late_similarities, similarities
 
 QUERIES = ["how do I rotate a key", "where are backups kept", "can I invite people by mail"]
 CHUNKS = ["Rotate the key in the console.", "Backups are kept in a second region.", "Invite people by mail or link."]
@@ -121,11 +122,9 @@ def test_a_frozen_model_answers_the_same_for_a_text_that_it_has_seen(
 
 def test_the_step_s_own_late_scores_teach_the_vector_and_are_not_moved_by_it(model: SentenceTransformer) -> None:
     """With late interaction weighing nothing but a teacher's part, only the dense vector would get a gradient from it."""
-    from finetrieve.training import joint_loss as joint
-
     dense = torch.tensor([[0.9, 0.1]], requires_grad=True)
     late = torch.tensor([[0.2, 0.8]], requires_grad=True)
-    joint.divergence(dense * 20, late.detach() * 40).backward()  # type: ignore[no-untyped-call]
+    divergence(dense * 20, late.detach() * 40).backward()  # type: ignore[no-untyped-call]
     assert dense.grad is not None and late.grad is None
     assert dense.grad[0, 0] > 0 > dense.grad[0, 1]  # towards the chunk that the late scores prefer
     with_teacher = JointLoss(model, JointPlan(**{**PLAIN, "distil": 1.0}))(batch(model, [0, 1, 2])).item()
