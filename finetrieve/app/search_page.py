@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -10,44 +9,48 @@ from itertools import zip_longest
 from finetrieve.app.search import BASE, TRAINED, SearchComparison
 from finetrieve.core.html import one_line
 from finetrieve.core.rows import Chunk
+from finetrieve.core.snippet import marked, snippet
 from finetrieve.reporting import pages
 from finetrieve.retrieval.search import Hit
 
 _NARROW = 80
 _WIDEST = 160
 _SNIPPET = 240
-_HEADING_MARKS = re.compile(r"^#{1,6}\s+", re.MULTILINE)
+_SNIPPET_ON_PAGE = 420
 
 
 def format_terminal(comparison: SearchComparison, question: str, answers: Mapping[str, Sequence[Hit]], width: int) -> str:
     """Returns the answers for a terminal of so many columns: beside each other, or below each other where it is narrow."""
     width = min(width, _WIDEST)
-    heading = "\n".join(line for line in (f"? {one_line(question, 500)}", comparison.note) if line)
+    heading = "\n".join(line for line in (f"? {one_line(question, 500)}", *_about(comparison, width)) if line)
     if width < _NARROW:
-        blocks = ["\n".join(_column(comparison, side, answers, width)) for side in (TRAINED, BASE)]
+        blocks = ["\n".join(_column(comparison, side, answers, width, question)) for side in (TRAINED, BASE)]
         return "\n\n".join([heading, *blocks])
     half = (width - 3) // 2
-    columns = [_column(comparison, side, answers, half) for side in (TRAINED, BASE)]
+    columns = [_column(comparison, side, answers, half, question) for side in (TRAINED, BASE)]
     rows = [f"{left:{half}} | {right}".rstrip() for left, right in zip_longest(*columns, fillvalue="")]
     return "\n".join([heading, "", *rows])
 
 
-def _column(comparison: SearchComparison, side: str, answers: Mapping[str, Sequence[Hit]], width: int) -> list[str]:
+def _about(comparison: SearchComparison, width: int) -> list[str]:
+    """Returns what answers, as lines: what was measured of it, and what else one should know."""
+    return [line for text in (comparison.measured, comparison.note) for line in textwrap.wrap(one_line(text, 600), width)]
+
+
+def _column(
+    comparison: SearchComparison, side: str, answers: Mapping[str, Sequence[Hit]], width: int, question: str
+) -> list[str]:
     lines = [one_line(comparison.names[side], width), one_line(comparison.methods.get(side, ""), width), "-" * width]
     for hit in answers[side]:
         place = textwrap.wrap(f"{hit.rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
-        snippet = textwrap.wrap(_snippet(hit.chunk), width - 3)[:2]
+        words = textwrap.wrap(snippet(hit.chunk.text, _SNIPPET, question), width - 3)[:2]
         facts = textwrap.wrap(f"{_facts(hit)}{_elsewhere(hit, side, answers)}", width - 3)
-        lines += [*place, *(f"   {line}" for line in (*facts, *snippet)), ""]
+        lines += [*place, *(f"   {line}" for line in (*facts, *words)), ""]
     return lines
 
 
 def _place(chunk: Chunk) -> str:
     return one_line(" > ".join(part for part in (chunk.title, chunk.section) if part) or chunk.source, 160)
-
-
-def _snippet(chunk: Chunk) -> str:
-    return one_line(_HEADING_MARKS.sub("", chunk.text), _SNIPPET)
 
 
 def _facts(hit: Hit) -> str:
@@ -72,13 +75,15 @@ def render_page(comparison: SearchComparison, question: str, answers: Mapping[st
             "side": side,
             "name": one_line(comparison.names[side], 120),
             "method": comparison.methods.get(side, ""),
-            "hits": [_hit(hit, side, found) for hit in found[side]],
+            "hits": [_hit(hit, side, found, question) for hit in found[side]],
         }
         for side in (TRAINED, BASE)
     ]
     return pages.render_page(
         "search_page.html.j2",
         question=one_line(question, 1_000),
+        corpus=one_line(comparison.name, 120),
+        measured=one_line(comparison.measured, 600),
         comparison_note=comparison.note,
         error=error,
         columns=columns if answers else [],
@@ -86,6 +91,14 @@ def render_page(comparison: SearchComparison, question: str, answers: Mapping[st
     )
 
 
-def _hit(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> dict[str, object]:
-    moved = _elsewhere(hit, side, answers)
-    return {"rank": hit.rank, "place": _place(hit.chunk), "snippet": _snippet(hit.chunk), "facts": _facts(hit), "moved": moved}
+def _hit(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]], question: str) -> dict[str, object]:
+    source = one_line(hit.chunk.source, 300)
+    return {
+        "rank": hit.rank,
+        "place": marked(_place(hit.chunk), question),
+        "snippet": marked(snippet(hit.chunk.text, _SNIPPET_ON_PAGE, question), question),
+        "source": source,
+        "link": source if source.startswith(("https://", "http://")) else "",
+        "facts": _facts(hit),
+        "moved": _elsewhere(hit, side, answers),
+    }

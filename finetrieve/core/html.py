@@ -33,6 +33,16 @@ def one_line(text: object, limit: int) -> str:
     return clean(" ".join(str(text)[: 4 * limit].split()), limit)
 
 
+def with_code(text: str) -> Markup:
+    """Returns a text escaped, with what stands between backticks as code."""
+    parts = clean(text).split("`")
+    last = len(parts) - 1
+    return Markup("").join(
+        element("code", part) if number % 2 and number < last else escape(f"`{part}" if number % 2 else part)
+        for number, part in enumerate(parts)
+    )
+
+
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
     """Returns an element; children and attribute values are escaped unless they are markup.
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from finetrieve.core.curation_report import CurationReport, FilterReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, one_line
+from finetrieve.core.snippet import snippet
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
 from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts
@@ -103,7 +104,7 @@ def generation_view(generation: GenerationReport, samples: Sequence[SampleQuery]
             "query": one_line(sample.query, 200),
             "style": _words(sample.style),
             "place": " > ".join(one_line(words, 100) for words in (sample.title, sample.section) if words),
-            "text": one_line(sample.text, 180),
+            "text": snippet(sample.text, 180, sample.query),
         }
         for sample in samples[:SAMPLES]
     ]

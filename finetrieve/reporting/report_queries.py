@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetrieve.core.html import one_line
+from finetrieve.core.snippet import snippet
 from finetrieve.evaluation.details import ChangedQueries, ChangedQuery, FoundChunk, QuotedChunk, Similarities
 from finetrieve.evaluation.formats import arm_name, percent, points, score
 from finetrieve.reporting.charts import axis_of, histograms
@@ -79,18 +80,18 @@ def _change(query: ChangedQuery) -> dict[str, Any]:
         "class": "up" if query.delta > 0 else "down",
         "before": score(query.base.ndcg),
         "after": score(query.finetuned.ndcg),
-        "expected": [_chunk(chunk) for chunk in query.expected[:EXPECTED]],
+        "expected": [_chunk(chunk, query.query) for chunk in query.expected[:EXPECTED]],
         "models": [
-            {"label": arm_name(model), "mark": model, "found": [_found(chunk) for chunk in answer.found[:FOUND]]}
+            {"label": arm_name(model), "mark": model, "found": [_found(chunk, query.query) for chunk in answer.found[:FOUND]]}
             for model, answer in answers.items()
         ],
     }
 
 
-def _chunk(chunk: QuotedChunk) -> dict[str, Any]:
+def _chunk(chunk: QuotedChunk, query: str) -> dict[str, Any]:
     place = " > ".join(one_line(words, 120) for words in (chunk.title, chunk.section) if words)
-    return {"place": place, "text": one_line(chunk.text, 240), "score": "", "relevant": False}
+    return {"place": place, "text": snippet(chunk.text, 240, query), "score": "", "relevant": False}
 
 
-def _found(chunk: FoundChunk) -> dict[str, Any]:
-    return {**_chunk(chunk), "score": score(chunk.score, 2), "relevant": chunk.relevant}
+def _found(chunk: FoundChunk, query: str) -> dict[str, Any]:
+    return {**_chunk(chunk, query), "score": score(chunk.score, 2), "relevant": chunk.relevant}

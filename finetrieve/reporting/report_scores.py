@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from finetrieve.core.html import with_code
 from finetrieve.core.record import Interval
 from finetrieve.evaluation.bootstrap import FEW_QUERIES
 from finetrieve.evaluation.formats import (
@@ -76,7 +77,8 @@ def verdict_view(verdict: Verdict, measured: SetResult) -> dict[str, Any]:
         heading = _BETTER_ON_GENERATED
     elif better is None and verdict.search_gains:
         heading = _BETTER_SEARCH
-    return {**view, "state": _STATES[better], "heading": heading, "next": verdict.next}
+    steps = [with_code(step) for step in verdict.next]
+    return {**view, "state": _STATES[better], "heading": heading, "next": steps}
 
 
 def _tiles(verdict: Verdict, measured: SetResult) -> list[dict[str, str]]:

@@ -63,8 +63,29 @@ def test_a_narrow_terminal_shows_them_below_each_other(comparison: SearchCompari
 def test_the_page_escapes_documents_and_questions(comparison: SearchComparison) -> None:
     page = render_page(comparison, f'"><b>{HOSTILE}', comparison.corpus.search("what?", 3))
     assert "<script" not in page and "<b>" not in page
-    assert page.count("&lt;script&gt;") > 3
+    assert re.sub("</?mark>", "", page).count("&lt;script&gt;") > 3  # a word of the question is marked
     assert "by BM25" in page
+
+
+def test_the_page_says_what_answers_where_it_was_found_and_what_differs() -> None:
+    url, path = "https://docs.example/pump", 'javascript:alert("x")'
+    rows = [
+        ("c0", "Clean the **pump** with a [cloth](http://x).", url),
+        ("c1", "The `pump` <b>runs</b>.", path),
+        ("c2", "A lamp.", "l.md"),
+    ]
+    chunks = [Chunk(key, "d", source, "Pumps", "", text, 3, row) for row, (key, text, source) in enumerate(rows)]
+    bm25, vectors = Bm25([chunk.text for chunk in chunks]), np.eye(3, dtype=np.float32)
+    sides = {side: Searcher(SearchIndex(bm25, Fixed(0), vectors), HYBRID) for side in (TRAINED, BASE)}
+    names, measured = {TRAINED: "docs:1", BASE: "base"}, "docs:1 was trained on 2026-01-01; nDCG@10 0.9 on 9 questions."
+    comparison = SearchComparison(SearchableCorpus(chunks, sides), names, "", {}, f"docs {HOSTILE}", measured)
+    page = render_page(comparison, "how do I clean pumps?", comparison.corpus.search("clean pumps", 2))
+    assert "docs &lt;script&gt;" in page and measured in page
+    assert "<mark>Clean</mark> the <mark>pump</mark> with a cloth." in page
+    assert "The <mark>pump</mark> &lt;b&gt;runs&lt;/b&gt;." in page
+    assert f'<a href="{url}"' in page and "href=&#34;javascript" not in page and 'href="javascript' not in page
+    assert page.count("place same") == 4 and 'id="differs"' in page  # both sides find the same: the toggle hides all of it
+    assert measured in " ".join(format_terminal(comparison, "pump?", comparison.corpus.search("pump", 2), 120).split())
 
 
 def test_the_page_answers_this_machine_only_and_names_what_is_wrong_with_a_question(comparison: SearchComparison) -> None:
