@@ -28,6 +28,7 @@ from finetrieve.evaluation.result import EvaluationResult, QueryReport, ReviewEf
 from finetrieve.evaluation.settings import EvaluationSettings
 from finetrieve.evaluation.verdict import AUTO, reach_verdict
 from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel
+from finetrieve.registry.run_facts import facts_of_run
 from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_details import report_details, review_metrics
 from steps.caching import cache_policy
@@ -184,5 +185,6 @@ def build_report(
     )
     own = {name: found for name, found in (("pairs", pairs_report), ("queries", queries_report)) if found is not None}
     metrics = metrics.model_copy(update={**review_metrics(annotation_report, split, review_effect), **own})
-    details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed)
+    origin = {"base_model": training.base_words, **facts_of_run(get_step_context().pipeline_run)}
+    details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed, origin)
     return render_report(metrics, details), metrics

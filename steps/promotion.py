@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pyarrow as pa
-from zenml import get_step_context, log_metadata, step
+from zenml import add_tags, get_step_context, log_metadata, step
 from zenml.client import Client
 
 from finetrieve.app.notifications import steps_that_ran, success_message, tell
@@ -16,6 +16,7 @@ from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.facts import facts_of, made_by
 from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel, PromotionDecision, decide_about
+from finetrieve.registry.run_facts import facts_of_run, outcome_tags
 from finetrieve.registry.versions import artifact_of, attach, link, register, set_stage, version_in, versions
 from finetrieve.reporting.model_history import history_page
 from steps.materializers import HtmlMaterializer, JsonMaterializer
@@ -57,9 +58,9 @@ def promote(
     kept = {name: context.inputs[name][0] for name in ("model", "chunks", "metrics")}
     version = register(model_name, str(kept["model"].content_hash))
     link(version, [artifact.id for artifact in kept.values()], context.pipeline_run.id)
-    facts, commit, packages = facts_of(metrics), str(run_metadata.get("commit", "")), library_versions()
+    facts, run = facts_of(metrics), {**facts_of_run(context.pipeline_run), "packages": library_versions()}
     made_of = {f"{name}_artifact": str(artifact.id) for name, artifact in kept.items()}
-    attach(version, {**facts, **made_of, **made_by(version.record, context.pipeline_run.name, commit, packages)})
+    attach(version, {**facts, **made_of, **made_by(version.record, run)})
 
     # 2. The decision; it is logged before the stage changes, so that no stage is without a reason.
     anyway = bool(run_metadata.get("promote_anyway"))
@@ -71,9 +72,10 @@ def promote(
             attach(version, {"served_since": now, "rolled_back": ""})
     set_stage(version, decision.stage)
     log_metadata(
-        metadata={**facts, "commit": commit, "packages": packages, "model_version": version.label, "stage": decision.stage},
+        metadata={**facts, **run, "model_version": version.label, "stage": decision.stage},
         run_id_name_or_prefix=context.pipeline_run.id,
     )
+    add_tags(tags=outcome_tags(model_name, metrics, decision.stage), run=context.pipeline_run.id)
     decision = decision.model_copy(update={"version": version.label})
     logger.info(decision.sentence)
     return decision, history_page(model_name, versions(model_name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from finetrieve.core.errors import InputError
@@ -95,7 +95,12 @@ def _is_our_report(path: Path) -> bool:
 
 
 def write_results(
-    out: Path, metrics: EvaluationResult, report: str, model: Path | None, texts: Sequence[str] | None = None
+    out: Path,
+    metrics: EvaluationResult,
+    report: str,
+    model: Path | None,
+    texts: Sequence[str] | None = None,
+    provenance: Mapping[str, str] | None = None,
 ) -> None:
     """Writes `metrics.json`, `report.html` and `model/` with `model/late/` into `out`; each is replaced whole or not at all.
 
@@ -105,6 +110,7 @@ def write_results(
         report: The page.
         model: A model directory to copy, if there is one.
         texts: The chunks as they are embedded: how rare their tokens are goes with `model/late/`.
+        provenance: Label -> version, run, decision, for the model's card.
 
     Raises:
         InputError: The folder cannot be written, or holds somebody else's files under these names.
@@ -117,7 +123,7 @@ def write_results(
             (fresh / "metrics.json").write_text(json.dumps(metrics.as_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
             (fresh / "report.html").write_text(report, encoding="utf-8")
             if model is not None:
-                _write_model(fresh / "model", model, metrics, texts)
+                _write_model(fresh / "model", model, metrics, texts, provenance or {})
                 if (out / "model").exists():
                     (out / "model").rename(fresh / "replaced-model")
                 (fresh / "model").rename(out / "model")
@@ -152,10 +158,14 @@ def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable
     return path
 
 
-def _write_model(target: Path, model: Path, metrics: EvaluationResult, texts: Sequence[str] | None) -> None:
+def _write_model(
+    target: Path, model: Path, metrics: EvaluationResult, texts: Sequence[str] | None, provenance: Mapping[str, str]
+) -> None:
     from finetrieve.registry.vector_settings import recommended_settings
+    from finetrieve.reporting.model_card import write_card
     from finetrieve.retrieval.multi_vector import save_late
 
     shutil.copytree(model, target)
     (target / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+    write_card(target, metrics, provenance)
     save_late(target, texts, *recommended_settings(metrics))

@@ -39,7 +39,7 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, run_metadata: RunMet
     from finetrieve.app.remote.stacks import runs_here
 
     for _ in range(_RENEWALS):
-        run_name = f"{name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
+        run_name = f"{name}-{config.model_name}-{datetime.now(UTC):%Y_%m_%d-%H_%M_%S_%f}"
         try:
             return _run_and_sum_up(name, run_name, config, inputs, run_metadata, out, use_cache)
         except InputError:
@@ -60,7 +60,7 @@ def _run_and_sum_up(
 
     artifacts = artifacts_of(run)
     if "promotion_decision" not in artifacts:
-        _describe(run, artifacts, run_metadata)
+        _describe(run, artifacts, config)
     lines = [_steps_line(run)]
     if "metrics" in artifacts:
         lines.append(_results(artifacts, out))
@@ -126,19 +126,21 @@ def _run(
     return run
 
 
-def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], run_metadata: RunMetadata) -> None:
+def _describe(run: PipelineRunResponse, artifacts: dict[str, Any], config: Config) -> None:
     """Logs with a run what one filters by; where a model is decided about, the step that decides has done so."""
-    from zenml import log_metadata
+    from zenml import add_tags, log_metadata
 
     from finetrieve.core.code_hash import library_versions
     from finetrieve.evaluation.result import EvaluationResult
     from finetrieve.registry.facts import facts_of
+    from finetrieve.registry.run_facts import facts_of_run, outcome_tags
 
     parts = {"corpus": "corpus_report", "generation": "generation_report"}
     made = {part: artifacts[name].load().as_json() for part, name in parts.items() if name in artifacts}
     metrics = artifacts["metrics"].load() if "metrics" in artifacts else EvaluationResult.read(made)
-    facts = {**facts_of(metrics), "commit": run_metadata.commit, "packages": library_versions()}
+    facts = {**facts_of(metrics), **facts_of_run(run), "packages": library_versions()}
     log_metadata(metadata=facts, run_id_name_or_prefix=run.id)
+    add_tags(tags=outcome_tags(config.model_name, metrics), run=run.id)
 
 
 def run_tags(name: str, inputs: Inputs) -> list[str | Tag]:
@@ -164,18 +166,24 @@ def _steps_line(run: PipelineRunResponse) -> str:
 def _results(artifacts: dict[str, Any], out: Path | None) -> str:
     """Returns the table and the places of report and model, after writing them to `out`."""
     from finetrieve.app.results import write_results
+    from finetrieve.registry.listing import provenance_of
+    from finetrieve.registry.versions import find_version
+    from finetrieve.reporting.report import with_decision
     from finetrieve.reporting.summary import summary_table
 
     metrics, report = artifacts["metrics"].load(), artifacts["report"].load()
+    decided = artifacts["promotion_decision"].load() if "promotion_decision" in artifacts else None
     model = artifacts.get("model")
     places = {"Report": f"{artifacts['report'].uri}/report.html", "Model": f"{model.uri}/model" if model else ""}
     if out is not None:
-        write_results(out, metrics, report, model.load().path if model else None, _embedded_texts(artifacts) if model else None)
+        report = with_decision(report, decided.version, decided.stage, decided.why) if decided else report
+        origin = provenance_of(find_version(decided.version)) if decided else {}
+        texts = _embedded_texts(artifacts) if model else None
+        write_results(out, metrics, report, model.load().path if model else None, texts, origin)
         places = {"Report": str(out / "report.html"), "Model": str(out / "model"), "Metrics": str(out / "metrics.json")}
     if model is None:
         places.pop("Model", None)
     width = max(len(label) for label in places) + 1
-    decided = artifacts["promotion_decision"].load() if "promotion_decision" in artifacts else None
     decision = [decided.sentence, ""] if decided else []
     return "\n".join(
         ["", summary_table(metrics), "", *decision, *(f"{label + ':':{width}} {place}" for label, place in places.items())]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 
 from pydantic import BaseModel, ConfigDict
 
 from finetrieve.core.paths import ROOT
+from finetrieve.core.secrets import mask_secrets
 
 
 class RunMetadata(BaseModel):
@@ -16,6 +19,8 @@ class RunMetadata(BaseModel):
 
     commit: str = ""
     """The git commit of this project, with `+changes` where files differ from it; empty outside a repository."""
+    command: str = ""
+    """What was typed, without secrets; empty where no command line started the run."""
     promote_anyway: bool = False
     """The trained model goes into production whatever the promotion rule says."""
 
@@ -24,6 +29,11 @@ def code_commit() -> str:
     """Returns the short commit of this project's checkout, or an empty string."""
     commit = _git("rev-parse", "--short=12", "HEAD")
     return f"{commit}+changes" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def typed_command() -> str:
+    """Returns the command line of this process as one would type it again, its secrets masked."""
+    return mask_secrets(f"python run.py {shlex.join(sys.argv[1:])}")
 
 
 def _git(*arguments: str) -> str:

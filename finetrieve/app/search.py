@@ -40,6 +40,10 @@ class SearchComparison:
     """What one should know of the answers."""
     methods: Mapping[str, str] = field(default_factory=dict)
     """Side -> by what it searches."""
+    name: str = ""
+    """What people call the documents: the model's name in the registry."""
+    measured: str = ""
+    """What was measured of the trained model, in a sentence."""
 
 
 def load_comparison(reference: str | None, progress: Progress | None = None, model: str | None = None) -> SearchComparison:
@@ -53,6 +57,7 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
     Raises:
         InputError: There is no such version, or its files are gone.
     """
+    from finetrieve.registry.listing import measured_words
     from finetrieve.registry.versions import artifact_of, load_model
 
     version, note = _find_version(reference, model)
@@ -65,9 +70,9 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
     names = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
     if methods[BASE].arm == "bm25":
         names[BASE] = "no model"
-    return SearchComparison(
-        SearchableCorpus(chunks, searchers), names, note, {side: f"by {method.description}" for side, method in methods.items()}
-    )
+    described = {side: f"by {method.description}" for side, method in methods.items()}
+    corpus = SearchableCorpus(chunks, searchers)
+    return SearchComparison(corpus, names, note, described, version.model, measured_words(version))
 
 
 def checked_question(text: str) -> str:

@@ -24,9 +24,10 @@ _SURVEY = "finished_onboarding_survey"
 
 @click.command("dashboard")
 @click.option("--port", type=click.IntRange(1, 65535), default=_PORT, show_default=True, help="On 127.0.0.1.")
+@click.option("--run", "run_name", metavar="NAME", help="Open this run's page instead of the last one's.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option("--stop", is_flag=True, help="Stop it.")
-def command(port: int, no_browser: bool, stop: bool) -> None:
+def command(port: int, run_name: str | None, no_browser: bool, stop: bool) -> None:
     """Start ZenML's dashboard on this machine and open the page of the last run. Works offline."""
     if stop:
         from zenml.zen_server.deploy.deployer import LocalServerDeployer
@@ -34,15 +35,16 @@ def command(port: int, no_browser: bool, stop: bool) -> None:
         LocalServerDeployer().remove_server()
         click.echo("ZenML's dashboard is stopped.")
     else:
-        _open(port, not no_browser)
+        _open(port, run_name, not no_browser)
 
 
-def _open(port: int, browser: bool) -> None:
+def _open(port: int, run_name: str | None, browser: bool) -> None:
     from zenml.utils.dashboard_utils import get_server_dashboard_url
 
     from finetrieve.app.stale_runs import close_stale_runs
 
     close_stale_runs()
+    run = _last_run() if run_name is None else _named_run(run_name)
     address = get_server_dashboard_url()
     if address is None:
         address = _start(port)
@@ -53,9 +55,9 @@ def _open(port: int, browser: bool) -> None:
         click.echo("`python run.py dashboard --stop` stops it.")
     else:
         click.echo(f"ZenML is connected to the server {address}: sign in there as you do on `zenml login`.")
-    run = _last_run()
     page = f"{address}/projects/{run.project.name}/runs/{run.id}" if run else f"{address}/projects/default/pipelines"
-    click.echo(f"{f'Last run, {run.name} ({run.status}):' if run else 'No run yet:'} {page}")
+    which = "Last run" if run_name is None else "Run"
+    click.echo(f"{f'{which}, {run.name} ({run.status}):' if run else 'No run yet:'} {page}")
     if browser and not _show(page):
         click.echo(f"There is no browser here. To look from another machine: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE")
 
@@ -115,3 +117,12 @@ def _last_run() -> PipelineRunResponse | None:
 
     runs = Client().list_pipeline_runs(sort_by="desc:created", size=1, hydrate=True).items
     return runs[0] if runs else None
+
+
+def _named_run(name: str) -> PipelineRunResponse:
+    from zenml.client import Client
+
+    runs = Client().list_pipeline_runs(name=name, size=1, hydrate=True).items
+    if not runs:
+        raise InputError(f"ZenML has no run '{name}'. `python run.py models` names the run of every version.")
+    return runs[0]

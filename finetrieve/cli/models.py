@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("models", cls=ListGroup)
 def command() -> None:
-    """List trained models; compare, promote, demote, roll back and export them.
+    """List trained models; show, compare, promote, demote, roll back and export them.
 
     A VERSION is a number where there is one model or --model names it, else NAME:NUMBER; 'production' and 'staging' work too.
     """
@@ -38,6 +39,22 @@ def list_(model: str | None, as_json: bool) -> None:
         click.echo("No model was trained yet. Run: python run.py --pipeline retrain --docs path/to/docs")
     else:
         click.echo(listing({name: versions(name) for name in names}))
+
+
+@command.command("show")
+@click.argument("version", default="production")
+@MODEL
+@JSON
+def show(version: str, model: str | None, as_json: bool) -> None:
+    """Show where a version comes from and what it scored: base model, run, command, commit, questions, decision."""
+    from finetrieve.registry.listing import details, version_facts
+    from finetrieve.registry.versions import find_version
+
+    found = find_version(version, model)
+    if as_json:
+        print_json(version_facts(found))
+    else:
+        click.echo(details(found))
 
 
 @command.command("compare")
@@ -133,13 +150,17 @@ def export(
     from finetrieve.core.rows import Chunk, embedded_text
     from finetrieve.core.tables import to_rows
     from finetrieve.evaluation.result import EvaluationResult
+    from finetrieve.registry.listing import provenance_of
     from finetrieve.registry.vector_settings import asked_settings
     from finetrieve.registry.versions import artifact_of, find_version, load_model
+    from finetrieve.reporting.model_card import write_card
 
     found = find_version(version, model)
     texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
-    settings, measured = asked_settings(EvaluationResult.read(artifact_of(found, "metrics").load()), dims, precision, pooling)
-    export_model(load_model(found).path, target, onnx, texts, settings, measured)
+    metrics = EvaluationResult.read(artifact_of(found, "metrics").load())
+    settings, measured = asked_settings(metrics, dims, precision, pooling)
+    card = partial(write_card, metrics=metrics, provenance=provenance_of(found))
+    export_model(load_model(found).path, target, onnx, texts, settings, measured, card)
     click.echo(f"{found.label} ({found.stage}) -> {target}{' and its onnx/model.onnx' if onnx else ''}")
     if settings is not None and measured is None:
         click.echo("What these token vectors cost and score was not measured: the report's bill has other points.")

@@ -71,9 +71,9 @@ def run(
     # 2. The work; loading what it needs takes seconds.
     logger.info(f"{pipeline_name}: documents, model and settings are in order. Starting ZenML ...")
     from finetrieve.app.run import run_pipeline
-    from finetrieve.app.run_metadata import RunMetadata, code_commit
+    from finetrieve.app.run_metadata import RunMetadata, code_commit, typed_command
 
-    run_metadata = RunMetadata(commit=code_commit(), promote_anyway=promote_anyway)
+    run_metadata = RunMetadata(commit=code_commit(), command=typed_command(), promote_anyway=promote_anyway)
     return run_pipeline(pipeline_name, config, inputs, run_metadata, out, use_cache=not no_cache)
 
 

@@ -73,10 +73,23 @@ class LearningPoint(Record):
     """Arm -> nDCG@10 of the dev queries."""
 
 
+class BaseModelCard(Record):
+    """What is known of a base model; what is not known is empty."""
+
+    name: Text = ""
+    """Its id on the Hugging Face Hub."""
+    revision: Text = ""
+    """`commit 1f2e3d4c5b6a` of the Hub, or `sha256 1f2e3d4c5b6a` of the weights of a directory."""
+    licence: Text = ""
+    languages: Sequence[Text] = ()
+
+
 class TrainingRecord(Record):
     """How a model was trained and what dev chose."""
 
     base_model: Text | None = None
+    """As the configuration names it."""
+    base: BaseModelCard | None = None
     loss_name: Text | None = None
     n_pairs: int | None = None
     n_chunks: int | None = None
@@ -105,3 +118,10 @@ class TrainingRecord(Record):
     learning_curve: Sequence[LearningPoint] = ()
     device: Text | None = None
     seconds: float | None = None
+
+    @property
+    def base_words(self) -> str:
+        """The base model's name and revision: `org/name (commit 1f2e3d4c5b6a)`."""
+        base = self.base or BaseModelCard()
+        name = base.name or self.base_model or ""
+        return f"{name} ({base.revision})" if name and base.revision else name

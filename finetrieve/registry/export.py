@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def export_model(
     texts: Sequence[str] | None = None,
     settings: LateSettings | None = None,
     measured: Mapping[str, Any] | None = None,
+    card: Callable[[Path], None] | None = None,
 ) -> None:
     """Copies a model directory to `target` with its multi-vector form in `late/`, whole or not at all.
 
@@ -55,6 +56,7 @@ def export_model(
         texts: The chunks that the model searches, as they are embedded: how rare their tokens are goes with `late/`.
         settings: How token vectors are to be stored.
         measured: What these settings were measured to cost and score.
+        card: Writes the model's card into its directory; None leaves the one from its training.
 
     Raises:
         InputError: The folder cannot be written.
@@ -64,6 +66,8 @@ def export_model(
         with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=target.parent) as staging:
             fresh = Path(staging) / "model"
             shutil.copytree(source, fresh)
+            if card is not None:
+                card(fresh)
             save_late(fresh, texts, settings, measured)
             if onnx:
                 _add_onnx(fresh)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from finetrieve.core.training_record import BaseModelCard
 from finetrieve.evaluation.result import EvaluationResult, SetResult
 
 _SHORT = 12
@@ -14,11 +15,12 @@ _BETTER = {True: "better", False: "worse", None: "no clear difference"}
 def facts_of(metrics: EvaluationResult) -> dict[str, Any]:
     """Returns flat facts from the content of `metrics.json`; what it does not say is left out.
 
-    `corpus`, `documents`, `chunks`, `queries`, `generator`, `cost`, `base_model`, `verdict`, `eval_set`, `eval_queries`, `arm`
-    and `untrained_arm` (the verdict's two), and `ndcg_at_10` (`_low`, `_high`) of that arm, of the untrained arm
-    (`untrained_`), of the base model (`base_`) and of BM25 (`bm25_`).
+    `corpus`, `documents`, `chunks`, `queries`, `generator`, `cost`, `base_model`, `base_name` and `base_revision` (its id on the
+    Hub, and which version), `verdict`, `eval_set`, `eval_queries`, `arm` and `untrained_arm` (the verdict's two), and
+    `ndcg_at_10` (`_low`, `_high`) of that arm, of the untrained arm (`untrained_`), of the base model (`base_`) and of BM25
+    (`bm25_`).
     """
-    made = metrics.generation
+    made, base = metrics.generation, metrics.training.base or BaseModelCard()
     facts = {
         "corpus": metrics.corpus.fingerprint[:_SHORT],
         "documents": metrics.corpus.documents,
@@ -27,30 +29,35 @@ def facts_of(metrics: EvaluationResult) -> dict[str, Any]:
         "generator": ", ".join(f"{name} ({count:,})" for name, count in made.generators.items()),
         "cost": None if made.cost is None else float(made.cost),
         "base_model": metrics.training.base_model,
+        "base_name": base.name,
+        "base_revision": base.revision,
         **_headline(metrics),
     }
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def made_by(record: Mapping[str, Any], run: str, commit: str, packages: str) -> dict[str, str]:
-    """Returns the run that made a version, with its code and libraries; nothing where an earlier run did.
+def made_by(record: Mapping[str, Any], run: Mapping[str, str]) -> dict[str, str]:
+    """Returns what is known of the run that made a version; nothing where an earlier run did.
 
     A run that takes the training from the cache registers the same version again, but did not make it.
 
     Args:
         record: What was logged with the version before.
-        run: This run's name.
-        commit: Of the code that it runs.
-        packages: The libraries' versions.
+        run: This run, its code and its libraries.
     """
-    return {} if record.get("run") else {"run": run, "commit": commit, "packages": packages}
+    return {} if record.get("run") else dict(run)
+
+
+def verdict_words(metrics: EvaluationResult) -> str:
+    """Returns `better`, `worse` or `no clear difference`; nothing where there is no verdict."""
+    return _BETTER[metrics.verdict.better] if metrics.verdict.eval_set else ""
 
 
 def _headline(metrics: EvaluationResult) -> dict[str, Any]:
     verdict, found = metrics.verdict, metrics.headline_set or SetResult()
     tuned, scores = found.headline(verdict.arm or "finetuned"), found.headlines
     return {
-        "verdict": _BETTER[verdict.better] if verdict.eval_set else None,
+        "verdict": verdict_words(metrics),
         "eval_set": verdict.eval_set,
         "eval_queries": found.n_queries or None,
         "arm": verdict.arm,

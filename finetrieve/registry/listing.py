@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.html import one_line
 from finetrieve.core.text_table import table_lines
-from finetrieve.evaluation.formats import arm_name, interval_in_points, known, score, way_name
+from finetrieve.evaluation.formats import UNKNOWN, arm_name, interval_in_points, known, score, way_name
+from finetrieve.reporting.model_card import VERSION
 
 if TYPE_CHECKING:
     from finetrieve.registry.versions import Version
@@ -24,16 +25,19 @@ _FACTS = (
     ("queries", "queries"),
     ("generator", "generator"),
     ("generation cost", "cost"),
-    ("code", "commit"),
+    ("commit", "commit"),
     ("run", "run"),
     ("measured on", "eval_set"),
     ("questions", "eval_queries"),
     ("way of searching", "arm_name"),
     ("nDCG@10", "ndcg"),
-    ("base model's", "base"),
-    ("BM25's", "bm25_ndcg_at_10"),
+    ("base model's nDCG@10", "base"),
+    ("BM25's nDCG@10", "bm25_ndcg_at_10"),
     ("libraries", "packages"),
 )
+
+_IN_ORIGIN = ("trained", "stage", "base_model", "corpus", "documents", "commit", "run", "packages")
+"""Facts that a version's provenance has as well."""
 
 
 def listing(models: Mapping[str, Sequence[Version]]) -> str:
@@ -45,9 +49,64 @@ def _table(name: str, found: Sequence[Version]) -> str:
     rows: list[tuple[str, ...]] = [("", "trained", "corpus", "nDCG@10, 95% interval", "base", "stage")]
     rows += [(str(version.number), *_cells(version)) for version in found]
     margin = " " * (max(len(number) for number, *_ in rows) + 2)
-    whys = ["", *(textwrap.fill(_why(version), WIDTH, initial_indent=margin, subsequent_indent=margin) for version in found)]
+    whys = ["", *("\n".join(_indented(text, margin) for text in (_why(version), _origin(version)) if text) for version in found)]
     body = [line for pair in zip(table_lines(rows), whys, strict=True) for line in pair if line]
     return "\n".join([f"{name}", *body])
+
+
+def _indented(text: str, margin: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=margin, subsequent_indent=margin)
+
+
+def _origin(version: Version) -> str:
+    """Returns in a line from which base model, by which run and of which commit a version was made."""
+    found = _facts(version)
+    made = [f"from {found['base_model']}" if found["base_model"] else "", f"by run {found['run']}" if found["run"] else ""]
+    made += [f"commit {found['commit']}" if found["commit"] else ""]
+    return f"Trained {', '.join(part for part in made if part)}." if any(made) else ""
+
+
+def measured_words(version: Version) -> str:
+    """Returns in a sentence when and from what a version was trained, and what it scored on which questions."""
+    base, measured = _facts(version)["base_model"], _measured(version.record)
+    trained = f"{version.label} was trained on {version.created:%Y-%m-%d}{f' from {base}' if base else ''}"
+    return f"{trained}; nDCG@10 {measured}." if measured else f"{trained}."
+
+
+def provenance_of(version: Version) -> dict[str, str]:
+    """Returns where a version comes from, label -> words, for its card; what is not known is left out."""
+    record, found = version.record, _facts(version)
+    facts = {
+        VERSION: version.label,
+        "Decision": f"{version.stage}. {_why(version)}",
+        "Base model": found["base_model"],
+        "Trained": found["trained"],
+        "Run": found["run"],
+        "Command": one_line(record.get("command", ""), 1_000),
+        "Commit": found["commit"],
+        "In ZenML": one_line(record.get("zenml", ""), 500),
+        "Documents": f"{found['documents']} ({found['corpus']})" if found["documents"] else "",
+        "Libraries": one_line(record.get("packages", ""), 1_000),
+    }
+    return {label: value for label, value in facts.items() if value}
+
+
+def details(version: Version) -> str:
+    """Returns all that is known of a version, one fact a line."""
+    found = _facts(version)
+    origin = provenance_of(version)
+    known = {label: found[key] for label, key in _FACTS if found[key] not in ("", UNKNOWN) and key not in _IN_ORIGIN}
+    rows = [*origin.items(), *((label[:1].upper() + label[1:], value) for label, value in known.items())]
+    width = max(len(label) for label, _ in rows) + 2
+    return "\n".join(
+        textwrap.fill(f"{label:{width}}{value}", WIDTH, subsequent_indent=" " * width, break_on_hyphens=False)
+        for label, value in rows
+    )
+
+
+def _base(record: Mapping[str, Any]) -> str:
+    name = record.get("base_name") or record.get("base_model", "")
+    return f"{name} ({record['base_revision']})" if record.get("base_revision") else name
 
 
 def _cells(version: Version) -> tuple[str, ...]:
@@ -124,6 +183,7 @@ def _facts(version: Version) -> dict[str, str]:
         "stage": version.stage,
         "arm_name": one_line(arm_name(str(record.get("arm") or "")), 60),
         "ndcg": f"{score(record['ndcg_at_10'])} {interval}" if known(record.get("ndcg_at_10")) else "",
+        "base_model": one_line(_base(record), 80),
         "base": score(record.get("base_ndcg_at_10")),
     }
 

@@ -39,7 +39,7 @@ class ReportDetails(EvaluationDetails):
     samples: Sequence[SampleQuery] = ()
     rejects: Sequence[RejectedQuery] = ()
     provenance: Mapping[Text, int | Text] = {}
-    """Name -> seed, versions, fingerprints."""
+    """Name -> base model, run, date, command, commit, seed, versions, fingerprints."""
     config_yaml: Text = ""
     """The whole configuration."""
 
@@ -52,14 +52,15 @@ def report_details(
     rejected_queries: pa.Table | None,
     configuration: str,
     seed: int,
+    origin: Mapping[str, str],
 ) -> ReportDetails:
-    """Returns what `render_report` shows beside the metrics."""
+    """Returns what `render_report` shows beside the metrics; `origin` is the base model, and the run with what started it."""
     return ReportDetails(
         examples=evaluation_details.examples,
         similarities=evaluation_details.similarities,
         samples=_samples(queries, chunks) if queries is not None else [],
         rejects=_rejects(rejected_queries) if rejected_queries is not None else [],
-        provenance={"seed": seed, "documents": corpus_report.fingerprint, "libraries": library_versions()},
+        provenance={**origin, "seed": seed, "documents": corpus_report.fingerprint, "libraries": library_versions()},
         config_yaml=configuration,
     )
 

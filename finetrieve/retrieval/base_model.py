@@ -75,6 +75,16 @@ def model_fingerprint(ref: str | Path) -> str:
     return total.hexdigest()
 
 
+def model_revision(ref: str | Path) -> str:
+    """Returns which of its versions a model is: `commit 1f2e3d4c5b6a` of the Hub, or `sha256 1f2e3d4c5b6a` of its weights."""
+    model = resolve_base_model(ref)
+    if isinstance(model, str):
+        commit = hub_commit(model)[0]
+        return f"commit {commit[:12]}" if commit else ""
+    weights = sorted(path for pattern in WEIGHT_FILES for path in model.rglob(pattern))
+    return f"sha256 {_sha256_of(weights[0])[:12]}" if len(weights) == 1 else f"sha256 {model_fingerprint(model)[:12]}"
+
+
 def fetch_model(ref: str | Path) -> Path:
     """Returns a directory with the model, fetched from the Hub if it is not here.
 

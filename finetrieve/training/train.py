@@ -18,10 +18,10 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair, RankedChunk
 from finetrieve.core.training_record import ChosenModel, TrainingRecord
 from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
-from finetrieve.retrieval.base_model import resolve_base_model
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.api_reference import gentler, is_api_reference
 from finetrieve.training.averaging import choose_share, copy_weights
+from finetrieve.training.base_card import base_model_card
 from finetrieve.training.checkpoints import clear_disk_errors, run_folder, training_fingerprint
 from finetrieve.training.dev import dev_set
 from finetrieve.training.learning_curve import point_of, train_on_parts
@@ -104,6 +104,7 @@ def train_model(
         # 3. Save what was chosen, whole or not at all.
         record = TrainingRecord(
             base_model=str(base_model),
+            base=base_model_card(base_model),
             loss_name=settings.loss,
             n_pairs=len(train_pairs),
             n_chunks=len({pair.chunk_id for pair in train_pairs}),
@@ -138,7 +139,7 @@ def _save(model: SentenceTransformer, base_model: str, record: TrainingRecord, o
     try:
         part.mkdir(parents=True)
         model.save_pretrained(str(part), create_model_card=False)
-        (part / "README.md").write_text(model_card(record, str(resolve_base_model(base_model))), encoding="utf-8")
+        (part / "README.md").write_text(model_card(record), encoding="utf-8")
         (part / "training_record.json").write_text(json.dumps(lasting, indent=1), encoding="utf-8")
         if out_dir.exists():
             out_dir.replace(old)

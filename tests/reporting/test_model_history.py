@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.facts import facts_of
-from finetrieve.registry.listing import listing, side_by_side
+from finetrieve.registry.listing import details, listing, measured_words, side_by_side
 from finetrieve.registry.versions import Version
 from finetrieve.reporting.model_history import history_page
 
@@ -31,6 +31,28 @@ def test_the_page_shows_every_version_with_its_reason_and_escapes_what_others_wr
 def test_the_listing_shows_a_version_whose_run_was_cut_off() -> None:
     text = listing({"docs": [a_version(1)]})
     assert "2026-01-01" in text and "the next run" in text
+
+
+def test_a_version_says_what_was_measured_and_where_it_comes_from() -> None:
+    base = {"base_model": "embedded", "base_name": "org/small", "base_revision": "commit 0123456789ab"}
+    run = {
+        "run": "retrain-docs-1",
+        "command": "python run.py --pipeline retrain",
+        "commit": "abc123",
+        "zenml": "https://zen/runs/1",
+    }
+    measured = {"eval_set": "human", "eval_queries": 220, "ndcg_at_10": 0.5, "ndcg_at_10_low": 0.4, "ndcg_at_10_high": 0.6}
+    version = a_version(2, **base, **run, **measured, **decided(why=f"Better {HOSTILE}."))
+    assert "Trained from org/small (commit 0123456789ab), by run retrain-docs-1, commit abc123." in listing({"docs": [version]})
+    lines = dict(line.split("  ", 1) for line in details(version).splitlines() if not line.startswith(" "))
+    assert lines["Command"].strip() == run["command"] and lines["In ZenML"].strip() == run["zenml"]
+    assert lines["Decision"].strip() == f"staging. Better {HOSTILE}." and lines["Base model"].strip().startswith("org/small (")
+    assert "0.500 [0.400, 0.600]" in lines["NDCG@10"]
+    assert measured_words(version) == (
+        "docs:2 was trained on 2026-01-02 from org/small (commit 0123456789ab); "
+        "nDCG@10 0.500 [0.400, 0.600] on 220 questions, human."
+    )
+    assert details(a_version(1)).count("\n") == 2  # of an older one only its name, the decision and the date are known
 
 
 def test_two_versions_are_shown_beside_each_other_with_what_differs_marked() -> None:

@@ -155,6 +155,11 @@ def _details(name: str = "people") -> dict[str, Any]:
     }
 
 
+def _leads_away(name: str, value: str | None) -> bool:
+    """Whether an attribute is a link that leaves the page: the only links are our own, to the page's sections."""
+    return name == "href" and not re.fullmatch(r"#[a-z0-9-]+", str(value))
+
+
 class _Page(HTMLParser):
     """Collects tags, attributes and the text of a page."""
 
@@ -208,8 +213,8 @@ def test_words_of_others_stay_words(word: str) -> None:
 
     parsed = _Page(page)
     assert not parsed.open
-    assert not {"script", "img", "iframe", "link", "object", "form", "a"}.intersection(parsed.tags)
-    assert not [name for name, _ in parsed.attributes if name.startswith("on") or name in {"src", "href"}]
+    assert not {"script", "img", "iframe", "link", "object", "form"}.intersection(parsed.tags)
+    assert not [name for name, value in parsed.attributes if name.startswith("on") or name == "src" or _leads_away(name, value)]
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", page)
     assert page.count("</style>") == 1
     assert len(page.encode()) < 300_000
@@ -569,7 +574,7 @@ def test_words_of_others_stay_words_in_the_newer_parts(word: str) -> None:
     page = render_report(_hostile(many_arms(), word), {})
     parsed = _Page(page)
     assert not parsed.open and not {"script", "img", "iframe"}.intersection(parsed.tags)
-    assert not [name for name, _ in parsed.attributes if name.startswith("on") or name in {"src", "href"}]
+    assert not [name for name, value in parsed.attributes if name.startswith("on") or name == "src" or _leads_away(name, value)]
     assert len(page.encode()) < 300_000
 
 
@@ -583,3 +588,41 @@ def test_the_summary_shows_both_groups_the_weights_and_what_comes_next() -> None
     assert [line.split("  ")[0] for line in lines_shown if "] *" in line] == ["Late, base", "Fused, fine-tuned"]
     assert "Weights of Fused, fine-tuned: z-score, dense 1, late 1.5, BM25 1 (default)" in lines_shown
     assert "What next:" in lines_shown
+
+
+# Where it comes from.
+
+
+def test_the_opening_says_what_was_measured_when_and_by_which_run_and_what_became_of_it() -> None:
+    details = _details()
+    details["provenance"] |= {
+        "base_model": "org/small (commit 0123456789ab)",
+        "run": "retrain-docs-1",
+        "started": "2026-11-26 18:25 UTC",
+        "command": "python run.py --pipeline retrain --docs '<i>'",
+        "commit": "abc123",
+    }
+    page = render_report(_metrics(), details)
+    opening = page.split("</header>")[0]
+    said = "Base model org/small (commit 0123456789ab), measured 2026-11-26 18:25 UTC, by run retrain-docs-1, of commit abc123."
+    assert said in opening and "--docs &#39;&lt;i&gt;&#39;" in page
+    decided = report.with_decision(page, "docs:3", "staging", f"Zero is inside {HOSTILE[0]}.")
+    assert "<b>docs:3 → staging.</b> Zero is inside &lt;/style" in decided.split("</header>")[0]
+    assert "measured" not in render_report(_metrics(), {}).split("</header>")[0]
+
+
+# How it is laid out.
+
+
+def test_contents_lead_to_every_section_and_long_parts_are_folded() -> None:
+    details = _details()
+    found = details["examples"]["people"]
+    details["examples"]["people"] = {side: queries * 4 for side, queries in found.items()}
+    details["samples"] = [{"query": "q", "style": "how_to", **_chunk(), "text": "Run **it** with `x` [now](http://x)."}] * 3
+    page = render_report(_metrics(), details)
+    contents = page.split("<nav")[1].split("</nav>")[0]
+    anchors = re.findall(r'href="#([\w-]+)"', contents)
+    assert anchors == re.findall(r'<section id="([\w-]+)"', page) and len(anchors) >= 9
+    assert ">people<" in contents and ">What changed<" in contents
+    assert page.count("<details>") == page.count("</details>") and "<summary>2 more</summary>" in page
+    assert "Run it with x now." in page and "**it**" not in page

@@ -22,7 +22,7 @@ from finetrieve.app.remote.code import pin_code
 from finetrieve.app.remote.cron import next_time
 from finetrieve.app.remote.stacks import run_options
 from finetrieve.app.run import purpose_tag
-from finetrieve.app.run_metadata import RunMetadata, code_commit
+from finetrieve.app.run_metadata import RunMetadata, code_commit, typed_command
 from finetrieve.core.errors import InputError, unknown_name
 
 _AIRFLOW = "airflow"
@@ -143,7 +143,7 @@ def _rename(schedule: ScheduleResponse, name: str) -> ScheduleResponse:
 
 def _create(name: str, config: Config, schedule_name: str, cron: str) -> None:
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), name)
-    arguments = {"config": plain(config), "run_metadata": plain(RunMetadata(commit=code_commit()))}
+    arguments = {"config": plain(config), "run_metadata": plain(RunMetadata(commit=code_commit(), command=typed_command()))}
     schedule = Schedule(name=schedule_name, cron_expression=cron)
     options = {**_options(schedule_name), "schedule": schedule, "on_failure": tell_of_failure, "tags": [purpose_tag(name)]}
     pin_code(pipeline, options, arguments)(**arguments)
