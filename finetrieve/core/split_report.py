@@ -36,5 +36,7 @@ class SplitReport(Record):
     moved_because_shared: int = 0
     left_out_by_weight: int = 0
     """Training pairs of which the weights leave fewer."""
+    moved_for_own_queries: int = 0
+    """Documents that are trained on, though held out otherwise, since people added queries about them."""
     review: ReviewCounts = ReviewCounts()
     human_dev_questions: int = 0

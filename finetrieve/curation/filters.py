@@ -139,11 +139,17 @@ def _find_repeats(queries: Sequence[tuple[str, str]], threshold: float) -> dict[
             continue
         score, query = max(((fuzz.ratio(ordered, other) / 100, query) for other, query in kept), default=(0.0, ""))
         if score >= threshold:
-            reasons[identity] = f"similarity {score:.2f} to '{query}', less than {threshold:g} wanted"
+            reasons[identity] = f"similarity {_above(score, threshold)} to '{query}': from {threshold:g} on it is the same query"
             continue
         seen[exact] = text
         kept.append((ordered, text))
     return reasons
+
+
+def _above(score: float, threshold: float) -> str:
+    """Returns a similarity in two decimals, or in as many as tell it from the threshold that it is above."""
+    shown = (f"{score:.{digits}f}" for digits in (2, 3, 4, 5, 6))
+    return next((text for text in shown if score == threshold or float(text) > threshold), f"{score:g}")
 
 
 class CopyFilter(QueryFilter):

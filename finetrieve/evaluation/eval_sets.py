@@ -6,7 +6,7 @@ The reading and checking half imports nothing heavy: the command line runs it be
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -209,9 +209,22 @@ def _read_split(
     judged = {query: text for query, text in queries.items() if any(score > 0 for score in qrels.get(query, {}).values())}
     if not judged:
         raise InputError(f"Evaluation set '{settings.path}': no query has a relevant document (a score of 1 or more).")
-    left_out = len(queries) - len(judged)
-    note = f"{left_out:,} of {len(queries):,} queries have no relevant document in this split and are left out."
-    return judged, {query: qrels[query] for query in judged}, [note] if left_out else []
+    return judged, {query: qrels[query] for query in judged}, _left_out(settings, splits, queries, judged, documents)
+
+
+def _left_out(
+    settings: EvalSetSettings, splits: Sequence[str], queries: Mapping[str, str], judged: Collection[str], documents: set[str]
+) -> list[str]:
+    """Returns which questions are not scored, and why: they belong to another split, or nothing answers them."""
+    waiting, notes = set(queries) - set(judged), list[str]()
+    for split in _splits(settings):
+        rows = [] if split in splits else _judgements(settings, [split], documents, refuse=False)
+        theirs = waiting & {row.query for row in rows if row.score > 0}
+        waiting -= theirs
+        what = "dev questions of this set: they choose, and are not scored" if split == DEV else f"of split '{split}', not scored"
+        notes += [f"{len(theirs):,} of {len(queries):,} queries are {what}."] if theirs else []
+    none = f"{len(waiting):,} of {len(queries):,} queries have no relevant document in this split and are left out."
+    return [*notes, *([none] if waiting else [])]
 
 
 def _check_known(kind: str, where: str, named: Iterable[tuple[str, str]], known: Iterable[str]) -> None:

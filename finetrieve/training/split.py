@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from finetrieve.core.errors import InputError
@@ -14,6 +14,8 @@ from finetrieve.core.text import normalise_query
 from finetrieve.training.settings import SplitSettings
 
 TRAIN, DEV, TEST = "train", "dev", "test"
+HUMAN = "human"
+"""The provenance of queries that people added themselves."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ def split_pairs(
     the chunks with the lowest hashes are taken. Both cost the promise that nothing of a held-out document is trained on, so
     the report names the unit.
 
+    What people added themselves is trained on, and with it whatever else is asked about its document: so no question about that
+    document is among those that judge.
+
     Args:
         triplets: Curated queries; each names one of `chunks`.
         chunks: The corpus.
@@ -72,8 +77,9 @@ def split_pairs(
     group_of = {chunk.id: groups.get(chunk.doc_id, chunk.doc_id) for chunk in chunks}
     held_out = {same(query) for query in held_out_queries}
     rows = [triplet for triplet in triplets if same(triplet.query) not in held_out]
-    unit, side = _sides(sorted({row.chunk_id for row in rows}), group_of, settings)
     origin = provenance or {}
+    own = {row.chunk_id for row in rows if origin.get(row.id) == HUMAN}
+    unit, side = _sides(sorted({row.chunk_id for row in rows}), own, group_of, settings)
     pairs = [
         Pair(row.query, row.chunk_id, side[row.chunk_id], origin.get(row.id, "generated"), row.style, row.negative_query)
         for row in rows
@@ -86,6 +92,7 @@ def split_pairs(
         human_eval=human_eval,
         left_out_as_human_questions=len(triplets) - len(rows),
         moved_because_shared=n_moved,
+        moved_for_own_queries=len({doc_of[chunk] for chunk in own if side_of(group_of[chunk], settings) != TRAIN}),
     )
     return SplitResult(pairs, report.model_copy(update=count_pairs(pairs, doc_of)))
 
@@ -116,16 +123,21 @@ def check_testable(report: SplitReport) -> None:
     )
 
 
-def _sides(chunk_ids: Sequence[str], group_of: Mapping[str, str], settings: SplitSettings) -> tuple[str, dict[str, str]]:
-    """Returns the unit that was split, and the side of each chunk."""
+def _sides(
+    chunk_ids: Sequence[str], own: Collection[str], group_of: Mapping[str, str], settings: SplitSettings
+) -> tuple[str, dict[str, str]]:
+    """Returns the unit that was split, and the side of each chunk; `own` are the chunks that people added queries about."""
+    own_groups = {group_of[chunk_id] for chunk_id in own}
     wanted = {TRAIN, *((DEV,) if settings.dev else ()), *((TEST,) if settings.test else ())}
-    by_document = {chunk_id: side_of(group_of[chunk_id], settings) for chunk_id in chunk_ids}
+    by_document = {
+        chunk_id: TRAIN if group_of[chunk_id] in own_groups else side_of(group_of[chunk_id], settings) for chunk_id in chunk_ids
+    }
     if wanted <= set(by_document.values()):
         return "document", by_document
-    by_chunk = {chunk_id: side_of(chunk_id, settings) for chunk_id in chunk_ids}
+    by_chunk = {chunk_id: TRAIN if chunk_id in own else side_of(chunk_id, settings) for chunk_id in chunk_ids}
     if wanted <= set(by_chunk.values()) or len(chunk_ids) < len(wanted):
         return "chunk", by_chunk if len(chunk_ids) >= len(wanted) else dict.fromkeys(chunk_ids, TRAIN)
-    lowest = sorted(chunk_ids, key=position_of)
+    lowest = sorted(set(chunk_ids) - set(own), key=position_of)
     taken = dict(zip(lowest, sorted(wanted - {TRAIN}, reverse=True), strict=False))
     return "chunk, by rank", {chunk_id: taken.get(chunk_id, TRAIN) for chunk_id in chunk_ids}
 

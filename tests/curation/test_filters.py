@@ -97,6 +97,13 @@ def test_a_query_that_repeats_one_of_its_chunk_goes_and_the_first_stays(queries:
     assert [row.query for row in result.triplets] == queries[:kept]
 
 
+def test_a_similarity_is_told_apart_from_the_threshold_that_it_is_above() -> None:
+    rows = [triplet(query, number=i) for i, query in enumerate(["rotate keys now", "rotate keyz now"])]
+    for threshold, shown in ((0.93, "0.933"), (0.9, "0.93"), (14 / 15, "0.93")):  # 14 of 15 letters are the same: 0.9333...
+        [reject] = curate(rows, [chunk("a")], [DuplicateFilter(threshold=threshold)]).rejects
+        assert reject.reason == f"similarity {shown} to 'rotate keys now': from {threshold:g} on it is the same query"
+
+
 def test_queries_of_two_chunks_that_differ_in_one_word_both_stay() -> None:
     rows = [triplet("How do I install it on Linux?", "a"), triplet("How do I install it on Windows?", "b")]
     assert curate(rows, [chunk("a"), chunk("b")], [DuplicateFilter(threshold=0.5)]).triplets == rows

@@ -62,6 +62,18 @@ def test_a_set_over_the_pipelines_documents_searches_its_chunks(folder: Path) ->
     assert found.notes == ("1 of 3 queries have no relevant document in this split and are left out.",)
 
 
+def test_questions_that_are_not_scored_are_told_apart_by_why(folder: Path) -> None:
+    (folder / "qrels" / "dev.tsv").write_text("q3\tcards.md\t1\n")
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write('{"_id": "q4", "text": "?"}\n{"_id": "q5", "text": "!"}\n')
+    (folder / "qrels" / "train.tsv").write_text("q4\tcards.md\t1\n")
+    assert _load(folder).notes == (
+        "1 of 5 queries are dev questions of this set: they choose, and are not scored.",
+        "1 of 5 queries are of split 'train', not scored.",
+        "1 of 5 queries have no relevant document in this split and are left out.",
+    )
+
+
 def test_a_set_with_its_own_corpus_searches_that(folder: Path) -> None:
     _add_corpus(folder, *DOCUMENTS, "more.md")
     check_eval_set(EvalSetSettings(path=folder), ["something else"])

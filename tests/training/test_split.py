@@ -104,3 +104,25 @@ def test_a_share_of_nothing_is_left_empty() -> None:
 def test_shares_that_leave_nothing_to_train_on_are_refused() -> None:
     with pytest.raises(ValueError, match="leave nothing to train on"):
         SplitSettings(dev=0.6, test=0.5)
+
+
+def test_queries_that_people_added_are_trained_on_with_their_document_and_never_judge() -> None:
+    triplets, chunks = corpus(100)
+    held_out = next(chunk for chunk in chunks if side_of(chunk.doc_id, SplitSettings()) == "test")
+    added = GeneratedQuery("own", held_out.id, "a question of a person's own", None, "argilla", "argilla", "argilla")
+    before = {pair.chunk_id: pair.split for pair in split_pairs(triplets, chunks, SplitSettings(), groups={}).pairs}
+    found = split_pairs([*triplets, added], chunks, SplitSettings(), groups={}, provenance={"own": "human"})
+    sides = {pair.chunk_id: pair.split for pair in found.pairs}
+    assert [pair.split for pair in found.pairs if pair.provenance == "human"] == ["train"]
+    moved = {chunk_id for chunk_id, side in before.items() if sides[chunk_id] != side}
+    assert moved == {chunk.id for chunk in chunks if chunk.doc_id == held_out.doc_id}
+    assert found.report.human_pairs == {"train": 1, "dev": 0, "test": 0} and found.report.moved_for_own_queries == 1
+
+
+def test_with_few_chunks_those_that_people_asked_about_are_trained_on_all_the_same() -> None:
+    triplets, chunks = corpus(1, per_document=6)
+    for chunk in chunks:
+        added = GeneratedQuery("own", chunk.id, "a question of a person's own", None, "argilla", "argilla", "argilla")
+        found = split_pairs([*triplets, added], chunks, SplitSettings(dev=0.1, test=0.1), groups={}, provenance={"own": "human"})
+        assert [pair.split for pair in found.pairs if pair.chunk_id == chunk.id] == ["train", "train"]
+        assert {pair.split for pair in found.pairs} == {"train", "dev", "test"}
