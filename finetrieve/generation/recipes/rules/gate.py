@@ -14,6 +14,7 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_plural_noun,
     is_word,
     lemmas,
+    third_person_base,
     verb_base,
 )
 from finetrieve.generation.recipes.rules.lexicon import (
@@ -24,6 +25,7 @@ from finetrieve.generation.recipes.rules.lexicon import (
     NEEDS_COMPLEMENT,
     NEEDS_OBJECT,
     PREPOSITIONS,
+    VERBS,
 )
 from finetrieve.generation.recipes.rules.phrasing import content_words
 
@@ -37,8 +39,8 @@ _POINTS_OUT = re.compile(
 )
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
 _CUT_SHORT = re.compile(
-    r"\b(?:to|and) (?:find out|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|cause [\w ]+|"
-    r"end)\?$|\b(?:and|or) \w{3,}ed\?$",
+    r"\b(?:to|and) (?:find out|browse|explore|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|"
+    r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$",
     re.I,
 )
 _REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
@@ -71,7 +73,7 @@ _LACKS = (
 """(word, the company that it must have): `take than` and `turn a flag` lost a word."""
 _SEARCH = (
     r"(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|I (?:want|need) to|I can't|"
-    r"(?:unable|trying|need a way|looking for a way) to)"
+    r"(?:unable|trying|need a way|looking for a way) to|What(?:'s the best| is the) way to)"
 )
 _WITHOUT_OBJECT = re.compile(
     rf"^(?:{_SEARCH} )?({'|'.join(sorted(NEEDS_OBJECT))}) (?:to|from|into|for|in|with|as|by|"
@@ -83,7 +85,7 @@ _COMPLEMENT_LOST = re.compile(
 )
 _ARTICLE_INSIDE = re.compile(r"(?<=[a-z,] )(?:A|An|The) [a-z]")
 _ARTICLE_AND_NAME = re.compile(
-    r"^What (?:is|does|do|are) (?:the|an?) [A-Z][a-z]+(?: do| for)?\?$|^(?:What|How) (?:is|does|do) (?:the|"
+    r"^(?:What (?:is|does|do|are)|Can you explain) (?:the|an?) [A-Z][a-z]+(?: do| for)?\?$|^(?:What|How) (?:is|does|do) (?:the|"
     r"an?) \S*_\S*(?: do| for| work)?\?$"
 )
 _SAYS_NOTHING_IF = re.compile(
@@ -107,8 +109,48 @@ _ME_TWICE = re.compile(
     r"with|to) I\b"
 )
 _TWO_VERBS = re.compile(rf"^{_SEARCH} (.+?) (is|are|was|were|has|have|I can|I could|I will) (?!to\b)\w+")
-_FINITE = re.compile(r"\b(?:can|will|could|would|may|might|should|has|was|were)\b")
+_FINITE = re.compile(r"\b(?:can|will|could|would|may|might|should|has|have|was|were)\b")
+_STATES = frozenset(
+    {
+        "supports",
+        "allows",
+        "enables",
+        "provides",
+        "requires",
+        "returns",
+        "uses",
+        "contains",
+        "includes",
+        "means",
+        "makes",
+        "gives",
+    }
+)
+"""Verbs in the third person whose plural is seldom a noun: a search that has one is a sentence without its question."""
+_ARTICLE_AND_VERB = re.compile(
+    r"\b(?:the|an?) (?:controls|determines|specifies|indicates|defines|describes|represents|contains|returns) (?:the|an?|how|if|"
+    r"which|whether)\b",
+    re.I,
+)
+_LINKS = re.compile(r"\b(?:corresponds|belongs|refers|consists) (?:to|of|in)\b")
+_PARTICLE_ALONE = re.compile(
+    rf"^{_SEARCH} (?:fill in|set up|plug in|pass in|turn on|turn off|put in) (?:with|by|from|as|using)\b", re.I
+)
+_WORKS_VERB = re.compile(rf"^{_SEARCH} (?:work|go|try|proceed|continue) (?!on\b)(\w+)", re.I)
+_CLAUSE_AFTER = re.compile(
+    rf"^{_SEARCH} (?!make|let|get|help|have|keep)\w+ (?:[\w'-]+ )+?(requires?|works?|removed|introduced|deprecated) "
+    r"(?:an?|the|no|in|with|on)\b|\brelease (removed|introduced|deprecated|added) \w"
+)
+_USED_ALONE = re.compile(rf"^(?:{_SEARCH} )?(?:set up|configure|install|create) [\w' -]+ used\?$", re.I)
+_PURPOSE_CUT_OFF = re.compile(rf"^{_SEARCH} (?:[\w'-]+ )+?and (?:enabling|allowing|making|ensuring|improving|providing)\b", re.I)
+_STATE_ALONE = re.compile(r"\b(?:installed|configured|enabled) and (?:running|configured|enabled|working)\?$")
+_FORM_ALONE = re.compile(r"\b(?:in|of|into) the (?:form|shape|format)\?$")
+_OVER = re.compile(r"\b(?:control|power|influence|run|iterate|loop|preference) over\?$")
+_CLASS_THAT = re.compile(r"^Which (?:class|function|method|parameter|option) (\w+s) (?:for|to|in|of|from|with|by|on)\b")
+_ONE_CHOICE = re.compile(r"\b(?:choose|select|pick) (?:from|between) [A-Z][\w ]*\?$")
+_PRAISE = re.compile(r"\b(?:to the next level|made easy|at your fingertips|like never before|like a pro|out of the box)\b", re.I)
 _ON_WHAT = re.compile(r"\b\w+ on\?$")
+_ASKS_WHAT = re.compile(r"^(?:What|Which|Why|Where|When|Who|Does|Do|Is|Are) (?!should I|can I|do I)", re.I)
 _SUBORDINATES = re.compile(r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after)\b", re.I)
 _HEADING_ASKED = re.compile(
     r"\w: \w|[!.]\?|!$|\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
@@ -116,6 +158,8 @@ _HEADING_ASKED = re.compile(
     r"\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
     r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|"
     r"on|to|for|an?|the)) |"
+    r"^What is (?:\w+ ){2,}\d+\?$|^What (?:is|are) (?:meant by )?(?:[\w-]+ )+(?:Examples?|Notes|Overview|Basics)\?$|"
+    rf"^What is .+ in (?:[A-Z][\w-]+ ){{2,}}for\?$|^(?:{_SEARCH}) (?:release [Nn]otes|stack [A-Z])|"
     r"^What do [A-Z]\w+ and \w+ do\?|^(?:How to|How do I|Can I|I (?:want|need) to) [A-Z]{3,} "
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
@@ -163,6 +207,25 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         return f"lacks what goes with {words[-1]!r}"
     if _OBJECT_CLAUSE_CUT.search(query) and not re.match(r"^(?:What|How|Which|Where)\b", query):
         return "its last clause is cut short"
+    for pattern in (_PARTICLE_ALONE, _FORM_ALONE, _OVER, _USED_ALONE, _STATE_ALONE):
+        if match := pattern.search(query):
+            return f"lacks what goes with {' '.join(match[0].split()[-2:]).rstrip('?')!r}"
+    if match := _ARTICLE_AND_VERB.search(query):
+        return f"an article before a verb: {match[0]!r}"
+    if (match := _CLASS_THAT.match(query)) and third_person_base(match[1]):
+        return f"lacks what it {match[1]}"
+    if (match := _CLAUSE_AFTER.search(query)) and not _SUBORDINATES.search(match[0][len(words[0]) :]):
+        return f"a second verb {(match[1] or match[2])!r}"
+    if _PURPOSE_CUT_OFF.match(query):
+        return "what follows 'and' is no second action"
+    if (match := _WORKS_VERB.match(query)) and match[1].lower() in VERBS:
+        return f"a second verb {match[1]!r}"
+    if (
+        (match := _LINKS.search(query))
+        and not _ASKS_WHAT.match(query)
+        and not _SUBORDINATES.search(query[len(words[0]) : match.start()])
+    ):
+        return f"a second verb {match[0].split()[0]!r}"
     if _ME_TWICE.search(query):
         return "asks what others do to me"
     if _ON_WHAT.search(query) and not re.search(
@@ -188,6 +251,12 @@ def _asked_reason(query: str, words: list[str]) -> str | None:
         return "a bare heading"
     if not query.endswith("?") and words[0][0].islower() and _FINITE.search(query) and not _SUBORDINATES.search(query):
         return "a search with an auxiliary"
+    if not query.endswith("?") and (verb := _stated(words)) and not _SUBORDINATES.search(query):
+        return f"a statement: {verb!r}"
+    if match := _PRAISE.search(query):
+        return f"praise, not a question: {match[0]!r}"
+    if match := _ONE_CHOICE.search(query):
+        return f"a single choice: {match[0].rstrip('?')!r}"
     if words[0].lower() in PREPOSITIONS and not query.endswith("?"):
         return f"starts with {words[0]!r}"
     if match := _HEADING_ASKED.search(query):
@@ -208,6 +277,24 @@ def _asked_reason(query: str, words: list[str]) -> str | None:
     if match := _AGREES.match(query):
         return _disagreement(match[1] or match[3], match[2] or match[4])
     return None
+
+
+def _stated(words: list[str]) -> str | None:
+    """Returns the verb of a search that states something: `supports retries`, `step rebuilds pages`."""
+    if words[0].lower() in {"i", "unable", "trying", "need", "looking"}:
+        return None
+    for place, word in enumerate(words[:-1]):
+        after_object = place > 1 and words[place - 1].lower() not in PREPOSITIONS
+        if word in _STATES or (
+            third_person_base(word) and "NOUN" not in lemmas(word) and (after_object or _is_subject(words, place))
+        ):
+            return word
+    return None
+
+
+def _is_subject(words: list[str], place: int) -> bool:
+    """Returns whether the first word alone is what the second is said of: `robot writes`, not `get logs`."""
+    return place == 1 and not is_base_verb(words[0])
 
 
 def _disagreement(verb: str, thing: str) -> str | None:
