@@ -25,7 +25,6 @@ from finetrieve.generation.recipes.rules.lexicon import (
     NEEDS_COMPLEMENT,
     NEEDS_OBJECT,
     PREPOSITIONS,
-    VERBS,
 )
 from finetrieve.generation.recipes.rules.phrasing import content_words
 
@@ -36,6 +35,9 @@ _POINTS_OUT = re.compile(
     r"sections|options|instructions)|"
     r"as follows|see also|above|below|aforementioned|listed|shown here|table \d|figure \d|e\.g|i\.e|etc)\b",
     re.I,
+)
+_ELSEWHERE = re.compile(
+    r"\b(?:previous|preceding) (?:page|section|guide|example|chapter|tutorial)|\bnext (?:section|guide|chapter)\b", re.I
 )
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
 _CUT_SHORT = re.compile(
@@ -73,7 +75,7 @@ _LACKS = (
 """(word, the company that it must have): `take than` and `turn a flag` lost a word."""
 _SEARCH = (
     r"(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|I (?:want|need) to|I can't|"
-    r"(?:unable|trying|need a way|looking for a way) to|What(?:'s the best| is the) way to)"
+    r"(?:unable|trying|need a way|looking for a way) to|What(?:'s the best| is the) way to|Where (?:can|do|should) I)"
 )
 _WITHOUT_OBJECT = re.compile(
     rf"^(?:{_SEARCH} )?({'|'.join(sorted(NEEDS_OBJECT))}) (?:to|from|into|for|in|with|as|by|"
@@ -134,9 +136,11 @@ _ARTICLE_AND_VERB = re.compile(
 )
 _LINKS = re.compile(r"\b(?:corresponds|belongs|refers|consists) (?:to|of|in)\b")
 _PARTICLE_ALONE = re.compile(
-    rf"^{_SEARCH} (?:fill in|set up|plug in|pass in|turn on|turn off|put in) (?:with|by|from|as|using)\b", re.I
+    rf"^(?:{_SEARCH} )?(?:fill in|set up|plug in|pass in|turn on|turn off|put in) (?:with|by|from|as|using)\b", re.I
 )
-_WORKS_VERB = re.compile(rf"^{_SEARCH} (?:work|go|try|proceed|continue) (?!on\b)(\w+)", re.I)
+_WORKS_VERB = re.compile(
+    rf"^(?:{_SEARCH} )?(?:work|go|try|proceed|continue) (use|create|make|get|see|add|enable|choose|select|configure)\b", re.I
+)
 _CLAUSE_AFTER = re.compile(
     rf"^{_SEARCH} (?!make|let|get|help|have|keep)\w+ (?:[\w'-]+ )+?(requires?|works?|removed|introduced|deprecated) "
     r"(?:an?|the|no|in|with|on)\b|\brelease (removed|introduced|deprecated|added) \w"
@@ -145,7 +149,7 @@ _USED_ALONE = re.compile(rf"^(?:{_SEARCH} )?(?:set up|configure|install|create) 
 _PURPOSE_CUT_OFF = re.compile(rf"^{_SEARCH} (?:[\w'-]+ )+?and (?:enabling|allowing|making|ensuring|improving|providing)\b", re.I)
 _STATE_ALONE = re.compile(r"\b(?:installed|configured|enabled) and (?:running|configured|enabled|working)\?$")
 _FORM_ALONE = re.compile(r"\b(?:in|of|into) the (?:form|shape|format)\?$")
-_OVER = re.compile(r"\b(?:control|power|influence|run|iterate|loop|preference) over\?$")
+_OVER = re.compile(r"\b(?:number|list|set|share) of \w+ in\?$|\b(?:control|power|influence|run|iterate|loop|preference) over\?$")
 _CLASS_THAT = re.compile(r"^Which (?:class|function|method|parameter|option) (\w+s) (?:for|to|in|of|from|with|by|on)\b")
 _ONE_CHOICE = re.compile(r"\b(?:choose|select|pick) (?:from|between) [A-Z][\w ]*\?$")
 _PRAISE = re.compile(r"\b(?:to the next level|made easy|at your fingertips|like never before|like a pro|out of the box)\b", re.I)
@@ -160,6 +164,8 @@ _HEADING_ASKED = re.compile(
     r"on|to|for|an?|the)) |"
     r"^What is (?:\w+ ){2,}\d+\?$|^What (?:is|are) (?:meant by )?(?:[\w-]+ )+(?:Examples?|Notes|Overview|Basics)\?$|"
     rf"^What is .+ in (?:[A-Z][\w-]+ ){{2,}}for\?$|^(?:{_SEARCH}) (?:release [Nn]otes|stack [A-Z])|"
+    r"^Did (?:tap|click|press|select|open|swipe|choose) |"
+    r"^(?:turn (?:on|off)|enable|disable|use|set) (?:the )?(?:feature|option|setting)$|"
     r"^What do [A-Z]\w+ and \w+ do\?|^(?:How to|How do I|Can I|I (?:want|need) to) [A-Z]{3,} "
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
@@ -177,7 +183,7 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         return f"left-over markup {match[0]!r}"
     if query.count('"') % 2 or query.count("(") != query.count(")") or query.count("[") != query.count("]"):
         return "unbalanced quotes or brackets"
-    if match := _POINTS_OUT.search(query):
+    if match := _POINTS_OUT.search(query) or _ELSEWHERE.search(query):
         return f"points at something outside: {match[0]!r}"
     if words[0].lower() in CONJUNCTIONS - {"when", "where", "which", "who", "why", "whose", "whom", "how", "that"}:
         return f"starts with {words[0]!r}"
@@ -218,7 +224,7 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         return f"a second verb {(match[1] or match[2])!r}"
     if _PURPOSE_CUT_OFF.match(query):
         return "what follows 'and' is no second action"
-    if (match := _WORKS_VERB.match(query)) and match[1].lower() in VERBS:
+    if match := _WORKS_VERB.match(query):
         return f"a second verb {match[1]!r}"
     if (
         (match := _LINKS.search(query))
@@ -236,7 +242,7 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         return f"a second verb {match[2]!r}"
     if _GERUND_END.search(query):
         return f"ends on {words[-1]!r}"
-    if any(word.startswith("'") for word in words) and not any(word.rstrip("?,").endswith("'") for word in words):
+    if sum(word.startswith("'") for word in words) > sum(word.rstrip("?,").endswith("'") for word in words):
         return "unbalanced quotes or brackets"
     return None
 
