@@ -73,7 +73,6 @@ def _metadata(name: str, title: str, kind: str) -> Json:
 FIELDS: list[Json] = [_field(PLACE, "Where it stands", False), _field(CHUNK, "Text", True)]
 
 QUESTIONS: list[Json] = [
-    _text(QUERY, "Query", "Would a person type this? Correct it here.", True),
     {
         "name": VERDICT,
         "title": "Verdict",
@@ -83,14 +82,17 @@ QUESTIONS: list[Json] = [
             "type": "label_selection",
             "options": [
                 {"value": GOOD, "text": "Good"},
-                {"value": FIXABLE, "text": "Fixable: corrected above"},
+                {"value": FIXABLE, "text": "Fixable: corrected below"},
                 {"value": BAD, "text": "Bad: leave it out"},
             ],
         },
     },
+    _text(QUERY, "Query", "Would a person type this? Correct it here.", True),
     _text(OWN_QUERIES, "Your own queries", "What would you have typed to find this text? One query per line.", False),
     _text(NEGATIVE, "Negative", "A query close by that this text does not answer. May stay empty.", False),
 ]
+
+"""The verdict first: the first question has the focus, and there its keys 1 to 3 answer at once."""
 
 METADATA: list[Json] = [
     _metadata(PRIORITY, "Usefulness", "float"),

@@ -71,9 +71,11 @@ def test_what_a_person_does_in_the_browser_is_what_the_pull_sees(page: Any, serv
 
         # 2. The first is good as it is: two keys.
         page.get_by_text("Open cover 1 to reach it.").wait_for()
-        page.locator("label", has_text="Good").click()
+        page.locator("label", has_text="Good").wait_for()
+        page.wait_for_timeout(500)
+        page.keyboard.press("1")
         with answering(page):
-            page.get_by_role("button", name="Submit").click()
+            page.keyboard.press("Enter")
 
         # 3. The second is corrected, and brings two queries of the person's own.
         page.get_by_text("Open cover 2 to reach it.").wait_for()
