@@ -11,6 +11,7 @@ from zenml.utils.dashboard_utils import get_run_url
 from finetrieve.registry.facts import verdict_words
 
 if TYPE_CHECKING:
+    from zenml import Tag
     from zenml.models import PipelineRunResponse
 
     from finetrieve.evaluation.result import EvaluationResult
@@ -29,7 +30,7 @@ def facts_of_run(run: PipelineRunResponse) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def outcome_tags(model: str, metrics: EvaluationResult, stage: str = "") -> list[str]:
+def outcome_tags(model: str, metrics: EvaluationResult, stage: str = "") -> list[str | Tag]:
     """Returns the tags by which runs are found in a list: whose documents, with which verdict, and what became of the model."""
     tags = {"docs": model, "verdict": verdict_words(metrics), "stage": stage}
     return [f"{name}-{value.replace(' ', '-')}" for name, value in tags.items() if value]
