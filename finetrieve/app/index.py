@@ -9,7 +9,7 @@ from pathlib import Path
 from finetrieve.app.production import served_version
 from finetrieve.app.search import BASE, TRAINED, checked_question, choose_methods, load_searcher
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, embedded_text
+from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import to_rows
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.result import EvaluationResult
@@ -101,5 +101,5 @@ def _index_of_directory(model: Path, docs: Path) -> Index:
 
 
 def _index(chunks: Sequence[Chunk], model: Path, fusion: Fusion, name: str) -> Index:
-    bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
+    bm25 = Bm25.of_chunks(chunks)
     return Index(chunks, load_searcher(model, chunks, bm25, fusion, None), model, name)

@@ -9,11 +9,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from finetrieve.app.config import Config
+from finetrieve.app.language_check import check_languages
 from finetrieve.app.results import EVALUATED, GENERATED, check_replaceable
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
-from finetrieve.corpus.sources.registry import check_source, fingerprint
+from finetrieve.corpus.sources.registry import check_source, fingerprint, unread_beside
 from finetrieve.corpus.sources.table_files import files_fingerprint
 from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
@@ -89,6 +90,10 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         for recipe in config.generation.recipes if asks else []:
             recipe.check(config.generation.engine)
     document_ids = check_source(config.source)
+    for note in filter(None, [unread_beside(config.source)]):
+        logger.info(note)
+    for note in check_languages(pipeline, config):
+        logger.warning(note)
     for settings in config.evaluation.eval_sets:
         check_eval_set(settings, document_ids)
     trains = pipeline in ("finetune", "retrain")

@@ -65,7 +65,7 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
     methods = choose_methods(EvaluationResult.read(artifact_of(version, "metrics").load()), str(version.record.get("eval_set")))
     base = str(version.record.get("base_model", "embedded"))
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
-    bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
+    bm25 = Bm25.of_chunks(chunks)
     searchers = {name: load_searcher(place, chunks, bm25, methods[name].fusion, progress) for name, place in places.items()}
     names = {TRAINED: f"{version.label} ({version.stage})", BASE: f"base model ({base})"}
     if methods[BASE].arm == "bm25":

@@ -31,6 +31,8 @@ class GenerationReport(Record):
     queries_per_chunk: float | None = None
     chunks_without_query: int | None = None
     chunks_without_query_examples: Sequence[Text] = ()
+    languages_without_query: Mapping[Text, int] = {}
+    """Language of the document, as an ISO 639-1 code -> chunks without a query, most frequent first."""
     chunks_shortened: int = 0
     """Chunks of which an LLM read only the beginning."""
     styles: Mapping[Text, int] = {}

@@ -43,6 +43,8 @@ class Chunk:
     """Tokens of the embedded text (title, section and text) under the model's tokenizer."""
     position: int
     """0-based place in the document."""
+    language: str = ""
+    """Of the document, as an ISO 639-1 code; empty where nobody looked, `und` where it was not recognised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,10 @@ def to_table(rows: Iterable[Any], row_type: type) -> pa.Table:
 
 
 def to_rows(table: pa.Table, row_type: type[Row]) -> list[Row]:
-    """Returns the table's rows as `row_type` objects, in the table's order."""
-    names = [field.name for field in dataclasses.fields(row_type)]  # type: ignore[arg-type]
+    """Returns the table's rows as `row_type` objects, in the table's order; a column that it lacks has its default."""
+    missing = dataclasses.MISSING
+    fields = dataclasses.fields(row_type)  # type: ignore[arg-type]
+    names = [field.name for field in fields if field.default is missing or field.name in table.column_names]
     columns = [table.column(name).to_pylist() for name in names]
     return [row_type(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from finetrieve.core.corpus import Corpus
+from finetrieve.core.languages import document_languages, language_shares
 from finetrieve.core.rows import Chunk, Document, DocumentEntry, DuplicateChunk, Skipped, embedded_text
 from finetrieve.corpus.deduplication import DuplicateGroup, drop_duplicates, near_duplicate_documents
 from finetrieve.corpus.report import (
@@ -76,7 +77,12 @@ def build_corpus(
 def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: Tokenizer) -> ChunkResult:
     """Returns the chunks of the documents, in their order, one for each group of copies."""
     splitter = DocumentSplitter(tokenizer, settings.max_tokens, settings.overlap_tokens, settings.min_tokens)
-    cut = [chunk for document in documents for chunk in _document_chunks(document, splitter)]
+    languages = document_languages(document.text for document in documents)
+    cut = [
+        chunk
+        for document, language in zip(documents, languages, strict=True)
+        for chunk in _document_chunks(document, splitter, language)
+    ]
     kept, groups = drop_duplicates(cut, settings.near_duplicate_threshold)
     return ChunkResult(kept, groups, _report(documents, cut, kept, groups))
 
@@ -94,7 +100,7 @@ def chunk_id(doc_id: str, text: str) -> str:
     return hashlib.sha256(f"{doc_id}\0{text}".encode(errors="surrogatepass")).hexdigest()[:ID_LENGTH]
 
 
-def _document_chunks(document: Document, splitter: DocumentSplitter) -> list[Chunk]:
+def _document_chunks(document: Document, splitter: DocumentSplitter, language: str) -> list[Chunk]:
     chunks: list[Chunk] = []
     seen: set[str] = set()
     for span in splitter.split(document.title, document.text):
@@ -112,6 +118,7 @@ def _document_chunks(document: Document, splitter: DocumentSplitter) -> list[Chu
                 text=span.text,
                 n_tokens=0,
                 position=len(chunks),
+                language=language,
             )
         )
     counts = splitter.count_embedded([embedded_text(chunk) for chunk in chunks])
@@ -130,6 +137,7 @@ def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], grou
         documents=len(documents),
         documents_without_chunks=DocumentsWithoutChunks(count=len(empty), examples=empty[:EXAMPLES]),
         chunks=len(kept),
+        languages=language_shares([chunk.language for chunk in kept if chunk.language]),
         tokens=_token_counts([chunk.n_tokens for chunk in kept]),
         duplicates=DuplicateCounts(
             exact=dropped["exact"],

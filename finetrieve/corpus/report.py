@@ -52,6 +52,8 @@ class ChunkReport(Record):
     documents: int
     documents_without_chunks: DocumentsWithoutChunks
     chunks: int
+    languages: Mapping[Text, int] = {}
+    """Language, as an ISO 639-1 code -> chunks of documents in it, most frequent first."""
     tokens: TokenCounts
     duplicates: DuplicateCounts
 
@@ -68,5 +70,6 @@ class CorpusReport(Record):
     """Reason -> some of those inputs."""
     documents_without_chunks: DocumentsWithoutChunks | None = None
     chunks: int | None = None
+    languages: Mapping[Text, int] = {}
     tokens: TokenCounts | None = None
     duplicates: DuplicateCounts | None = None

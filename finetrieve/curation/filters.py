@@ -15,7 +15,7 @@ from finetrieve.core.corpus import Corpus
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.rows import GeneratedQuery
 from finetrieve.core.tables import ROWS_AT_ONCE
-from finetrieve.core.text import DOTTED_NAME, FRAME_WORDS, normalise_query, query_words
+from finetrieve.core.text import DOTTED_NAME, FRAME_WORDS, count_words, normalise_query, query_words
 
 
 class Ranker(Protocol):
@@ -78,7 +78,7 @@ class LengthFilter(QueryFilter):
         """Returns the queries with too few or too many words."""
         reasons = {}
         for triplet in queries:
-            n_words = len(query_words(triplet.query))
+            n_words = count_words(triplet.query)
             if n_words < self.min_words:
                 reasons[triplet.id] = f"{n_words} words, at least {self.min_words} wanted"
             elif n_words > self.max_words:
@@ -173,7 +173,9 @@ class CopyFilter(QueryFilter):
         reasons = {}
         for triplet in queries:
             words = query_words(triplet.query)
-            shortest = max(self.min_words, int(len(words) * self.max_share) + 1)
+            # A character of Japanese is a word here and half a one there: a run is as long as a reader would say.
+            least = self.min_words * len(words) // max(count_words(triplet.query), 1)
+            shortest = max(least, int(len(words) * self.max_share) + 1)
             run = _longest_run(words, words_of_chunk(triplet.chunk_id), shortest)
             if run:
                 share = f"{run / len(words):.0%} of it ({run} words)"

@@ -18,6 +18,7 @@ class HybridRanker:
     """Ranks chunks by the sum of BM25's and the base model's scores, each as a z-score over the corpus."""
 
     def __init__(self, corpus: Corpus, base_model: str) -> None:
+        from finetrieve.retrieval.bm25 import Bm25
         from finetrieve.retrieval.hybrid_index import build_index
         from finetrieve.retrieval.vector_cache import CachedEmbedder
 
@@ -27,7 +28,7 @@ class HybridRanker:
         if len(corpus) <= MOST_WITH_TOKENS:
             # The evaluation will want the token vectors of the same chunks: one pass makes both kinds, and both are kept.
             embedder.embed_tokens(texts, "document")
-        self._index = build_index(texts, embedder)
+        self._index = build_index(texts, embedder, bm25=Bm25.of_chunks(corpus.chunk_rows()))
 
     def ranks(self, queries: Sequence[str], chunk_ids: Sequence[str]) -> list[int]:
         """Returns, for each query, the rank (1 is first) of the chunk beside it; equal scores share the better rank."""

@@ -187,7 +187,7 @@ class _IndexCache:
         texts = [embedded_text(chunk) for chunk in chunks]
         key = hashlib.sha256("\0".join(texts).encode()).hexdigest()
         if key not in self._indexes:
-            bm25 = Bm25(texts, self.settings.bm25_k1, self.settings.bm25_b)
+            bm25 = Bm25.of_chunks(chunks, self.settings.bm25_k1, self.settings.bm25_b)
             self._indexes[key] = {
                 name: build_index(texts, model, bm25=bm25, with_tokens=self.with_tokens, precision=self.settings.precision)
                 for name, model in self._models.items()

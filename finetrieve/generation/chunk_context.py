@@ -33,6 +33,8 @@ class ChunkContext:
     """No chunk of the document comes before it: questions about the title belong here."""
     opens_section: bool
     """No chunk of the section comes before it: questions about the heading belong here."""
+    language: str = ""
+    """As in `Chunk`."""
 
 
 def build_contexts(chunks: Iterable[Chunk]) -> Iterator[ChunkContext]:
@@ -49,6 +51,7 @@ def build_contexts(chunks: Iterable[Chunk]) -> Iterator[ChunkContext]:
             title=chunk.title,
             section=chunk.section,
             text=chunk.text,
+            language=chunk.language,
             opens_document=bool(opens_document[number]),
             opens_section=bool(opens_section[number]),
         )

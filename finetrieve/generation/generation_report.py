@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from finetrieve.core.generation_report import GenerationReport, Usage
+from finetrieve.core.languages import language_shares
 from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.core.tables import Rows, to_rows
 from finetrieve.generation.assemble import AssembledRows
@@ -37,12 +38,14 @@ def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str,
     has_query[rows.chunks] = True
     without = np.flatnonzero(~has_query)
     shown = [to_rows(chunks.slice(place, 1), Chunk)[0] for place in without[:_EXAMPLES_WITHOUT_QUERY].tolist()]
+    languages = chunks["language"].take(without).to_pylist() if "language" in chunks.column_names else []
     return GenerationReport(
         chunks=chunks.num_rows,
         queries=rows.queries.num_rows,
         queries_per_chunk=rows.queries.num_rows / chunks.num_rows if chunks.num_rows else 0.0,
         chunks_without_query=len(without),
         chunks_without_query_examples=[f"{chunk.title} | {chunk.text[:120]}" for chunk in shown],
+        languages_without_query=language_shares([code for code in languages if code]),
         chunks_shortened=len(np.unique(rows.chunks[rows.queries["chunk_shortened"].to_numpy()])),
         styles=dict(counts["style"].most_common()),
         personas=dict(counts["persona"].most_common()),

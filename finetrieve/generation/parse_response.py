@@ -11,6 +11,8 @@ from typing import Any, Literal
 from distilabel.steps.tasks.sentence_transformers import POSITIVE_NEGATIVE_PAIR_REGEX
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from finetrieve.core.text import count_words
+
 Problem = Literal["empty", "refusal", "truncated", "unparsable", "invalid", "language", "instructions"]
 
 MAX_WORDS = 64
@@ -193,8 +195,8 @@ def _tidy(text: str) -> str:
 def _check(line: str, name: str, chunk_text: str) -> None:
     if not any(character.isalnum() for character in line):
         raise InvalidResponseError("invalid", f"the {name} has no words: {line[:60]!r}")
-    if len(line.split()) > MAX_WORDS or len(line) > MAX_WORDS * 12:
-        raise InvalidResponseError("invalid", f"the {name} has {len(line.split())} words; a query has at most {MAX_WORDS}")
+    if (n_words := count_words(line)) > MAX_WORDS or len(line) > MAX_WORDS * 12:
+        raise InvalidResponseError("invalid", f"the {name} has {n_words} words; a query has at most {MAX_WORDS}")
     if _REFUSED_LINE.match(line):
         raise InvalidResponseError("refusal", "the model refused")
     if _speaks_to_models(line, chunk_text) or _is_dictated(line, chunk_text):

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from finetrieve.core.curation_report import CurationReport, FilterReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, one_line
+from finetrieve.core.languages import language_name
 from finetrieve.core.snippet import snippet
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
@@ -39,6 +40,8 @@ SPLIT_SIDES = ("train", "dev", "test")
 CURVE_POINTS = 120
 ENOUGH = 0.005
 """nDCG@10 that the last pairs must have brought for more of them to be worth it."""
+LANGUAGES = 5
+"""Named of a corpus, at most."""
 LABEL_LENGTH = 18
 """Characters that fit at the left of a bar."""
 
@@ -51,7 +54,7 @@ def corpus_view(corpus: CorpusReport) -> dict[str, Any] | None:
     facts = [
         _fact("Documents", corpus.documents),
         _fact("Skipped", sum(number for _, number in skipped) if skipped else None),
-        _fact("Chunks", corpus.chunks),
+        _fact("Chunks", corpus.chunks, _languages(corpus.languages)),
         *_token_facts(corpus.tokens),
         *_duplicate_facts(corpus.duplicates),
         *_empty_facts(corpus.documents_without_chunks),
@@ -66,6 +69,13 @@ def corpus_view(corpus: CorpusReport) -> dict[str, Any] | None:
 
 def _fact(label: str, number: Any, detail: str = "") -> Fact:
     return {"label": label, "value": count(number), "detail": detail} if known(number) else {}
+
+
+def _languages(chunks: Mapping[str, int]) -> str:
+    """Returns how many chunks are in which language, unless all are English."""
+    if not set(chunks) - {"en"}:
+        return ""
+    return ", ".join(f"{count(number)} {language_name(code)}" for code, number in list(chunks.items())[:LANGUAGES])
 
 
 def _token_facts(tokens: TokenCounts | None) -> list[Fact]:
@@ -94,7 +104,7 @@ def generation_view(generation: GenerationReport, samples: Sequence[SampleQuery]
     per_chunk = generation.queries_per_chunk
     facts = [
         _fact("Queries written", generation.queries, "" if per_chunk is None else f"{per_chunk:.1f} per chunk"),
-        _fact("Chunks with none", generation.chunks_without_query),
+        _fact("Chunks with none", generation.chunks_without_query, _languages(generation.languages_without_query)),
         *_asked_facts(generation),
     ]
     facts = [fact for fact in facts if fact]

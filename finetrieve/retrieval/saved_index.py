@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, embedded_text
+from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import fusion_from
@@ -109,7 +109,7 @@ def read_index(folder: Path) -> SavedIndex:
         arrays = {name: np.load(path, mmap_mode="r") for name in _ARRAYS if (path := folder / f"{name}.npy").is_file()}
         embedder = CachedEmbedder(folder / _MODEL)
         fusion = fusion_from(facts.pop("fusion"))
-        bm25 = Bm25([embedded_text(chunk) for chunk in chunks])
+        bm25 = Bm25.of_chunks(chunks)
         tokens = TokenVectors(*(arrays[name] for name in _ARRAYS[1:])) if _ARRAYS[1] in arrays else None
         index = SearchIndex(bm25, embedder, arrays["vectors"], tokens, TokenIdf(tokens) if tokens is not None else None)
     except InputError:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finetrieve.corpus.parsing.cleaning import CleanPage, clean_markdown, clean_plain, first_heading
 from finetrieve.corpus.parsing.html import html_to_markdown, parse_html, remove
-from finetrieve.corpus.parsing.markdown import fence_code
+from finetrieve.corpus.parsing.notebooks import notebook_to_markdown
 from finetrieve.corpus.parsing.prose import plain_words
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ SITE_ELEMENTS = (
     ".edit-this-page, .theme-edit-this-page, .cookie-banner, .skip-link, .footnote-reference, .viewcode-link, .copybtn, "
     ".hash-link, .md-source-file"
 )
-MAX_OUTPUT_CHARACTERS = 300
-"""Longer outputs of a notebook's cell are results rather than documentation."""
 
 
 def to_markdown(text: str, kind: str) -> CleanPage:
@@ -81,43 +78,6 @@ def html_page(html: str) -> CleanPage:
     page = clean_markdown(html_to_markdown(_main_content(soup)))
     heading = first_heading(page.text) or page.title
     return CleanPage(heading or plain_words(re.split(r"\s+[—|·»]\s+|\s+-\s+(?=[^-]*$)", title)[0]), page.text, page.contents_only)
-
-
-def notebook_to_markdown(text: str) -> str:
-    """Returns a notebook's Markdown and code cells in their order, with short text outputs.
-
-    Raises:
-        ValueError: The text is no notebook.
-    """
-    import nbformat
-
-    try:
-        notebook = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-    except (nbformat.reader.NotJSONError, json.JSONDecodeError) as error:
-        raise ValueError("not a notebook: invalid JSON") from error
-    language = notebook.metadata.get("kernelspec", {}).get("language") or "python"
-    parts = []
-    for cell in notebook.cells:
-        source = cell.get("source", "")
-        source = "".join(source) if isinstance(source, list) else str(source)
-        if not source.strip():
-            continue
-        if cell.get("cell_type") == "markdown":
-            parts.append(source)
-        elif cell.get("cell_type") == "code":
-            parts.append(fence_code(source.strip("\n"), str(language)))
-            parts += [fence_code(output) for output in _short_outputs(cell)]
-    return "\n\n".join(parts)
-
-
-def _short_outputs(cell: Any) -> list[str]:
-    found = []
-    for output in cell.get("outputs", []):
-        text = output.get("text") or output.get("data", {}).get("text/plain") or ""
-        text = ("".join(text) if isinstance(text, list) else str(text)).strip()
-        if text and len(text) <= MAX_OUTPUT_CHARACTERS and not text.startswith("<") and output.get("name") != "stderr":
-            found.append(text)
-    return found
 
 
 def _main_content(soup: BeautifulSoup) -> Tag:

@@ -1,11 +1,14 @@
-"""The rows of JSONL, JSON, CSV, TSV and Parquet files, each with its place in words."""
+"""The rows of JSONL, JSON, CSV, TSV and Parquet files, each with its place; an unreadable line costs itself alone."""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,22 @@ from finetrieve.core.errors import InputError
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 
 Row = dict[str, Any]
+HEADER_CHARACTERS = 1 << 16
 
 
-def table_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yields each row of a table as a mapping, with its place in words: `corpus.jsonl, line 3`.
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row that cannot be read, and why."""
+
+    problem: str
+
+
+PlacedRow = tuple[str, Row | UnreadableRow]
+"""A row, or why it cannot be read, behind its place in words: `corpus.jsonl, line 3`."""
+
+
+def table_rows(path: Path) -> Iterator[PlacedRow]:
+    """Yields each row of a table as a mapping; what is nested in it has dotted keys besides: `metadata.title`.
 
     Raises:
         InputError: The file is empty, unreadable or not what its ending says.
@@ -25,19 +40,36 @@ def table_rows(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         if path.stat().st_size == 0:
             raise InputError(f"'{path}' is empty (0 bytes); expected a document a row.")
+        rows: Iterator[PlacedRow]
         if suffix in (".jsonl", ".ndjson"):
-            yield from _jsonl_rows(path)
+            rows = _jsonl_rows(path)
         elif suffix == ".json":
-            yield from _json_rows(path)
+            rows = _json_rows(path)
         elif suffix in (".csv", ".tsv"):
-            yield from _csv_rows(path)
+            rows = _csv_rows(path)
         else:
-            yield from parquet_rows(path)
+            rows = parquet_rows(path)
+        for place, row in rows:
+            yield place, _with_nested(row) if isinstance(row, dict) else row
     except OSError as error:
         raise InputError(f"Cannot read '{path}': {error.strerror or error}.") from None
 
 
-def parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
+def _with_nested(row: Row) -> Row:
+    nested = {f"{key}.{name}": value for key, inner in row.items() if isinstance(inner, dict) for name, value in inner.items()}
+    return {**nested, **row} if nested else row
+
+
+def holds_rows(path: Path) -> bool:
+    """Returns whether a JSON file holds a list of objects, rather than one object as `package.json` does."""
+    try:
+        next(_json_rows(path), None)
+    except (InputError, OSError):
+        return False
+    return True
+
+
+def parquet_rows(path: Path) -> Iterator[PlacedRow]:
     """Yields the rows of a Parquet file, in batches, so that it need not fit in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -52,7 +84,7 @@ def parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
         raise InputError(f"'{path}' is no valid Parquet file: {str(error).splitlines()[0]}") from None
 
 
-def _jsonl_rows(path: Path) -> Iterator[tuple[str, Row]]:
+def _jsonl_rows(path: Path) -> Iterator[PlacedRow]:
     with path.open("rb") as file:
         _refuse_binary(path, file.read(SNIFFED_BYTES))
         file.seek(0)
@@ -60,29 +92,22 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[str, Row]]:
         file.seek(0)
         lines: Iterator[bytes] = iter(decode(file.read()).encode().split(b"\n")) if utf16 else file
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = f"{path}, line {number}"
-            row = _parse_line(line.removeprefix(b"\xef\xbb\xbf"), place)
-            if not isinstance(row, dict):
-                raise InputError(f"{place}: expected a JSON object, found {_quote(line)}.")
-            yield f"{path.name}, line {number}", row
+            if line.strip():
+                yield f"{path.name}, line {number}", _parse_line(line.removeprefix(b"\xef\xbb\xbf"))
 
 
-def _parse_line(line: bytes, place: str) -> Any:
+def _parse_line(line: bytes) -> Row | UnreadableRow:
     try:
-        return json.loads(line)
-    except UnicodeDecodeError:
-        line = decode(line).encode()
+        try:
+            row = json.loads(line)
+        except UnicodeDecodeError:
+            row = json.loads(decode(line))
     except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_quote(line)}.") from None
-    try:
-        return json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{place}: invalid JSON: {_problem(error)}; found {_quote(line)}.") from None
+        return UnreadableRow(f"invalid JSON: {_problem(error)}; found {_quote(line)}")
+    return row if isinstance(row, dict) else UnreadableRow(f"expected a JSON object, found {_quote(line)}")
 
 
-def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
+def _json_rows(path: Path) -> Iterator[PlacedRow]:
     data = path.read_bytes()
     _refuse_binary(path, data[:SNIFFED_BYTES])
     try:
@@ -96,32 +121,61 @@ def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
     if not isinstance(rows, list):
         raise InputError(f"{path}: expected a list of JSON objects, found {type(rows).__name__}.")
     for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, item {number}: expected a JSON object, found {_quote(json.dumps(row).encode())}.")
-        yield f"{path.name}, item {number}", row
+        place = f"{path.name}, item {number}"
+        if isinstance(row, dict):
+            yield place, row
+        else:
+            yield place, UnreadableRow(f"expected a JSON object, found {_quote(json.dumps(row).encode())}")
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
+def _csv_rows(path: Path) -> Iterator[PlacedRow]:
     data = path.read_bytes()
     _refuse_binary(path, data[:SNIFFED_BYTES])
     text = decode(data).removeprefix("\ufeff")
     csv.field_size_limit(2**31 - 1)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(path, text), strict=True)
-    try:
-        for row in reader:
-            if None in row:
-                n_fields = len(reader.fieldnames or [])
-                raise InputError(f"{path}, line {reader.line_num}: more fields than the {n_fields} of the header.")
-            yield f"{path.name}, line {reader.line_num}", {str(key).strip(): value for key, value in row.items()}
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: invalid CSV: {error}.") from None
+    records = _csv_records(list(io.StringIO(text, newline="")), _delimiter(path, text))
+    names: list[str] | None = None
+    for line, fields in records:
+        place = f"{path.name}, line {line}"
+        if isinstance(fields, UnreadableRow):
+            yield place, fields
+        elif names is None:
+            names = [name.strip() for name in fields]
+        elif len(fields) > len(names) and any(field.strip() for field in fields[len(names) :]):
+            yield place, UnreadableRow(f"{len(fields)} fields, more fields than the {len(names)} of the header")
+        else:
+            yield place, dict(itertools.zip_longest(names, fields[: len(names)]))
+
+
+def _csv_records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str] | UnreadableRow]]:
+    """Yields the first line of each record and its fields; after a quote that nothing ends it goes on in the next line."""
+    start = 0
+    while start < len(lines):
+        reader = csv.reader((lines[row] for row in range(start, len(lines))), delimiter=delimiter, strict=True)
+        first = start
+        try:
+            for fields in reader:
+                if fields:
+                    yield first + 1, fields
+                first = start + reader.line_num
+            return
+        except csv.Error as error:
+            end = start + reader.line_num
+            loose = next(csv.reader(lines[first:end], delimiter=delimiter), []) if end == first + 1 else []
+            # `"quoted" and more` has an end; a quote without one would take in the rest of the file.
+            closed = "unexpected end" not in str(error)
+            yield (
+                first + 1,
+                loose if loose and closed else UnreadableRow(f"invalid CSV: {error}; found {_quote(lines[first].encode())}"),
+            )
+            start = first + 1
 
 
 def _delimiter(path: Path, text: str) -> str:
     if path.suffix.lower() == ".tsv":
         return "\t"
-    header = text.split("\n", 1)[0]
-    return max(",;\t|", key=header.count)
+    header = re.sub(r'"(?:[^"]|"")*"', "", text[:HEADER_CHARACTERS]).lstrip("\r\n").splitlines()
+    return max(",;\t|", key=header[0].count) if header else ","
 
 
 def _refuse_binary(path: Path, head: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -32,6 +32,15 @@ class Reader(Protocol):
 
     def fingerprint(self) -> str:
         """Returns a hash of the contents and names of what `read` would read."""
+        ...
+
+
+@runtime_checkable
+class SamplingReader(Reader, Protocol):
+    """A reader whose documents are at hand, so that one can look at some of them before a run."""
+
+    def sample(self, limit: int) -> list[str]:
+        """Returns the texts of at most so many documents, evenly spread, as their files have them."""
         ...
 
 
@@ -80,6 +89,8 @@ class TableSource(Source):
     """The column that says where people find the document."""
     id_column: str | None = None
     """The column of the document id, which evaluation sets refer to."""
+    max_unreadable_share: float = Field(default=0.1, ge=0, le=1)
+    """Of a table's rows, so many may be unreadable: they are reported and left out. Of a short table up to three may be."""
 
 
 class PageSource(Source):

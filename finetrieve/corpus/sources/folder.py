@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections import Counter
@@ -20,6 +21,7 @@ from finetrieve.corpus.parsing.cleaning import readable_name
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.formats import to_markdown
 from finetrieve.corpus.sources.base import PageSource, SourceRead
+from finetrieve.corpus.sources.not_documentation import folder_objection, text_objection
 
 DOCUMENT_SUFFIXES = {
     ".md": "markdown",
@@ -32,8 +34,9 @@ DOCUMENT_SUFFIXES = {
     ".ipynb": "notebook",
 }
 """The files that the `folder` source reads, and the format of each."""
-LEFT_OUT_FOLDERS = {"node_modules", "__pycache__", "venv", "site-packages"}
-"""Besides hidden ones: folders that hold other people's files."""
+
+SAMPLED_BYTES = 1 << 16
+"""Of a file that is only looked at."""
 
 
 class FolderSource(PageSource):
@@ -96,6 +99,10 @@ class Folder:
             raise InputError(self._nothing_found())
         return names
 
+    def pages(self) -> list[Path]:
+        """Returns the files to read, as far as their names and sizes tell."""
+        return [found.path for found in self._files]
+
     def fingerprint(self) -> str:
         """Returns a hash of names and contents, in order of names."""
         digest = hashlib.sha256()
@@ -106,6 +113,16 @@ class Folder:
                 content = "unreadable"
             digest.update(f"{found.name}\0{content}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
+
+    def sample(self, limit: int) -> list[str]:
+        """Returns the texts of some files, uncleaned."""
+        texts = []
+        for found in self._files[:: max(1, -(-len(self._files) // limit))]:
+            with contextlib.suppress(OSError), found.path.open("rb") as file:
+                data = file.read(SAMPLED_BYTES)
+                if binary_kind(data[:SNIFFED_BYTES]) is None:
+                    texts.append(decode(data))
+        return texts
 
     @cached_property
     def _files(self) -> list[_Found]:
@@ -123,8 +140,19 @@ class Folder:
                 raise InputError(f"No such folder: '{self.settings.path}'. Give a folder with documentation files.")
         except OSError as error:
             raise InputError(f"Cannot read the folder '{self.settings.path}': {error.strerror}.") from None
-        found = (self._candidate(name, path) for name, path in entries if wanted.match(name))
+        found = (self._candidate(name, path) for name, path in entries if self._is_wanted(name, wanted))
         return sorted((item for item in found if item), key=lambda item: item.name)
+
+    @cached_property
+    def _named_folders(self) -> set[str]:
+        """Names in the patterns of files to read: folders so called are entered whatever they are."""
+        return {part for pattern in self.settings.include for part in pattern.split("/")}
+
+    def _is_wanted(self, name: str, wanted: _Patterns) -> bool:
+        if wanted.match(name):
+            return True
+        self._skip(name, "left out by include and exclude")
+        return False
 
     def _walk(self, root: Path) -> Iterator[tuple[str, Path]]:
         """Yields relative name and path of each file below `root`, links resolved, no file twice and no loop entered."""
@@ -144,11 +172,14 @@ class Folder:
                 if entry.is_symlink():
                     links.append((name, path))
                 elif entry.is_dir():
-                    if entry.name in LEFT_OUT_FOLDERS or entry.name.startswith("."):
-                        self._skip(name, "a hidden folder or one of other people's files")
+                    objection = folder_objection(path, self._named_folders)
+                    if objection:
+                        self._skip(name, objection)
                     else:
                         folders.append(path)
-                elif entry.is_file() and not entry.name.startswith("."):
+                elif entry.name.startswith("."):
+                    self._skip(name, "a hidden file")
+                elif entry.is_file():
                     real_files.add(path)
                     yield name, path
         yield from self._walk_links(root, links, real_files)
@@ -209,6 +240,10 @@ class Folder:
         if Path(path).expanduser().is_file():
             reason = self._skipped[0].reason if self._skipped else "it holds binary data"
             return f"Cannot read '{path}' as documentation: {reason}."
+        entered = [item for item in self._skipped if (Path(path).expanduser() / item.source).is_dir()]
+        if not self._seen and entered:
+            beside = f"'{entered[0].source}': {entered[0].reason}"
+            return f"No files in the folder '{path}' beside {beside}. Expected documentation: {kinds}."
         if not self._seen:
             patterns = " that include and exclude let through" if self.settings.include or self.settings.exclude else ""
             return f"No files in the folder '{path}'{patterns}. Expected documentation: {kinds}."
@@ -240,7 +275,11 @@ def _document(found: _Found, kind: str) -> Document | Skipped:
     if binary:
         return Skipped(found.name, f"holds {binary} rather than text")
     try:
-        page = to_markdown(decode(data), kind)
+        text = decode(data)
+        objection = text_objection(found.path.name, text)
+        if objection:
+            return Skipped(found.name, objection)
+        page = to_markdown(text, kind)
     except Exception as error:  # Parsers of strange files raise anything; one page must not end the run.
         problem = " ".join(str(error).split())[:120] or type(error).__name__
         return Skipped(found.name, f"cannot be parsed as {kind}: {problem}")
@@ -262,5 +301,5 @@ def _link_target(path: Path) -> Path | None:
 def _plain_files(folder: Path) -> Iterator[Path]:
     """Yields the files below a folder outside of the root, links and hidden folders left out."""
     for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in LEFT_OUT_FOLDERS]
+        folders[:] = [name for name in folders if not folder_objection(Path(place) / name, ())]
         yield from (path for name in names if not (path := Path(place) / name).is_symlink() and not name.startswith("."))

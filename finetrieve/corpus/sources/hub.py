@@ -21,6 +21,7 @@ from finetrieve.corpus.sources.table_files import (
     documents_of_rows,
     files_fingerprint,
     find_columns,
+    ids_of,
     raw_row,
     raw_rows,
     unique_ids,
@@ -86,7 +87,7 @@ class Hub:
         rows = list(raw_rows(files, self.settings))
         if not any(row.text.strip() for row in rows):
             raise InputError(f"No rows with text in '{self.settings.path}'.")
-        return list(dict.fromkeys(row.id for row in rows))
+        return ids_of(rows)
 
     def fingerprint(self) -> str:
         """Returns a hash of the directory's tables, or of the dataset's commit on the Hub."""

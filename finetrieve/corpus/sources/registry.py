@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.rows import Skipped
-from finetrieve.corpus.sources.base import Source, SourceRead
+from finetrieve.corpus.sources.base import SamplingReader, Source, SourceRead
 
 SOURCES: Registry[Source] = Registry(
     "source",
@@ -53,6 +52,12 @@ def check_source(source: Source) -> list[str]:
     return source.reader().check()
 
 
+def sample_texts(source: Source, limit: int) -> list[str]:
+    """Returns the texts of at most so many documents, or none where a source has to fetch or build them first."""
+    reader = source.reader()
+    return reader.sample(limit) if isinstance(reader, SamplingReader) else []
+
+
 def fingerprint(source: Source) -> str:
     """Returns a SHA-256 over the contents and names of what the source would read, for use in a cache key.
 
@@ -74,25 +79,26 @@ def summary(skipped: list[Skipped], shown: int = 3) -> str:
 def source_from_path(path: Path) -> Source:
     """Returns the settings of the source that `--docs PATH` means.
 
-    A folder with a BEIR `corpus.jsonl` or with nothing but tables is `files`, any other folder is `folder`, a dataset's directory
-    (`data/train-00000-of-00001.parquet`) is `hub`; a file goes by its ending.
+    A folder with a BEIR `corpus.jsonl` is `files`. One with a page of documentation in it, however deep, is `folder`; without
+    one a dataset's directory (`data/train-00000-of-00001.parquet`) is `hub`, and a folder of tables `files`. A file goes by its
+    ending.
 
     Raises:
         InputError: There is no such path, or no source reads a file of this kind.
     """
     from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, FolderSource
     from finetrieve.corpus.sources.hub import HubSource
-    from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource
+    from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource, tables_in
 
     text = str(path)
     try:
         if path.is_dir():
             if (path / BEIR_CORPUS).is_file():
                 return FilesSource(path=text)
-            if not _has_document(path, DOCUMENT_SUFFIXES):
+            if not _pages_in(path):
                 if any((path / "data").glob("*.parquet")):
                     return HubSource(path=text)
-                if any(child.suffix.lower() in TABLE_SUFFIXES for child in path.iterdir()):
+                if tables_in(path):
                     return FilesSource(path=text)
             return FolderSource(path=text)
         exists = path.exists()
@@ -110,10 +116,29 @@ def source_from_path(path: Path) -> Source:
     raise InputError(f"Cannot read '{path}': no source reads {kind}. Kinds that are read: {known}.")
 
 
-def _has_document(folder: Path, suffixes: Collection[str]) -> bool:
-    """Whether there is any documentation file beside or directly below the tables; README files only describe them."""
-    for pattern in ("*", "*/*"):
-        for path in folder.glob(pattern):
-            if path.suffix.lower() in suffixes and path.stem.lower() != "readme" and not path.name.startswith("."):
-                return True
-    return False
+def _pages_in(folder: Path) -> list[Path]:
+    """Returns the pages of documentation below a folder; README files beside tables only describe them."""
+    from finetrieve.corpus.sources.folder import FolderSource
+
+    reader = FolderSource(path=str(folder)).reader()
+    return [path for path in reader.pages() if path.stem.lower() != "readme"]
+
+
+def unread_beside(source: Source) -> str:
+    """Returns what else lies in the folder of a source and how to take it instead, in a sentence; nothing where all is read."""
+    from finetrieve.corpus.sources.folder import FolderSource
+    from finetrieve.corpus.sources.table_files import FilesSource, tables_in
+
+    if not isinstance(source, FolderSource | FilesSource) or not Path(source.path).expanduser().is_dir():
+        return ""
+    folder = Path(source.path).expanduser()
+    if isinstance(source, FolderSource):
+        tables = tables_in(folder) or sorted((folder / "data").glob("*.parquet"))
+        taken, left, how = "the pages of documentation", tables, f"give --docs {tables[0]}" if tables else ""
+    else:
+        taken, left = "the tables", _pages_in(folder)
+        how = "give --docs the folder that they are in, or source.name 'folder'"
+    names = ", ".join(path.relative_to(folder).as_posix() for path in left[:3]) + (", ..." if len(left) > 3 else "")
+    what = "table" if isinstance(source, FolderSource) else "page"
+    number = f"{len(left):,} {what}{'s' if len(left) > 1 else ''}"
+    return f"Read of '{source.path}': {taken}. Not read: {number} ({names}); to read these instead, {how}." if left else ""

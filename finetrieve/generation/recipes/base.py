@@ -63,6 +63,9 @@ class Recipe(BaseModel):
     asks_llm: ClassVar[bool] = False
     """Its unit of work is a request, which may fail and cost money; else a chunk, and machines can share the work."""
 
+    languages: ClassVar[frozenset[str] | None] = None
+    """Those that it writes in, as ISO 639-1 codes; chunks in others get no queries. None: in the language of any chunk."""
+
     name: str
     """As the configuration has it; the class's own name is the default."""
     queries_per_chunk: int = Field(default=1, ge=1, le=20)

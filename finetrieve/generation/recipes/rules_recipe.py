@@ -18,6 +18,7 @@ class RulesRecipe(Recipe):
     description: ClassVar[str] = "queries written by rules from titles, sentences, labels and docstrings; no LLM"
 
     name: Literal["rules"] = "rules"
+    languages: ClassVar[frozenset[str] | None] = frozenset({"en"})
     queries_per_chunk: int = Field(default=6, ge=1, le=20)
     """At most so many queries are kept per chunk; a chunk that offers fewer good ones gets fewer."""
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from finetrieve.core.languages import language_of
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.recipes.rules.api import (
@@ -68,7 +69,8 @@ class RuleQueries:
 def write_queries(chunk: ChunkContext, seed: int, queries_per_chunk: int) -> RuleQueries:
     """Returns the queries of a chunk, best first, up to a few more than `queries_per_chunk`, and what the gate dropped."""
     text = plain(chunk.text)
-    if not looks_english(plain(without_code(chunk.text))):
+    known = {chunk.language, language_of(chunk.text, guess=False)}
+    if known - {"", "en"} or not looks_english(plain(without_code(chunk.text))):
         return RuleQueries(rejects=[])
     candidates = sorted(_candidates(chunk, text), key=lambda candidate: -candidate.score)
     return _selected(candidates, chunk, seed, queries_per_chunk + SPARE)

@@ -1,0 +1,32 @@
+"""A few sentences of a manual in many languages, as test inputs."""
+
+MANUAL = {
+    "en": "The camera is set up in the menu. Open the settings and choose the size that you want. If it does not work, restart the device and try it again.",
+    "de": "Die Kamera wird über das Menü eingestellt. Öffnen Sie die Einstellungen und wählen Sie die gewünschte Größe. Wenn es nicht geht, starten Sie das Gerät neu.",
+    "fr": "L'appareil se règle dans le menu. Ouvrez les paramètres et choisissez la taille que vous voulez. Si cela ne marche pas, redémarrez l'appareil.",
+    "es": "La cámara se configura en el menú. Abra los ajustes y elija el tamaño que desee. Si no funciona, reinicie el dispositivo.",
+    "it": "La fotocamera si imposta nel menu. Apri le impostazioni e scegli la dimensione che vuoi. Se non funziona, riavvia il dispositivo.",
+    "pt": "A câmera é configurada no menu. Abra as configurações e escolha o tamanho que você quer. Se não funcionar, reinicie o dispositivo.",
+    "nl": "De camera wordt ingesteld in het menu. Open de instellingen en kies de grootte die u wilt. Als het niet werkt, start het apparaat dan opnieuw op.",
+    "sv": "Kameran ställs in i menyn. Öppna inställningarna och välj den storlek som du vill ha. Om det inte fungerar, starta om enheten.",
+    "fi": "Kamera asetetaan valikossa. Avaa asetukset ja valitse haluamasi koko. Jos se ei toimi, käynnistä laite uudelleen ja yritä sitä vielä kerran.",
+    "pl": "Kamerę ustawia się w menu. Otwórz ustawienia i wybierz rozmiar, który chcesz. Jeśli to nie działa, uruchom urządzenie ponownie.",
+    "cs": "Kamera se nastavuje v nabídce. Otevřete nastavení a vyberte velikost, kterou chcete. Pokud to nefunguje, restartujte zařízení.",
+    "hu": "A kamera a menüben állítható be. Nyissa meg a beállításokat, és válassza ki a kívánt méretet. Ha nem működik, indítsa újra az eszközt.",
+    "tr": "Kamera menüden ayarlanır. Ayarları açın ve istediğiniz boyutu seçin. Eğer bu işe yaramazsa, cihazı yeniden başlatın ve bir daha deneyin.",
+    "id": "Kamera diatur di menu. Buka pengaturan dan pilih ukuran yang Anda inginkan. Jika tidak berfungsi, mulai ulang perangkat.",
+    "vi": "Máy ảnh được cài đặt trong trình đơn. Mở phần cài đặt và chọn kích thước mà bạn muốn. Nếu không được, hãy khởi động lại thiết bị.",
+    "ru": "Камера настраивается в меню. Откройте настройки и выберите нужный размер. Если это не работает, перезагрузите устройство.",
+    "uk": "Камера налаштовується в меню. Відкрийте налаштування і виберіть розмір, який вам потрібен. Якщо це не працює, перезавантажте пристрій.",
+    "bg": "Камерата се настройва в менюто. Отворете настройките и изберете размера, който искате. Ако това не работи, рестартирайте устройството.",
+    "el": "Η κάμερα ρυθμίζεται στο μενού. Ανοίξτε τις ρυθμίσεις και επιλέξτε το μέγεθος που θέλετε. Αν δεν λειτουργεί, επανεκκινήστε τη συσκευή.",
+    "ar": "يتم ضبط الكاميرا من القائمة. افتح الإعدادات واختر الحجم الذي تريده. إذا لم يعمل ذلك فأعد تشغيل الجهاز.",
+    "fa": "دوربین در منو تنظیم می‌شود. تنظیمات را باز کنید و اندازه‌ای را که می‌خواهید انتخاب کنید. اگر کار نکرد، دستگاه را دوباره راه‌اندازی کنید.",
+    "he": "המצלמה מוגדרת בתפריט. פתח את ההגדרות ובחר את הגודל שאתה רוצה. אם זה לא עובד, הפעל מחדש את המכשיר.",
+    "hi": "कैमरा मेनू में सेट किया जाता है। सेटिंग्स खोलें और वह आकार चुनें जो आप चाहते हैं। यदि यह काम नहीं करता है, तो डिवाइस को पुनः आरंभ करें।",
+    "ja": "カメラはメニューで設定します。設定を開き、希望のサイズを選択してください。動作しない場合は、デバイスを再起動してください。",
+    "zh": "相机在菜单中设置。打开设置并选择所需的大小。如果不起作用，请重新启动设备。",
+    "ko": "카메라는 메뉴에서 설정합니다. 설정을 열고 원하는 크기를 선택하십시오. 작동하지 않으면 장치를 다시 시작하십시오.",
+    "th": "กล้องถูกตั้งค่าในเมนู เปิดการตั้งค่าแล้วเลือกขนาดที่คุณต้องการ หากไม่ทำงาน ให้รีสตาร์ทอุปกรณ์",
+}
+"""Language -> the camera is set up in the menu; open the settings and choose a size; if it does not work, restart the device."""
