@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from finetrieve.core.corpus import Corpus
+from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import FUSED, HYBRID, FloatMatrix, fuse
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.vector_cache import CachedEmbedder
@@ -54,5 +55,11 @@ class Teacher:
         if self._index is None:
             embedder = CachedEmbedder(self._base_model, precision="auto")
             few = len(self._corpus) <= MOST_WITH_TOKENS
-            self._index = build_index(list(self._corpus.texts()), embedder, with_tokens=few, precision="auto")
+            self._index = build_index(
+                list(self._corpus.texts()),
+                embedder,
+                bm25=Bm25.of_chunks(self._corpus.chunk_rows()),
+                with_tokens=few,
+                precision="auto",
+            )
         return self._index

@@ -145,3 +145,70 @@ def test_fingerprint_follows_content(tmp_path: Path) -> None:
     assert fingerprint(source) == before
     written(tmp_path / "x.jsonl", as_jsonl(ROWS[:1]))
     assert fingerprint(source) != before
+
+
+def test_an_empty_cell_of_a_table_is_no_word_in_any_column(tmp_path: Path) -> None:
+    lines = [
+        '{"_id": "1", "title": NaN, "text": "Backups run at night.", "url": NaN}',
+        '{"_id": "2", "title": "Queue", "text": NaN}',
+        '{"_id": NaN, "title": "T", "text": "words with no id"}',
+        '{"_id": "4", "title": "NaN", "text": "A number that is none."}',
+    ]
+    read = read_source(written(tmp_path / "x.jsonl", "\n".join(lines)))
+    assert [(d.id, d.source) for d in read.documents] == [("1", "x.jsonl, line 1"), ("4", "x.jsonl, line 4")]
+    assert "nan" not in [d.title.lower() for d in read.documents[:1]]
+    assert {item.source for item in read.skipped} == {"x.jsonl, line 2", "x.jsonl, line 3"}
+    cells = "id,text\n" + "".join(f"{number},{cell}\n" for number, cell in enumerate(["", "NULL", "NaN", "None", "real words"]))
+    assert [d.text for d in read_source(written(tmp_path / "x.csv", cells)).documents] == ["real words"]
+
+
+def test_what_is_nested_is_found_by_its_usual_names_and_can_be_named(tmp_path: Path) -> None:
+    rows = [
+        {"page_content": f"Words {n}.", "metadata": {"source": f"guide/{n}.md", "title": f"Page {n}", "doc_id": "d"}}
+        for n in range(3)
+    ]
+    source = written(tmp_path / "x.jsonl", as_jsonl(rows))
+    documents = read_source(source).documents
+    assert [(d.title, d.source) for d in documents] == [(f"Page {n}", f"guide/{n}.md") for n in range(3)]
+    named = source.model_copy(update={"id_column": "metadata.source", "text_column": "metadata.title"})
+    assert [(d.id, d.text) for d in read_source(named).documents] == [(f"guide/{n}.md", f"Page {n}") for n in range(3)]
+    faq = read_source(written(tmp_path / "faq.csv", "question,answer\nHow do I reset it?,Open Settings.\n")).documents
+    assert [(d.title, d.text) for d in faq] == [("How do I reset it?", "Open Settings.")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_csv_is_read_with_any_delimiter_and_rows_are_named_by_their_first_line(
+    tmp_path: Path, delimiter: str, newline: str
+) -> None:
+    header = delimiter.join(['"a, b; c| d, e; f| g, h; i"', '"text"'])
+    rows = [f'"1"{delimiter}"Line one{newline}line two, of ""three"""', f"2{delimiter}", "", f"3{delimiter}Last words"]
+    read = read_source(written(tmp_path / "x.csv", newline.join([header, *rows])))
+    assert [d.source for d in read.documents] == ["x.csv, line 2", "x.csv, line 6"]
+    assert read.documents[0].text.split() == ["Line", "one", "line", "two,", "of", '"three"']
+    assert [(item.source, item.reason) for item in read.skipped] == [("x.csv, line 4", "the row has no text")]
+
+
+BROKEN = {
+    "jsonl": ['{"_id": "9", "text": "cut o', "[1]", "2024 INFO", '{"_id": "9", "note": "no text"}'],
+    "csv": ["9,words,more,fields", '9,"never closed', '"'],
+}
+
+
+@pytest.mark.parametrize(("kind", "line"), [(kind, line) for kind, lines in BROKEN.items() for line in lines])
+@pytest.mark.parametrize("place", [0, 7, 19])
+def test_one_bad_line_costs_itself_alone_and_is_reported(tmp_path: Path, kind: str, line: str, place: int) -> None:
+    good = [json.dumps({"_id": str(n), "text": f"Words {n}."}) if kind == "jsonl" else f"{n},Words {n}." for n in range(100, 119)]
+    lines = [*good[:place], line, *good[place:]]
+    read = read_source(written(tmp_path / f"x.{kind}", "\n".join((["id,text"] if kind == "csv" else []) + lines)))
+    assert [d.id for d in read.documents] == [str(n) for n in range(100, 119)]
+    assert [item.source for item in read.skipped] == [f"x.{kind}, line {place + 1 + (kind == 'csv')}"]
+
+
+def test_too_many_bad_lines_are_a_mistake_and_the_share_can_be_set(tmp_path: Path) -> None:
+    good = [json.dumps({"_id": str(n), "text": f"Words {n}."}) for n in range(60)]
+    source = written(tmp_path / "x.jsonl", "\n".join([*good, *["{"] * 20]))
+    with pytest.raises(InputError, match=r"x.jsonl, line 61: invalid JSON.* 20 of 80 rows .* cannot be read"):
+        read_source(source)
+    assert len(read_source(source.model_copy(update={"max_unreadable_share": 0.3})).skipped) == 20
+    assert len(read_source(written(tmp_path / "y.jsonl", "\n".join([*good[:2], "{"]))).documents) == 2

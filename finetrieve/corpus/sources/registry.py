@@ -79,9 +79,8 @@ def summary(skipped: list[Skipped], shown: int = 3) -> str:
 def source_from_path(path: Path) -> Source:
     """Returns the settings of the source that `--docs PATH` means.
 
-    A folder with a BEIR `corpus.jsonl` is `files`. One with a page of documentation in it, however deep, is `folder`; without
-    one a dataset's directory (`data/train-00000-of-00001.parquet`) is `hub`, and a folder of tables `files`. A file goes by its
-    ending.
+    A folder with a BEIR `corpus.jsonl` is `files`. One with a page of documentation in it, however deep, is `folder`; without one
+    a dataset's directory (`data/train-00000-of-00001.parquet`) is `hub`, a folder of tables `files`. A file goes by its ending.
 
     Raises:
         InputError: There is no such path, or no source reads a file of this kind.
