@@ -78,4 +78,6 @@ def load_chunks(
     read = read_source(TypeAdapter[Source](SourceSettings).validate_python(source))
     corpus, report = build_corpus(read, ChunkSettings.model_validate(settings), load_tokenizer(base_model), documents_fingerprint)
     logger.info(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks")
+    for line in report.skipped_lines():
+        logger.info(line)
     return corpus.chunks, corpus.documents, corpus.duplicates, report

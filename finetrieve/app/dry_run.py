@@ -22,7 +22,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
         raise InputError(f"--dry-run shows what generation would ask; '{pipeline}' generates nothing. Use generate or retrain.")
     check(pipeline, config, None, asks=False)
 
-    from finetrieve.corpus.chunking import build_chunks
+    from finetrieve.corpus.chunking import build_corpus
     from finetrieve.corpus.sources.registry import read_source
     from finetrieve.retrieval.base_model import load_tokenizer
 
@@ -30,9 +30,11 @@ def dry_run_text(pipeline: str, config: Config) -> str:
         warnings.simplefilter("ignore")  # distilabel's import warns about what pydantic has deprecated
         from finetrieve.generation.estimate import dry_run
 
-    documents = read_source(config.source).documents
-    chunks = build_chunks(documents, config.chunks, load_tokenizer(config.training.base_model)).chunks
-    parts = [dry_run(chunks, config.generation, config.seed)]
+    read = read_source(config.source)
+    corpus, report = build_corpus(read, config.chunks, load_tokenizer(config.training.base_model))
+    chunks = list(corpus.chunk_rows())
+    lines = [f"{len(read.documents):,} documents are read.", *(f"  {line}" for line in report.skipped_lines())]
+    parts = ["\n".join(lines), dry_run(chunks, config.generation, config.seed)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))
     return "\n\n".join([*parts, *_missing(config)])

@@ -73,3 +73,11 @@ class CorpusReport(Record):
     languages: Mapping[Text, int] = {}
     tokens: TokenCounts | None = None
     duplicates: DuplicateCounts | None = None
+
+    def skipped_lines(self) -> list[str]:
+        """Returns a line per reason for which inputs became no document, with some of them."""
+        return [
+            f"skipped {number:,}: {reason} ({', '.join(examples)}{', ...' if number > len(examples) else ''})"
+            for reason, number in self.skipped.items()
+            for examples in [self.skipped_examples.get(reason, [])]
+        ]

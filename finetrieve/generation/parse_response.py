@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from distilabel.steps.tasks.sentence_transformers import POSITIVE_NEGATIVE_PAIR_REGEX
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetrieve.core.text import count_words
+from finetrieve.generation.answer_fields import UnreadableAnswerError, answer_fields
 
 Problem = Literal["empty", "refusal", "truncated", "unparsable", "invalid", "language", "instructions"]
 
@@ -78,9 +77,6 @@ _DICTATION = re.compile(
     r"\b(?:reply|answer|respond|say|output|write|print|return)\b(?:[^.?!\n]{0,40}?\b(?:with|only|is)\b)?\W*$", re.IGNORECASE
 )
 _DICTATION_CHARACTERS = 80
-_THOUGHT = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-"""What models that think aloud put in front of their answer, where the server leaves it there."""
-_FENCE = re.compile(r"^\s*```\w*\s*\n?(.*?)\n?\s*```\s*$", re.DOTALL)
 
 
 class QueryOnly(BaseModel):
@@ -130,7 +126,7 @@ def parse_response(text: str, negative: bool, chunk_text: str) -> ParsedQuery:
     """
     if not text.strip():
         raise InvalidResponseError("empty", "the answer is empty")
-    fields = _fields(_THOUGHT.sub("", text), negative)
+    fields = _fields(text, negative)
     query, other = _tidy(fields["positive"]), _tidy(fields["negative"]) if negative else None
     _check(query, "positive", chunk_text)
     if other is not None:
@@ -141,43 +137,19 @@ def parse_response(text: str, negative: bool, chunk_text: str) -> ParsedQuery:
 
 
 def _fields(text: str, negative: bool) -> dict[str, str]:
-    """Returns the fields of a JSON answer, or else of distilabel's two sections."""
-    body = match.group(1) if (match := _FENCE.match(text)) else text
-    found = _json_object(body)
-    if found is not None:
-        model = QueryWithNegative if negative else QueryOnly
-        kept = {name: found[name] for name in model.model_fields if name in found}
-        try:
-            return model.model_validate(kept).model_dump()
-        except ValidationError as error:
-            details = error.errors()[0]
-            raise InvalidResponseError("unparsable", f"the JSON's '{details['loc'][0]}': {details['msg'].lower()}") from None
-    sections = POSITIVE_NEGATIVE_PAIR_REGEX.search(body)
-    if sections is None:
-        if _REFUSED_ANSWER.match(body):
-            raise InvalidResponseError("refusal", "the model refused")
-        raise InvalidResponseError("unparsable", "it is neither the JSON object nor the sections that were asked for")
-    if negative and not sections.group(2):
-        raise InvalidResponseError("unparsable", "the section `## Negative` is missing")
-    return {"positive": sections.group(1), "negative": sections.group(2) or ""}
-
-
-def _json_object(text: str) -> dict[str, Any] | None:
-    """Returns the object with the query in it, whatever the model says around it."""
-    objects: list[dict[str, Any]] = []
-    start = text.find("{")
-    while start >= 0:
-        try:
-            found, end = json.JSONDecoder(strict=False).raw_decode(text, start)
-        except (json.JSONDecodeError, RecursionError) as error:
-            if start == len(text) - len(text.lstrip()):
-                why = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
-                raise InvalidResponseError("unparsable", f"the JSON is not complete: {why}") from None
-            end = start + 1
-        else:
-            objects.append(found)
-        start = text.find("{", end)
-    return next((found for found in objects if "positive" in found), objects[0] if objects else None)
+    """Returns the fields of the last answer in a text."""
+    model = QueryWithNegative if negative else QueryOnly
+    try:
+        found = answer_fields(text, ("positive", "negative"))
+    except UnreadableAnswerError as error:
+        if _REFUSED_ANSWER.match(text):
+            raise InvalidResponseError("refusal", "the model refused") from None
+        raise InvalidResponseError("unparsable", str(error)) from None
+    try:
+        return model.model_validate({name: found[name] for name in model.model_fields if name in found}).model_dump()
+    except ValidationError as error:
+        details = error.errors()[0]
+        raise InvalidResponseError("unparsable", f"the JSON's '{details['loc'][0]}': {details['msg'].lower()}") from None
 
 
 def _tidy(text: str) -> str:

@@ -219,3 +219,68 @@ def test_of_thousands_of_human_questions_only_paragraphs_are_refused() -> None:
     assert [one for one in refused if one[0] != "invalid"] == []
     assert len({query for _, query in refused}) <= 2
     assert all(len(re.findall(r"\S+", query)) > 64 for _, query in refused)
+
+
+DRAFT = as_json("What is a first draft?", "What is another draft?")
+PAIR = (WANTED.query, str(WANTED.negative))
+FORMS = {
+    "capital keys": '{{"Positive": "{0}", "Negative": "{1}"}}',
+    "upper keys": '{{"POSITIVE": "{0}", "NEGATIVE": "{1}"}}',
+    "single quotes": "{{'positive': '{0}', 'negative': '{1}'}}",
+    "curly quotes": "{{“positive”: “{0}”, “negative”: “{1}”}}",
+    "no quotes at keys": '{{positive: "{0}", negative: "{1}"}}',
+    "trailing comma": '{{"positive": "{0}", "negative": "{1}",}}',
+    "missing comma": '{{"positive": "{0}"\n"negative": "{1}"}}',
+    "negative first": '{{"negative": "{1}", "positive": "{0}"}}',
+    "list of one": '[{{"positive": "{0}", "negative": "{1}"}}]',
+    "wrapped": '{{"answer": {{"positive": "{0}", "negative": "{1}"}}}}',
+    "lists": '{{"positive": ["{0}"], "negative": ["{1}"]}}',
+    "headings": "## Positive\n{0}\n\n## Negative\n{1}",
+    "lower headings": "### positive:\n\n{0}\n\n### negative:\n\n{1}",
+    "bold": "**Positive**: {0}\n\n**Negative**: {1}",
+    "bold colon": "**Positive query:** {0}\n**Negative query:** {1}",
+    "plain": "Positive: {0}\nNegative: {1}",
+}
+AROUND = {
+    "alone": "{0}",
+    "fence": "```json\n{0}\n```",
+    "fence that nothing ends": "```json\n{0}",
+    "prose": "Here it is, for {{project}}:\n\n{0}\n\nHope {{this}} helps!",
+    "prose and fence": "Sure!\n```\n{0}\n```\nLet me know.",
+    "thought": f"<think>{DRAFT}</think>\n{{0}}",
+    "thought without its beginning": f"Draft: {DRAFT} hmm, better:\n</think>\n{{0}}",
+    "words before the thought": f"Sure.\n<reasoning>{DRAFT}</reasoning>{{0}}",
+    "channels": f"<|channel|>analysis<|message|>{DRAFT}<|end|><|start|>assistant<|channel|>final<|message|>{{0}}",
+    "draft in prose": f"First try: {DRAFT}. Final answer:\n{{0}}",
+    "schema": f"{json.dumps(response_schema(True))}\n{{0}}",
+    "byte order mark": "\ufeff{0}",
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_the_final_answer_is_read_whatever_its_form_and_whatever_is_around_it(around: str) -> None:
+    template = AROUND[around]
+    for name, form in FORMS.items():
+        words = form.format(*PAIR)
+        text = template.format(words) if "{{" in template or around == "alone" else template.replace("{0}", words)
+        if around == "draft in prose" and "{" not in words:
+            continue  # a draft in JSON and an answer under headings: nobody can tell which is meant
+        assert parse_response(text, True, CHUNK) == WANTED, name
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS.values() if form.startswith("{{")])
+def test_an_answer_that_is_cut_off_anywhere_is_refused_and_so_is_its_draft(form: str) -> None:
+    whole = form.format(*PAIR)
+    begun = whole.casefold().index("positive") + len("positive': ")
+    for length in range(begun, len(whole.rstrip("}"))):
+        for text in (whole[:length], f"First: {DRAFT}\nThen: {whole[:length]}"):
+            with pytest.raises(InvalidResponseError):
+                parse_response(text, True, CHUNK)
+
+
+def test_a_field_that_is_there_twice_with_other_words_is_refused() -> None:
+    assert problem('{"positive": "old words here", "positive": "How do I set it?", "negative": "Where is it?"}') == "unparsable"
+    assert parse_response(as_json(r"How do I match \d+ in names?").replace("\\\\d", "\\d"), True, CHUNK).query.startswith(
+        "How do I"
+    )
+    assert parse_response(as_json("What does </think> mean?"), True, CHUNK).query == "What does </think> mean?"
