@@ -138,7 +138,8 @@ def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:
 
     if task.eval_set is None:
         return None
-    settings = EvalSetSettings(path=task.eval_set, name=task.name)
+    qrels = [path.stem for path in (task.eval_set / "qrels").glob("*.tsv")]
+    settings = EvalSetSettings(path=task.eval_set, name=task.name, split="train" if qrels == ["train"] else None)
     document_ids = [document.doc_id for document in corpus.documents]
     tokenizer = load_tokenizer(config.training.base_model)
     return load_eval_set(settings, corpus.chunks, corpus.duplicates, document_ids, config.chunks, tokenizer)

@@ -80,7 +80,10 @@ def push_annotations(
         workspace = find_workspace(server)
         dimensions = chunk_vectors.column("vector").type.list_size
         described = ensure_dataset(server, workspace, dataset, dimensions, annotation.min_submitted)
-        report = push(server, described, records, of_query.keys(), of_chunk.keys(), reporter)
+        # A dataset that was not named is this corpus's own, however much of it changed.
+        shared = annotation.dataset is not None and not annotation.withdraw_others
+        documents = {chunk.doc_id for chunk in of_chunk.values()} if shared else None
+        report = push(server, described, records, of_query.keys(), of_chunk.keys(), reporter, documents)
         url = dataset_url(server, described)
     logger.info(
         f"{report.added:,} added, {report.updated:,} updated, {report.unchanged:,} unchanged, "

@@ -10,6 +10,7 @@ from finetrieve.annotation.client import Server, find_untouched, read_records
 from finetrieve.annotation.dataset import FINGERPRINT, NEGATIVE, question_ids
 from finetrieve.annotation.records import NEGATIVE_SIMILARITY, Record, as_json
 from finetrieve.core.annotation_report import PushReport
+from finetrieve.core.errors import InputError
 from finetrieve.core.progress import Progress
 
 BATCH_RECORDS = 200
@@ -32,6 +33,7 @@ class ExistingRecord:
     touched: bool
     """A person answered it, discarded it or keeps a draft of it."""
     has_negative: bool = False
+    doc_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ def push(
     query_ids: Collection[str],
     chunk_ids: Collection[str],
     progress: Callable[[str], Progress],
+    document_ids: Collection[str] | None = None,
 ) -> PushReport:
     """Returns what was done to make a dataset hold the records.
 
@@ -71,10 +74,16 @@ def push(
         query_ids: All triplets that exist; a record of another one is withdrawn if no person touched it.
         chunk_ids: All chunks that exist.
         progress: Shows how far a phase is.
+        document_ids: All documents that exist, where records of another corpus have to stay; None withdraws them like any other.
+
+    Raises:
+        InputError: The dataset holds another corpus's records, which would be withdrawn.
     """
     # 1. What is there.
     existing = list(read_existing_records(server, dataset["id"], progress("Records compared")))
     plan = make_plan(records, existing, query_ids, chunk_ids)
+    if document_ids is not None:
+        refuse_other_corpus(str(dataset.get("name")), plan, existing, document_ids)
     # 2. What has to come or to change.
     _send(server, dataset, [*plan.new, *plan.changed], progress("Records sent"))
     _drop_negatives(server, dataset, plan, existing)
@@ -108,7 +117,24 @@ def _parse_existing(record: Json) -> ExistingRecord:
         chunk_id=str(metadata.get("chunk_id") or ""),
         touched=bool(record.get("responses")),
         has_negative=NEGATIVE_SIMILARITY in metadata,
+        doc_id=str(metadata.get("doc_id") or ""),
     )
+
+
+def refuse_other_corpus(name: str, plan: Plan, existing: Iterable[ExistingRecord], document_ids: Collection[str]) -> None:
+    """Raises an InputError where records would be withdrawn because the dataset is another corpus's.
+
+    It is where most of its records are about documents that this corpus does not have; a page that was deleted is no such case.
+    """
+    ours = [item for item in existing if item.fingerprint is not None]
+    others = [item for item in ours if item.doc_id not in document_ids]
+    lost = [item for item in plan.chunk_gone if item.doc_id not in document_ids]
+    if lost and 2 * len(others) > len(ours):
+        raise InputError(
+            f"The Argilla dataset '{name}' holds {len(others):,} queries about other documents, such as '{lost[0].doc_id}': this "
+            f"push would withdraw {len(lost):,} of them. Give annotation.dataset another name, or set "
+            "annotation.withdraw_others: true."
+        )
 
 
 def make_plan(

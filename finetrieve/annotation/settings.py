@@ -34,6 +34,8 @@ class AnnotationSettings(BaseModel):
     """None takes the embedded server's own, or the only one that the key may see."""
     dataset: str | None = Field(default=None, min_length=1, max_length=DATASET_NAME_LENGTH)
     """None names it after the corpus: one dataset for each."""
+    withdraw_others: bool = False
+    """Whether a push into a `dataset` that holds another corpus's queries withdraws those that nobody answered; else it stops."""
     max_records: int | None = Field(default=None, ge=1)
     """Only so many queries are sent, those that need a person most first; None sends all."""
     min_submitted: int = Field(default=1, ge=1)

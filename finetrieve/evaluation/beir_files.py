@@ -1,21 +1,22 @@
-"""The files of an evaluation set in BEIR's layout: `queries.jsonl` and `qrels/*.tsv`."""
+"""Queries and judgements in BEIR's files, queries.jsonl and qrels/*.tsv, with one line for each mistake in them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from finetrieve.core.errors import InputError
-from finetrieve.evaluation.question_files import Judgement
+from finetrieve.evaluation.question_files import Judgement, whole_score
+
+TREC_FIELDS = 4
+SKIP_UNKNOWN = "Set 'skip_unknown: true' of this set to leave such judgements out."
+Qrels = dict[str, dict[str, int]]
+"""Query id -> unit id -> score; above 0 is relevant."""
 
 
 def read_queries(path: Path) -> dict[str, str]:
-    """Returns query id -> text.
-
-    Raises:
-        InputError: It cannot be read, has no queries, or a line is no query; with its number.
-    """
+    """Returns query id -> text of a `queries.jsonl`; raises `InputError` with file and line."""
     queries: dict[str, str] = {}
     for number, line in _lines(path):
         try:
@@ -37,14 +38,15 @@ def read_queries(path: Path) -> dict[str, str]:
 
 
 def read_judgements(path: Path) -> Iterator[Judgement]:
-    """Yields the judgements of a file; a first line whose third field has no digit is a header.
-
-    Raises:
-        InputError: It cannot be read, has no judgements, or a line is none; with its number.
-    """
+    """Yields the lines of a judgement file; a first line whose third field has no digit is a header."""
     count = 0
     for number, line in _lines(path):
         fields = line.rstrip("\r\n").split("\t")
+        if len(fields) == 1 and len(line.split()) == TREC_FIELDS:
+            raise InputError(
+                f"{path} line {number}: found {TREC_FIELDS} fields parted by spaces, which is TREC's form (query id, 0, document "
+                "id, score); expected 3 fields parted by tabs: query id, document id, score."
+            )
         if len(fields) != 3:
             raise InputError(
                 f"{path} line {number}: expected 3 fields parted by tabs (query id, document id, score), found {len(fields)}."
@@ -52,10 +54,7 @@ def read_judgements(path: Path) -> Iterator[Judgement]:
         query, document, score = (field.strip() for field in fields)
         if number == 1 and not any(character.isdigit() for character in score):
             continue
-        try:
-            yield Judgement(query, document, int(score), f"{path} line {number}")
-        except ValueError:
-            raise InputError(f"{path} line {number}: the score '{score}' is no whole number.") from None
+        yield Judgement(query, document, whole_score(score or "?", f"{path} line {number}"), f"{path} line {number}")
         count += 1
     if not count:
         raise InputError(f"{path} has no judgements.")
@@ -70,3 +69,36 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise InputError(f"{path} is not UTF-8 text.") from None
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.") from None
+
+
+def check_known(kind: str, where: str, named: Iterable[tuple[str, str]], known: Iterable[str]) -> None:
+    """Raises InputError if a judgement names an id that does not exist, with the nearest one that does."""
+    ids = known if isinstance(known, set | dict) else set(known)
+    unknown: dict[str, str] = {}
+    for name, place in named:
+        if name not in ids:
+            unknown.setdefault(name, place)
+    if not unknown:
+        return
+    name, place = next(iter(unknown.items()))
+    more = f" {len(unknown) - 1:,} more ids are unknown." if len(unknown) > 1 else ""
+    raise InputError(f"{place}: {kind} '{name}' is not in {where}.{_nearest(name, ids)}{more} {SKIP_UNKNOWN}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    from rapidfuzz import process
+
+    found = process.extractOne(name, list(known), score_cutoff=50)
+    return f" The nearest known id is '{found[0]}'." if found else ""
+
+
+def collect(judgements: Iterable[Judgement]) -> Qrels:
+    """Returns query id -> document id -> score; raises `InputError` where two lines contradict each other."""
+    qrels: Qrels = {}
+    for row in judgements:
+        seen = qrels.setdefault(row.query, {}).setdefault(row.document, row.score)
+        if seen != row.score:
+            raise InputError(
+                f"{row.place}: query '{row.query}', document '{row.document}' has the score {row.score} here and {seen} before."
+            )
+    return qrels

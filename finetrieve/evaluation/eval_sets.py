@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DuplicateChunk
-from finetrieve.evaluation.beir_files import read_judgements, read_queries
+from finetrieve.evaluation.beir_files import Qrels, check_known, collect, read_judgements, read_queries
 from finetrieve.evaluation.question_files import Judgement, QuestionFile, is_question_file, read_question_file, resolve_pages
 from finetrieve.evaluation.settings import EvalSetSettings
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 DEV = "dev"
 TEST = "test"
-
-Qrels = dict[str, dict[str, int]]
-"""Query id -> unit id -> score; above 0 is relevant."""
+TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def _question_file(settings: EvalSetSettings) -> QuestionFile:
 
 def read_dev_judgements(settings: EvalSetSettings, document_ids: Iterable[str]) -> Qrels:
     """Returns the judgements of the set's own dev questions, about these documents; none where it has no such questions."""
-    return _collect(_judgements(settings, [DEV], set(document_ids), refuse=False)) if _has_own_dev(settings) else {}
+    return collect(_judgements(settings, [DEV], set(document_ids), refuse=False)) if _has_own_dev(settings) else {}
 
 
 def _has_own_dev(settings: EvalSetSettings) -> bool:
@@ -182,6 +180,11 @@ def _chosen_splits(settings: EvalSetSettings) -> tuple[list[str], list[str]]:
             wanted = f"split '{settings.split}'" if is_question_file(settings.path) else f"qrels/{settings.split}.tsv"
             raise InputError(f"Evaluation set '{settings.path}' has no {wanted}. Choose one of: {', '.join(splits)}.")
         return [settings.split], []
+    if splits == [TRAIN]:
+        raise InputError(
+            f"Evaluation set '{settings.path}' has judgements to train on only (split 'train'), and none to test with. Rename "
+            "qrels/train.tsv to test.tsv, or set 'split: train' of this set, if these questions are to be tested with."
+        )
     if TEST in splits or len(splits) == 1:
         return [TEST if TEST in splits else splits[0]], []
     return splits, [f"No split 'test': all of {', '.join(splits)} are used together."]
@@ -200,16 +203,30 @@ def _read_split(
     """
     unanswerable = _question_file(settings).unanswerable
     queries = {query: text for query, text in read_questions(settings).items() if query not in unanswerable}
-    judgements = _judgements(settings, splits, documents, refuse=refuse)
+    judgements = _judgements(settings, splits, documents, refuse=refuse and not settings.skip_unknown)
+    notes = []
+    if settings.skip_unknown:
+        known = [row for row in judgements if row.query in queries and row.document in documents]
+        if len(known) < len(judgements):
+            left = f"{len(judgements) - len(known):,} of {len(judgements):,} judgements"
+            notes.append(f"{left} name queries or documents that do not exist, and are left out.")
+        judgements = known
     where = "corpus.jsonl" if _corpus_file(settings) is not None else "the documents"
-    _check_known("query", "queries.jsonl", [(row.query, row.place) for row in judgements], queries)
+    check_known("query", "queries.jsonl", [(row.query, row.place) for row in judgements], queries)
     if refuse:
-        _check_known("document", where, [(row.document, row.place) for row in judgements], documents)
-    qrels = _collect(judgements)
+        check_known("document", where, [(row.document, row.place) for row in judgements], documents)
+    qrels = collect(judgements)
     judged = {query: text for query, text in queries.items() if any(score > 0 for score in qrels.get(query, {}).values())}
     if not judged:
         raise InputError(f"Evaluation set '{settings.path}': no query has a relevant document (a score of 1 or more).")
-    return judged, {query: qrels[query] for query in judged}, _left_out(settings, splits, queries, judged, documents)
+    return (
+        judged,
+        {query: qrels[query] for query in judged},
+        [
+            *notes,
+            *_left_out(settings, splits, queries, judged, documents),
+        ],
+    )
 
 
 def _left_out(
@@ -225,38 +242,6 @@ def _left_out(
         notes += [f"{len(theirs):,} of {len(queries):,} queries are {what}."] if theirs else []
     none = f"{len(waiting):,} of {len(queries):,} queries have no relevant document in this split and are left out."
     return [*notes, *([none] if waiting else [])]
-
-
-def _check_known(kind: str, where: str, named: Iterable[tuple[str, str]], known: Iterable[str]) -> None:
-    """Raises InputError if a judgement names an id that does not exist, with the nearest one that does."""
-    ids = known if isinstance(known, set | dict) else set(known)
-    unknown: dict[str, str] = {}
-    for name, place in named:
-        if name not in ids:
-            unknown.setdefault(name, place)
-    if not unknown:
-        return
-    name, place = next(iter(unknown.items()))
-    more = f" {len(unknown) - 1:,} more ids are unknown." if len(unknown) > 1 else ""
-    raise InputError(f"{place}: {kind} '{name}' is not in {where}.{_nearest(name, ids)}{more}")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    from rapidfuzz import process
-
-    found = process.extractOne(name, list(known), score_cutoff=50)
-    return f" The nearest known id is '{found[0]}'." if found else ""
-
-
-def _collect(judgements: Iterable[Judgement]) -> Qrels:
-    qrels: Qrels = {}
-    for row in judgements:
-        seen = qrels.setdefault(row.query, {}).setdefault(row.document, row.score)
-        if seen != row.score:
-            raise InputError(
-                f"{row.place}: query '{row.query}', document '{row.document}' has the score {row.score} here and {seen} before."
-            )
-    return qrels
 
 
 # 2. Building the sets that are searched.

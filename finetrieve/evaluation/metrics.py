@@ -57,7 +57,7 @@ def score_queries(scores: FloatMatrix, relevance: Relevance, *, ties_lose: bool 
     order of their ids: of two units with one score trec_eval puts the greater id first.
 
     Args:
-        scores: Higher is better.
+        scores: Higher is better; minus infinity where a unit was not found, which then earns nothing.
         relevance: Of the same queries; a query without relevant units scores 0.
         ties_lose: Whether a unit that is not relevant leads all relevant ones of its score, so that ties earn nothing.
     """
@@ -83,7 +83,7 @@ def relevant_ranks(scores: FloatMatrix, relevance: Relevance, *, ties_lose: bool
         ahead = (rows > own).sum(axis=1)
         leads = (columns < unit) | is_wrong[relevance.query[part]] if ties_lose else columns < unit
         tied_before = ((rows == own) & leads).sum(axis=1)
-        ranks[part] = 1 + ahead + tied_before
+        ranks[part] = np.where(np.isneginf(own[:, 0]), np.inf, 1 + ahead + tied_before)
     return ranks
 
 

@@ -83,7 +83,7 @@ def read_question_file(path: Path) -> QuestionFile:
                 raise InputError(f"{place}: a question without an answer cannot be a dev question; leave its split empty.")
             unanswerable[query] = text
         else:
-            judgements.setdefault(split, []).append(Judgement(query, page, _score(row.get("score", ""), place), place))
+            judgements.setdefault(split, []).append(Judgement(query, page, whole_score(row.get("score", ""), place), place))
     if not queries:
         raise InputError(f"{path} has no questions; expected a row for each question and page below the header.")
     both = next((row for rows in judgements.values() for row in rows if row.query in unanswerable), None)
@@ -273,7 +273,12 @@ def _weight(text: str, place: str) -> float:
     return weight
 
 
-def _score(text: str, place: str) -> int:
+def whole_score(text: str, place: str) -> int:
+    """Returns a score as a whole number, which `1.0` is as well; 1 where there is none.
+
+    Raises:
+        InputError: It is no whole number.
+    """
     try:
         score = float(text or 1)
         if score == int(score):

@@ -235,9 +235,9 @@ class ArmInputs:
     """The chunks' texts, where an arm needs a cross-encoder."""
 
     def part(self, arm: Arm) -> FloatMatrix:
-        """Returns the scores `(n_queries, n_units)` of an arm's one part."""
+        """Returns the scores `(n_queries, n_units)` of an arm's one part; BM25 finds only what shares a word with the query."""
         if arm.model is None:
-            return self.block.lexical
+            return np.where(self.block.lexical > 0, self.block.lexical, np.float32(-np.inf))
         parts = self.block.by_unit[arm.model]
         scores = parts.late if arm.parts == ("late",) else parts.dense
         assert scores is not None

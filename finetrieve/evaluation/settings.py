@@ -35,6 +35,10 @@ class EvalSetSettings(BaseModel):
     split: str | None = None
     """Which split, of a folder `qrels/SPLIT.tsv`; None takes `test`, else the only one, else all."""
 
+    skip_unknown: bool = False
+    """Whether judgements of queries or documents that do not exist are left out, and counted in the report; else they are a
+    mistake. Some published sets have such."""
+
     @property
     def label(self) -> str:
         """The name that tables show."""

@@ -86,7 +86,7 @@ def _object_at(text: str, names: Sequence[str]) -> dict[str, Any] | UnreadableAn
 
 
 def _is_whole(text: str) -> bool:
-    """Whether every brace and quotation mark of a text has its other one; apostrophes, which words have too, are not looked at."""
+    """Whether every brace and quotation mark of a text has its other one; apostrophes, which words have too, do not count."""
     quotes = len(re.findall(r'(?<!\\)"', text))
     return text.count("{") == text.count("}") and quotes % 2 == 0 and text.count("“") == text.count("”")
 

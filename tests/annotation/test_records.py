@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finetrieve.annotation.push import BATCH_BYTES, BATCH_RECORDS, ExistingRecord, batches, make_plan
+from finetrieve.annotation.push import BATCH_BYTES, BATCH_RECORDS, ExistingRecord, batches, make_plan, refuse_other_corpus
 from finetrieve.annotation.records import Record, as_json, make_record, render_chunk
+from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts
 from tests.annotation.rows import QUESTION_IDS, chunk, triplet
 
@@ -118,6 +119,18 @@ def test_each_record_goes_where_it_belongs() -> None:
     assert [item.external_id for item in plan.chunk_gone] == ["gone"]
     assert [item.external_id for item in plan.query_gone] == ["no longer asked"]
     assert (plan.gone_but_touched, plan.foreign) == (1, 1)
+
+
+@pytest.mark.parametrize(("kept", "refused"), [(0, True), (1, True), (3, False), (4, False)])
+def test_a_push_stops_before_it_withdraws_another_corpus_and_not_for_deleted_pages(kept: int, refused: bool) -> None:
+    there = [ExistingRecord(f"s{n}", f"A{n}", "f", f"chunk{n}", touched=n == 0, doc_id=f"page{n}.md") for n in range(4)]
+    documents, chunks = {f"page{n}.md" for n in range(kept)} | {"b.md"}, {f"chunk{n}" for n in range(kept)} | {"chunkB"}
+    plan = make_plan([], there, {"B"} | {f"A{n}" for n in range(kept)}, chunks)
+    if not refused:
+        refuse_other_corpus("shared", plan, there, documents)
+        return
+    with pytest.raises(InputError, match=r"'shared' holds \d queries about other documents.*withdraw_others: true"):
+        refuse_other_corpus("shared", plan, there, documents)
 
 
 def test_batches_stay_small_in_records_and_in_bytes() -> None:

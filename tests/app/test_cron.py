@@ -8,7 +8,9 @@ from finetrieve.app.remote.cron import check_cron, next_time
 from finetrieve.core.errors import InputError
 
 
-@pytest.mark.parametrize("line", ["0 3 * * 1", "*/15 8-18 1,15 jan-jun MON", "0 0 29 2 *"])
+@pytest.mark.parametrize(
+    "line", ["0 3 * * 1", "*/15 8-18 1,15 jan-jun MON", "0 0 29 2 *", "0 9 * * mon-fri", "0-30/10 9 1 * 1", "0 9 31 4,6,7 SUN"]
+)
 def test_what_kubernetes_takes_is_taken(line: str) -> None:
     assert check_cron(line) == line
 
@@ -29,6 +31,15 @@ def test_spaces_are_tidied() -> None:
         ("weekly on mondays at 3", "'weekly' is not understood"),
         ("0 3 L * *", "'L' is not understood"),
         ("0 3 * * mon#2", "'mon#2' is not understood"),
+        ("CRON_TZ=Asia/Tokyo 0 3 * * 1", "got 6 fields"),
+        ("TZ=UTC 3 * * 1", "names a time zone, which a cron line cannot: schedules are in UTC"),
+        ("0 3 * * 7", "Sunday is 0, since Kubernetes takes no 7"),
+        ("0 3 * * 5-1", "ends before it begins; write it as two, such as '5-6,0-1'"),
+        ("50-10 3 * * *", "such as '50-59,0-10'"),
+        ("5/15 3 * * *", "write '5-59/15'"),
+        ("0-10/0 3 * * *", "the step in '0-10/0' is not from 1 to 59"),
+        ("0 3 * * 1-2-3", "'1-2-3' is not understood"),
+        ("１ 3 * * *", "not understood"),
     ],
 )
 def test_anything_else_is_answered_in_one_line_with_an_example(line: str, expected: str) -> None:

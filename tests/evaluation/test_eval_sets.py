@@ -90,8 +90,18 @@ def test_a_set_with_its_own_corpus_searches_that(folder: Path) -> None:
         "\ufeff" + QRELS,
         QRELS + "\n\n",
         QRELS.replace("query-id\tcorpus-id\tscore", "query\tdocument\trelevance"),
+        QRELS.replace("1\n", "1.0\n").replace("2\n", "2.0\n"),
+        QRELS + QRELS.split("\n", 1)[1],
     ],
-    ids=["no header", "Windows line ends", "byte order mark", "blank lines", "other header"],
+    ids=[
+        "no header",
+        "Windows line ends",
+        "byte order mark",
+        "blank lines",
+        "other header",
+        "scores with a point",
+        "twice the same",
+    ],
 )
 def test_judgements_as_other_tools_write_them(folder: Path, text: str) -> None:
     (folder / "qrels" / "test.tsv").write_bytes(text.encode())
@@ -170,6 +180,14 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
     "unknown document": (
         _write("qrels/test.tsv", QRELS + "q1\trests.md\t1\nq1\tx\t1\nq1\ty\t1\n"),
         r"line 5: document 'rests\.md' is not in the documents\. The nearest known id is 'reset\.md'\. 2 more ids are unknown\.",
+    ),
+    "only to train on": (
+        lambda folder: (folder / "qrels" / "test.tsv").rename(folder / "qrels" / "train.tsv"),
+        r"judgements to train on only .*Rename qrels/train\.tsv to test\.tsv, or set 'split: train'",
+    ),
+    "TREC's form": (
+        _write("qrels/test.tsv", "q1 0 reset.md 1\n"),
+        r"line 1: found 4 fields parted by spaces, which is TREC's form",
     ),
     "unknown query": (
         _write("qrels/test.tsv", QRELS + "q11\treset.md\t1\n"),
@@ -284,3 +302,14 @@ def test_a_generated_query_has_all_its_answers_whatever_their_side() -> None:
     assert found.qrels == {"test-0": {"b#0": 1}, "test-1": {"a#0": 1, "c#0": 1}}
     assert (found.kind, found.unit, found.name) == ("generated", "chunk", "generated")
     assert generated_eval_set(pairs[:1], CHUNKS, "test") is None
+
+
+def test_judgements_of_what_does_not_exist_can_be_left_out_and_are_counted(folder: Path) -> None:
+    (folder / "qrels" / "test.tsv").write_text(QRELS + "q1\tgone.md\t1\nq99\treset.md\t1\n")
+    settings = EvalSetSettings(path=folder, skip_unknown=True)
+    check_eval_set(settings, DOCUMENTS)
+    found = load_eval_set(settings, [], [], DOCUMENTS, ChunkSettings(), load_tokenizer("embedded"))
+    assert set(found.qrels["q1"]) == {"reset.md"}
+    assert found.notes[0].startswith("2 of 5 judgements name queries or documents that do not exist")
+    with pytest.raises(InputError, match="skip_unknown: true"):
+        check_eval_set(EvalSetSettings(path=folder), [name for name in DOCUMENTS if name != "cards.md"])

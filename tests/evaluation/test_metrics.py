@@ -114,3 +114,15 @@ def test_agrees_with_trec_eval_on_graded_judgements(distinct_scores: int, seed: 
         else:
             expected = [theirs[str(row)][TREC_NAMES[name]] for row in range(n_queries)]
         assert ours[:, column] == pytest.approx(expected, abs=1e-9), name
+
+
+def test_what_was_not_found_earns_nothing_where_it_ties_with_all_else_that_was_not() -> None:
+    scores = np.array(
+        [[-np.inf, 2.0, -np.inf, 1.0]], dtype=np.float32
+    )  # nothing but columns 1 and 3 shares a word with the query
+    found = score_queries(scores, relevance_of([{"a": 1, "d": 1}], {"a": 0, "b": 1, "c": 2, "d": 3}))[0]
+    named = dict(zip(METRICS, found, strict=True))
+    assert named["recall@100"] == 0.5  # of the relevant, "d" at rank 2 alone
+    assert named["mrr@10"] == 0.5
+    assert named["map"] == pytest.approx(0.25)
+    assert named["ndcg@10"] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))

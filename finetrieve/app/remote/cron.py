@@ -14,6 +14,12 @@ FIELDS = 5
 _NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 # croniter also knows L, #, R and H, which Kubernetes does not.
 _FIELD = re.compile(rf"(?:[\d*,/\-]|{_NAMES})+", re.IGNORECASE)
+_MONTHS, _WEEKDAYS = (1, 12), (0, 6)
+_RANGES = ((0, 59), (0, 23), (1, 31), _MONTHS, _WEEKDAYS)
+_NUMBERS = {
+    **{name: str(number) for number, name in enumerate(_NAMES.split("|")[:12], 1)},
+    **{name: str(number) for number, name in enumerate(_NAMES.split("|")[12:])},
+}
 _EXAMPLE = (
     "Give five fields in UTC (minute, hour, day of the month, month, day of the week), such as '0 3 * * 1' for Mondays at 3."
 )
@@ -31,9 +37,16 @@ def check_cron(expression: str) -> str:
     if len(fields) < FIELDS:
         raise InputError(f"--schedule '{expression}' has {len(fields)} of the {FIELDS} fields of a cron line. {_EXAMPLE}")
     line = " ".join(fields)
+    if "=" in fields[0]:
+        raise InputError(
+            f"--schedule '{expression}' names a time zone, which a cron line cannot: schedules are in UTC. {_EXAMPLE}"
+        )
     strange = [field for field in fields if not _FIELD.fullmatch(field)]
     if strange:
         raise InputError(f"--schedule '{expression}' is no cron line: '{strange[0]}' is not understood. {_EXAMPLE}")
+    problem = next(filter(None, map(_field_problem, fields, _RANGES)), "")
+    if problem:
+        raise InputError(f"--schedule '{expression}' is no cron line: {problem}. {_EXAMPLE}")
     try:
         next_time(line)
     except CroniterBadDateError:
@@ -41,6 +54,30 @@ def check_cron(expression: str) -> str:
     except (CroniterError, ValueError) as error:
         raise InputError(f"--schedule '{expression}' is no cron line: {error}. {_EXAMPLE}") from None
     return line
+
+
+def _field_problem(field: str, limits: tuple[int, int]) -> str:
+    """Returns what is wrong with a field for one orchestrator or another, though croniter takes it; or an empty string."""
+    low, high = limits
+    for part in field.lower().split(","):
+        span, _, step = part.partition("/")
+        if step and (not step.isascii() or not step.isdigit() or not 1 <= int(step) <= high):
+            return f"the step in '{part}' is not from 1 to {high}"
+        if step and not ("*" in span or "-" in span):
+            return f"'{part}' steps from one value, which not every scheduler takes; write '{span}-{high}/{step}'"
+        ends = [_NUMBERS.get(end, end) for end in span.split("-")]
+        if span == "*":
+            continue
+        if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
+            return f"'{part}' is not understood"
+        if not all(low <= int(end) <= high for end in ends):
+            is_seven = limits == _WEEKDAYS and "7" in ends
+            return f"'{part}' is out of range {low} to {high}" + (
+                "; Sunday is 0, since Kubernetes takes no 7" if is_seven else ""
+            )
+        if len(ends) == 2 and int(ends[0]) > int(ends[1]):
+            return f"the range '{part}' ends before it begins; write it as two, such as '{ends[0]}-{high},{low}-{ends[1]}'"
+    return ""
 
 
 def next_time(line: str, after: datetime | None = None) -> datetime:
