@@ -20,10 +20,12 @@ from finetrieve.corpus.report import (
     DuplicateCounts,
     DuplicateExample,
     TokenCounts,
+    WordlessRuns,
 )
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.base import SourceRead
 from finetrieve.corpus.splitting import DocumentSplitter
+from finetrieve.corpus.wordless_runs import without_wordless_runs
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -77,6 +79,9 @@ def build_corpus(
 def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: Tokenizer) -> ChunkResult:
     """Returns the chunks of the documents, in their order, one for each group of copies."""
     splitter = DocumentSplitter(tokenizer, settings.max_tokens, settings.overlap_tokens, settings.min_tokens)
+    lengths = [len(document.text) for document in documents]
+    documents = [replace(document, text=without_wordless_runs(document.text)) for document in documents]
+    wordless = {d.id: length - len(d.text) for d, length in zip(documents, lengths, strict=True) if length > len(d.text)}
     languages = document_languages(document.text for document in documents)
     cut = [
         chunk
@@ -84,7 +89,7 @@ def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: 
         for chunk in _document_chunks(document, splitter, language)
     ]
     kept, groups = drop_duplicates(cut, settings.near_duplicate_threshold)
-    return ChunkResult(kept, groups, _report(documents, cut, kept, groups))
+    return ChunkResult(kept, groups, _report(documents, cut, kept, groups, wordless))
 
 
 def _skipped_by_reason(skipped: Sequence[Skipped]) -> dict[str, list[str]]:
@@ -125,7 +130,9 @@ def _document_chunks(document: Document, splitter: DocumentSplitter, language: s
     return [replace(chunk, n_tokens=n_tokens) for chunk, n_tokens in zip(chunks, counts, strict=True)]
 
 
-def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], groups: list[DuplicateGroup]) -> ChunkReport:
+def _report(
+    documents: list[Document], cut: list[Chunk], kept: list[Chunk], groups: list[DuplicateGroup], wordless: dict[str, int]
+) -> ChunkReport:
     with_chunks = {chunk.doc_id for chunk in cut}
     empty = [document.id for document in documents if document.id not in with_chunks]
     dropped = Counter[str]()
@@ -136,6 +143,11 @@ def _report(documents: list[Document], cut: list[Chunk], kept: list[Chunk], grou
     return ChunkReport(
         documents=len(documents),
         documents_without_chunks=DocumentsWithoutChunks(count=len(empty), examples=empty[:EXAMPLES]),
+        wordless=WordlessRuns(
+            documents=len(wordless),
+            characters=sum(wordless.values()),
+            examples=sorted(wordless, key=lambda d: -wordless[d])[:EXAMPLES],
+        ),
         chunks=len(kept),
         languages=language_shares([chunk.language for chunk in kept if chunk.language]),
         tokens=_token_counts([chunk.n_tokens for chunk in kept]),

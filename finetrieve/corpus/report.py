@@ -16,6 +16,16 @@ class DocumentsWithoutChunks(Record):
     """Document ids."""
 
 
+class WordlessRuns(Record):
+    """Encoded files, certificates and minified code, which were left out of chunks."""
+
+    documents: int
+    """That had some."""
+    characters: int
+    examples: Sequence[Text]
+    """Ids of the documents with most."""
+
+
 class TokenCounts(Record):
     """Tokens per chunk, as the model reads it."""
 
@@ -51,6 +61,7 @@ class ChunkReport(Record):
 
     documents: int
     documents_without_chunks: DocumentsWithoutChunks
+    wordless: WordlessRuns | None = None
     chunks: int
     languages: Mapping[Text, int] = {}
     """Language, as an ISO 639-1 code -> chunks of documents in it, most frequent first."""
@@ -69,14 +80,20 @@ class CorpusReport(Record):
     skipped_examples: Mapping[Text, Sequence[Text]] = {}
     """Reason -> some of those inputs."""
     documents_without_chunks: DocumentsWithoutChunks | None = None
+    wordless: WordlessRuns | None = None
     chunks: int | None = None
     languages: Mapping[Text, int] = {}
     tokens: TokenCounts | None = None
     duplicates: DuplicateCounts | None = None
 
     def skipped_lines(self) -> list[str]:
-        """Returns a line per reason for which inputs became no document, with some of them."""
-        return [
+        """Returns a line per reason for which inputs became no document or characters no chunk, with some of them."""
+        left_out = [
+            f"left out {runs.characters:,} characters without words, such as encoded files ({', '.join(runs.examples)})"
+            for runs in [self.wordless]
+            if runs and runs.documents
+        ]
+        return left_out + [
             f"skipped {number:,}: {reason} ({', '.join(examples)}{', ...' if number > len(examples) else ''})"
             for reason, number in self.skipped.items()
             for examples in [self.skipped_examples.get(reason, [])]

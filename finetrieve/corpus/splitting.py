@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from finetrieve.corpus.parsing.markdown import Block, blocks, fence_code
 from finetrieve.corpus.parsing.prose import plain_words
+from finetrieve.corpus.table_headers import short_header
 
 if TYPE_CHECKING:
     from semantic_text_splitter import TextSplitter
@@ -23,6 +24,8 @@ CAPACITY_STEP = 8
 """Tokens: splitters are made for multiples of it, since making one takes 20 ms."""
 AFTER_LEAD_IN, INSIDE_CODE, INSIDE_PARAGRAPH, BETWEEN_ITEMS = 0.6, 0.3, 0.12, 0.04
 """What a cut costs at each place, in the unit of a chunk's squared emptiness (0..1)."""
+HEADER_SHARE = 3
+"""A table's header gets at most one in so many of a chunk's tokens."""
 LEAD = re.compile(r"(?:[-*+]\s+|\d+[.)]\s+)?(\*\*[^*\n]{1,60}\*\*|`[^`\n]{1,60}`(?=\s*[:(-]))")
 """A term at the beginning of a paragraph or list item that the rest of it explains."""
 SENTENCE_END = re.compile(r"(?<=[.!?:])[\"')\]*_`]*\s+(?=[\"'(\[*_`]*[A-Z0-9])")
@@ -231,12 +234,13 @@ class DocumentSplitter:
             yield Unit(whole, self.count([whole])[0], "\n\n", INSIDE_CODE, prose=False)
 
     def _row_units(self, rows: list[str], room: int) -> Iterator[Unit]:
-        """Yields a table in runs of rows, each under the table's header when the header is short."""
+        """Yields a table in runs of rows, each under the table's header; a long one is shortened, and stands whole before."""
         head, rows = rows[:2], rows[2:]
         sizes = self.count([f"{row}\n" for row in rows])
         (n_head,) = self.count(["\n".join(head)])
-        if n_head > room // 3:
-            head, n_head = [], 0
+        if n_head > room // HEADER_SHARE:
+            yield from self._sentence_units(" ".join(head[0].strip("| ").split()), room)
+            head, n_head = short_header(head[0], room // 2, self.count)
         run: list[str] = []
         used = n_head
         for row, size in zip(rows, sizes, strict=True):

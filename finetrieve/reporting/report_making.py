@@ -15,7 +15,7 @@ from finetrieve.core.languages import language_name
 from finetrieve.core.snippet import snippet
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
-from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts
+from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts, WordlessRuns
 from finetrieve.evaluation.formats import (
     UNKNOWN,
     arm_name,
@@ -58,6 +58,7 @@ def corpus_view(corpus: CorpusReport) -> dict[str, Any] | None:
         *_token_facts(corpus.tokens),
         *_duplicate_facts(corpus.duplicates),
         *_empty_facts(corpus.documents_without_chunks),
+        *_wordless_facts(corpus.wordless),
     ]
     facts = [fact for fact in facts if fact]
     rest = sum(number for _, number in skipped[REASONS:])
@@ -94,6 +95,18 @@ def _duplicate_facts(duplicates: DuplicateCounts | None) -> list[Fact]:
 
 def _empty_facts(empty: DocumentsWithoutChunks | None) -> list[Fact]:
     return [_fact("Documents without text", empty.count)] if empty and empty.count else []
+
+
+def _wordless_facts(runs: WordlessRuns | None) -> list[Fact]:
+    if runs is None or not runs.documents:
+        return []
+    return [
+        _fact(
+            "Characters without words left out",
+            runs.characters,
+            f"encoded files and the like, in {counted(runs.documents, 'document')}",
+        )
+    ]
 
 
 # 1. Queries.

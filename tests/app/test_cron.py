@@ -15,6 +15,14 @@ def test_what_kubernetes_takes_is_taken(line: str) -> None:
     assert check_cron(line) == line
 
 
+@pytest.mark.parametrize(("days", "taken"), [("7", "0"), ("1,7", "1,0"), ("5-7", "5-6,0"), ("mon", "mon")])
+def test_sunday_is_0_as_every_scheduler_has_it(days: str, taken: str) -> None:
+    line = check_cron(f"0 3 * * {days}")
+    assert line == f"0 3 * * {taken}"
+    monday = datetime(2026, 11, 23, tzinfo=UTC)
+    assert next_time(line, monday) == next_time(f"0 3 * * {days}", monday)
+
+
 def test_spaces_are_tidied() -> None:
     assert check_cron("  0 3  * * 1 ") == "0 3 * * 1"
 
@@ -31,9 +39,10 @@ def test_spaces_are_tidied() -> None:
         ("weekly on mondays at 3", "'weekly' is not understood"),
         ("0 3 L * *", "'L' is not understood"),
         ("0 3 * * mon#2", "'mon#2' is not understood"),
-        ("CRON_TZ=Asia/Tokyo 0 3 * * 1", "got 6 fields"),
-        ("TZ=UTC 3 * * 1", "names a time zone, which a cron line cannot: schedules are in UTC"),
-        ("0 3 * * 7", "Sunday is 0, since Kubernetes takes no 7"),
+        ("CRON_TZ=Asia/Tokyo 0 3 * * 1", "names a time zone, which a cron line cannot: it is in UTC"),
+        ("TZ=UTC 3 * * 1", "names a time zone"),
+        ("0 3 * * 8", "'8' is out of range 0 to 6"),
+        ("0 3 * * 5-7/2", "'5-7/2' is out of range"),
         ("0 3 * * 5-1", "ends before it begins; write it as two, such as '5-6,0-1'"),
         ("50-10 3 * * *", "such as '50-59,0-10'"),
         ("5/15 3 * * *", "write '5-59/15'"),

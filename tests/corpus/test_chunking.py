@@ -32,7 +32,9 @@ def test_the_corpus_has_each_text_once_and_the_report_counts_everything(tokenize
         ("skipped", {"a PDF": 2, "a picture": 1}),
         ("skipped_examples", {"a PDF": ["y.pdf", "z.pdf"], "a picture": ["x.png"]}),
         ("documents_without_chunks", {"count": 1, "examples": ["c"]}),
+        ("wordless", {"documents": 0, "characters": 0, "examples": []}),
         ("chunks", 1),
+        ("languages", {"en": 1}),
         ("tokens", tokens),
         ("duplicates", {"exact": 1, "near": 0, "groups": 1, "examples": [{"text": TEXT, "copies": 1, "kind": "exact"}]}),
     ]

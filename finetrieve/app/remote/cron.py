@@ -14,8 +14,8 @@ FIELDS = 5
 _NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 # croniter also knows L, #, R and H, which Kubernetes does not.
 _FIELD = re.compile(rf"(?:[\d*,/\-]|{_NAMES})+", re.IGNORECASE)
-_MONTHS, _WEEKDAYS = (1, 12), (0, 6)
-_RANGES = ((0, 59), (0, 23), (1, 31), _MONTHS, _WEEKDAYS)
+
+_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 _NUMBERS = {
     **{name: str(number) for number, name in enumerate(_NAMES.split("|")[:12], 1)},
     **{name: str(number) for number, name in enumerate(_NAMES.split("|")[12:])},
@@ -26,21 +26,20 @@ _EXAMPLE = (
 
 
 def check_cron(expression: str) -> str:
-    """Returns the cron line, its spaces tidied.
+    """Returns the cron line, its spaces tidied and Sunday as 0.
 
     Raises:
         InputError: It is not one, or names a day that never comes.
     """
     fields = expression.split()
+    if any("=" in field for field in fields):
+        raise InputError(f"--schedule '{expression}' names a time zone, which a cron line cannot: it is in UTC. {_EXAMPLE}")
     if len(fields) > FIELDS:
         raise InputError(f"--schedule got {len(fields)} fields where a cron line has {FIELDS}; put it in quotes. {_EXAMPLE}")
     if len(fields) < FIELDS:
         raise InputError(f"--schedule '{expression}' has {len(fields)} of the {FIELDS} fields of a cron line. {_EXAMPLE}")
+    fields[4:] = [_with_sunday_as_0(field) for field in fields[4:]]
     line = " ".join(fields)
-    if "=" in fields[0]:
-        raise InputError(
-            f"--schedule '{expression}' names a time zone, which a cron line cannot: schedules are in UTC. {_EXAMPLE}"
-        )
     strange = [field for field in fields if not _FIELD.fullmatch(field)]
     if strange:
         raise InputError(f"--schedule '{expression}' is no cron line: '{strange[0]}' is not understood. {_EXAMPLE}")
@@ -54,6 +53,11 @@ def check_cron(expression: str) -> str:
     except (CroniterError, ValueError) as error:
         raise InputError(f"--schedule '{expression}' is no cron line: {error}. {_EXAMPLE}") from None
     return line
+
+
+def _with_sunday_as_0(field: str) -> str:
+    """Returns a field of days in which Sunday is 0: as 7, which cron knows, Kubernetes refuses it."""
+    return re.sub(r"(?<![\d/-])(?:([0-6])-)?7(?![\d/-])", lambda match: f"{match[1]}-6,0" if match[1] else "0", field)
 
 
 def _field_problem(field: str, limits: tuple[int, int]) -> str:
@@ -71,10 +75,7 @@ def _field_problem(field: str, limits: tuple[int, int]) -> str:
         if len(ends) > 2 or not all(end.isascii() and end.isdigit() for end in ends):
             return f"'{part}' is not understood"
         if not all(low <= int(end) <= high for end in ends):
-            is_seven = limits == _WEEKDAYS and "7" in ends
-            return f"'{part}' is out of range {low} to {high}" + (
-                "; Sunday is 0, since Kubernetes takes no 7" if is_seven else ""
-            )
+            return f"'{part}' is out of range {low} to {high}"
         if len(ends) == 2 and int(ends[0]) > int(ends[1]):
             return f"the range '{part}' ends before it begins; write it as two, such as '{ends[0]}-{high},{low}-{ends[1]}'"
     return ""
