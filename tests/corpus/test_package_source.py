@@ -136,3 +136,68 @@ def test_the_demo_corpus_names_objects_as_users_import_them() -> None:
     names = check_source(PackageSource(package="sklearn", include=["sklearn.cluster", "sklearn.pipeline"]))
     assert {"sklearn.cluster.KMeans", "sklearn.cluster.DBSCAN", "sklearn.pipeline.make_pipeline"} <= set(names)
     assert not any("._" in name or ".tests" in name for name in names)
+
+
+def test_fields_attributes_constants_and_the_initializer_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fieldparts.py").write_text('''
+LIMIT = 30
+"""How many sparks a plug gives per minute."""
+SILENT = 1
+
+@dataclass(frozen=True)
+class Plug:
+    """A spark plug."""
+
+    gap: float = 0.7
+    """Millimetres between the electrodes."""
+    thread: str
+    hidden_value: int = field(default=3, metadata={"x": 1})
+
+class Options(BaseModel):
+    retries: int = Field(default=4, description="Attempts before giving up.")
+    secret: str = Field(...)
+
+class Colour(Enum):
+    """Colours of cables."""
+    RED = "red"
+
+class Coil:
+    def __init__(self, turns):
+        """Wind the coil.
+
+        The wire is cut first.
+
+        Args:
+            turns: Rounds of the wire.
+
+        Note:
+            Thin wire breaks.
+        """
+        self.turns = turns
+        """Rounds that are on it now."""
+        self.quiet = 1
+
+    def __call__(self):
+        """Let current flow through it."""
+''')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    texts = {document.id: document.text for document in read_source(PackageSource(package="fieldparts")).documents}
+    assert "- **LIMIT** = `30`: How many sparks a plug gives per minute." in texts["fieldparts"]
+    assert "SILENT" not in texts["fieldparts"]
+    plug = texts["fieldparts.Plug"]
+    assert "- **gap** (float) = `0.7`: Millimetres between the electrodes." in plug
+    assert "- **thread** (str)" in plug and "- **hidden_value** (int) = `3`" in plug
+    assert "- **retries** (int) = `4`: Attempts before giving up." in texts["fieldparts.Options"]
+    assert "- **secret** (str)" in texts["fieldparts.Options"]
+    assert "- **RED** = `'red'`" in texts["fieldparts.Colour"]
+    coil = texts["fieldparts.Coil"]
+    for words in (
+        "Wind the coil.",
+        "The wire is cut first.",
+        "Rounds of the wire.",
+        "Thin wire breaks.",
+        "Rounds that are on it now.",
+        "Let current flow",
+    ):
+        assert coil.count(words) == 1, words
+    assert "quiet" not in coil

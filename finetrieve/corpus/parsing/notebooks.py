@@ -36,8 +36,8 @@ def _cells(notebook: Any) -> list[Mapping[str, Any]]:
         raise ValueError("not a notebook: expected a JSON object with 'cells'")
     sheets = notebook.get("worksheets")
     holders = sheets if isinstance(sheets, list) else [notebook]
-    found = [_mapping(holder).get("cells") for holder in holders]
-    if not found or not all(isinstance(cells, list) for cells in found):
+    found = [cells for holder in holders if isinstance(cells := _mapping(holder).get("cells"), list)]
+    if not found or len(found) < len(holders):
         raise ValueError("not a notebook: it has no list of 'cells'")
     return [cell for cells in found for cell in cells if isinstance(cell, dict)]
 

@@ -19,6 +19,7 @@ from finetrieve.core.rows import Document, Skipped
 from finetrieve.corpus.parsing.docstrings import Docstring, parse_docstring
 from finetrieve.corpus.parsing.markdown import fence_code
 from finetrieve.corpus.sources.base import Source, SourceRead
+from finetrieve.corpus.sources.python_attributes import Attribute, class_attributes, module_constants
 from finetrieve.corpus.sources.python_modules import Definition, ParsedModule, locate_package, parse_module
 
 LEFT_OUT_PARTS = {
@@ -206,7 +207,7 @@ class Package:
             for module in self._public_modules
             if module.name not in taken
             and self._wanted(module.name)
-            and len((ast.get_docstring(module.tree) or "").split()) >= MIN_MODULE_WORDS
+            and (len((ast.get_docstring(module.tree) or "").split()) >= MIN_MODULE_WORDS or module_constants(module.tree))
         ]
 
     def _exports(self, module: ParsedModule) -> Iterable[str]:
@@ -249,7 +250,13 @@ class Package:
 def _module_document(module: ParsedModule) -> Document:
     docstring = parse_docstring(ast.get_docstring(module.tree) or "")
     sections = (f"## {heading}\n\n{text}" for heading, text in docstring.sections)
-    return Document(module.name, module.name, _join_parts([docstring.summary, docstring.body, *sections]), module.name)
+    constants = _attribute_section("Constants", module_constants(module.tree))
+    return Document(module.name, module.name, _join_parts([docstring.summary, docstring.body, *sections, constants]), module.name)
+
+
+def _attribute_section(heading: str, attributes: Iterable[Attribute]) -> str:
+    items = "\n".join(attribute.as_item() for attribute in attributes)
+    return f"## {heading}\n\n{items}" if items else ""
 
 
 def _object_document(found: _PublicObject, wanted: Collection[PackageSection]) -> Document | None:
@@ -262,6 +269,11 @@ def _object_document(found: _PublicObject, wanted: Collection[PackageSection]) -
     described = [section for section in docstring.sections if SECTION_OF.get(section[0], "notes") in wanted]
     rest = [f"## {heading}\n\n{text}" for heading, text in described]
     parts = [docstring.summary, signature, docstring.body, *rest]
+    if isinstance(node, ast.ClassDef) and "attributes" in wanted:
+        known = {word for _, section in docstring.sections for word in re.findall(r"\w+", section)}
+        parts.append(
+            _attribute_section("Fields", (own for own in class_attributes(node) if own.description or own.name not in known))
+        )
     if isinstance(node, ast.ClassDef) and "methods" in wanted:
         parts += _method_sections(node)
     text = _join_parts(parts)
@@ -270,7 +282,7 @@ def _object_document(found: _PublicObject, wanted: Collection[PackageSection]) -
 
 def _method_sections(node: ast.ClassDef) -> Iterator[str]:
     for member in node.body:
-        if not isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) or member.name.startswith("_"):
+        if not isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef) or _is_hidden(member.name):
             continue
         raw = ast.get_docstring(member)
         if not raw or member.name in TRIVIAL_METHODS or TRIVIAL_METHOD.match(member.name) or _is_deprecated(member):
@@ -284,12 +296,18 @@ def _method_sections(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _with_initializer(docstring: Docstring, initializer: Definition | None) -> Docstring:
-    """Returns a class's docstring with the parameters that only its `__init__` describes."""
+    """Returns a class's docstring with what only its `__init__` says."""
     raw = ast.get_docstring(initializer) if initializer is not None else None
-    if not raw or any(heading == "Parameters" for heading, _ in docstring.sections):
+    if not raw:
         return docstring
-    wanted = tuple(section for section in parse_docstring(raw).sections if section[0] in ("Parameters", "Raises"))
-    return Docstring(docstring.summary, docstring.body, (*wanted, *docstring.sections))
+    inner, known = parse_docstring(raw), {heading for heading, _ in docstring.sections}
+    told = [text for text in (inner.summary, inner.body) if text not in docstring.summary + docstring.body]
+    sections = tuple(section for section in inner.sections if section[0] not in known)
+    return Docstring(
+        docstring.summary or inner.summary,
+        _join_parts([docstring.body, *told[not docstring.summary :]]),
+        (*sections, *docstring.sections),
+    )
 
 
 def _signature(name: str, node: Definition | None) -> str:
@@ -318,7 +336,20 @@ def _join_parts(parts: Iterable[str]) -> str:
 
 
 def _is_documented(node: Definition) -> bool:
-    return len((ast.get_docstring(node) or "").split()) >= 2
+    """Whether a function says what it does, or a class, its `__init__`, a method or an attribute of it does."""
+    if len((ast.get_docstring(node) or "").split()) >= 2:
+        return True
+    if not isinstance(node, ast.ClassDef):
+        return False
+    methods = (member for member in node.body if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef))
+    told = any(
+        len((ast.get_docstring(one) or "").split()) >= 2 for one in methods if one.name == "__init__" or not _is_hidden(one.name)
+    )
+    return told or any(attribute.description for attribute in class_attributes(node))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith("_") and name != "__call__"
 
 
 def _is_deprecated(node: Definition) -> bool:
