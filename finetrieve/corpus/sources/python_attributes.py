@@ -67,7 +67,7 @@ def holds_fields(node: ast.ClassDef) -> bool:
 
 def _assigned(body: list[ast.stmt], owner: str) -> Iterator[Attribute]:
     for number, node in enumerate(body):
-        target = node.target if isinstance(node, ast.AnnAssign) else None
+        target: ast.expr | None = node.target if isinstance(node, ast.AnnAssign) else None
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
         name = _name(target, owner)
