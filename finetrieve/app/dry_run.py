@@ -10,7 +10,7 @@ from finetrieve.core.errors import InputError
 
 
 def dry_run_text(pipeline: str, config: Config) -> str:
-    """Returns what a run of `pipeline` would ask an LLM.
+    """Returns what a run of `pipeline` would ask an LLM, and which words of the documents it would be asked about.
 
     Raises:
         InputError: The pipeline generates nothing, or an input cannot be used.
@@ -27,6 +27,6 @@ def dry_run_text(pipeline: str, config: Config) -> str:
         warnings.simplefilter("ignore")  # distilabel's import warns about what pydantic has deprecated
         from finetrieve.generation.estimate import dry_run
 
-    documents = read_source(config.source).documents
-    chunks = build_chunks(documents, config.chunks, load_tokenizer(config.training.base_model)).chunks
-    return dry_run(chunks, config.generation, config.seed)
+    read = read_source(config.source)
+    result = build_chunks(read.documents, config.chunks, load_tokenizer(config.training.base_model), read.words)
+    return "\n\n".join([dry_run(result.chunks, config.generation, config.seed), "\n".join(result.report.words.lines())])

@@ -26,6 +26,21 @@ class TokenCounts(Record):
     total: int
 
 
+class Words(Record):
+    """Words of the documents as they were read: those in chunks, and the others by the reason for which they are in none."""
+
+    read: int
+    kept: int
+    removed: Mapping[Text, int]
+    """Reason -> words, most frequent first."""
+
+    def lines(self) -> list[str]:
+        """Returns the numbers as lines for a terminal."""
+        share = f" ({self.kept / self.read:.1%})" if self.read else ""
+        reasons = [f"  {number:,} not: {reason}" for reason, number in self.removed.items()]
+        return [f"Words: {self.read:,} read, {self.kept:,} in chunks{share}", *reasons]
+
+
 class DuplicateExample(Record):
     """A chunk that stands for others."""
 
@@ -54,6 +69,7 @@ class ChunkReport(Record):
     chunks: int
     tokens: TokenCounts
     duplicates: DuplicateCounts
+    words: Words
 
 
 class CorpusReport(Record):
@@ -70,3 +86,4 @@ class CorpusReport(Record):
     chunks: int | None = None
     tokens: TokenCounts | None = None
     duplicates: DuplicateCounts | None = None
+    words: Words | None = None

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from finetrieve.corpus.parsing.markdown import Block, blocks, fence_code
-from finetrieve.corpus.parsing.prose import plain_words
+from finetrieve.corpus.parsing.prose import WORD, plain_words
 
 if TYPE_CHECKING:
     from semantic_text_splitter import TextSplitter
@@ -63,27 +63,43 @@ class Unit:
 
 
 def sections(text: str, title: str) -> list[Section]:
-    """Returns the sections of a Markdown text that have a body; a heading that repeats the title opens no level of its own."""
+    """Returns the sections of a Markdown text; a heading that repeats the title opens no level of its own.
+
+    A heading with nothing below it is no section: its words stand at the end of the section before it under the same heading, or
+    at the beginning of the next one.
+    """
     lines = text.split("\n")
     found: list[Section] = []
     path: list[tuple[int, str]] = []
+    waiting: list[str] = []
     start = 0
+    heading = ""
 
-    def close(end: int) -> None:
+    def close(end: int, next_level: int) -> None:
         body = "\n".join(lines[start:end]).strip("\n")
+        shown = tuple(words for _, words in path if words)
         if re.search(r"\w", body):
-            found.append(Section(tuple(words for _, words in path if words), body))
+            own = [heading] if waiting and heading else []
+            found.append(Section(shown, "\n\n".join([*waiting, *own, body])))
+            waiting.clear()
+        elif heading and path and next_level <= path[-1][0]:
+            above = shown[:-1]
+            if found and not waiting and found[-1].path[: len(above)] == above:
+                found[-1] = replace(found[-1], text=f"{found[-1].text}\n\n{heading}")
+            else:
+                waiting.append(heading)
 
     for block in blocks(text):
         if block.kind != "heading":
             continue
-        close(block.start)
+        close(block.start, block.level)
         start = block.end
         words = plain_words(_heading_text(lines[block.start : block.end]))
-        path = [(level, heading) for level, heading in path if level < block.level]
+        path = [(level, above) for level, above in path if level < block.level]
         path.append((block.level, "" if _same_words(words, title) else words))
-    close(len(lines))
-    return found
+        heading = f"{'#' * max(block.level, 2)} {words}" if path[-1][1] else ""
+    close(len(lines), 0)
+    return [*found, *([Section((), "\n\n".join(waiting))] if waiting else [])]
 
 
 class DocumentSplitter:
@@ -96,11 +112,13 @@ class DocumentSplitter:
         self._overlap = overlap_tokens
         self._min_tokens = min_tokens
         self._counted: dict[str, int] = {}
+        self._said: set[str] = set()
         self._splitter = lru_cache(maxsize=64)(self._new_splitter)
 
     def split(self, title: str, text: str) -> list[TextSpan]:
         """Returns the spans of one document in their order."""
         self._counted.clear()
+        self._said.clear()
         return list(self._spans(title, text))
 
     def count(self, texts: list[str]) -> list[int]:
@@ -121,10 +139,19 @@ class DocumentSplitter:
         for section in self._join_sections(sections(body, title)):
             shown_title, place, n_place = self._place(title, section.path)
             room = self._room - n_place
-            units = self._units(section.text, room)
+            units = self._units(self._with_lost_headings(title, section, f"{shown_title} {place}"), room)
             for text in self._within(list(self._pack(units, room)), room):
-                if re.search(r"\w{2}", text):
+                if re.search(r"\w", text):
                     yield TextSpan(shown_title, place, text)
+
+    def _with_lost_headings(self, title: str, section: Section, shown: str) -> str:
+        """Returns the section's text under those headings that are shown cut or not at all: once in a document, in full."""
+        cut = []
+        for heading in (title, *section.path):
+            if not set(WORD.findall(heading)) <= {*WORD.findall(shown), *self._said}:
+                cut.append(heading)
+                self._said.update(WORD.findall(heading))
+        return "\n\n".join([*(f"**{heading}**" for heading in cut), section.text])
 
     def _within(self, texts: list[str], room: int) -> Iterator[str]:
         """Yields the texts, cut once more where the whole has more tokens than its parts had (as byte pair encodings may)."""

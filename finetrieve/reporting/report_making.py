@@ -13,7 +13,7 @@ from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, one_line
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
-from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts
+from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts, Words
 from finetrieve.evaluation.formats import (
     UNKNOWN,
     arm_name,
@@ -54,6 +54,7 @@ def corpus_view(corpus: CorpusReport) -> dict[str, Any] | None:
         *_token_facts(corpus.tokens),
         *_duplicate_facts(corpus.duplicates),
         *_empty_facts(corpus.documents_without_chunks),
+        *_word_facts(corpus.words),
     ]
     facts = [fact for fact in facts if fact]
     rest = sum(number for _, number in skipped[REASONS:])
@@ -79,6 +80,13 @@ def _duplicate_facts(duplicates: DuplicateCounts | None) -> list[Fact]:
         return []
     detail = f"{count(duplicates.exact)} exact, {count(duplicates.near)} near"
     return [_fact("Duplicate chunks left out", duplicates.exact + duplicates.near, detail)]
+
+
+def _word_facts(words: Words | None) -> list[Fact]:
+    if words is None or not words.read:
+        return []
+    reasons = [f"{count(number)} {clean(reason, 80)}" for reason, number in words.removed.items()]
+    return [_fact("Words in chunks", words.kept, f"of {count(words.read)}; not: {', '.join(reasons) or 'none'}")]
 
 
 def _empty_facts(empty: DocumentsWithoutChunks | None) -> list[Fact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 SNIFFED_BYTES = 8192
 GUESSED_BYTES = 1 << 16
@@ -61,10 +62,22 @@ def _decode_bytes(data: bytes) -> str:
         return data.decode(marked, errors="replace")
     try:
         return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start > GUESSED_BYTES or (error.end >= len(data) - 3 and error.start > 0):
+    except UnicodeDecodeError:
+        if _mostly_utf8(data):
             return data.decode("utf-8", errors="replace")
     return data.decode(_utf16_without_mark(data[:SNIFFED_BYTES]) or guess_encoding(data), errors="replace")
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    """Whether more characters beyond ASCII are UTF-8 than are not: a stray byte then costs one character, not the page.
+
+    A text cut off within its last character is UTF-8 as well. Bytes that look like UTF-8 are rare in other encodings.
+    """
+    text = data.decode("utf-8", errors="replace")
+    strays = text.count("\ufffd")
+    wide = sum(len(run) for run in re.findall(r"[^\x00-\x7f\ufffd]+", text))
+    cut_off = strays == 1 and text.endswith("\ufffd") and len(data) > 1
+    return wide > strays or cut_off
 
 
 def _marked_encoding(data: bytes) -> str | None:

@@ -1,0 +1,95 @@
+"""Lines that most pages of a site have: what is around the pages, found by comparing them rather than by a list of words.
+
+Links that recur go wherever they stand. Other lines go at the beginning and the end of a page only, are short, and stay on the
+first page that has them, so that no words leave the corpus. Nothing goes where little else is left: such pages are made from a
+template, and what they share is what they say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from finetrieve.corpus.parsing.page import CleanPage
+from finetrieve.corpus.parsing.prose import WORD
+from finetrieve.corpus.parsing.removal import RECURRING, Removal
+
+MIN_PAGES = 5
+"""Fewer pages are no evidence."""
+MOST = 0.5
+"""Of the pages have a line that recurs."""
+MAX_WORDS = 25
+"""Of a line that is no link; a longer one is a paragraph."""
+MIN_OWN_SHARE = 0.5
+"""Of a page's words that are no recurring links; below it the page is made from a template."""
+
+
+def drop_recurring_lines(pages: Sequence[CleanPage]) -> list[CleanPage]:
+    """Returns the pages of one site without the lines that most of them have."""
+    if len(pages) < MIN_PAGES:
+        return list(pages)
+    counts = Counter(key for page in pages for key in {_key(line) for line in page.text.split("\n")} if key)
+    recurring = {key for key, count in counts.items() if count > MOST * len(pages)}
+    if not recurring:
+        return list(pages)
+    said: set[str] = set()
+    return [_without(page, recurring, said) for page in pages]
+
+
+def _without(page: CleanPage, recurring: set[str], said: set[str]) -> CleanPage:
+    lines = page.text.split("\n")
+    keys = [_key(line) for line in lines]
+    fenced = _fenced(lines)
+    links = {_key(line) for link in page.links for line in link.split("\n")} & recurring
+    gone = {at for at, key in enumerate(keys) if key in links and not fenced[at]}
+    edges = set[int]()
+    for order in (range(len(lines)), range(len(lines) - 1, -1, -1)):
+        for at in order:
+            if at in gone or not keys[at]:
+                continue
+            if keys[at] not in recurring or fenced[at] or _is_kept(lines[at], order):
+                break
+            edges.add(at)
+    own = sum(len(WORD.findall(line)) for at, line in enumerate(lines) if at not in gone and not line.startswith("#"))
+    shared = sum(len(WORD.findall(lines[at])) for at in edges if not lines[at].startswith("#"))
+    if own - shared < max(1.0, MIN_OWN_SHARE * own):
+        edges = set()
+    if own == 0:
+        gone = set()
+    edges = {at for at in edges if keys[at] in said or said.add(keys[at])}  # type: ignore[func-returns-value]
+    gone |= edges
+    if not gone:
+        return page
+    text = "\n".join(line for at, line in enumerate(lines) if at not in gone)
+    removed = Removal(RECURRING, "\n".join(lines[at] for at in sorted(gone)))
+    return replace(page, text=_without_gaps(text), removals=(*page.removals, removed))
+
+
+def _is_kept(line: str, order: range) -> bool:
+    """Whether a recurring line is the page's all the same: a heading at its beginning, a row of a table, a long paragraph."""
+    return (line.startswith("#") and order.step > 0) or line.lstrip().startswith("|") or len(WORD.findall(line)) > MAX_WORDS
+
+
+def _key(line: str) -> str:
+    return " ".join(line.split()).lstrip("-*+> ") if WORD.search(line) else ""
+
+
+def _fenced(lines: list[str]) -> list[bool]:
+    inside, fence = list[bool](), ""
+    for line in lines:
+        mark = line.lstrip("> ")[:3]
+        if not fence and mark in ("```", "~~~"):
+            fence = mark
+            inside.append(True)
+        else:
+            inside.append(bool(fence))
+            if fence and line.strip().startswith(fence) and not line.strip().strip("`~"):
+                fence = ""
+    return inside
+
+
+def _without_gaps(text: str) -> str:
+    from finetrieve.corpus.parsing.cleaning import tidy
+
+    return tidy(text)
