@@ -8,7 +8,7 @@ from collections.abc import Callable
 import yaml
 
 from finetrieve.corpus.parsing.drawn_tables import without_frames
-from finetrieve.corpus.parsing.markdown import code_lines, fence_indented_code
+from finetrieve.corpus.parsing.markdown import code_lines, fence_indented_code, fenced_lines
 from finetrieve.corpus.parsing.markdown_writer import MarkdownWriter
 from finetrieve.corpus.parsing.markup import convert_markup, highlighted_as_fences
 from finetrieve.corpus.parsing.page import CleanPage
@@ -73,11 +73,11 @@ def split_front_matter(text: str, removals: Removals | None = None) -> tuple[str
 
 
 def first_heading(text: str) -> str:
-    """Returns the words of the first top-level heading, or an empty string."""
+    """Returns the words of the first top-level heading of a clean page, or an empty string."""
     if "# " not in text:
         return ""
-    inside = code_lines(text)
-    for line, is_code in zip(text.split("\n"), inside, strict=False):
+    lines = text.split("\n")
+    for line, is_code in zip(lines, fenced_lines(lines), strict=True):
         match = None if is_code else HEADING.match(line)
         if match and len(match[1]) == 1 and plain_words(match[2]):
             return plain_words(match[2])

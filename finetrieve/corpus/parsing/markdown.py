@@ -72,6 +72,21 @@ def code_lines(text: str, indented_code: bool = True) -> list[bool]:
     return inside
 
 
+def fenced_lines(lines: list[str]) -> list[bool]:
+    """Returns for each line of a clean page, whose code is all fenced, whether it belongs to code."""
+    inside, fence = list[bool](), ""
+    for line in lines:
+        mark = line.lstrip("> ")[:3]
+        if not fence and mark in ("```", "~~~"):
+            fence = mark
+            inside.append(True)
+        else:
+            inside.append(bool(fence))
+            if fence and line.strip().startswith(fence) and not line.strip().strip("`~"):
+                fence = ""
+    return inside
+
+
 def fence_indented_code(text: str) -> str:
     """Returns the text with code by indentation fenced where it stands: tags may later move what is around it."""
     if "    " not in text and "\t" not in text:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from finetrieve.corpus.parsing.markdown import fenced_lines
 from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.prose import WORD
 from finetrieve.corpus.parsing.removal import RECURRING, Removal
@@ -40,7 +41,7 @@ def drop_recurring_lines(pages: Sequence[CleanPage]) -> list[CleanPage]:
 def _without(page: CleanPage, recurring: set[str], said: set[str]) -> CleanPage:
     lines = page.text.split("\n")
     keys = [_key(line) for line in lines]
-    fenced = _fenced(lines)
+    fenced = fenced_lines(lines)
     links = {_key(line) for link in page.links for line in link.split("\n")} & recurring
     gone = {at for at, key in enumerate(keys) if key in links and not fenced[at]}
     edges = set[int]()
@@ -73,20 +74,6 @@ def _is_kept(line: str, order: range) -> bool:
 
 def _key(line: str) -> str:
     return " ".join(line.split()).lstrip("-*+> ") if WORD.search(line) else ""
-
-
-def _fenced(lines: list[str]) -> list[bool]:
-    inside, fence = list[bool](), ""
-    for line in lines:
-        mark = line.lstrip("> ")[:3]
-        if not fence and mark in ("```", "~~~"):
-            fence = mark
-            inside.append(True)
-        else:
-            inside.append(bool(fence))
-            if fence and line.strip().startswith(fence) and not line.strip().strip("`~"):
-                fence = ""
-    return inside
 
 
 def _without_gaps(text: str) -> str:
