@@ -1,4 +1,4 @@
-"""Pages per second and memory of reading documents: `python benchmarks/reading.py [FOLDER ...] [--pages 2000] [--before CHECKOUT]`.
+"""Pages per second and memory of reading: `python benchmarks/reading.py [FOLDER ...] [--pages 2000] [--before CHECKOUT]`.
 
 Reads folders of documentation, generated HTML pages and one page of 20 MB, each in a process of its own. With `--before` an older
 checkout of this project reads the same right after, so that both numbers are of the same machine and minute. Writes nothing but
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = "the server keeps a queue of jobs and writes each result to the store before the next one begins".split()
+TEXT = "the server keeps a queue of jobs and writes each result to the store before the next one begins"
 
 
 def main() -> None:
@@ -83,7 +83,7 @@ def _page(number: int, body: str = "") -> str:
 
 
 def _section(number: int) -> str:
-    words = " ".join(f"{word} {number + at}" for at, word in enumerate(WORDS))
+    words = " ".join(f"{word} {number + at}" for at, word in enumerate(TEXT.split()))
     rows = "".join(f"<tr><td><code>option_{number}_{row}</code></td><td>{words}</td></tr>" for row in range(5))
     return (
         f"<section><h2>Part {number}</h2><p>{words}. See <a href='#x'>the other part</a> and <code>acme run</code>.</p>"

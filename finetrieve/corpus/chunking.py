@@ -183,7 +183,7 @@ def _report(
                 DuplicateExample(text=text_of[group.kept][:200], copies=len(group.dropped), kind=group.kind) for group in largest
             ],
         ),
-        words=Words(read=words.read, kept=words.kept, removed=dict(words.removed.most_common())),
+        words=Words(total=words.read, kept=words.kept, removed=dict(words.removed.most_common())),
     )
 
 

@@ -29,16 +29,16 @@ class TokenCounts(Record):
 class Words(Record):
     """Words of the documents as they were read: those in chunks, and the others by the reason for which they are in none."""
 
-    read: int
+    total: int
     kept: int
     removed: Mapping[Text, int]
     """Reason -> words, most frequent first."""
 
     def lines(self) -> list[str]:
         """Returns the numbers as lines for a terminal."""
-        share = f" ({self.kept / self.read:.1%})" if self.read else ""
+        share = f" ({self.kept / self.total:.1%})" if self.total else ""
         reasons = [f"  {number:,} not: {reason}" for reason, number in self.removed.items()]
-        return [f"Words: {self.read:,} read, {self.kept:,} in chunks{share}", *reasons]
+        return [f"Words: {self.total:,} read, {self.kept:,} in chunks{share}", *reasons]
 
 
 class DuplicateExample(Record):

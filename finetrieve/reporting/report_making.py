@@ -83,10 +83,10 @@ def _duplicate_facts(duplicates: DuplicateCounts | None) -> list[Fact]:
 
 
 def _word_facts(words: Words | None) -> list[Fact]:
-    if words is None or not words.read:
+    if words is None or not words.total:
         return []
     reasons = [f"{count(number)} {clean(reason, 80)}" for reason, number in words.removed.items()]
-    return [_fact("Words in chunks", words.kept, f"of {count(words.read)}; not: {', '.join(reasons) or 'none'}")]
+    return [_fact("Words in chunks", words.kept, f"of {count(words.total)}; not: {', '.join(reasons) or 'none'}")]
 
 
 def _empty_facts(empty: DocumentsWithoutChunks | None) -> list[Fact]:

@@ -38,7 +38,7 @@ def test_the_corpus_has_each_text_once_and_the_report_counts_everything(tokenize
         (
             "words",
             {
-                "read": 37,
+                "total": 37,
                 "kept": 19,
                 "removed": {"chunks that say the same as another, which stays": 17, "documents that hold no text": 1},
             },

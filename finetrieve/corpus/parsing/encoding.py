@@ -51,7 +51,8 @@ def guess_encoding(head: bytes) -> str:
 
     best = from_bytes(head[:GUESSED_BYTES]).best()
     # A few accents in otherwise plain English are too little to go on: a Western guess is then the likeliest.
-    if best is None or not best.encoding or best.encoding == "ascii":
+    # Without zero bytes it is no UTF-16 either, whatever a short text looks like.
+    if best is None or not best.encoding or best.encoding == "ascii" or best.encoding.startswith(("utf_16", "utf_32")):
         return "cp1252"
     return best.encoding
 

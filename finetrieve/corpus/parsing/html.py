@@ -213,7 +213,8 @@ class HtmlWriter:
         if tag in ("strong", "b"):
             return _around(text, "**")
         if tag in ("em", "i", "cite", "var", "dfn"):
-            text = text if text.strip() else _label(element)
+            if not text.strip():
+                return _label(element) or text
             return _around(text, "*") if tag in ("em", "i") else text
         if tag == "button":
             return f" {text.strip()} " if text.strip() else _label(element)
@@ -308,7 +309,7 @@ def _label(element: HtmlElement) -> str:
 
 def _only_child(element: HtmlElement) -> bool:
     cell = next(element.iterancestors("td", "th"))
-    return not words_of(cell).strip()
+    return not "".join(cell.itertext()).strip()
 
 
 def _bold(text: str) -> str:

@@ -15,6 +15,8 @@ BLOCKS = frozenset([
     "html", "legend", "li", "main", "menu", "nav", "ol", "optgroup", "p", "pre", "search", "section", "summary", "table",
     "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "caption",
 ])  # fmt: skip
+APART = frozenset({"br", "option", "button", "img", "script", "style"})
+"""What else parts words."""
 MAX_DEPTH = 120
 """Elements nested deeper are read as plain words: nothing crashes on ten thousand `<div>`."""
 
@@ -60,24 +62,24 @@ def parse_html(text: str) -> HtmlElement:
 
 
 def words_of(element: HtmlElement) -> str:
-    """Returns all text below an element."""
-    return " ".join(element.itertext())
+    """Returns all text below an element, apart where blocks are, and what pictures are called."""
+    parts: list[str] = []
+    for event, inner in etree.iterwalk(element, events=("start", "end")):
+        if not isinstance(inner.tag, str):
+            continue
+        apart = "\n" if inner.tag in BLOCKS or inner.tag in APART else ""
+        if event == "start":
+            parts += [apart, inner.text or ""]
+            if inner.tag == "img":
+                parts += [inner.get("alt") or "", apart]
+        else:
+            parts += [apart, (inner.tail or "") if inner is not element else ""]
+    return "".join(parts).replace("\u200b", "").replace("\u00ad", "")
 
 
 def page_words(tree: Tree) -> str:
-    """Returns all that a page can be read to say: its texts, apart where blocks are, and what pictures and icons are called."""
-    parts = [tree.title]
-    for event, element in etree.iterwalk(tree.body, events=("start", "end")):
-        if not isinstance(element.tag, str):
-            continue
-        apart = element.tag in BLOCKS or element.tag in ("br", "option", "button", "img", "script", "style")
-        if event == "start":
-            parts.append(f"\n{element.text or ''}" if apart else element.text or "")
-            if element.tag == "img":
-                parts.append(element.get("alt") or "")
-        else:
-            parts.append(f"\n{element.tail or ''}" if apart else element.tail or "")
-    return "".join(parts).replace("\u200b", "").replace("\u00ad", "")
+    """Returns all that a page can be read to say, its title in the browser's window included."""
+    return f"{tree.title}\n{words_of(tree.body)}"
 
 
 def measure(page: HtmlElement) -> Tree:

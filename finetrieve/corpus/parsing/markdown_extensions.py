@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.reference import reference
 from mdit_py_plugins.deflist import deflist_plugin
@@ -20,7 +21,7 @@ CONTAINER = re.compile(
 QUOTED_TITLE = re.compile(r"\b(?:title|label|summary)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 TARGET = re.compile(r"\[[^\[\]]+\]:\s*<?(\S*)")
 LIKE_ADDRESS = re.compile(r"[/#:?=]|^<|\.\w")
-INTERRUPTS = {"alt": ["paragraph", "reference", "blockquote", "list", "footnote_def"]}
+INTERRUPTS: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list", "footnote_def"]}
 WHOLE_DIRECTIVES = {
     "list-table", "csv-table", "code-block", "code", "code-cell", "sourcecode", "figure", "image", "math", "mermaid", "eval-rst",
     "toctree", "literalinclude", "include", "table", "raw", "contents", "tableofcontents",

@@ -276,7 +276,7 @@ def markdown_parser() -> MarkdownIt:
     keep: Any = str
     parser.normalizeLink = keep  # type: ignore[method-assign]
     parser.normalizeLinkText = keep  # type: ignore[method-assign]
-    parser.validateLink = lambda _url: True  # type: ignore[method-assign]
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     return parser
 
 

@@ -73,8 +73,8 @@ class _Converter:
 
     def convert(self) -> str:
         lowered = self.text.lower() if "</" in self.text else ""
-        for match in re.finditer(r"</([a-z][\w.:-]*)\s*>", lowered):
-            self.ends[match[1]].append(match.start())
+        for tag in re.finditer(r"</([a-z][\w.:-]*)\s*>", lowered):
+            self.ends[tag[1]].append(tag.start())
         runs = self._backtick_runs()
         while match := START.search(self.text, self.at):
             self.out.append(self.text[self.at : match.start()])
@@ -186,7 +186,7 @@ class _Converter:
         if tag.self_closing:
             return True
         ends = self.ends.get(name)
-        return bool(ends) and ends[-1] > start and (name in HTML or not tag.attributes)
+        return ends is not None and ends[-1] > start and (name in HTML or not tag.attributes)
 
     def _opened(self, name: str, start: int) -> bool:
         return f"<{name}" in self.text[:start]
@@ -282,7 +282,8 @@ class _Converter:
         words = attribute_words(tag.attributes)
         before = LINE_START.sub("", self._before()).strip()
         said = words.title or words.facts or words.prose or words.code
-        self.removals.add(TAGS, " ".join([tag.name, *words.dropped]))
+        inner = [name for _, value in tag.attributes for name in re.findall(r"</?([\w.]+)", value)]
+        self.removals.add(TAGS, " ".join([tag.name, *words.dropped, *inner]))
         if before or self._before().lstrip().startswith("|"):
             self.out.append(" ".join(part for part in (words.title, *words.prose, *(f"`{code}`" for code in words.code)) if part))
         elif said or self.text[tag.end : tag.end + 1] in ("", "\n"):

@@ -221,7 +221,7 @@ class _Picture(_Words):
         self._removed(argument)
         kept = [words for words in said if says_something(words, argument)]
         self._removed(" ".join(words for words in said if words not in kept))
-        if self.state_machine.get_source_and_line and isinstance(self.state, _substitution_state()):
+        if isinstance(self.state, _substitution_state()):
             return [nodes.inline(words, words) for words in kept] or [nodes.inline("", "")]
         return [*(self._line(words) for words in kept), *self._inside(content, skipped)]
 

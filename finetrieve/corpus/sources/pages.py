@@ -11,8 +11,9 @@ from finetrieve.corpus.parsing.cleaning import readable_name
 from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.prose import HEADING, plain_words
 from finetrieve.corpus.parsing.recurring import drop_recurring_lines
+from finetrieve.corpus.parsing.removal import WordCount
 from finetrieve.corpus.sources.base import SourceRead
-from finetrieve.corpus.word_count import WordCount, count_page, count_words, word_total
+from finetrieve.corpus.word_count import count_page, count_words, word_total
 
 CONTENTS = "hardly a word outside of links: a table of contents"
 EMPTY = "no text is left after cleaning"
