@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from finetrieve.corpus.parsing.cleaning import clean_markdown, clean_rows_text, readable_name
+from finetrieve.corpus.parsing.cleaning import clean_markdown, clean_row, readable_name
 from finetrieve.corpus.parsing.prose import plain_words
 
 
@@ -77,7 +77,7 @@ def test_drawn_tables_keep_the_words_of_their_cells() -> None:
         "┏━━━━━━━━━━┯━━━━━━━━━┓\n\n┃ PROPERTY │ VALUE   ┃\n\n┠──────────┼─────────┨\n\n┃ TYPE     │ 🔶 aws  ┃\n\n"
         "┃ ID       │ ad645002-0cd4-4d4f-ae20-499ce888a00a ┃\n\n┗━━━━━━━━━━┷━━━━━━━━━┛"
     )
-    assert clean_rows_text(raw) == "PROPERTY | VALUE\nTYPE | 🔶 aws\nID"
+    assert clean_row(raw).text == "PROPERTY | VALUE\nTYPE | 🔶 aws\nID"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_page_of_links_is_a_table_of_contents() -> None:
 
 
 def test_hash_signs_in_plain_rows_are_comments() -> None:
-    assert clean_rows_text("# load the data\ndata = load()") == "load the data\ndata = load()"
+    assert clean_row("# load the data\ndata = load()").text == "load the data\ndata = load()"
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from tokenizers import Tokenizer
 
 from finetrieve.core.rows import Document
 from finetrieve.corpus.chunking import build_chunks
-from finetrieve.corpus.parsing.cleaning import readable_name
+from finetrieve.corpus.parsing.cleaning import clean_plain, readable_name
 from finetrieve.corpus.parsing.encoding import decode
 from finetrieve.corpus.parsing.formats import to_markdown
 from finetrieve.corpus.parsing.page import CleanPage
+from finetrieve.corpus.parsing.recurring import drop_recurring_endings
 from finetrieve.corpus.parsing.removal import Removal
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.pages import counted, documents_of_pages
@@ -243,6 +244,17 @@ def test_lines_that_most_pages_end_with_stay_on_one_page_only() -> None:
     assert not any("Edit this page" in text for text in texts)
     assert all("- Copy\n- Next" in text for text in texts)
     assert all(any(word in text for text in texts) for word in words.used)
+
+
+def test_rows_cut_out_of_a_site_end_without_its_links() -> None:
+    def row(number: int) -> str:
+        return f"Words of page {number} that say something.\n\nPreviousPage {number}\n\nNextTopic {number}\n\nLast updated 3 days ago"
+
+    texts = [page.text for page in drop_recurring_endings([clean_plain(row(number)) for number in range(8)])]
+    assert texts[0] == row(0)
+    assert texts[7] == "Words of page 7 that say something."
+    alone = [clean_plain(f"Text {number}.\n\nPreviousRelease is the branch of {number}") for number in range(8)]
+    assert [page.text for page in drop_recurring_endings(alone)] == [page.text for page in alone]
 
 
 def test_pages_made_from_a_template_keep_what_they_share() -> None:

@@ -33,13 +33,8 @@ def clean_markdown(text: str) -> CleanPage:
     return _clean(title, body, text, removals, indented_code=not COMPONENT.search(body))
 
 
-def clean_rows_text(text: str) -> str:
-    """Returns clean Markdown for a text of unknown kind, such as a row of a table: Markdown, or plain with a stray `#` or `<`."""
-    return clean_row(text).text
-
-
 def clean_row(text: str) -> CleanPage:
-    """Returns the page that a row of a table is."""
+    """Returns the page that a text of unknown kind is, such as a row of a table: Markdown, or plain with a stray `#` or `<`."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not SURELY_MARKDOWN.search(text):
         return clean_plain(text)

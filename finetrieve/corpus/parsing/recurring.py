@@ -7,6 +7,7 @@ template, and what they share is what they say.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,9 @@ MOST = 0.5
 """Of the pages have a line that recurs."""
 MAX_WORDS = 25
 """Of a line that is no link; a longer one is a paragraph."""
+ENDINGS = 0.05
+"""Of the rows of a table end alike where that is the site's."""
+GLUED = re.compile(r"([A-Z][a-z]+)(?=[A-Z])")
 MIN_OWN_SHARE = 0.5
 """Of a page's words that are no recurring links; below it the page is made from a template."""
 
@@ -36,6 +40,49 @@ def drop_recurring_lines(pages: Sequence[CleanPage]) -> list[CleanPage]:
         return list(pages)
     said: set[str] = set()
     return [_without(page, recurring, said) for page in pages]
+
+
+def drop_recurring_endings(pages: Sequence[CleanPage]) -> list[CleanPage]:
+    """Returns pages that others have cut out of a site, as the rows of a table, without the lines that such pages end with.
+
+    A line counts that many pages end with word for word; above it, two kinds of lines that begin alike and go on without a blank:
+    `PreviousInstall`, `NextUpgrade`, as the links to the neighbours read once they are text. The first page keeps its own.
+    """
+    enough = max(MIN_PAGES, ENDINGS * len(pages))
+    lasts = Counter(_key(page.text.rsplit("\n", 1)[-1]) for page in pages)
+    glued = Counter(match[1] for page in pages for match in {_glued(line) for line in _ending(page.text)} if match)
+    endings = {key for key, count in lasts.items() if key and count >= enough and len(WORD.findall(key)) <= MAX_WORDS}
+    starts = {start for start, count in glued.items() if count >= enough}
+    said: set[str] = set()
+    return [_without_ending(page, endings, starts if len(starts) > 1 else set(), said) for page in pages]
+
+
+def _without_ending(page: CleanPage, endings: set[str], starts: set[str], said: set[str]) -> CleanPage:
+    lines = page.text.split("\n")
+    end = len(lines)
+    while end > 1:
+        line = lines[end - 1]
+        match = _glued(line)
+        recurs = _key(line) in endings and end == len(lines)
+        if line.strip() and not recurs and not (match and match[1] in starts):
+            break
+        key = match[1] if match else _key(line)
+        if line.strip() and key not in said:
+            said.add(key)
+            break
+        end -= 1
+    if end == len(lines) or not WORD.search(" ".join(lines[:end])):
+        return page
+    removed = Removal(RECURRING, "\n".join(lines[end:]))
+    return replace(page, text=_without_gaps("\n".join(lines[:end])), removals=(*page.removals, removed))
+
+
+def _ending(text: str) -> list[str]:
+    return [line for line in text.rsplit("\n", 6)[-6:] if line.strip()]
+
+
+def _glued(line: str) -> re.Match[str] | None:
+    return GLUED.match(line) if len(WORD.findall(line)) <= 8 else None
 
 
 def _without(page: CleanPage, recurring: set[str], said: set[str]) -> CleanPage:
