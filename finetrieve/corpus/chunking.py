@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.rows import Chunk, Document, DocumentEntry, DuplicateChunk, Skipped, embedded_text
 from finetrieve.corpus.deduplication import DuplicateGroup, drop_duplicates, near_duplicate_documents
+from finetrieve.corpus.parsing.cleaning import first_heading
 from finetrieve.corpus.parsing.prose import WORD
 from finetrieve.corpus.parsing.removal import Removal, WordCount
 from finetrieve.corpus.report import (
@@ -111,7 +112,8 @@ def build_chunks(
 
 def _words_cut(document: Document, chunks: list[Chunk], repeated: list[str]) -> WordCount:
     """Returns the words of a document, and those that are in none of its chunks."""
-    whole = f"{document.title}\n{document.text}"
+    titled = first_heading(document.text) == document.title
+    whole = document.text if titled else f"{document.title}\n{document.text}"
     if not chunks:
         return count_words(whole, "", [Removal(WITHOUT_TEXT, whole)])
     said = "\n".join([*(chunk.text for chunk in chunks), *{f"{chunk.title} {chunk.section}" for chunk in chunks}])
@@ -183,7 +185,11 @@ def _report(
                 DuplicateExample(text=text_of[group.kept][:200], copies=len(group.dropped), kind=group.kind) for group in largest
             ],
         ),
-        words=Words(total=words.read, kept=words.kept, removed=dict(words.removed.most_common())),
+        words=Words(
+            total=words.read,
+            kept=words.kept,
+            removed={reason: number for reason, number in words.removed.most_common() if number},
+        ),
     )
 
 

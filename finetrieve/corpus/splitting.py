@@ -72,6 +72,7 @@ def sections(text: str, title: str) -> list[Section]:
     found: list[Section] = []
     path: list[tuple[int, str]] = []
     waiting: list[str] = []
+    said: set[str] = set()
     start = 0
     heading = ""
 
@@ -84,10 +85,18 @@ def sections(text: str, title: str) -> list[Section]:
             waiting.clear()
         elif heading and path and next_level <= path[-1][0]:
             above = shown[:-1]
-            if found and not waiting and found[-1].path[: len(above)] == above:
-                found[-1] = replace(found[-1], text=f"{found[-1].text}\n\n{heading}")
+            # Headings above it that have no section either are said with it.
+            unsaid = [
+                f"{'#' * max(level, 2)} {words}"
+                for level, words in path[:-1]
+                if words and words not in said and not any(words in section.path for section in found)
+            ]
+            said.update(words for _, words in path)
+            empty = "\n\n".join([*unsaid, heading])
+            if found and not waiting and found[-1].path[: len(above) - len(unsaid)] == above[: len(above) - len(unsaid)]:
+                found[-1] = replace(found[-1], text=f"{found[-1].text}\n\n{empty}")
             else:
-                waiting.append(heading)
+                waiting.append(empty)
 
     for block in blocks(text):
         if block.kind != "heading":

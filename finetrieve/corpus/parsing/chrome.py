@@ -7,6 +7,7 @@ when its words are links; what recurs on most pages is found later, when all pag
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from lxml.html import HtmlElement
 
@@ -25,6 +26,8 @@ ALL_LINKS = 0.9
 FEW_WORDS = 8
 """Outside of the main content, fewer words than this are a control or a caption of the site."""
 PROSE_WORDS = 12
+MAX_BESIDE_CODE = 10
+"""Elements around a code block at most: its buttons."""
 
 
 def remove_chrome(tree: Tree, removals: Removals) -> None:
@@ -178,6 +181,8 @@ def _asks_for_text(form: HtmlElement) -> bool:
 def _remove_controls(tree: Tree, removals: Removals) -> None:
     """Takes out copy buttons, line numbers and marks beside headings: what helps to handle a page and says nothing."""
     for pre in list(tree.body.iter("pre")):
+        if next(pre.iterancestors("pre"), None) is not None:
+            continue
         numbers = words_of(pre).split()
         if len(numbers) > 1 and all(map(str.isdigit, numbers)) and _is_count(numbers) and pre.xpath("ancestor::tr[1]//td[2]"):
             removals.add(LINE_NUMBERS, " ".join(numbers))
@@ -210,7 +215,9 @@ def _beside_code(button: HtmlElement) -> bool:
     """Whether a button belongs to a code block: it is in one, or alone with one in an element."""
     if next(button.iterancestors("pre"), None) is not None:
         return True
-    for parent in list(button.iterancestors())[:3]:
+    for parent in islice(button.iterancestors(), 3):
+        if len(parent) > MAX_BESIDE_CODE:
+            return False
         others = [child for child in parent if child.tag != "button" and child is not button and (child.text or len(child))]
         others = [child for child in others if button not in child.iterdescendants()]
         if others:

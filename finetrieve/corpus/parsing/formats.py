@@ -38,7 +38,10 @@ def to_markdown(text: str, kind: str) -> CleanPage:
         from finetrieve.corpus.parsing.restructuredtext import restructuredtext_to_html
 
         removals = Removals()
-        page = html_page(restructuredtext_to_html(text, removals), removals, whole=True)
+        try:
+            page = html_page(restructuredtext_to_html(text, removals), removals, whole=True)
+        except RecursionError:  # Hundreds of lists in lists, which docutils does not read.
+            return clean_plain(text)
         return replace(page, source=text)
     if kind == "notebook":
         return clean_markdown(notebook_to_markdown(text))
