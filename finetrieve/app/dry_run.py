@@ -13,7 +13,8 @@ _FEWEST_CHUNKS = 3
 
 
 def dry_run_text(pipeline: str, config: Config) -> str:
-    """Returns what a run of `pipeline` would ask an LLM, how long it would train at most, and what it lacks; needs no key.
+    """Returns what a run of `pipeline` would ask an LLM, how long it would train at most, what it lacks, and which words of the
+    documents become chunks; needs no key.
 
     Raises:
         InputError: The pipeline generates nothing, or an input cannot be used.
@@ -37,6 +38,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     parts = ["\n".join(lines), dry_run(chunks, config.generation, config.seed)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))
+    parts += ["\n".join(report.words.lines())] if report.words else []
     return "\n\n".join([*parts, *_missing(config)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from finetrieve.core.corpus import Corpus
 from finetrieve.core.languages import document_languages, language_shares
 from finetrieve.core.rows import Chunk, Document, DocumentEntry, DuplicateChunk, Skipped, embedded_text
 from finetrieve.corpus.deduplication import DuplicateGroup, drop_duplicates, near_duplicate_documents
+from finetrieve.corpus.parsing.cleaning import first_heading
+from finetrieve.corpus.parsing.prose import WORD
+from finetrieve.corpus.parsing.removal import UNREADABLE, Removal, WordCount
 from finetrieve.corpus.report import (
     ChunkReport,
     CorpusReport,
@@ -21,10 +25,12 @@ from finetrieve.corpus.report import (
     DuplicateExample,
     TokenCounts,
     WordlessRuns,
+    Words,
 )
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.base import SourceRead
 from finetrieve.corpus.splitting import DocumentSplitter
+from finetrieve.corpus.word_count import count_words, word_total, words_lost
 from finetrieve.corpus.wordless_runs import without_wordless_runs
 
 if TYPE_CHECKING:
@@ -33,6 +39,10 @@ if TYPE_CHECKING:
 ID_LENGTH = 20
 """Hex characters of a chunk's id: 80 bits, so two of a billion chunks clash with a chance under one in a million."""
 EXAMPLES = 5
+REPEATED = "said before, word for word, in the same document"
+HEADED = "headings whose words another heading of the document has too"
+WITHOUT_TEXT = "documents that hold no text"
+COPIES = "chunks that say the same as another, which stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ def build_corpus(
         tokenizer: The model's own, with truncation and padding off.
         fingerprint: Of the documents, for the record.
     """
-    result = build_chunks(read.documents, settings, tokenizer)
+    result = build_chunks(read.documents, settings, tokenizer, read.words)
     groups = near_duplicate_documents(read.documents)
     documents = [DocumentEntry(d.id, d.title, d.source, groups.get(d.id, d.id)) for d in read.documents]
     by_reason = _skipped_by_reason(read.skipped)
@@ -76,20 +86,48 @@ def build_corpus(
     return Corpus.from_rows(result.chunks, documents, result.duplicate_chunks()), report
 
 
-def build_chunks(documents: list[Document], settings: ChunkSettings, tokenizer: Tokenizer) -> ChunkResult:
-    """Returns the chunks of the documents, in their order, one for each group of copies."""
+def build_chunks(
+    documents: list[Document], settings: ChunkSettings, tokenizer: Tokenizer, words: WordCount | None = None
+) -> ChunkResult:
+    """Returns the chunks of the documents, in their order, one for each group of copies.
+
+    Args:
+        documents: As a source delivered them.
+        settings: How long chunks are and what counts as a copy.
+        tokenizer: The model's own, with truncation and padding off.
+        words: What the source counted when it read them.
+    """
     splitter = DocumentSplitter(tokenizer, settings.max_tokens, settings.overlap_tokens, settings.min_tokens)
-    lengths = [len(document.text) for document in documents]
-    documents = [replace(document, text=without_wordless_runs(document.text)) for document in documents]
-    wordless = {d.id: length - len(d.text) for d, length in zip(documents, lengths, strict=True) if length > len(d.text)}
+    cut: list[Chunk] = []
+    counts = WordCount()
+    read, documents = documents, [replace(document, text=without_wordless_runs(document.text)) for document in documents]
+    lost = {old.id: len(old.text) - len(new.text) for old, new in zip(read, documents, strict=True)}
     languages = document_languages(document.text for document in documents)
-    cut = [
-        chunk
-        for document, language in zip(documents, languages, strict=True)
-        for chunk in _document_chunks(document, splitter, language)
-    ]
+    for before, document, language in zip(read, documents, languages, strict=True):
+        chunks, repeated = _document_chunks(document, splitter, language)
+        counts.add(_words_cut(before, document, chunks, repeated))
+        cut += chunks
     kept, groups = drop_duplicates(cut, settings.near_duplicate_threshold)
-    return ChunkResult(kept, groups, _report(documents, cut, kept, groups, wordless))
+    copies = sum(word_total(dropped.text) for group in groups for dropped in group.dropped)
+    counts.removed.update({COPIES: copies} if copies else {})
+    if words is not None and words.read:
+        counts.read = words.read
+        counts.removed.update(words.removed)
+    wordless = {name: number for name, number in lost.items() if number > 0}
+    return ChunkResult(kept, groups, _report(documents, cut, kept, groups, wordless, counts))
+
+
+def _words_cut(before: Document, document: Document, chunks: list[Chunk], repeated: list[str]) -> WordCount:
+    """Returns the words of a document, and those that are in none of its chunks; `before` has its runs without words."""
+    titled = first_heading(document.text) == document.title
+    whole = before.text if titled else f"{before.title}\n{before.text}"
+    wordless = Removal(UNREADABLE, words_lost(before.text, document.text))
+    if not chunks:
+        return count_words(whole, "", [wordless, Removal(WITHOUT_TEXT, whole)])
+    said = "\n".join([*(chunk.text for chunk in chunks), *{f"{chunk.title} {chunk.section}" for chunk in chunks}])
+    headings = " ".join([document.title, *re.findall(r"^#+ .*", document.text, re.MULTILINE)])
+    again = " ".join(word for word in WORD.findall(headings) if word in said)
+    return count_words(whole, said, [wordless, *(Removal(REPEATED, text) for text in repeated), Removal(HEADED, again)])
 
 
 def _skipped_by_reason(skipped: Sequence[Skipped]) -> dict[str, list[str]]:
@@ -105,12 +143,15 @@ def chunk_id(doc_id: str, text: str) -> str:
     return hashlib.sha256(f"{doc_id}\0{text}".encode(errors="surrogatepass")).hexdigest()[:ID_LENGTH]
 
 
-def _document_chunks(document: Document, splitter: DocumentSplitter, language: str) -> list[Chunk]:
+def _document_chunks(document: Document, splitter: DocumentSplitter, language: str) -> tuple[list[Chunk], list[str]]:
+    """Returns a document's chunks, and the texts that were cut a second time."""
     chunks: list[Chunk] = []
+    repeated: list[str] = []
     seen: set[str] = set()
     for span in splitter.split(document.title, document.text):
         identity = chunk_id(document.id, span.text)
         if identity in seen:  # The same words twice in a document are one chunk.
+            repeated.append(f"{span.section} {span.text}")
             continue
         seen.add(identity)
         chunks.append(
@@ -127,11 +168,16 @@ def _document_chunks(document: Document, splitter: DocumentSplitter, language: s
             )
         )
     counts = splitter.count_embedded([embedded_text(chunk) for chunk in chunks])
-    return [replace(chunk, n_tokens=n_tokens) for chunk, n_tokens in zip(chunks, counts, strict=True)]
+    return [replace(chunk, n_tokens=n_tokens) for chunk, n_tokens in zip(chunks, counts, strict=True)], repeated
 
 
 def _report(
-    documents: list[Document], cut: list[Chunk], kept: list[Chunk], groups: list[DuplicateGroup], wordless: dict[str, int]
+    documents: list[Document],
+    cut: list[Chunk],
+    kept: list[Chunk],
+    groups: list[DuplicateGroup],
+    wordless: dict[str, int],
+    words: WordCount,
 ) -> ChunkReport:
     with_chunks = {chunk.doc_id for chunk in cut}
     empty = [document.id for document in documents if document.id not in with_chunks]
@@ -158,6 +204,11 @@ def _report(
             examples=[
                 DuplicateExample(text=text_of[group.kept][:200], copies=len(group.dropped), kind=group.kind) for group in largest
             ],
+        ),
+        words=Words(
+            total=words.read,
+            kept=words.kept,
+            removed={reason: number for reason, number in words.removed.most_common() if number},
         ),
     )
 

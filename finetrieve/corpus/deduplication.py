@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,18 @@ BANDS, ROWS = 16, 5
 HASH_SEED = 7
 DOCUMENT_THRESHOLD = 0.8
 MIN_WORDS = 6
-"""A shorter text says the same only under the same title and section: `Not supported.`"""
+"""A shorter text is compared exactly only."""
+SAME_WITHOUT = frozenset([
+    "a", "an", "the", "this", "that", "these", "those", "it", "its", "they", "them", "their", "we", "us", "our", "you",
+    "your", "i", "he", "she", "his", "her", "and", "or", "of", "in", "on", "at", "to", "for", "from", "by", "with", "as",
+    "into", "about", "be", "is", "are", "was", "were", "been", "being", "am", "do", "does", "did", "has", "have", "had",
+    "can", "could", "may", "might", "will", "would", "shall", "should", "must", "now", "then", "next", "here", "there",
+    "also", "just", "very", "too", "so", "such", "please", "simply",
+])  # fmt: skip
+"""Words that two texts may differ in and say the same. A number, a name, any other word is a fact: both texts stay."""
+WORD_OR_MARK = re.compile(
+    r"(?<![\w-])-\d\w*|\w+(?:[#+]+(?!\w))?|[^\w\s.,;:!?'\"\u2018-\u201f()\[\]{}*`>|#/\\&\u2013\u2014\u2026+-]"
+)
 MAX_BUCKET = 32
 """A text is compared with so many leaders of a bucket at most, so that nothing is quadratic."""
 
@@ -44,7 +55,7 @@ class DuplicateGroup:
     """Id of the chunk that stays: the first one in the order of documents."""
     dropped: tuple[Dropped, ...]
     kind: Literal["exact", "near"]
-    """`exact` when all texts are the same but for case, blanks and punctuation."""
+    """`exact` when all texts are the same but for case, blanks and punctuation; titles and sections are the same in either."""
 
 
 def drop_duplicates(chunks: Sequence[Chunk], threshold: float) -> tuple[list[Chunk], list[DuplicateGroup]]:
@@ -64,7 +75,12 @@ def drop_duplicates(chunks: Sequence[Chunk], threshold: float) -> tuple[list[Chu
     if threshold < 1:
         unique = sorted(first.values())
         candidates = [words[index] if len(words[index]) >= MIN_WORDS else [] for index in unique]
-        joined = dict(zip(unique, (unique[position] for position in similar(candidates, threshold)), strict=True))
+        places = [_place(chunks[index]) for index in unique]
+
+        def same_facts(left: int, right: int) -> bool:
+            return places[left] == places[right] and _facts(candidates[left]) == _facts(candidates[right])
+
+        joined = dict(zip(unique, (unique[position] for position in similar(candidates, threshold, same_facts)), strict=True))
         near = [joined[index] != index for index in leader]
         leader = [joined[index] for index in leader]
     # 3. One stays for each group.
@@ -89,10 +105,17 @@ def near_duplicate_documents(documents: Sequence[Document]) -> dict[str, str]:
     return {document.id: documents[leader].id for document, leader in zip(documents, leaders, strict=True)}
 
 
-def similar(texts: Sequence[Sequence[str]], threshold: float) -> list[int]:
+def similar(
+    texts: Sequence[Sequence[str]], threshold: float, agree: Callable[[int, int], bool] = lambda _left, _right: True
+) -> list[int]:
     """Returns for each text (a list of words) the position of the first one that it is like, or its own.
 
     Likeness is not chained: a text joins a leader, and never leads others itself.
+
+    Args:
+        texts: Lists of words.
+        threshold: Jaccard likeness of word triples.
+        agree: Whether two texts, by their positions, may be one.
     """
     shingles = _shingles(texts)
     buckets: list[dict[bytes, list[int]]] = [defaultdict(list) for _ in range(BANDS)]
@@ -103,7 +126,9 @@ def similar(texts: Sequence[Sequence[str]], threshold: float) -> list[int]:
         signature = _signature(hashes)
         bands = [signature[band * ROWS : (band + 1) * ROWS].tobytes() for band in range(BANDS)]
         candidates = sorted({other for bucket, band in zip(buckets, bands, strict=True) for other in bucket.get(band, ())})
-        leaders[index] = next((other for other in candidates if _jaccard(shingles[other], hashes) >= threshold), index)
+        leaders[index] = next(
+            (other for other in candidates if _jaccard(shingles[other], hashes) >= threshold and agree(other, index)), index
+        )
         if leaders[index] == index:
             for bucket, band in zip(buckets, bands, strict=True):
                 if len(bucket[band]) < MAX_BUCKET:
@@ -112,12 +137,22 @@ def similar(texts: Sequence[Sequence[str]], threshold: float) -> list[int]:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+    """Returns words, `c#` and `-5` among them, and marks that say something, such as those for yes and no."""
+    return WORD_OR_MARK.findall(text.lower())
 
 
 def _exact_key(chunk: Chunk, words: list[str]) -> object:
-    text = " ".join(words) or chunk.text
-    return text if len(words) >= MIN_WORDS else (text, chunk.title, chunk.section)
+    """Returns what two copies have in common: their words, and the title and section that they stand under."""
+    return (" ".join(words) or chunk.text, *_place(chunk))
+
+
+def _place(chunk: Chunk) -> tuple[str, str]:
+    return " ".join(_words(chunk.title)), " ".join(_words(chunk.section))
+
+
+def _facts(words: Sequence[str]) -> tuple[str, ...]:
+    """Returns the words of a text that say something, in their order."""
+    return tuple(word for word in words if word not in SAME_WITHOUT)
 
 
 def _shingles(texts: Sequence[Sequence[str]]) -> list[Hashes]:

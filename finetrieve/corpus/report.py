@@ -36,6 +36,21 @@ class TokenCounts(Record):
     total: int
 
 
+class Words(Record):
+    """Words of the documents as they were read: those in chunks, and the others by the reason for which they are in none."""
+
+    total: int
+    kept: int
+    removed: Mapping[Text, int]
+    """Reason -> words, most frequent first."""
+
+    def lines(self) -> list[str]:
+        """Returns the numbers as lines for a terminal."""
+        share = f" ({self.kept / self.total:.1%})" if self.total else ""
+        reasons = [f"  {number:,} not: {reason}" for reason, number in self.removed.items()]
+        return [f"Words: {self.total:,} read, {self.kept:,} in chunks{share}", *reasons]
+
+
 class DuplicateExample(Record):
     """A chunk that stands for others."""
 
@@ -67,6 +82,7 @@ class ChunkReport(Record):
     """Language, as an ISO 639-1 code -> chunks of documents in it, most frequent first."""
     tokens: TokenCounts
     duplicates: DuplicateCounts
+    words: Words
 
 
 class CorpusReport(Record):
@@ -85,6 +101,7 @@ class CorpusReport(Record):
     languages: Mapping[Text, int] = {}
     tokens: TokenCounts | None = None
     duplicates: DuplicateCounts | None = None
+    words: Words | None = None
 
     def skipped_lines(self) -> list[str]:
         """Returns a line per reason for which inputs became no document or characters no chunk, with some of them."""

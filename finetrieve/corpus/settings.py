@@ -17,7 +17,8 @@ class ChunkSettings(BaseModel):
     min_tokens: int = Field(default=24, ge=0)
     """Sections with less text than this are joined with their neighbours where they fit."""
     near_duplicate_threshold: float = Field(default=0.9, gt=0, le=1)
-    """Share of word triples (Jaccard, 0..1) from which two chunks count as the same; 1 finds exact copies only."""
+    """Share of word triples (Jaccard, 0..1) from which two chunks count as the same, if their titles and sections are the same
+    and they differ in no number, name or other word that says something; 1 finds exact copies only."""
 
     @model_validator(mode="after")
     def _overlap_leaves_room(self) -> ChunkSettings:

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from finetrieve.corpus.parsing.markdown import Block, blocks, fence_code
-from finetrieve.corpus.parsing.prose import plain_words
+from finetrieve.corpus.parsing.prose import WORD
+from finetrieve.corpus.sections import Section, sections
 from finetrieve.corpus.table_headers import short_header
 
 if TYPE_CHECKING:
@@ -41,15 +42,6 @@ class TextSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """What stands between one heading and the next."""
-
-    path: tuple[str, ...]
-    """Headings from the outermost to this one, the document's title left out."""
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Unit:
     """A piece of a section that is not cut again."""
 
@@ -65,30 +57,6 @@ class Unit:
     """What the paragraph that it continues is about, from the paragraph's beginning: `**eps** (float)`."""
 
 
-def sections(text: str, title: str) -> list[Section]:
-    """Returns the sections of a Markdown text that have a body; a heading that repeats the title opens no level of its own."""
-    lines = text.split("\n")
-    found: list[Section] = []
-    path: list[tuple[int, str]] = []
-    start = 0
-
-    def close(end: int) -> None:
-        body = "\n".join(lines[start:end]).strip("\n")
-        if re.search(r"\w", body):
-            found.append(Section(tuple(words for _, words in path if words), body))
-
-    for block in blocks(text):
-        if block.kind != "heading":
-            continue
-        close(block.start)
-        start = block.end
-        words = plain_words(_heading_text(lines[block.start : block.end]))
-        path = [(level, heading) for level, heading in path if level < block.level]
-        path.append((block.level, "" if _same_words(words, title) else words))
-    close(len(lines))
-    return found
-
-
 class DocumentSplitter:
     """Cuts documents into spans of at most `max_tokens` tokens."""
 
@@ -99,11 +67,13 @@ class DocumentSplitter:
         self._overlap = overlap_tokens
         self._min_tokens = min_tokens
         self._counted: dict[str, int] = {}
+        self._said: set[str] = set()
         self._splitter = lru_cache(maxsize=64)(self._new_splitter)
 
     def split(self, title: str, text: str) -> list[TextSpan]:
         """Returns the spans of one document in their order."""
         self._counted.clear()
+        self._said.clear()
         return list(self._spans(title, text))
 
     def count(self, texts: list[str]) -> list[int]:
@@ -124,10 +94,19 @@ class DocumentSplitter:
         for section in self._join_sections(sections(body, title)):
             shown_title, place, n_place = self._place(title, section.path)
             room = self._room - n_place
-            units = self._units(section.text, room)
+            units = self._units(self._with_lost_headings(title, section, f"{shown_title} {place}"), room)
             for text in self._within(list(self._pack(units, room)), room):
-                if re.search(r"\w{2}", text):
+                if re.search(r"\w", text):
                     yield TextSpan(shown_title, place, text)
+
+    def _with_lost_headings(self, title: str, section: Section, shown: str) -> str:
+        """Returns the section's text under those headings that are shown cut or not at all: once in a document, in full."""
+        cut = []
+        for heading in (title, *section.path):
+            if not set(WORD.findall(heading)) <= {*WORD.findall(shown), *self._said}:
+                cut.append(heading)
+                self._said.update(WORD.findall(heading))
+        return "\n\n".join([*(f"**{heading}**" for heading in cut), section.text])
 
     def _within(self, texts: list[str], room: int) -> Iterator[str]:
         """Yields the texts, cut once more where the whole has more tokens than its parts had (as byte pair encodings may)."""
@@ -374,13 +353,3 @@ def _strip_fence(text: str) -> tuple[str, str]:
     if lines and lines[-1].strip().startswith(match[1]):
         lines.pop()
     return "\n".join(lines), match[2]
-
-
-def _heading_text(lines: list[str]) -> str:
-    if len(lines) > 1 and re.fullmatch(r"\s*(?:=+|-+)\s*", lines[-1]):
-        lines = lines[:-1]
-    return re.sub(r"^\s*#{1,6}(?:\s+|$)|\s+#+\s*$", "", " ".join(lines))
-
-
-def _same_words(left: str, right: str) -> bool:
-    return re.findall(r"\w+", left.lower()) == re.findall(r"\w+", right.lower())

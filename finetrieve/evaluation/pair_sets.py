@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from finetrieve.core.rows import HELD_OUT, Chunk, DuplicateChunk, Pair
 from finetrieve.core.text import normalise_query
-from finetrieve.evaluation.eval_sets import EvalSet, Qrels, other_documents
+from finetrieve.evaluation.beir_files import Qrels
+from finetrieve.evaluation.eval_sets import EvalSet, other_documents
 from finetrieve.evaluation.settings import GENERATED
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
-from finetrieve.corpus.parsing.tables import table_rows
+from finetrieve.corpus.parsing.tables import readable_rows
 from finetrieve.corpus.sources.table_files import TABLE_SUFFIXES, files_fingerprint
 from finetrieve.evaluation.beir_files import read_judgements, read_queries
 from finetrieve.own_data.pair_rows import Label, PairColumns, find_pair_columns, labels_of_row
@@ -96,7 +96,7 @@ def _tables_in(folder: Path) -> list[Path]:
 
 def _table_labels(path: Path, settings: PairSettings) -> Iterator[Label]:
     columns: PairColumns | None = None
-    for place, row in table_rows(path):
+    for place, row in readable_rows(path):
         if columns is None or columns.query not in row:
             columns = find_pair_columns(list(row), settings, place)
         yield from labels_of_row(row, columns, place)
@@ -141,7 +141,7 @@ def _beir_texts(path: Path) -> dict[str, str] | None:
     """Returns document id -> text, or None where the folder has no corpus of its own."""
     if not path.is_file():
         return None
-    return {str(row.get("_id", "")): str(row.get("text") or "") for _, row in table_rows(path)}
+    return {str(row.get("_id", "")): str(row.get("text") or "") for _, row in readable_rows(path)}
 
 
 # LlamaIndex's `EmbeddingQAFinetuneDataset`, and NVIDIA's file beside a folder with the corpus.
@@ -177,7 +177,7 @@ def _nvidia_labels(path: Path, found: Mapping[str, Any], settings: PairSettings)
     texts = {
         str(row.get("id", row.get("_id"))): str(row.get("text", ""))
         for file in _corpus_tables(path)
-        for _, row in table_rows(file)
+        for _, row in readable_rows(file)
     }
     if not isinstance(found["data"], list):
         raise InputError(f"{path}: 'data' is a {type(found['data']).__name__}, expected a list of questions.")

@@ -12,7 +12,7 @@ from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.own_data_report import QuerySetReport
 from finetrieve.core.text import normalise_query, query_words
 from finetrieve.corpus.parsing.encoding import decode
-from finetrieve.corpus.parsing.tables import table_rows
+from finetrieve.corpus.parsing.tables import readable_rows
 from finetrieve.corpus.sources.table_files import TABLE_SUFFIXES
 from finetrieve.own_data.personal_data import personal_data_in
 from finetrieve.own_data.settings import QuerySettings
@@ -81,7 +81,7 @@ def _text_lines(path: Path) -> Iterator[tuple[str, int, str]]:
 
 def _table(path: Path, settings: QuerySettings) -> Iterator[tuple[str, int, str]]:
     columns: dict[str, str | None] | None = None
-    for place, row in table_rows(path):
+    for place, row in readable_rows(path):
         columns = columns or _find_columns(list(row), settings, place)
         text = row.get(str(columns["query_column"]))
         if text is None or text == "":

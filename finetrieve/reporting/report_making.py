@@ -15,7 +15,7 @@ from finetrieve.core.languages import language_name
 from finetrieve.core.snippet import snippet
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
-from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts, WordlessRuns
+from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts, WordlessRuns, Words
 from finetrieve.evaluation.formats import (
     UNKNOWN,
     arm_name,
@@ -59,6 +59,7 @@ def corpus_view(corpus: CorpusReport) -> dict[str, Any] | None:
         *_duplicate_facts(corpus.duplicates),
         *_empty_facts(corpus.documents_without_chunks),
         *_wordless_facts(corpus.wordless),
+        *_word_facts(corpus.words),
     ]
     facts = [fact for fact in facts if fact]
     rest = sum(number for _, number in skipped[REASONS:])
@@ -91,6 +92,13 @@ def _duplicate_facts(duplicates: DuplicateCounts | None) -> list[Fact]:
         return []
     detail = f"{count(duplicates.exact)} exact, {count(duplicates.near)} near"
     return [_fact("Duplicate chunks left out", duplicates.exact + duplicates.near, detail)]
+
+
+def _word_facts(words: Words | None) -> list[Fact]:
+    if words is None or not words.total:
+        return []
+    reasons = [f"{count(number)} {clean(reason, 80)}" for reason, number in words.removed.items()]
+    return [_fact("Words in chunks", words.kept, f"of {count(words.total)}; not: {', '.join(reasons) or 'none'}")]
 
 
 def _empty_facts(empty: DocumentsWithoutChunks | None) -> list[Fact]:

@@ -37,6 +37,14 @@ def test_the_corpus_has_each_text_once_and_the_report_counts_everything(tokenize
         ("languages", {"en": 1}),
         ("tokens", tokens),
         ("duplicates", {"exact": 1, "near": 0, "groups": 1, "examples": [{"text": TEXT, "copies": 1, "kind": "exact"}]}),
+        (
+            "words",
+            {
+                "total": 37,
+                "kept": 19,
+                "removed": {"chunks that say the same as another, which stays": 17, "documents that hold no text": 1},
+            },
+        ),
     ]
     assert CorpusReport.model_validate(report.model_dump()) == report
     with pytest.raises(ValidationError, match="skipped_files"):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from finetrieve.corpus.parsing.cleaning import clean_markdown, clean_rows_text, readable_name
+from finetrieve.corpus.parsing.cleaning import clean_markdown, clean_row, readable_name
 from finetrieve.corpus.parsing.prose import plain_words
 
 
@@ -29,17 +29,16 @@ from finetrieve.corpus.parsing.prose import plain_words
         ),
         ('{% hint style="info" %}\nMind the gap.\n{% endhint %}', "Mind the gap."),
         ("Write `{% csrf_token %}` there. {% endtab %}", "Write `{% csrf_token %}` there."),
-        ('{% tab title="Python" %}\nWords.\n{% endtab %}', "**Python**\nWords."),
+        ('{% tab title="Python" %}\nWords.\n{% endtab %}', "**Python**\n\nWords."),
         ("<!-- a comment\nover lines -->\nText.", "Text."),
         ("Set <NAME> to <your-token>.", "Set <NAME> to <your-token>."),
         ('<mark style="color:purple;">**Pro**</mark>**:** good', "**Pro:** good"),
         ("Press <kbd>Ctrl</kbd> and <b>wait</b>.", "Press Ctrl and **wait**."),
         ("Use `<b>` and `[x](y)` as they are.", "Use `<b>` and `[x](y)` as they are."),
-        ("> [!NOTE]\n> Mind this.", ">\n> Mind this."),
-        (":::tip Careful\nDo it slowly.\n:::", "**Careful**\nDo it slowly."),
+        ("> [!NOTE]\n> Mind this.", "> Mind this."),
+        (":::tip Careful\nDo it slowly.\n:::", "**Careful**\n\nDo it slowly."),
         ("import Tabs from '@theme/Tabs';\n\n<Tabs>\n\nText.\n\n</Tabs>", "Text."),
         ("[Home](/) > [Guide](/guide) > Page\n\nText.", "Text."),
-        ("Text.\n\n[Edit this page](https://github.com/x)\n\nLast updated 3 days ago\n\nWas this page helpful?", "Text."),
         ("## Title {#anchor}\n\nText.", "## Title\n\nText."),
         ("## :rocket: ⭐ Start\n\nText.", "## Start\n\nText."),
         ("&lt;tag&gt; &amp; more", "<tag> & more"),
@@ -78,7 +77,7 @@ def test_drawn_tables_keep_the_words_of_their_cells() -> None:
         "┏━━━━━━━━━━┯━━━━━━━━━┓\n\n┃ PROPERTY │ VALUE   ┃\n\n┠──────────┼─────────┨\n\n┃ TYPE     │ 🔶 aws  ┃\n\n"
         "┃ ID       │ ad645002-0cd4-4d4f-ae20-499ce888a00a ┃\n\n┗━━━━━━━━━━┷━━━━━━━━━┛"
     )
-    assert clean_rows_text(raw) == "PROPERTY | VALUE\nTYPE | 🔶 aws\nID"
+    assert clean_row(raw).text == "PROPERTY | VALUE\nTYPE | 🔶 aws\nID"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_a_page_of_links_is_a_table_of_contents() -> None:
 
 
 def test_hash_signs_in_plain_rows_are_comments() -> None:
-    assert clean_rows_text("# load the data\ndata = load()") == "load the data\ndata = load()"
+    assert clean_row("# load the data\ndata = load()").text == "load the data\ndata = load()"
 
 
 @pytest.mark.parametrize(

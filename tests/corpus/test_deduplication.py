@@ -56,7 +56,7 @@ def test_nearly_the_same_documents_share_a_group() -> None:
 
 
 def test_the_report_counts_copies(tokenizer: Tokenizer) -> None:
-    documents = [Document("a", "A", TEXT, "a"), Document("b", "B", TEXT, "b"), Document("c", "C", "", "c")]
+    documents = [Document("a", "A", TEXT, "a"), Document("b", "A", TEXT, "b"), Document("c", "C", "", "c")]
     result = build_chunks(documents, ChunkSettings(), tokenizer)
     assert result.report.chunks == 1
     assert result.report.documents_without_chunks.model_dump() == {"count": 1, "examples": ["c"]}

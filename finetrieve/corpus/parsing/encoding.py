@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 SNIFFED_BYTES = 8192
 GUESSED_BYTES = 1 << 16
@@ -50,7 +51,8 @@ def guess_encoding(head: bytes) -> str:
 
     best = from_bytes(head[:GUESSED_BYTES]).best()
     # A few accents in otherwise plain English are too little to go on: a Western guess is then the likeliest.
-    if best is None or not best.encoding or best.encoding == "ascii":
+    # Without zero bytes it is no UTF-16 either, whatever a short text looks like.
+    if best is None or not best.encoding or best.encoding == "ascii" or best.encoding.startswith(("utf_16", "utf_32")):
         return "cp1252"
     return best.encoding
 
@@ -61,10 +63,22 @@ def _decode_bytes(data: bytes) -> str:
         return data.decode(marked, errors="replace")
     try:
         return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start > GUESSED_BYTES or (error.end >= len(data) - 3 and error.start > 0):
+    except UnicodeDecodeError:
+        if _mostly_utf8(data):
             return data.decode("utf-8", errors="replace")
     return data.decode(_utf16_without_mark(data[:SNIFFED_BYTES]) or guess_encoding(data), errors="replace")
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    """Whether more characters beyond ASCII are UTF-8 than are not: a stray byte then costs one character, not the page.
+
+    A text cut off within its last character is UTF-8 as well. Bytes that look like UTF-8 are rare in other encodings.
+    """
+    text = data.decode("utf-8", errors="replace")
+    strays = text.count("\ufffd")
+    wide = sum(len(run) for run in re.findall(r"[^\x00-\x7f\ufffd]+", text))
+    cut_off = strays == 1 and text.endswith("\ufffd") and len(data) > 1
+    return wide > strays or cut_off
 
 
 def _marked_encoding(data: bytes) -> str | None:

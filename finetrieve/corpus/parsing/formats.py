@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from finetrieve.corpus.parsing.cleaning import CleanPage, clean_markdown, clean_plain, first_heading
-from finetrieve.corpus.parsing.html import html_to_markdown, parse_html, remove
+from finetrieve.corpus.parsing.chrome import remove_chrome
+from finetrieve.corpus.parsing.cleaning import clean_markdown, clean_plain, first_heading, tidy
+from finetrieve.corpus.parsing.html import HtmlWriter
+from finetrieve.corpus.parsing.html_tree import measure, page_words, parse_html
 from finetrieve.corpus.parsing.notebooks import notebook_to_markdown
+from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.prose import plain_words
-
-if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
-
-MAIN_CONTENT = (
-    "main article",
-    "article[role=main]",
-    "[itemprop=articleBody]",
-    "div.markdown-body",
-    "div.theme-doc-markdown",
-    "div.md-content",
-    "div.document div.body",
-    "[role=main]",
-    "main",
-    "article",
-    "#main-content",
-    "#content",
-    "div.content",
-)
-"""Where documentation sites put the page itself, most telling first."""
-MIN_MAIN_SHARE = 0.25
-"""Of the page's words; an element with less is not taken for the main content."""
-SITE_ELEMENTS = (
-    "script, style, noscript, template, nav, aside, footer, iframe, object, embed, form, svg, button, select, dialog, canvas, "
-    "video, audio, img, [role=navigation], [role=search], [role=banner], [role=contentinfo], [role=complementary], "
-    "[aria-hidden=true], [hidden], .headerlink, .breadcrumb, .breadcrumbs, .toctree-wrapper, .toc, #toc, .table-of-contents, "
-    ".sidebar, .sphinxsidebar, .related, .linenos, .prev-next-area, .prev-next-footer, .pagination, .pagination-nav, "
-    ".edit-this-page, .theme-edit-this-page, .cookie-banner, .skip-link, .footnote-reference, .viewcode-link, .copybtn, "
-    ".hash-link, .md-source-file"
-)
+from finetrieve.corpus.parsing.removal import BROWSER_TITLE, Removals
 
 
 def to_markdown(text: str, kind: str) -> CleanPage:
@@ -58,33 +32,35 @@ def to_markdown(text: str, kind: str) -> CleanPage:
     if kind == "restructuredtext":
         from finetrieve.corpus.parsing.restructuredtext import restructuredtext_to_html
 
-        return html_page(restructuredtext_to_html(text))
+        removals = Removals()
+        try:
+            page = html_page(restructuredtext_to_html(text, removals), removals, whole=True)
+        except RecursionError:  # Hundreds of lists in lists, which docutils does not read.
+            return clean_plain(text)
+        return replace(page, source=text)
     if kind == "notebook":
         return clean_markdown(notebook_to_markdown(text))
-    body = clean_plain(text)
-    return CleanPage("", body)
+    return clean_plain(text)
 
 
-def html_page(html: str) -> CleanPage:
-    """Returns title and clean Markdown of an HTML page's main content."""
-    soup = parse_html(html)
-    title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    remove(soup, "head")
-    for header in soup.select("body > header, .site-header, .navbar, header.md-header"):
-        header.decompose()
-    remove(soup, SITE_ELEMENTS)
-    for literal in soup.select("span.literal, tt"):  # As docutils and old Sphinx write `code`.
-        literal.name = "code"
-    page = clean_markdown(html_to_markdown(_main_content(soup)))
-    heading = first_heading(page.text) or page.title
-    return CleanPage(heading or plain_words(re.split(r"\s+[—|·»]\s+|\s+-\s+(?=[^-]*$)", title)[0]), page.text, page.contents_only)
+def html_page(html: str, removals: Removals | None = None, whole: bool = False) -> CleanPage:
+    """Returns title and clean Markdown of an HTML page.
 
-
-def _main_content(soup: BeautifulSoup) -> Tag:
-    page: Tag = soup.body or soup
-    words = len(page.get_text(" ").split())
-    for selector in MAIN_CONTENT:
-        found = soup.select_one(selector)
-        if found is not None and len(found.get_text(" ").split()) >= MIN_MAIN_SHARE * words:
-            return found
-    return page
+    Args:
+        html: The page.
+        removals: Notes what is taken out.
+        whole: Whether there is no site around the page.
+    """
+    removals = removals or Removals()
+    tree = measure(parse_html(html))
+    source = page_words(tree)
+    removals.add(BROWSER_TITLE, tree.title)
+    if not whole:
+        remove_chrome(tree, removals)
+        tree = replace(measure(tree.body), title=tree.title)
+    writer = HtmlWriter(tree, removals)
+    text = tidy(writer.markdown())
+    title = first_heading(text) or plain_words(re.split(r"\s+[—|·»]\s+|\s+-\s+(?=[^-]*$)", tree.title)[0])
+    size = tree.size(tree.body)
+    contents_only = size.links >= 8 and size.words - size.in_links < 0.15 * size.in_links
+    return CleanPage(title, text, contents_only, frozenset(writer.links), source, tuple(removals.found))

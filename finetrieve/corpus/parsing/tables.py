@@ -30,6 +30,18 @@ PlacedRow = tuple[str, Row | UnreadableRow]
 """A row, or why it cannot be read, behind its place in words: `corpus.jsonl, line 3`."""
 
 
+def readable_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """Yields each row of a table, all of which have to be readable.
+
+    Raises:
+        InputError: As `table_rows`, and where a row cannot be read.
+    """
+    for place, row in table_rows(path):
+        if isinstance(row, UnreadableRow):
+            raise InputError(f"{place}: {row.problem}")
+        yield place, row
+
+
 def table_rows(path: Path) -> Iterator[PlacedRow]:
     """Yields each row of a table as a mapping; what is nested in it has dotted keys besides: `metadata.title`.
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from finetrieve.core.paths import is_path_field
 from finetrieve.core.rows import Document, Skipped
+from finetrieve.corpus.parsing.removal import WordCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class SourceRead:
 
     documents: list[Document]
     skipped: list[Skipped] = field(default_factory=list)
+    words: WordCount = field(default_factory=WordCount)
+    """The words of what was read, and of those that are in no document, by reason; none where a source does not count."""
 
 
 class Reader(Protocol):

@@ -16,12 +16,13 @@ from pydantic import Field
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath
-from finetrieve.core.rows import Document, Skipped
-from finetrieve.corpus.parsing.cleaning import readable_name
+from finetrieve.core.rows import Skipped
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.formats import to_markdown
+from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.sources.base import PageSource, SourceRead
 from finetrieve.corpus.sources.not_documentation import folder_objection, text_objection
+from finetrieve.corpus.sources.pages import counted, documents_of_pages
 
 DOCUMENT_SUFFIXES = {
     ".md": "markdown",
@@ -73,15 +74,10 @@ class Folder:
 
     def read(self) -> SourceRead:
         """Returns a document for each file with text, by path; its id is the path relative to the folder."""
-        skipped = []
-        documents = []
-        for found in self._files:
-            result = _document(found, self._kind(found.name))
-            if isinstance(result, Document):
-                documents.append(result)
-            else:
-                skipped.append(result)
-        return SourceRead(documents, [*self._skipped, *skipped])
+        pages = [(found.name, _page(found, self._kind(found.name))) for found in self._files]
+        read = documents_of_pages([(name, self._kind(name), page) for name, page in pages if isinstance(page, CleanPage)])
+        unread = [page for _, page in pages if isinstance(page, Skipped)]
+        return SourceRead(read.documents, [*self._skipped, *unread, *read.skipped], read.words)
 
     def check(self) -> list[str]:
         """Returns the relative paths of the files to read."""
@@ -266,7 +262,7 @@ class _Patterns:
         return (self._include is None or self._include.match_file(name)) and not self._exclude.match_file(name)
 
 
-def _document(found: _Found, kind: str) -> Document | Skipped:
+def _page(found: _Found, kind: str) -> CleanPage | Skipped:
     try:
         data = found.path.read_bytes()
     except OSError as error:
@@ -277,18 +273,10 @@ def _document(found: _Found, kind: str) -> Document | Skipped:
     try:
         text = decode(data)
         objection = text_objection(found.path.name, text)
-        if objection:
-            return Skipped(found.name, objection)
-        page = to_markdown(text, kind)
+        return Skipped(found.name, objection) if objection else counted(to_markdown(text, kind))
     except Exception as error:  # Parsers of strange files raise anything; one page must not end the run.
         problem = " ".join(str(error).split())[:120] or type(error).__name__
         return Skipped(found.name, f"cannot be parsed as {kind}: {problem}")
-    if page.contents_only:
-        return Skipped(found.name, "hardly a word outside of links: a table of contents")
-    if not any(character.isalpha() for character in page.text):
-        return Skipped(found.name, "no text is left after cleaning")
-    name = found.name.encode(errors="replace").decode()
-    return Document(id=name, title=page.title or readable_name(name), text=page.text, source=name)
 
 
 def _link_target(path: Path) -> Path | None:

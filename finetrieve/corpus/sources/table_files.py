@@ -16,10 +16,14 @@ from pydantic import Field
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath
 from finetrieve.core.rows import Document, Skipped
-from finetrieve.corpus.parsing.cleaning import clean_rows_text, first_heading, readable_name
+from finetrieve.corpus.parsing.cleaning import clean_row, first_heading, readable_name
 from finetrieve.corpus.parsing.prose import plain_words
+from finetrieve.corpus.parsing.recurring import drop_recurring_endings
+from finetrieve.corpus.parsing.removal import WordCount
 from finetrieve.corpus.parsing.tables import Row, UnreadableRow, holds_rows, table_rows
 from finetrieve.corpus.sources.base import SourceRead, TableSource
+from finetrieve.corpus.sources.pages import counted
+from finetrieve.corpus.word_count import count_words, word_total
 
 TABLE_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 """The files that the `files` source reads."""
@@ -226,11 +230,16 @@ def documents_of_rows(rows: Sequence[RawRow]) -> SourceRead:
     documents: list[Document] = []
     skipped: list[Skipped] = []
     seen: dict[str, str] = {}
-    for row in rows:
-        if row.problem:
-            skipped.append(Skipped(row.place, row.problem))
-            continue
-        text = clean_rows_text(_without_title(row.text, row.title) if repeated else row.text)
+    skipped += [Skipped(row.place, row.problem) for row in rows if row.problem]
+    rows = [row for row in rows if not row.problem]
+    read = [counted(clean_row(_without_title(row.text, row.title) if repeated else row.text)) for row in rows]
+    words = WordCount()
+    for row, before, page in zip(rows, read, drop_recurring_endings(read), strict=True):
+        text = page.text
+        words.add(before.words or WordCount())
+        words.removed.update(count_words(before.text, text, page.removals).removed)
+        if row.id in seen:
+            words.removed["rows that say the same as an earlier one"] += word_total(text)
         if not any(character.isalnum() for character in text):
             skipped.append(Skipped(row.place, "the row has no text"))
         elif row.id in seen:
@@ -239,7 +248,8 @@ def documents_of_rows(rows: Sequence[RawRow]) -> SourceRead:
             seen[row.id] = row.place
             title, source = _title_and_source(row, text)
             documents.append(Document(id=row.id, title=title, text=text, source=source))
-    return SourceRead(documents, skipped)
+    words.read += sum(word_total(document.title) for document in documents)
+    return SourceRead(documents, skipped, words)
 
 
 def find_columns(names: list[str], settings: TableSource, place: str, seen: Collection[str] = ()) -> Columns:
