@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finetrieve.cli.options import MODEL
+from finetrieve.cli.options import JSON, MODEL, print_json
 from finetrieve.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,23 +29,29 @@ _PORT = 8600
 @click.option("-k", "k", type=click.IntRange(1, 50), default=5, show_default=True, help="Passages per model.")
 @click.option("--serve", is_flag=True, help="A page on 127.0.0.1 instead of the terminal.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
-def command(question: str | None, version: str | None, model: str | None, k: int, serve: bool, port: int) -> None:
+@JSON
+def command(question: str | None, version: str | None, model: str | None, k: int, serve: bool, port: int, as_json: bool) -> None:
     """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
+    if serve and as_json:
+        raise InputError("--serve and --json do not go together: the page answers /search as JSON.")
     if serve:
         _serve(version, model, k, port)
     else:
-        _answer(question or "", version, model, k)
+        _answer(question or "", version, model, k, as_json)
 
 
-def _answer(text: str, version: str | None, model: str | None, k: int) -> None:
+def _answer(text: str, version: str | None, model: str | None, k: int, as_json: bool) -> None:
     from finetrieve.app.search import checked_question
 
     question = checked_question(text)
-    from finetrieve.app.search import load_comparison
+    from finetrieve.app.search import answers_as_json, load_comparison
     from finetrieve.app.search_page import format_terminal
     from finetrieve.core.progress import reporter
 
     comparison = load_comparison(version, reporter("Passages embedded"), model)
+    if as_json:
+        print_json(answers_as_json(comparison, question, k))
+        return
     click.echo(format_terminal(comparison, question, comparison.corpus.search(question, k), shutil.get_terminal_size().columns))
 
 

@@ -114,7 +114,7 @@ def test_every_documented_command_and_snippet_works_where_two_corpora_have_model
     assert before["out"].splitlines()[-1] == "my-docs:3" and after["out"].splitlines()[-1].startswith("base model (")
 
     # 2. Commands.
-    wrong = []
+    wrong, answers = [], {}
     for arguments, last in zip(asked, results, strict=True):
         while "again" in last:  # the model was not named, or a question was to be answered: the advice has to work
             last = last["again"]
@@ -123,6 +123,10 @@ def test_every_documented_command_and_snippet_works_where_two_corpora_have_model
             right = last["code"] == 2 and refusal in last["error"]
         else:
             right = last["code"] == 0 and "Traceback" not in last["error"]
+        if "--json" in arguments and right:
+            answers = json.loads(last["out"])
         if not right:
             wrong.append((arguments, last))
     assert wrong == []
+    assert (answers["question"], answers["trained"]["name"]) == ("how do I ...", "my-docs:3 (production)")
+    assert {hit["document"] for hit in answers["base"]["hits"]} == {"pump.md", "door.md", "lamp.md"}
