@@ -11,8 +11,9 @@ from tokenizers import Tokenizer
 
 from finetrieve.core.rows import Chunk, Document, embedded_text
 from finetrieve.corpus.chunking import build_chunks
+from finetrieve.corpus.sections import sections
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.corpus.splitting import DocumentSplitter, sections
+from finetrieve.corpus.splitting import DocumentSplitter
 
 SENTENCE = "The quick brown fox number {} jumps over the lazy dog near the river bank. "
 
