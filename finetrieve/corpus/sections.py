@@ -1,4 +1,4 @@
-"""Documents cut along their headings."""
+"""Sections of a clean page: what stands between one heading and the next, under the path of its headings."""
 
 from __future__ import annotations
 

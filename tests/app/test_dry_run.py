@@ -46,6 +46,7 @@ def test_a_dry_run_shows_prompts_counts_and_cost_and_asks_nobody(
     assert "cost: about 0.000" in done.stdout
     assert "Beyond the budget: requests 3 of 2." in done.stdout
     assert "<chunk>" in done.stdout
+    assert " read, " in done.stdout.split("Words: ")[1].splitlines()[0]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "answers").exists()
 
