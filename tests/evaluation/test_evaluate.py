@@ -346,7 +346,7 @@ class ByNumber:
 
 
 def test_each_arm_ranks_by_its_parts() -> None:
-    scores = {"dense": [0.9, 0.5, 0.1], "late": [0.1, 0.2, 0.6], "lexical": [0.0, 8.0, 2.0]}
+    scores = {"dense": [0.9, 0.5, 0.1], "late": [0.1, 0.2, 0.6], "lexical": [0.1, 8.0, 2.0]}
     order = {
         arm: _score_one(arm, _fusions(["base"]), **scores) for arm in ("bm25", "base", "late_base", "hybrid_base", "fused_base")
     }
