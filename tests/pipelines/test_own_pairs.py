@@ -1,10 +1,11 @@
-"""Training on pairs of one's own, whole: no generation, a part kept to evaluate on, and from the cache the second time."""
+"""Training on pairs and queries of one's own, whole: no generation, a part kept to evaluate on, the cache, and taking it away."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import RunCommand
@@ -13,14 +14,16 @@ from tests.pipelines.test_retrain import STEPS, THINGS, write_config, write_docs
 ASKED = ["my {} is broken, who helps?", "{} makes odd sounds", "where do I get another {}?", "wiping the {} down"]
 
 
-@pytest.mark.slow(minutes=2)
+@pytest.mark.slow(minutes=3)
 def test_pairs_alone_are_trained_and_evaluated_on(command: RunCommand, tmp_path: Path) -> None:
     docs, config, out = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml"), tmp_path / "out"
     rows = [{"query": text.format(thing), "positive": f"{thing}.md"} for thing in THINGS for text in ASKED]
     rows += [{"query": "what about the lamp post?", "positive": "Nothing in these pages says a word about lamp posts."}]
     pairs = tmp_path / "tickets.jsonl"
     pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs, "--pairs", pairs, "--out", out)
+    asked = tmp_path / "asked.txt"
+    asked.write_text("pump rattles loudly\nlamp dark\nLamp dark?\nmail me at jane.doe@example.org\nsensor noise what now\n")
+    arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs, "--pairs", pairs, "--queries", asked, "--out", out)
     options = ("--set", "generation.recipes=[]", "--set", "pairs[0].evaluate=0.3")
 
     result = command(*arguments, *options)
@@ -30,19 +33,30 @@ def test_pairs_alone_are_trained_and_evaluated_on(command: RunCommand, tmp_path:
     found = metrics["pairs"]["sets"]["tickets"]
     assert (found["queries"], found["pairs"], found["unmatched"]) == (49, 49, 1)
     assert found["matched"] == {"document": 48}
+    queries = metrics["queries"]["sets"]["asked"]
+    assert (queries["queries"], queries["asked"], queries["personal_data"]) == (3, 4, {"e-mail address": 1})
     split = metrics["generation"]["split"]
+    assert 0 < split["ranking_lists"] <= 3 and metrics["training"]["n_ranking_lists"] == split["ranking_lists"]
     assert split["own_pairs"]["train"] and split["held_out_pairs"]["test"] % len(ASKED) == 0
     assert metrics["generation"]["queries"] == 0
     judged = metrics["eval_sets"]["tickets"]
     assert (judged["kind"], judged["n_queries"]) == ("human", split["held_out_pairs"]["test"])
     assert metrics["verdict"]["eval_set"] == "tickets"
     report = (out / "report.html").read_text()
-    assert "Your own pairs" in report and "no chunk says" in report
+    assert "Your own pairs" in report and "no chunk says" in report and "Queries without answers" in report
+    assert "jane.doe" not in report + json.dumps(metrics)
 
     again = command(*arguments, *options)
     assert again.returncode == 0, again.stdout + again.stderr
     cached = again.stdout.split("from the cache (")[1].split(")")[0].split(", ")
-    assert set(cached) == {*STEPS, "load_pairs"} - {"find_production", "promote"}
+    assert set(cached) == {*STEPS, "load_pairs", "label_queries"} - {"find_production", "promote"}
+
+    given = command("export", "dataset", "1", "--to", tmp_path / "dataset", "--no-chunks")
+    assert given.returncode == 0, given.stdout + given.stderr
+    rows = pq.read_table(tmp_path / "dataset" / "data" / "test-00000-of-00001.parquet").to_pylist()
+    assert {row["provenance"] for row in rows} == {"held_out"} and len(rows) == split["held_out_pairs"]["test"]
+    unasked = command("export", "model", "1", "--to", "hf:org/pumps", HF_ENDPOINT="http://127.0.0.1:9")
+    assert unasked.returncode == 2 and "model.safetensors" in unasked.stdout and "Nothing was sent" in unasked.stderr
 
     pairs.write_text('{"query": "q", "positive": "x"}\n{"query": "", "positive": "x"}\n')
     wrong = command(*arguments, *options)
