@@ -59,9 +59,9 @@ class OwnQueries(NamedTuple):
 
 def wire_own_queries(config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated) -> OwnQueries | None:
     """Wires label_queries inside the pipeline that calls this; returns None where the configuration has no queries."""
-    if not config.queries:
+    if not config.query_logs:
         return None
-    sets = [plain(item) for item in config.queries]
+    sets = [plain(item) for item in config.query_logs]
     found = label_queries(
         chunks=made.chunks,
         documents=made.documents,

@@ -41,7 +41,7 @@ class Config(BaseModel):
     chunks: ChunkSettings = ChunkSettings()
     pairs: list[PairSettings] = []
     """Pairs of one's own, which are trained on beside generated queries, or in their place."""
-    queries: list[QuerySettings] = []
+    query_logs: list[QuerySettings] = []
     """Queries of one's own without answers, such as a search log: a teacher labels them, and they are trained on too."""
     generation: GenerationSettings = GenerationSettings()
     filters: list[FilterSettings] = []
@@ -53,10 +53,10 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _sets_differ(self) -> Config:
         evaluated = [GENERATED, *(item.label for item in self.evaluation.eval_sets)]
-        labels = [*(item.label for item in self.pairs), *(item.label for item in self.queries)]
+        labels = [*(item.label for item in self.pairs), *(item.label for item in self.query_logs)]
         judging = [item.label for item in self.pairs if item.evaluate and item.label in evaluated]
         if twice := judging or [label for label in labels if labels.count(label) > 1]:
-            raise ValueError(f"pairs, queries: another set is named '{twice[0]}' too; give each a `name` of its own.")
+            raise ValueError(f"pairs, query_logs: another set is named '{twice[0]}' too; give each a `name` of its own.")
         return self
 
     @property
@@ -132,7 +132,7 @@ def load_config(
     if docs is not None or pairs:
         raw["pairs"] = [pairs_from_argument(argument) for argument in pairs]
     if docs is not None or queries:
-        raw["queries"] = [{"path": argument} for argument in queries]
+        raw["query_logs"] = [{"path": argument} for argument in queries]
     raw = with_overrides(raw, overrides, Config)
     try:
         return Config.model_validate(map_paths(raw, Config, lambda value: _find_beside(path, value)))

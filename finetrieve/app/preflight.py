@@ -80,7 +80,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         check_base_model(config.evaluation.model)
     if config.evaluation.reranker is not None and reranker_class(config.evaluation.reranker) is None:
         check_base_model(config.evaluation.reranker)
-    wants_recipe = pipeline == "generate" or not (config.pairs or config.queries)
+    wants_recipe = pipeline == "generate" or not (config.pairs or config.query_logs)
     if pipeline != "evaluate" and wants_recipe and not config.generation.recipes:
         raise InputError(
             "generation.recipes is empty, so no queries are written. Name a recipe, or give pairs of your own: --pairs FILE."
@@ -99,7 +99,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
     trains = pipeline in ("finetune", "retrain")
     for pairs in config.pairs if trains else []:
         check_pairs(pairs)
-    for queries in config.queries if trains else []:
+    for queries in config.query_logs if trains else []:
         read_queries(queries)
     inputs = Inputs(
         documents=fingerprint(config.source),
@@ -108,8 +108,8 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(config.generation),
         pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if trains else [],
-        queries=[files_fingerprint([Path(item.path).expanduser()]) for item in config.queries] if trains else [],
-        reranker="".join(_reranker_fingerprint(config)) if trains and config.queries else "",
+        queries=[files_fingerprint([Path(item.path).expanduser()]) for item in config.query_logs] if trains else [],
+        reranker="".join(_reranker_fingerprint(config)) if trains and config.query_logs else "",
     )
     logger.debug(f"fingerprints: {inputs}")
     return inputs
