@@ -128,11 +128,11 @@ def parse_response(text: str, negative: bool, chunk_text: str) -> ParsedQuery:
     """
     if not text.strip():
         raise InvalidResponseError("empty", "the answer is empty")
-    fields = _fields(_THOUGHT.sub("", text), negative)
-    query, other = _tidy(fields["positive"]), _tidy(fields["negative"]) if negative else None
-    _check(query, "positive", chunk_text)
+    fields = _fields(text, negative)
+    query, other = tidy(fields["positive"]), tidy(fields["negative"]) if negative else None
+    check_line(query, "positive", chunk_text)
     if other is not None:
-        _check(other, "negative", chunk_text)
+        check_line(other, "negative", chunk_text, same_language=False)
         if other.casefold() == query.casefold():
             raise InvalidResponseError("invalid", "the negative is the same as the positive")
     return ParsedQuery(query, other)
@@ -140,8 +140,8 @@ def parse_response(text: str, negative: bool, chunk_text: str) -> ParsedQuery:
 
 def _fields(text: str, negative: bool) -> dict[str, str]:
     """Returns the fields of a JSON answer, or else of distilabel's two sections."""
-    body = match.group(1) if (match := _FENCE.match(text)) else text
-    found = _json_object(body)
+    body = answer_body(text)
+    found = json_object(body, "positive")
     if found is not None:
         model = QueryWithNegative if negative else QueryOnly
         kept = {name: found[name] for name in model.model_fields if name in found}
@@ -152,16 +152,35 @@ def _fields(text: str, negative: bool) -> dict[str, str]:
             raise InvalidResponseError("unparsable", f"the JSON's '{details['loc'][0]}': {details['msg'].lower()}") from None
     sections = POSITIVE_NEGATIVE_PAIR_REGEX.search(body)
     if sections is None:
-        if _REFUSED_ANSWER.match(body):
-            raise InvalidResponseError("refusal", "the model refused")
+        check_refusal(body)
         raise InvalidResponseError("unparsable", "it is neither the JSON object nor the sections that were asked for")
     if negative and not sections.group(2):
         raise InvalidResponseError("unparsable", "the section `## Negative` is missing")
     return {"positive": sections.group(1), "negative": sections.group(2) or ""}
 
 
-def _json_object(text: str) -> dict[str, Any] | None:
-    """Returns the object with the query in it, whatever the model says around it."""
+def answer_body(text: str) -> str:
+    """Returns a response without the thoughts in front and the fence around it."""
+    text = _THOUGHT.sub("", text)
+    return match.group(1) if (match := _FENCE.match(text)) else text
+
+
+def check_refusal(text: str) -> None:
+    """Checks an answer that is not in the form that was asked for.
+
+    Raises:
+        InvalidResponseError: It refuses.
+    """
+    if _REFUSED_ANSWER.match(text):
+        raise InvalidResponseError("refusal", "the model refused")
+
+
+def json_object(text: str, wanted: str) -> dict[str, Any] | None:
+    """Returns the object with the key that is wanted, else the first, whatever the model says around it; None: there is none.
+
+    Raises:
+        InvalidResponseError: The text begins with one that is not complete.
+    """
     objects: list[dict[str, Any]] = []
     start = text.find("{")
     while start >= 0:
@@ -175,10 +194,10 @@ def _json_object(text: str) -> dict[str, Any] | None:
         else:
             objects.append(found)
         start = text.find("{", end)
-    return next((found for found in objects if "positive" in found), objects[0] if objects else None)
+    return next((found for found in objects if wanted in found), objects[0] if objects else None)
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """Returns the text on one line, without the quotation marks, bullets and labels that models put around it."""
     line = " ".join(text.split())
     line = re.sub(r"^(?:[-*•]|\d+[.)])\s+", "", line)
@@ -190,7 +209,12 @@ def _tidy(text: str) -> str:
     return line
 
 
-def _check(line: str, name: str, chunk_text: str) -> None:
+def check_line(line: str, name: str, chunk_text: str, same_language: bool = True) -> None:
+    """Checks that a line can be a query for a chunk.
+
+    Raises:
+        InvalidResponseError: It has no words or too many, refuses, speaks to models, or is in another language than the chunk.
+    """
     if not any(character.isalnum() for character in line):
         raise InvalidResponseError("invalid", f"the {name} has no words: {line[:60]!r}")
     if len(line.split()) > MAX_WORDS or len(line) > MAX_WORDS * 12:
@@ -201,7 +225,7 @@ def _check(line: str, name: str, chunk_text: str) -> None:
         raise InvalidResponseError(
             "instructions", f"the {name} reads like instructions to a model, not like a query: {line[:80]!r}"
         )
-    if name == "positive" and (other := _find_language_mismatch(line, chunk_text)) is not None:
+    if same_language and (other := _find_language_mismatch(line, chunk_text)) is not None:
         raise InvalidResponseError("language", f"the {name} is in another language ({other[0]}) than the text ({other[1]})")
 
 
