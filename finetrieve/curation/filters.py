@@ -18,7 +18,7 @@ from finetrieve.core.tables import ROWS_AT_ONCE
 from finetrieve.core.text import DOTTED_NAME, normalise_query, query_words
 
 # Words that change how a question is put but not what it asks for.
-_FRAME = frozenset(
+FRAME = frozenset(
     _word
     for _words in (
         "a an the of to in on for with from by at and or",
@@ -47,6 +47,16 @@ class FilterInputs:
     """Query id -> rank of its own chunk, filled by the round trip."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What becomes of a query that is not dropped but changed."""
+
+    query: str
+    style: str
+    reason: str
+    """In a word or two."""
+
+
 class QueryFilter(BaseModel):
     """A filter and its settings. Each kind is a subclass; one of another package needs no more than that.
 
@@ -67,6 +77,10 @@ class QueryFilter(BaseModel):
             given: What else may be looked at.
         """
         raise NotImplementedError
+
+    def rewrite(self, queries: Iterable[GeneratedQuery]) -> dict[str, Rewritten]:  # noqa: ARG002
+        """Returns query id -> what becomes of it, of those that are changed; a filter that only drops changes none."""
+        return {}
 
 
 class LengthFilter(QueryFilter):
@@ -135,7 +149,7 @@ class DuplicateFilter(QueryFilter):
 def _subject(query: str) -> str:
     """Returns what the query asks about: its words without the question's frame, sorted."""
     words = set(query_words(query))
-    return " ".join(sorted(words - _FRAME))
+    return " ".join(sorted(words - FRAME))
 
 
 def _find_repeats(queries: Sequence[tuple[str, str]], threshold: float) -> dict[str, str]:
@@ -247,6 +261,7 @@ FILTERS: Registry[QueryFilter] = Registry(
         "finetrieve.curation.filters:CopyFilter",
         "finetrieve.curation.filters:NameFilter",
         "finetrieve.curation.filters:RoundTripFilter",
+        "finetrieve.curation.noise:NoiseTransform",
     ],
 )
 FilterSettings = Annotated[QueryFilter, NamedSettings(FILTERS)]
