@@ -7,10 +7,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.rows import WrittenRow
+from finetrieve.core.tables import Rows
 from finetrieve.evaluation.result import EvaluationResult
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_FILE = "rows.jsonl"
 MARK = ".finetrieve"
 """In a model folder that we wrote: it may be replaced."""
 _MARK_TEXT = "Written by Finetrieve. A run with the same --out replaces this folder.\n"
@@ -29,6 +36,7 @@ def check_replaceable(out: Path) -> None:
         "model": _is_our_model,
         "metrics.json": _is_our_metrics,
         "report.html": _is_our_report,
+        ROWS_FILE: _are_our_rows,
     }
     foreign = [name for name, is_ours in ours.items() if _exists(out / name) and not is_ours(out / name)]
     if foreign:
@@ -64,6 +72,40 @@ def _json_keys(path: Path) -> set[str]:
     except (OSError, ValueError):
         return set()
     return set(found) if isinstance(found, dict) else set()
+
+
+def _are_our_rows(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and set(found) >= {"recipe", "generator", "attributes"}
+
+
+def write_rows(out: Path, rows: pa.Table) -> None:
+    """Writes the rows (`WrittenRow`) as `rows.jsonl` into `out`, a JSON object a line: the columns, then where they come from.
+
+    Args:
+        out: The folder.
+        rows: At least one; a column that is called as our own (`id`, `recipe`, ...) stays.
+
+    Raises:
+        InputError: The folder cannot be written, or has somebody else's file of this name.
+    """
+    check_replaceable(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        fresh = out / f".{ROWS_FILE}.new"
+        with fresh.open("w", encoding="utf-8") as file:
+            for row in Rows(rows, WrittenRow):
+                own = {"id": row.id, "chunk_id": row.chunk_id, "recipe": row.recipe, "generator": row.generator}
+                columns = json.loads(row.columns)
+                whole = {**columns, **{name: value for name, value in own.items() if name not in columns}}
+                file.write(json.dumps({**whole, "attributes": json.loads(row.attributes)}, ensure_ascii=False) + "\n")
+        fresh.replace(out / ROWS_FILE)
+    except PermissionError as error:
+        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
 def _is_our_report(path: Path) -> bool:

@@ -60,10 +60,12 @@ def _run_and_sum_up(
     if "promotion_decision" not in artifacts:
         _describe(run, artifacts, run_metadata)
     lines = [_steps_line(run)]
+    written = _written_rows(artifacts, out)
     if "metrics" in artifacts:
         lines.append(_results(artifacts, out))
-    elif out is not None:
+    elif out is not None and not written:
         lines.append(f"Nothing to write to {out}: '{name}' makes no model and no metrics.")
+    lines += written
     lines.append("Lineage and pictures: `python run.py dashboard`.")
     return "\n".join(lines)
 
@@ -167,6 +169,20 @@ def _results(artifacts: dict[str, Any], out: Path | None) -> str:
     return "\n".join(
         ["", summary_table(metrics), "", *decision, *(f"{label + ':':{width}} {place}" for label, place in places.items())]
     )
+
+
+def _written_rows(artifacts: dict[str, Any], out: Path | None) -> list[str]:
+    """Returns the line on rows that are no queries for a chunk, after writing them to `out`; none where there are none."""
+    from finetrieve.app.results import ROWS_FILE, write_rows
+
+    if "written_rows" not in artifacts or not (rows := artifacts["written_rows"].load()).num_rows:
+        return []
+    if out is None:
+        return [
+            f"Rows that are no queries for a chunk: {rows.num_rows:,}, in the artifact 'written_rows'; --out DIR writes a file."
+        ]
+    write_rows(out, rows)
+    return [f"Rows: {out / ROWS_FILE} ({rows.num_rows:,})"]
 
 
 def _embedded_texts(artifacts: dict[str, Any]) -> list[str] | None:
