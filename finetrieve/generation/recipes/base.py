@@ -156,6 +156,7 @@ RECIPES: Registry[Recipe] = Registry(
         "finetrieve.generation.recipes.rules_recipe:RulesRecipe",
         "finetrieve.generation.recipes.triplet:TripletRecipe",
         "finetrieve.generation.recipes.prompt:PromptRecipe",
+        "finetrieve.generation.recipes.few_shot:FewShotRecipe",
     ],
 )
 """The recipes, by the name that they have in a configuration."""
