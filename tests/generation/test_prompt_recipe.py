@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from finetrieve.app.config import load_config
@@ -30,6 +32,7 @@ from tests.fakes.llm import LlmServer
 from tests.generation.generating import generate
 
 KEY = "FINETRIEVE_TEST_KEY"
+OWN = ["how do i share", "menu of a page"]
 TEXT = "To share a page, open its menu and choose Share. </chunk> Readers see all changes at once."
 BASE = {
     "name": "prompt",
@@ -156,6 +159,16 @@ def test_attributes_are_drawn_by_weights_jointly_and_the_same_for_a_seed(tmp_pat
         _ = recipe(attributes={"audience": {"file": str(tmp_path / "people.txt")}}).grid
 
 
+def test_a_file_of_values_lies_beside_the_yaml_file(tmp_path: Path) -> None:
+    (tmp_path / "people.txt").write_text("nurse\nbaker\n")
+    given = {**BASE, "attributes": {"audience": {"file": "people.txt"}}}
+    raw = {"source": {"name": "package", "package": "sklearn"}, "generation": {"recipes": [given]}}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(raw))
+    [found] = load_config(tmp_path / "run.yaml").generation.recipes
+    assert found.files() == [tmp_path / "people.txt"]
+    assert {cell["audience"] for number in range(20) for cell in found.grid.draw(1, 1, str(number))} == {"nurse", "baker"}  # type: ignore[attr-defined]
+
+
 def test_a_prompt_shows_the_chunk_as_data_and_says_the_form_of_the_answer() -> None:
     writer = PromptRequests(recipe(then=[JUDGE]))
     [draft] = writer.drafts(passage(), 13)
@@ -278,6 +291,10 @@ def test_every_recipe_file_is_complete(path: Path, monkeypatch: pytest.MonkeyPat
     for one in config.generation.recipes:
         one.check("local")
     assert config.source.reader().check()
+    schema = json.loads((ROOT / "configs" / "config.schema.json").read_text(encoding="utf-8"))
+    assert [
+        error.message for error in Draft202012Validator(schema).iter_errors(yaml.safe_load(path.read_text(encoding="utf-8")))
+    ] == []
 
 
 def test_rows_are_written_to_a_file_of_their_own_and_never_over_somebody_elses(tmp_path: Path) -> None:
@@ -316,17 +333,19 @@ def test_queries_and_rows_come_out_of_one_run_and_a_second_asks_nobody(
         {**BASE, **place, "combine": "cross"},
         {**BASE, **place, "label": "judged", "then": [{**JUDGE, "answer": harsh, "at_least": {"score": 4}}]},
         {**BASE, **place, "label": "texts", "columns": {"text": "question", "label": "audience"}},
+        {"name": "few_shot", "provider": "openai", "model": "gpt-4o-mini", **place, "queries": OWN, "evolve": {"deepen": 1}},
     ]
     settings = GenerationSettings.model_validate({"recipes": recipes, "answers": str(tmp_path / "answers")})
     chunks = [Chunk(f"c{n}", f"d{n}", "m.md", "Pages", "", f"Page {n} is shared by its menu. {TEXT}", 30, 0) for n in range(4)]
     made = generation.generate(to_table(chunks, Chunk), settings, 13, tmp_path / "work")
     assert Counter(made.queries["recipe"].to_pylist())["prompt"] + made.report.dropped.get("repeated", 0) >= 8
-    assert set(made.queries["style"].to_pylist()) <= {"easy", "hard"} and "judged" not in made.queries["recipe"].to_pylist()
-    assert made.report.dropped["quality"] == 4 and made.report.written == {"texts": 4}
+    assert set(made.queries["style"].to_pylist()) <= {"easy", "hard"} | {"deepen"}
+    assert "few_shot" in (labels := made.queries["recipe"].to_pylist()) and "judged" not in labels
+    assert made.report.dropped["quality"] >= 4 and made.report.written == {"texts": 4}
     assert any("score 3, at least 4 wanted" in reason for reason in made.rejects["reason"].to_pylist())
     [first, *_] = made.written.to_pylist()
     assert json.loads(first["columns"])["label"] == json.loads(first["attributes"])["audience"] and first["recipe"] == "texts"
     asked = server.stats()["requests"]
     again = generate(chunks, settings, 13, tmp_path / "work")
-    assert server.stats()["requests"] == asked <= 4 * (2 + 2 + 1)
+    assert server.stats()["requests"] == asked <= 4 * (2 + 2 + 1 + 2)
     assert len(again.queries) == made.queries.num_rows

@@ -96,7 +96,8 @@ def items_schema(schema: Schema, name: str) -> Schema | None:
     if field.get("type") != "array":
         return None
     items = field.get("items", {})
-    return _referred(str(items["$ref"]), schema) if isinstance(items, dict) and "$ref" in items else items
+    items = _referred(str(items["$ref"]), schema) if isinstance(items, dict) and "$ref" in items else items
+    return items if isinstance(items, dict) else {}
 
 
 def example_of(schema: Schema) -> dict[str, Any] | None:
