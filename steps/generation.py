@@ -31,6 +31,7 @@ logger = get_logger(__name__)
     output_materializers={
         "generated_queries": TableMaterializer,
         "unreadable_queries": TableMaterializer,
+        "written_rows": TableMaterializer,
         "generation_report": JsonMaterializer,
     },
 )
@@ -42,17 +43,20 @@ def generate_queries(
 ) -> tuple[
     Annotated[pa.Table, "generated_queries"],
     Annotated[pa.Table, "unreadable_queries"],
+    Annotated[pa.Table, "written_rows"],
     Annotated[GenerationReport, "generation_report"],
 ]:
-    """Returns the queries with their chunks, what was dropped because it read badly, and the counts."""
+    """Returns the queries with their chunks, what was dropped because it read badly, rows that are no queries, and the counts."""
     recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
         result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
     logger.info(f"{result.queries.num_rows:,} queries for {chunks.num_rows:,} chunks")
+    if result.written.num_rows:
+        logger.info(f"{result.written.num_rows:,} rows that are no queries for a chunk")
     if failures := result.report.failures:
         why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
         logger.warning(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
-    return result.queries, result.rejects, result.report
+    return result.queries, result.rejects, result.written, result.report
 
 
 @step(

@@ -74,6 +74,8 @@ def map_paths(settings: Any, annotation: Any, change: Callable[[str], str]) -> A
     models = models_of(annotation)
     if not isinstance(settings, Mapping):
         return settings
+    if typing.get_origin(annotation) is dict:
+        return {key: map_paths(item, typing.get_args(annotation)[1], change) for key, item in settings.items()}
     model = _with_name(annotation, settings.get("name")) or (models[0] if len(models) == 1 else None)
     if model is None:
         return settings

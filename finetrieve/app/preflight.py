@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from finetrieve.app.config import Config
 from finetrieve.app.language_check import check_languages
-from finetrieve.app.results import EVALUATED, GENERATED, check_replaceable
+from finetrieve.app.results import EVALUATED, GENERATED, ROWS_FILE, check_replaceable
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
@@ -71,7 +71,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
     """
     if out is not None:
         _check_writable(out)
-        check_replaceable(out, GENERATED if pipeline == "generate" else EVALUATED)
+        check_replaceable(out, GENERATED if pipeline == "generate" else (*EVALUATED, ROWS_FILE))
     check_base_model(config.training.base_model)
     if config.training.teacher is not None:
         check_base_model(config.training.teacher)

@@ -7,11 +7,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, GeneratedQuery
+from finetrieve.core.rows import Chunk, GeneratedQuery, WrittenRow
+from finetrieve.core.tables import Rows
 from finetrieve.evaluation.result import EvaluationResult
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS_FILE = "rows.jsonl"
 MARK = ".finetrieve"
 """In a model folder that we wrote: it may be replaced."""
 _MARK_TEXT = "Written by Finetrieve. A run with the same --out replaces this folder.\n"
@@ -20,7 +26,7 @@ _END_OF_REPORT = 4_096
 """Bytes at the end of a report that name its maker."""
 
 
-EVALUATED, GENERATED = ("model", "metrics.json", "report.html"), ("queries.jsonl",)
+EVALUATED, GENERATED = ("model", "metrics.json", "report.html"), ("queries.jsonl", ROWS_FILE)
 """What a pipeline that evaluates writes, and what `generate` writes."""
 
 
@@ -39,6 +45,7 @@ def check_replaceable(out: Path, names: Sequence[str] = EVALUATED) -> None:
         "metrics.json": _is_our_metrics,
         "report.html": _is_our_report,
         "queries.jsonl": _is_our_queries,
+        ROWS_FILE: _are_our_rows,
     }
     foreign = [name for name in names if _exists(out / name) and not ours[name](out / name)]
     if foreign:
@@ -83,6 +90,40 @@ def _is_our_queries(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(first, dict) and set(first) >= {"question", "page", "recipe"}
+
+
+def _are_our_rows(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and set(found) >= {"recipe", "generator", "attributes"}
+
+
+def write_rows(out: Path, rows: pa.Table) -> None:
+    """Writes the rows (`WrittenRow`) as `rows.jsonl` into `out`, a JSON object a line: the columns, then where they come from.
+
+    Args:
+        out: The folder.
+        rows: At least one; a column that is called as our own (`id`, `recipe`, ...) stays.
+
+    Raises:
+        InputError: The folder cannot be written, or has somebody else's file of this name.
+    """
+    check_replaceable(out, (ROWS_FILE,))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        fresh = out / f".{ROWS_FILE}.new"
+        with fresh.open("w", encoding="utf-8") as file:
+            for row in Rows(rows, WrittenRow):
+                own = {"id": row.id, "chunk_id": row.chunk_id, "recipe": row.recipe, "generator": row.generator}
+                columns = json.loads(row.columns)
+                whole = {**columns, **{name: value for name, value in own.items() if name not in columns}}
+                file.write(json.dumps({**whole, "attributes": json.loads(row.attributes)}, ensure_ascii=False) + "\n")
+        fresh.replace(out / ROWS_FILE)
+    except PermissionError as error:
+        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
 def _is_our_report(path: Path) -> bool:
@@ -139,7 +180,7 @@ def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable
     Raises:
         InputError: The folder cannot be written, or holds somebody else's file of this name.
     """
-    check_replaceable(out, GENERATED)
+    check_replaceable(out, GENERATED[:1])
     by_id = {chunk.id: chunk for chunk in chunks}
     path = out / GENERATED[0]
     try:

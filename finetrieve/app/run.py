@@ -62,10 +62,14 @@ def _run_and_sum_up(
     if "promotion_decision" not in artifacts:
         _describe(run, artifacts, config)
     lines = [_steps_line(run)]
+    written = _written_rows(artifacts, out)
     if "metrics" in artifacts:
         lines.append(_results(artifacts, out))
-    elif out is not None:
+    elif out is not None and artifacts["queries"].load().num_rows:
         lines.append(f"Queries: {_write_queries(artifacts, out)}")
+    elif out is not None and not written:
+        lines.append(f"Nothing to write to {out}: no queries and no rows were made.")
+    lines += written
     lines.append("Lineage and pictures: `python run.py dashboard`.")
     return "\n".join(lines)
 
@@ -197,6 +201,20 @@ def _write_queries(artifacts: dict[str, Any], out: Path) -> Path:
     from finetrieve.core.tables import Rows
 
     return write_queries(out, Rows(artifacts["queries"].load(), GeneratedQuery), Rows(artifacts["chunks"].load(), Chunk))
+
+
+def _written_rows(artifacts: dict[str, Any], out: Path | None) -> list[str]:
+    """Returns the line on rows that are no queries for a chunk, after writing them to `out`; none where there are none."""
+    from finetrieve.app.results import ROWS_FILE, write_rows
+
+    if "written_rows" not in artifacts or not (rows := artifacts["written_rows"].load()).num_rows:
+        return []
+    if out is None:
+        return [
+            f"Rows that are no queries for a chunk: {rows.num_rows:,}, in the artifact 'written_rows'; --out DIR writes a file."
+        ]
+    write_rows(out, rows)
+    return [f"Rows: {out / ROWS_FILE} ({rows.num_rows:,})"]
 
 
 def _embedded_texts(artifacts: dict[str, Any]) -> list[str] | None:

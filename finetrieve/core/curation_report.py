@@ -24,6 +24,8 @@ class FilterReport(Record):
     kept: int
     rate: float
     """Share that it kept, 0..1."""
+    changed: int = 0
+    """Queries that it did not drop but rewrote; the examples are then these."""
     examples: Sequence[DroppedQuery] = ()
 
 

@@ -41,6 +41,8 @@ class GenerationReport(Record):
     recipes: Mapping[Text, int] = {}
     generators: Mapping[Text, int] = {}
     """A provider's model, or the version of the rules -> queries."""
+    written: Mapping[Text, int] = {}
+    """Recipe -> rows that are no queries for a chunk, in a table of their own."""
     dropped: Mapping[Text, int] = {}
     """Filter -> queries."""
     dropped_examples: Sequence[Text] = ()

@@ -70,6 +70,23 @@ class GeneratedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenRow:
+    """What an LLM wrote that is no query for a chunk of the documents: a labelled text, a preference pair, a dialogue."""
+
+    id: str
+    """Content hash of chunk id, recipe and columns."""
+    chunk_id: str
+    """The chunk that it was written from."""
+    recipe: str
+    generator: str
+    """The provider's model."""
+    columns: str
+    """Column -> value, as JSON."""
+    attributes: str
+    """Attribute -> value that the prompt was given, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueryFacts:
     """What a person who reviews a query, and the order in which they see it, rest on."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.curation_report import CurationReport, DroppedQuery, FilterReport
 from finetrieve.core.rows import GeneratedQuery, Reject
-from finetrieve.core.tables import Rows, schema_of
-from finetrieve.curation.filters import FilterInputs, QueryFilter, Ranker
+from finetrieve.core.tables import Rows, schema_of, to_table
+from finetrieve.curation.filters import FilterInputs, QueryFilter, Ranker, Rewritten
 
 EXAMPLES = 5
 """Rejects that the report quotes per filter."""
@@ -53,9 +53,10 @@ def curate(
         reasons = settings.find_rejects(Rows(kept, GeneratedQuery), given)
         is_dropped = pc.is_in(kept.column("id"), value_set=pa.array(reasons, pa.string()))
         dropped, remaining = _rejects_of(kept.filter(is_dropped), settings.name, reasons), kept.filter(pc.invert(is_dropped))
-        report[settings.name] = _report(kept.num_rows, remaining.num_rows, dropped)
+        changed = settings.rewrite(Rows(remaining, GeneratedQuery))
+        report[settings.name] = _report(kept.num_rows, remaining.num_rows, dropped, _changes(remaining, changed))
         rejects.append(dropped)
-        kept = remaining
+        kept = _rewritten(remaining, changed) if changed else remaining
     ranks = given.round_trip_ranks
     return CurationResult(_with_ranks(kept, ranks), pa.concat_tables(rejects), CurationReport(report), ranks)
 
@@ -66,10 +67,24 @@ def _rejects_of(queries: pa.Table, name: str, reasons: Mapping[str, str]) -> pa.
     return pa.table(columns, schema=schema_of(Reject))
 
 
-def _report(n_before: int, n_after: int, dropped: pa.Table) -> FilterReport:
+def _changes(queries: pa.Table, changed: Mapping[str, Rewritten]) -> list[DroppedQuery]:
+    """Returns what was changed, as a report quotes it."""
+    rows = (row for row in Rows(queries, GeneratedQuery) if row.id in changed) if changed else ()
+    return [DroppedQuery(query=changed[row.id].query, reason=f"{changed[row.id].reason}, was '{row.query}'") for row in rows]
+
+
+def _rewritten(queries: pa.Table, changed: Mapping[str, Rewritten]) -> pa.Table:
+    """Returns the rows with what the changed queries became; their ids stay, and so does what people said of them."""
+    rows = Rows(queries, GeneratedQuery)
+    made = (replace(row, query=new.query, style=new.style) if (new := changed.get(row.id)) else row for row in rows)
+    return to_table(made, GeneratedQuery)
+
+
+def _report(n_before: int, n_after: int, dropped: pa.Table, changed: list[DroppedQuery]) -> FilterReport:
     examples = [DroppedQuery(**row) for row in dropped.select(["query", "reason"]).slice(0, EXAMPLES).to_pylist()]
     rate = round(n_after / n_before, 4) if n_before else 1.0
-    return FilterReport(n_queries=n_before, kept=n_after, rate=rate, examples=examples)
+    found = FilterReport(n_queries=n_before, kept=n_after, rate=rate, examples=examples)
+    return found.model_copy(update={"changed": len(changed), "examples": changed[:EXAMPLES]}) if changed else found
 
 
 def _with_ranks(queries: pa.Table, ranks: Mapping[str, int]) -> pa.Table:

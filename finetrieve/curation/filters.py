@@ -35,6 +35,16 @@ class FilterInputs:
     """Query id -> rank of its own chunk, filled by the round trip."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What becomes of a query that is not dropped but changed."""
+
+    query: str
+    style: str
+    reason: str
+    """In a word or two."""
+
+
 class QueryFilter(BaseModel):
     """A filter and its settings. Each kind is a subclass; one of another package needs no more than that.
 
@@ -55,6 +65,10 @@ class QueryFilter(BaseModel):
             given: What else may be looked at.
         """
         raise NotImplementedError
+
+    def rewrite(self, queries: Iterable[GeneratedQuery]) -> dict[str, Rewritten]:  # noqa: ARG002
+        """Returns query id -> what becomes of it, of those that are changed; a filter that only drops changes none."""
+        return {}
 
 
 class LengthFilter(QueryFilter):
@@ -243,6 +257,7 @@ FILTERS: Registry[QueryFilter] = Registry(
         "finetrieve.curation.filters:CopyFilter",
         "finetrieve.curation.filters:NameFilter",
         "finetrieve.curation.filters:RoundTripFilter",
+        "finetrieve.curation.noise:NoiseTransform",
     ],
 )
 FilterSettings = Annotated[QueryFilter, NamedSettings(FILTERS)]

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from finetrieve.core.rows import GeneratedQuery, Reject
+from finetrieve.core.rows import GeneratedQuery, Reject, WrittenRow
 from finetrieve.core.tables import ROWS_AT_ONCE, RowFile, Rows
 from finetrieve.generation.chunk_context import fingerprint
 from finetrieve.generation.recipes.base import ChunkResult, Recipe
@@ -82,7 +82,7 @@ def count_outcomes(results: Mapping[str, RecipeResults], settings: GenerationSet
         outcomes.reasons.update(reason for _, _, reason in failures)
         outcomes.unasked += result.get("unasked", 0)
         outcomes.failed += len(failures)
-        outcomes.answered += len(result["queries"])
+        outcomes.answered += result.get("answered", len(result["queries"]))
     return outcomes
 
 
@@ -96,6 +96,8 @@ class AssembledRows:
     """Each query's chunk, by its place in the corpus."""
     rejects: pa.Table
     """Of `Reject`."""
+    written: pa.Table
+    """Of `WrittenRow`, likewise."""
     dropped: Counter[str]
     """Filter -> rows, also those that `rejects` leaves out."""
     failures: Counter[str]
@@ -115,6 +117,7 @@ def assemble_rows(
         scratch: The directory.
     """
     queries, rejects = RowFile(scratch / "queries.arrow", GeneratedQuery), RowFile(scratch / "rejects.arrow", Reject)
+    written = RowFile(scratch / "written.arrow", WrittenRow)
     places: array[int] = array("Q")
     dropped: Counter[str] = Counter()
     failures: Counter[str] = Counter()
@@ -124,6 +127,7 @@ def assemble_rows(
         for place, (chunk_id, result) in enumerate(zip(_ids(chunks), results[recipe.row_label], strict=True)):
             made, lost = maker.make_rows(chunk_id, result)
             queries.extend(made)
+            written.extend(maker.written_rows(chunk_id, result, lost))
             places.extend([place] * len(made))
             dropped.update(reject.filter for reject in lost)
             kept = _worth_keeping(lost)
@@ -138,7 +142,7 @@ def assemble_rows(
         mixed = RowFile(scratch / "mixed.arrow", GeneratedQuery)
         mixed.extend(itertools.compress(Rows(table, GeneratedQuery), stays))
         table, chunk_places = mixed.table(), chunk_places[stays]
-    return AssembledRows(table, chunk_places, rejects.table(), dropped, failures, examples)
+    return AssembledRows(table, chunk_places, rejects.table(), written.table(), dropped, failures, examples)
 
 
 def _ids(chunks: pa.Table) -> Iterator[str]:
@@ -165,6 +169,8 @@ class _RowMaker:
     def __init__(self, recipe: Recipe, boilerplate: Mapping[int, int]) -> None:
         self._most, self._boilerplate = recipe.queries_per_chunk, boilerplate
         self._label, self._generator = recipe.row_label, recipe.generator
+        self._written: set[int] = set()
+        """Fingerprints of the rows' columns."""
 
     def make_rows(self, chunk_id: str, result: ChunkResult) -> tuple[list[GeneratedQuery], list[Reject]]:
         """Returns the chunk's queries, best first, and what was dropped of its result."""
@@ -188,6 +194,17 @@ class _RowMaker:
                 seen.add(words)
                 queries.append(self._query(chunk_id, row))
         return queries, rejects
+
+    def written_rows(self, chunk_id: str, result: ChunkResult, lost: list[Reject]) -> Iterator[WrittenRow]:
+        """Yields the chunk's rows that are no queries for it, and adds those to `lost` that are there already."""
+        for row in result.get("rows", []):
+            columns = json.dumps(row["columns"], ensure_ascii=False)
+            if (mark := fingerprint(columns.casefold())) in self._written:
+                lost.append(self._reject(chunk_id, columns[:RAW_CHARACTERS], "repeated", "the recipe has this row already"))
+                continue
+            self._written.add(mark)
+            attributes = json.dumps(row["attributes"], ensure_ascii=False)
+            yield WrittenRow(self._id(chunk_id, columns), chunk_id, self._label, self._generator, columns, attributes)
 
     def _query(self, chunk_id: str, row: dict[str, Any]) -> GeneratedQuery:
         return GeneratedQuery(

@@ -39,6 +39,8 @@ class GenerationResult:
     """Of `GeneratedQuery`; like the rejects memory-mapped from a file that is gone with the last who holds it."""
     rejects: pa.Table
     """Of `Reject`."""
+    written: pa.Table
+    """Of `WrittenRow`, likewise: what is no query for a chunk."""
     report: GenerationReport
     usage: dict[str, Usage]
     """Recipe label -> what it did."""
@@ -79,7 +81,7 @@ def generate(
         # What rules found in the cache is left out of the report: the same queries give the same report.
         asking = [recipe.row_label for recipe in settings.recipes if recipe.asks_llm]
         report = generation_report(chunks, rows, {label: usage.get(label, Usage()) for label in asking})
-        return GenerationResult(rows.queries, rows.rejects, report, usage)
+        return GenerationResult(rows.queries, rows.rejects, rows.written, report, usage)
 
 
 def _run_pipeline(

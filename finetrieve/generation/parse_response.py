@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -44,6 +45,8 @@ _LANGUAGE_CERTAINTY = 0.8
 _NO_LANGUAGE = frozenset({"zxx", "la"})
 """Code, tables and identifiers are "no language" to the identifier, terms of law and physics are Latin."""
 
+_THOUGHT = re.compile(r"^\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"^\s*```\w*\s*\n?(.*?)\n?\s*```\s*$", re.DOTALL)
 _REFUSED_ANSWER = re.compile(
     r"\W*(i['’]?m sorry|i am sorry|sorry\b|i apologi[sz]e|i can(['’]t|not)|i (am|'m|’m) (unable|not able)|i won['’]t|"
     r"unfortunately, i|as an ai\b|as a (large )?language model)",
@@ -127,10 +130,10 @@ def parse_response(text: str, negative: bool, chunk_text: str) -> ParsedQuery:
     if not text.strip():
         raise InvalidResponseError("empty", "the answer is empty")
     fields = _fields(text, negative)
-    query, other = _tidy(fields["positive"]), _tidy(fields["negative"]) if negative else None
-    _check(query, "positive", chunk_text)
+    query, other = tidy(fields["positive"]), tidy(fields["negative"]) if negative else None
+    check_line(query, "positive", chunk_text)
     if other is not None:
-        _check(other, "negative", chunk_text)
+        check_line(other, "negative", chunk_text, same_language=False)
         if other.casefold() == query.casefold():
             raise InvalidResponseError("invalid", "the negative is the same as the positive")
     return ParsedQuery(query, other)
@@ -142,8 +145,7 @@ def _fields(text: str, negative: bool) -> dict[str, str]:
     try:
         found = answer_fields(text, ("positive", "negative"))
     except UnreadableAnswerError as error:
-        if _REFUSED_ANSWER.match(text):
-            raise InvalidResponseError("refusal", "the model refused") from None
+        check_refusal(text)
         raise InvalidResponseError("unparsable", str(error)) from None
     try:
         return model.model_validate({name: found[name] for name in model.model_fields if name in found}).model_dump()
@@ -152,7 +154,45 @@ def _fields(text: str, negative: bool) -> dict[str, str]:
         raise InvalidResponseError("unparsable", f"the JSON's '{details['loc'][0]}': {details['msg'].lower()}") from None
 
 
-def _tidy(text: str) -> str:
+def answer_body(text: str) -> str:
+    """Returns a response without the thoughts in front and the fence around it."""
+    text = _THOUGHT.sub("", text)
+    return match.group(1) if (match := _FENCE.match(text)) else text
+
+
+def check_refusal(text: str) -> None:
+    """Checks an answer that is not in the form that was asked for.
+
+    Raises:
+        InvalidResponseError: It refuses.
+    """
+    if _REFUSED_ANSWER.match(text):
+        raise InvalidResponseError("refusal", "the model refused")
+
+
+def json_object(text: str, wanted: str) -> dict[str, Any] | None:
+    """Returns the object with the key that is wanted, else the first, whatever the model says around it; None: there is none.
+
+    Raises:
+        InvalidResponseError: The text begins with one that is not complete.
+    """
+    objects: list[dict[str, Any]] = []
+    start = text.find("{")
+    while start >= 0:
+        try:
+            found, end = json.JSONDecoder(strict=False).raw_decode(text, start)
+        except (json.JSONDecodeError, RecursionError) as error:
+            if start == len(text) - len(text.lstrip()):
+                why = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
+                raise InvalidResponseError("unparsable", f"the JSON is not complete: {why}") from None
+            end = start + 1
+        else:
+            objects.append(found)
+        start = text.find("{", end)
+    return next((found for found in objects if wanted in found), objects[0] if objects else None)
+
+
+def tidy(text: str) -> str:
     """Returns the text on one line, without the quotation marks, bullets and labels that models put around it."""
     line = " ".join(text.split())
     line = re.sub(r"^(?:[-*•]|\d+[.)])\s+", "", line)
@@ -164,7 +204,12 @@ def _tidy(text: str) -> str:
     return line
 
 
-def _check(line: str, name: str, chunk_text: str) -> None:
+def check_line(line: str, name: str, chunk_text: str, same_language: bool = True) -> None:
+    """Checks that a line can be a query for a chunk.
+
+    Raises:
+        InvalidResponseError: It has no words or too many, refuses, speaks to models, or is in another language than the chunk.
+    """
     if not any(character.isalnum() for character in line):
         raise InvalidResponseError("invalid", f"the {name} has no words: {line[:60]!r}")
     if (n_words := count_words(line)) > MAX_WORDS or len(line) > MAX_WORDS * 12:
@@ -175,7 +220,7 @@ def _check(line: str, name: str, chunk_text: str) -> None:
         raise InvalidResponseError(
             "instructions", f"the {name} reads like instructions to a model, not like a query: {line[:80]!r}"
         )
-    if name == "positive" and (other := _find_language_mismatch(line, chunk_text)) is not None:
+    if same_language and (other := _find_language_mismatch(line, chunk_text)) is not None:
         raise InvalidResponseError("language", f"the {name} is in another language ({other[0]}) than the text ({other[1]})")
 
 

@@ -24,7 +24,8 @@ DATA_NOTE = (
 )
 _DELIMITER = re.compile(r"[<＜﹤](?=[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff/\\]*chunk)", re.IGNORECASE)
 """What a model may take for the end of the chunk, also with what cannot be seen in between."""
-_UNWRITABLE = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+UNWRITABLE = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+"""What a template may raise while it is rendered."""
 JSON_NOTE = "Instead of sections, answer with one JSON object and nothing else: {shape}"
 
 
@@ -41,10 +42,11 @@ def delimit_chunk(chunk: PromptInput) -> str:
     """Returns the chunk as delimited data, its title and section in front; what looks like our delimiter inside it is escaped."""
     heading = " > ".join(part for part in (chunk.title, chunk.section) if part)
     inner = f"{heading}\n\n{chunk.text}" if heading else chunk.text
-    return f"<chunk>\n{_escape(inner)}\n</chunk>"
+    return f"<chunk>\n{escape_delimiters(inner)}\n</chunk>"
 
 
-def _escape(text: str) -> str:
+def escape_delimiters(text: str) -> str:
+    """Returns a text in which nothing looks like the delimiter of a chunk."""
     return _DELIMITER.sub("‹", text)
 
 
@@ -62,6 +64,11 @@ def style_instruction(style: QueryStyle) -> str:
     return f"## Positive to write\n\nThe positive is {style.style_says}.{persona}"
 
 
+def jinja_environment() -> jinja2.Environment:
+    """Returns the sandbox for templates of the user's own, in which an undefined variable is an error."""
+    return jinja2.sandbox.ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+
+
 class UserTemplate:
     """A Jinja template of the user's own for the user message.
 
@@ -75,7 +82,7 @@ class UserTemplate:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise InputError(f"The template '{path}' cannot be read: {why}. Give template a UTF-8 Jinja file.") from None
-        environment = jinja2.sandbox.ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+        environment = jinja_environment()
         self._path = path
         try:
             unknown = jinja2.meta.find_undeclared_variables(environment.parse(source)) - set(VARIABLES) - set(environment.globals)
@@ -96,15 +103,15 @@ class UserTemplate:
         try:
             return self._template.render(
                 text=delimit_chunk(PromptInput(chunk.text, "", "")),
-                title=_escape(chunk.title),
-                section=_escape(chunk.section),
+                title=escape_delimiters(chunk.title),
+                section=escape_delimiters(chunk.section),
                 context=context,
                 style=style.style,
                 style_says=style.style_says,
                 persona=style.persona,
                 persona_says=style.persona_says,
             )
-        except _UNWRITABLE as error:
+        except UNWRITABLE as error:
             raise self._unusable(f"{error}".rstrip(".")) from None
 
     def _unusable(self, why: str) -> InputError:

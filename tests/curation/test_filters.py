@@ -63,7 +63,7 @@ class FixedRanker:
 
 
 def test_every_filter_is_registered_with_a_description() -> None:
-    assert set(FILTERS.names()) == {"length", "duplicates", "copies", "names", "round_trip"}
+    assert set(FILTERS.names()) == {"length", "duplicates", "copies", "names", "round_trip", "noise"}
     assert all(FILTERS.descriptions().values())
 
 
@@ -164,6 +164,7 @@ def test_filters_run_in_order_and_everything_dropped_is_counted_and_kept() -> No
         "in": 4,
         "kept": 3,
         "rate": 0.75,
+        "changed": 0,
         "examples": [{"query": "Key?", "reason": "1 words, at least 2 wanted"}],
     }
     assert (result.report["duplicates"]["in"], result.report["duplicates"]["kept"]) == (3, 2)

@@ -16,8 +16,8 @@ from finetrieve.generation.llm.providers.base import PROVIDERS, Reply
 from finetrieve.generation.llm.providers.errors import ProviderError, classify_error
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition
+from finetrieve.generation.recipes.llm_step import build_llm
 from finetrieve.generation.recipes.triplet import TripletRecipe
-from finetrieve.generation.recipes.triplet_step import build_llm
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
 

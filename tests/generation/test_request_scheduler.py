@@ -19,8 +19,8 @@ from finetrieve.generation.llm.request_scheduler import STOPPED, Outcome, Reques
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition
+from finetrieve.generation.recipes.llm_step import build_llm
 from finetrieve.generation.recipes.triplet import TripletRecipe
-from finetrieve.generation.recipes.triplet_step import build_llm
 from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import Budget
 from tests.fakes.llm import LlmServer
@@ -50,6 +50,7 @@ def request(text: str) -> Request:
         messages(text),
         lambda response: parse_response(response, True, text),
         lambda share: messages(text[: int(len(text) * share)]),
+        response_schema(True),
     )
 
 
@@ -66,7 +67,7 @@ class Sending:
         llm._event_loop = LOOP
         llm.load()
         self.llm, self.budget = llm, budget or Budget()
-        self.scheduler = RequestScheduler(llm, self.recipe, response_schema(True), self.cache, self.run_state, self.budget)
+        self.scheduler = RequestScheduler(llm, self.recipe, self.cache, self.run_state, self.budget)
 
     def send(self, asked: Iterable[Request]) -> list[Outcome]:
         return self.scheduler.send(asked)

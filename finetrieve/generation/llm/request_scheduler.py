@@ -24,8 +24,8 @@ from finetrieve.generation.llm.providers.base import Messages, Reply
 from finetrieve.generation.llm.providers.errors import FATAL, TRANSIENT, ProviderError
 from finetrieve.generation.llm.rate_limits import RateLimit
 from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
-from finetrieve.generation.parse_response import InvalidResponseError, ParsedQuery
-from finetrieve.generation.recipes.triplet import TripletRecipe
+from finetrieve.generation.parse_response import InvalidResponseError
+from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import Budget
 
@@ -50,15 +50,17 @@ _LOOKUPS_AT_ONCE = 128
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One LLM request: the messages that ask for a query, and how its response is parsed."""
+    """One LLM request: the messages, and how their response is parsed."""
 
     key: bytes
     """Of the response cache."""
     messages: Messages
-    parse: Callable[[str], ParsedQuery]
+    parse: Callable[[str], Any]
     """Raises InvalidResponseError for a response that cannot be used."""
     shortened: Callable[[float], Messages]
     """The messages with only that share of the chunk."""
+    schema: dict[str, Any] | None = None
+    """The JSON schema of the response; None: text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Outcome:
     """What became of a request: a text, or a failure, or neither when the run was stopped before."""
 
     text: str | None = None
-    parsed: ParsedQuery | None = None
+    parsed: Any = None
     """The text, parsed."""
     shortened: bool = False
     failure: str = ""
@@ -98,13 +100,12 @@ class RequestScheduler:
     def __init__(
         self,
         llm: ProviderLLM,
-        recipe: TripletRecipe,
-        schema: dict[str, Any] | None,
+        recipe: LlmRecipe,
         cache: ResponseCache,
         run_state: RunState,
         budget: Budget,
     ) -> None:
-        self._llm, self._recipe, self._schema = llm, recipe, schema
+        self._llm, self._recipe = llm, recipe
         self._cache, self._state, self._budget = cache, run_state, budget
         self._requests, self._tokens = RateLimit(recipe.requests_per_minute), RateLimit(recipe.tokens_per_minute)
         self._request_seconds = None if llm.client.runs_in_process else recipe.timeout
@@ -210,7 +211,7 @@ class RequestScheduler:
         last = Outcome()
         while attempts < self._recipe.asks:
             try:
-                reply = await self._reply(messages, limit)
+                reply = await self._reply(messages, request.schema, limit)
             except ProviderError as error:
                 if error.kind == "too_long" and halvings < _MAX_HALVINGS:
                     halvings, share = halvings + 1, share / 2
@@ -236,7 +237,7 @@ class RequestScheduler:
             return Outcome(reply.text, parsed, share < 1.0)
         return last
 
-    async def _reply(self, messages: Messages, limit: int | None) -> Reply:
+    async def _reply(self, messages: Messages, schema: dict[str, Any] | None, limit: int | None) -> Reply:
         """Returns a reply, after as many tries as faults of the line ask for.
 
         Raises:
@@ -252,7 +253,7 @@ class RequestScheduler:
         )
         async for attempt in tries:
             with attempt:
-                return await self._try_once(messages, limit, attempt.retry_state.attempt_number)
+                return await self._try_once(messages, schema, limit, attempt.retry_state.attempt_number)
         raise AssertionError("tenacity either returns or raises")
 
     def _tries_are_used_up(self, state: tenacity.RetryCallState) -> bool:
@@ -276,12 +277,12 @@ class RequestScheduler:
         if self._is_stopped():
             raise RunStoppedError
 
-    async def _try_once(self, messages: Messages, limit: int | None, number: int) -> Reply:
+    async def _try_once(self, messages: Messages, schema: dict[str, Any] | None, limit: int | None, number: int) -> Reply:
         estimate = sum(len(message["content"]) for message in messages) / CHARACTERS_PER_TOKEN + EXPECTED_ANSWER_TOKENS
         await self._wait_for_turn(estimate, retry=number > 1)
         label = self._recipe.label
         try:
-            reply = await asyncio.wait_for(self._llm.client.complete(messages, self._schema, limit), self._request_seconds)
+            reply = await asyncio.wait_for(self._llm.client.complete(messages, schema, limit), self._request_seconds)
         except TimeoutError:
             self._opened.set()
             raise ProviderError("timeout", f"no answer in {self._recipe.timeout:g} s") from None
@@ -340,8 +341,7 @@ class RequestScheduler:
         return Outcome(failure=error.kind, reason=reason)
 
     def _cost(self, reply: Reply) -> float:
-        price = self._recipe.price
-        return (reply.input_tokens * price.input + reply.output_tokens * price.output) / 1e6 if price else 0.0
+        return self._recipe.cost(reply.input_tokens, reply.output_tokens) or 0.0
 
 
 class RunStoppedError(Exception):
@@ -357,7 +357,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
     return float(tenacity.wait_random_exponential(multiplier=0.5, max=MAX_BACKOFF)(state))
 
 
-def _parse(reply: Reply, request: Request) -> ParsedQuery:
+def _parse(reply: Reply, request: Request) -> Any:
     if reply.finish == "refused":
         raise InvalidResponseError("refusal", "the model refused")
     if reply.finish == "length":

@@ -21,7 +21,8 @@ Weight = Annotated[float, Field(gt=0)]
 
 ChunkResult = dict[str, Any]
 """What a recipe made of a chunk: `queries` [{query, style, and where there are: negative, persona, shortened}] best first,
-`rejects` [[query, reason]], `failures` [[raw response, kind, reason]], `unasked` how many queries were not asked for any more."""
+`rows` [{columns, attributes}] of rows that are no queries for the chunk, `rejects` [[query, reason]], `failures` [[raw response,
+kind, reason]], `unasked` how many requests were not made any more, `answered` how many were, where it is not one per query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,12 @@ RECIPES: Registry[Recipe] = Registry(
     "recipe",
     "finetrieve.recipes",
     Recipe,  # type: ignore[type-abstract]
-    ["finetrieve.generation.recipes.rules_recipe:RulesRecipe", "finetrieve.generation.recipes.triplet:TripletRecipe"],
+    [
+        "finetrieve.generation.recipes.rules_recipe:RulesRecipe",
+        "finetrieve.generation.recipes.triplet:TripletRecipe",
+        "finetrieve.generation.recipes.prompt:PromptRecipe",
+        "finetrieve.generation.recipes.few_shot:FewShotRecipe",
+    ],
 )
 """The recipes, by the name that they have in a configuration."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -11,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from finetrieve.core.errors import unknown_name
 from finetrieve.core.paths import ConfigPath
-from finetrieve.generation.llm.providers.base import PROVIDERS, Provider, ProviderOptions
 from finetrieve.generation.query_styles import PERSONAS, STYLES
-from finetrieve.generation.recipes.base import Estimate, Recipe, RunResources, Weight
+from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
+from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -32,63 +30,16 @@ class StyleChoice(BaseModel):
     """The sentence that the prompt gets for a style or a persona of your own."""
 
 
-class Sampling(BaseModel):
-    """What is asked of the model beyond the messages; what is not set is not sent."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    """0: the likeliest answer; more: more varied ones."""
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    """Only the likeliest words are drawn, up to this share of probability."""
-    max_tokens: int | None = Field(default=None, ge=16)
-    """Of the answer. Anthropic's API demands a number: 1,024 there when none is set."""
-    seed: int | None = None
-    """Of the provider's own drawing, where it takes one."""
-    extra: dict[str, str | int | float | bool] = {}
-    """Further fields of the provider's own, such as `reasoning_effort` (OpenAI) or `num_ctx` (Ollama)."""
-
-    @field_validator("extra")
-    @classmethod
-    def _no_keys(cls, extra: dict[str, Any]) -> dict[str, Any]:
-        for name in extra:
-            if re.search(r"(?i)(^|_)(api_?key|token|secret|password|authorization)$", name):
-                raise ValueError(f"'{name}' would be written down; keys come from the environment: see api_key_env.")
-        return extra
-
-
-class Price(BaseModel):
-    """What the provider charges, in any currency, per million tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    input: float = Field(ge=0)
-    """Of what is sent."""
-    output: float = Field(ge=0)
-    """Of what is answered."""
-
-
-class TripletRecipe(Recipe):
+class TripletRecipe(LlmRecipe):
     """Queries that an LLM writes, with a negative each: distilabel's GenerateSentencePair, action `query`."""
 
     description: ClassVar[str] = (
         "queries with negatives written by an LLM: distilabel's GenerateSentencePair in drawn styles and personas"
     )
-    asks_llm: ClassVar[bool] = True
 
     name: Literal["triplet"] = "triplet"
     label: str = Field(default="triplet", pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
     """Tells several recipes of this kind apart, in rows and reports."""
-    provider: str
-    """A name of `--list`, or a class of your own, `package.module:Class`."""
-    model: str = Field(min_length=1)
-    """As the provider calls it; a directory or Hub id for a model that runs in this process."""
-    base_url: str | None = None
-    """Of a server that speaks the provider's protocol: vLLM, TGI, LM Studio and llama.cpp speak `openai`'s."""
-    api_key_env: str | None = None
-    """The environment variable that holds the key; null: the provider's usual one."""
-    api_key_secret: str | None = None
-    """The ZenML secret that holds the key, as `secret.key`."""
     negative: bool = True
     """Also ask for a query that the chunk does not answer."""
     hard_negative: bool = False
@@ -101,98 +52,10 @@ class TripletRecipe(Recipe):
     """Likewise; empty: nobody in particular asks."""
     template: ConfigPath | None = None
     """A Jinja file that writes the user message itself."""
-    structured: bool = True
-    """Constrain the answer to JSON where the provider can; every answer is validated either way."""
-    sampling: Sampling = Sampling()
-    context_window: int | None = Field(default=None, ge=256)
-    """Tokens that the model reads, about four characters each; a chunk that does not fit is shortened, and its rows say so.
-
-    Null: what the provider says when a request is too long. Ollama says nothing and cuts: there it is sampling's
-    `num_ctx`, or 4,096, and a number given here is sent as `num_ctx`.
-    """
-    concurrency: int = Field(default=16, ge=1, le=1024)
-    """Requests under way at the same time."""
-    timeout: float = Field(default=120.0, gt=0)
-    """Seconds that one request may take."""
-    retries: int = Field(default=6, ge=0, le=20)
-    """After a failed request: 429, 5xx, a time-out, a dropped connection."""
-    asks: int = Field(default=6, ge=1, le=10)
-    """How often a query is asked for until the answer can be used."""
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    """The provider's limit: requests are spaced to stay below it."""
-    tokens_per_minute: float | None = Field(default=None, gt=0)
-    """Likewise of tokens, sent and answered together."""
-    price: Price | None = None
-
-    @property
-    def row_label(self) -> str:
-        """Returns the recipe's label."""
-        return self.label
-
-    @property
-    def generator(self) -> str:
-        """Returns the provider and its model."""
-        return f"{self.provider_class.name}/{self.model}"
-
-    @property
-    def provider_class(self) -> type[Provider]:
-        """Returns the class of the provider."""
-        return PROVIDERS.get(self.provider)
-
-    @property
-    def provider_options(self) -> ProviderOptions:
-        """Returns what the provider is made with, but for a key from a ZenML secret."""
-        return ProviderOptions(
-            model=self.model,
-            base_url=self.base_url,
-            sampling=self.sampling.model_dump(),
-            key_env=self.key_variable(None),
-            request_seconds=self.timeout,
-            context_window=self.context_window,
-        )
-
-    @property
-    def window(self) -> int | None:
-        """Returns the tokens that a request may have, when that is known before it is made."""
-        return self.provider_class.window(self.context_window, self.sampling.extra)
-
-    @property
-    def wants_gpu(self) -> bool:
-        """Whether the model runs in the step's process."""
-        return self.provider_class.runs_in_process
-
-    @property
-    def gpu_needed_by(self) -> str:
-        """Returns the provider where it cannot run without a GPU."""
-        return f"provider '{self.provider}'" if self.provider_class.needs_gpu else ""
-
-    @property
-    def key_secret(self) -> str | None:
-        """Returns the ZenML secret that holds the key."""
-        return self.api_key_secret
-
-    def key_variable(self, key_env: str | None) -> str | None:
-        """Returns the environment variable that holds the key, if there is one.
-
-        Args:
-            key_env: The variable in which the key was put, when it came from a ZenML secret.
-        """
-        return key_env or self.api_key_env or self.provider_class.key_env
-
-    def key_variables(self, key_envs: Mapping[str, str]) -> Iterator[str]:
-        """Yields the variable that holds the key."""
-        if (variable := self.key_variable(key_envs.get(self.label))) is not None:
-            yield variable
-
-    def check_requirements(self) -> None:
-        """Checks the provider's client library and key."""
-        self.provider_class.check_requirements(self.api_key_env, self.api_key_secret is not None, self.base_url is not None)
 
     def check(self, engine: str) -> None:
         """Checks the provider, the model and the template."""
-        self.check_requirements()
-        if engine == "local":  # the nodes of a cluster may have what this machine has not
-            self.provider_class.check_model(self.model)
+        super().check(engine)
         if self.template is not None:
             from finetrieve.generation.prompts import UserTemplate
 
@@ -201,10 +64,6 @@ class TripletRecipe(Recipe):
     def files(self) -> list[Path]:
         """Returns the template."""
         return [Path(self.template)] if self.template else []
-
-    def plugins(self) -> list[type]:
-        """Returns the recipe's and the provider's class."""
-        return [type(self), self.provider_class]
 
     def estimate(self, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
         """Returns the requests that the cache does not answer, their tokens and cost, and sample prompts."""
@@ -218,12 +77,6 @@ class TripletRecipe(Recipe):
 
         return build_step(self, seed, resources)
 
-    @field_validator("provider")
-    @classmethod
-    def _known_provider(cls, name: str) -> str:
-        PROVIDERS.get(name)
-        return name
-
     @field_validator("styles", "personas", mode="before", json_schema_input_type=dict[str, Weight | StyleChoice])
     @classmethod
     def _plain_weights(cls, choices: Any) -> Any:
@@ -231,30 +84,6 @@ class TripletRecipe(Recipe):
         if not isinstance(choices, dict):
             return choices
         return {name: {"weight": choice} if isinstance(choice, int | float) else choice for name, choice in choices.items()}
-
-    @field_validator("base_url")
-    @classmethod
-    def _address(cls, url: str | None) -> str | None:
-        if url is not None and re.match(r"https?://[^/]*@", url):
-            raise ValueError("it holds a user or a key, which would be written down; keys come from the environment.")
-        if url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", url):
-            raise ValueError(f"'{url}' is no address; expected one like http://127.0.0.1:8000/v1.")
-        return url
-
-    # What stands here by mistake may be the key itself: it is not shown.
-    @field_validator("api_key_env")
-    @classmethod
-    def _variable(cls, name: str | None) -> str | None:
-        if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,80}", name):
-            raise ValueError("expected the name of an environment variable that holds the key, never the key itself.")
-        return name
-
-    @field_validator("api_key_secret")
-    @classmethod
-    def _secret(cls, name: str | None) -> str | None:
-        if name is not None and not re.fullmatch(r"[^.\s]{1,80}\.[^.\s]{1,80}", name):
-            raise ValueError("expected `secret.key`: a ZenML secret and the key in it, never the key itself.")
-        return name
 
     @model_validator(mode="after")
     def _usable(self) -> TripletRecipe:
@@ -264,8 +93,6 @@ class TripletRecipe(Recipe):
             for name, value in chosen.items():
                 if not value.says and name not in known:
                     raise ValueError(f"{unknown_name(kind, name, known)} One of your own: {name}: {{weight: 1, says: ...}}.")
-        if (what := self.provider_class.base_url_missing) and self.base_url is None:
-            raise ValueError(f"provider '{self.provider}' needs base_url: {what}.")
         if self.hard_negative and not self.negative:
             raise ValueError("hard_negative: true needs negative: true.")
         return self

@@ -11,17 +11,13 @@ from pydantic import PrivateAttr
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
 from finetrieve.generation.llm.request_scheduler import Outcome, Request, RequestScheduler
-from finetrieve.generation.parse_response import ParsedQuery, response_schema
+from finetrieve.generation.parse_response import ParsedQuery
 from finetrieve.generation.query_styles import QueryStyle
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
-from finetrieve.generation.recipes.chunk_step import ChunkStep, open_responses
+from finetrieve.generation.recipes.chunk_step import ChunkStep
+from finetrieve.generation.recipes.llm_step import build_llm, chunks_per_batch, open_scheduler
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.recipes.triplet_prompts import PromptWriter
-from finetrieve.generation.settings import Budget
-
-_WINDOWS_PER_BATCH = 100
-"""A batch ends when its slowest request does: at so many windows of requests the wait weighs little."""
-_SMALLEST_BATCH = 4096
 
 
 class TripletStep(ChunkStep, GenerateSentencePair):
@@ -34,10 +30,7 @@ class TripletStep(ChunkStep, GenerateSentencePair):
         """Opens the response cache and makes what writes and sends requests."""
         recipe = cast(TripletRecipe, self.recipe)
         self._writer = PromptWriter(recipe, super().format_input)
-        schema = response_schema(recipe.negative) if recipe.structured else None
-        responses = open_responses(self.run_resources.responses)
-        budget = Budget.model_validate(self.run_resources.budget)
-        self._scheduler = RequestScheduler(cast(ProviderLLM, self.llm), recipe, schema, responses, self._run_state, budget)
+        self._scheduler = open_scheduler(self, cast(ProviderLLM, self.llm))
 
     def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
         """Yields the results; a query that fails has its failure there, and the others go on."""
@@ -79,7 +72,6 @@ def _query_row(parsed: ParsedQuery, style: QueryStyle, shortened: bool) -> dict[
 
 def build_step(recipe: TripletRecipe, seed: int, resources: RunResources) -> TripletStep:
     """Returns the step of a recipe."""
-    batch = max(_SMALLEST_BATCH, _WINDOWS_PER_BATCH * recipe.concurrency) // recipe.queries_per_chunk
     return TripletStep(
         name=recipe.label,
         recipe=recipe,
@@ -90,18 +82,7 @@ def build_step(recipe: TripletRecipe, seed: int, resources: RunResources) -> Tri
         action="query",
         hard_negative=recipe.hard_negative,
         context=recipe.context,
-        input_batch_size=max(1, batch),
+        input_batch_size=chunks_per_batch(recipe),
         add_raw_output=False,
         add_raw_input=False,
     )
-
-
-def build_llm(recipe: TripletRecipe, key_env: str | None) -> ProviderLLM:
-    """Returns the distilabel LLM of a recipe.
-
-    Args:
-        recipe: Its settings.
-        key_env: The environment variable that holds the key, when it is not the provider's usual one.
-    """
-    options = recipe.provider_options.model_copy(update={"key_env": recipe.key_variable(key_env)})
-    return ProviderLLM(provider=recipe.provider, options=options.model_dump())

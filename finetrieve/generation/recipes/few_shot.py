@@ -1,0 +1,178 @@
+"""Recipe `few_shot`: more queries like a few of one's own, none too near another, and harder ones made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from finetrieve.core.errors import InputError
+from finetrieve.core.paths import ConfigPath
+from finetrieve.core.text import normalise_query
+from finetrieve.generation.recipes.attribute_grid import Attribute
+from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
+from finetrieve.generation.recipes.llm_recipe import LlmRecipe
+from finetrieve.generation.recipes.prompt import PromptRecipe, Stage
+
+if TYPE_CHECKING:
+    from distilabel.steps import Step
+
+    from finetrieve.generation.chunk_context import ChunkContext
+
+OPERATIONS: dict[str, str] = {
+    "constrain": "it has one more condition, which the text speaks of",
+    "deepen": "it asks for what lies behind: the reason, the consequence or the limit",
+    "concretise": "a general word in it becomes the concrete case of one person",
+    "reason": "two statements of the text are needed to answer it",
+}
+"""Ways to make a query harder."""
+_PROMPT = """\
+{% if context %}{{ context }}
+
+{% endif %}These are queries that people typed:
+
+- {{ shown }}
+
+Write a query that one of these people could type next, and that the following text answers. It has their manner, length and
+spelling. It repeats none of the queries above and copies no sentence of the text.
+
+{{ text }}"""
+_EVOLVE = """\
+{{ text }}
+
+A person typed this query, which the text above answers:
+
+- {{ query }}
+
+Rewrite it so that {{ operations[operation] }}. It stays one line that a person would type, of at most 30 words, and the text
+still answers it."""
+
+
+class FewShotRecipe(LlmRecipe):
+    """Queries like a few of one's own, and harder ones made of them.
+
+    InPars (Bonifacio et al., 2202.05144) and Promptagator (Dai et al., 2209.11755) ask with a few examples. As in Self-Instruct
+    (Wang et al., 2212.10560) a query that is too near one of the pool, which grows with each that is kept, is dropped. The ways
+    to make one harder are those of Evol-Instruct (Xu et al., 2304.12244).
+    """
+
+    description: ClassVar[str] = "queries like a few of your own, none too near another, and harder ones made of them"
+
+    name: Literal["few_shot"] = "few_shot"
+    label: str = Field(default="few_shot", pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
+    """Tells several recipes of this kind apart, in rows and reports."""
+    queries: list[str] = Field(default=[])
+    """Your own queries, as people type them."""
+    queries_file: ConfigPath | None = None
+    """A UTF-8 file with a query a line, in place of `queries`."""
+    shown: int = Field(default=5, ge=1, le=50)
+    """Of your queries, drawn for each request; no more than there are."""
+    context: str = ""
+    """Tells the LLM what the documents are and who asks."""
+    max_rouge: float = Field(default=0.7, gt=0, le=1)
+    """A query that is as near to another (ROUGE-L, 0..1) is dropped; 1: only the same words."""
+    evolve: dict[str, Weight] = Field(default={})
+    """Ways to make each query harder, `constrain`, `deepen`, `concretise`, `reason`, with weights; empty: none is."""
+
+    @property
+    def own_queries(self) -> list[str]:
+        """Returns the user's queries.
+
+        Raises:
+            InputError: There are none, one is there twice, or the file cannot be read.
+        """
+        found = self.queries if self.queries_file is None else _read_lines(Path(self.queries_file))
+        place = "queries" if self.queries_file is None else f"queries_file '{self.queries_file}'"
+        if not found:
+            raise InputError(f"Recipe '{self.label}': {place} has no query; give a few, as people type them.")
+        seen: set[str] = set()
+        for query in found:
+            if (words := normalise_query(query)) in seen:
+                raise InputError(f"Recipe '{self.label}': {place}: '{query}' is there twice.")
+            seen.add(words)
+        return found
+
+    def as_prompt(self) -> PromptRecipe:
+        """Returns the recipe `prompt` that asks for the queries.
+
+        Raises:
+            InputError: The user's queries cannot be used.
+        """
+        own = self.own_queries
+        asked = {name: getattr(self, name) for name in LlmRecipe.model_fields if name != "name"}
+        attributes = {
+            "shown": Attribute(values=dict.fromkeys(own, 1.0), choose=min(self.shown, len(own)), joined_by="\n- "),
+            **({"operation": Attribute(values=self.evolve)} if self.evolve else {}),
+        }
+        answer = {"query": "text"}
+        return PromptRecipe(
+            **asked,
+            prompt=_with({"context": self.context}, _PROMPT),
+            answer=answer,
+            then=[Stage(prompt=_with({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else [],
+            attributes=attributes,
+            requests=self.queries_per_chunk,
+            columns={"query": "query", **({"style": "operation"} if self.evolve else {})},
+        )
+
+    @property
+    def requests_per_chunk(self) -> int:
+        """Returns how many requests a chunk has, when all answers can be used."""
+        return self.queries_per_chunk * (2 if self.evolve else 1)
+
+    def check(self, engine: str) -> None:
+        """Checks the provider and the user's queries."""
+        super().check(engine)
+        self.as_prompt().check(engine)
+
+    def files(self) -> list[Path]:
+        """Returns the file of queries."""
+        return [Path(self.queries_file)] if self.queries_file is not None else []
+
+    def estimate(self, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
+        """Returns the requests that the cache does not answer, their tokens and cost, and sample prompts."""
+        from finetrieve.generation.recipes.prompt_requests import estimate_prompts
+
+        return estimate_prompts(self.as_prompt(), chunks, seed, responses, coverage=False)
+
+    def step(self, seed: int, resources: RunResources) -> Step:
+        """Returns the distilabel step."""
+        from finetrieve.generation.recipes.few_shot_step import FewShotStep
+        from finetrieve.generation.recipes.prompt_step import build_step
+
+        return build_step(self, seed, resources, FewShotStep)
+
+    @field_validator("queries", mode="before")
+    @classmethod
+    def _one_line_each(cls, queries: Any) -> Any:
+        if not isinstance(queries, list):
+            return queries
+        for query in queries:
+            if not isinstance(query, str) or not any(sign.isalnum() for sign in query):
+                raise ValueError(f"{query!r} is no query; put a query in quotes where YAML reads it otherwise.")
+        return [" ".join(query.split()) for query in queries]
+
+    @model_validator(mode="after")
+    def _usable(self) -> FewShotRecipe:
+        if bool(self.queries) == (self.queries_file is not None):
+            raise ValueError("give queries, or queries_file with one a line.")
+        if unknown := sorted(set(self.evolve) - set(OPERATIONS)):
+            raise ValueError(f"evolve: unknown way '{unknown[0]}'. Choose of: {', '.join(OPERATIONS)}.")
+        return self
+
+
+def _with(variables: dict[str, Any], prompt: str) -> str:
+    """Returns a template that sets variables first; JSON keeps what is in them from being read as a template."""
+    lines = [f"{{% set {name} = {json.dumps(value)} %}}" for name, value in variables.items()]
+    return "".join(lines) + prompt
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputError(f"queries_file '{path}' cannot be read: {why}. Give a text file with a query a line.") from None
+    return [" ".join(line.split()) for line in lines if any(sign.isalnum() for sign in line) and not line.startswith("#")]

@@ -1,0 +1,42 @@
+"""What the distilabel steps of recipes that ask an LLM share: the LLM, what sends its requests, and how much is asked at once."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
+from finetrieve.generation.recipes.chunk_step import ChunkStep, open_responses
+from finetrieve.generation.recipes.llm_recipe import LlmRecipe
+from finetrieve.generation.settings import Budget
+
+_WINDOWS_PER_BATCH = 100
+"""A batch ends when its slowest request does: at so many windows of requests the wait weighs little."""
+_SMALLEST_BATCH = 4096
+
+
+def chunks_per_batch(recipe: LlmRecipe) -> int:
+    """Returns how many chunks are asked about at once."""
+    return max(1, max(_SMALLEST_BATCH, _WINDOWS_PER_BATCH * recipe.concurrency) // recipe.requests_per_chunk)
+
+
+def open_scheduler(step: ChunkStep, llm: ProviderLLM) -> RequestScheduler:
+    """Returns what sends the requests of a step, in the process that runs it.
+
+    Raises:
+        InputError: The response cache cannot be used.
+    """
+    responses = open_responses(step.run_resources.responses)
+    budget = Budget.model_validate(step.run_resources.budget)
+    return RequestScheduler(llm, cast(LlmRecipe, step.recipe), responses, step._run_state, budget)
+
+
+def build_llm(recipe: LlmRecipe, key_env: str | None) -> ProviderLLM:
+    """Returns the distilabel LLM of a recipe.
+
+    Args:
+        recipe: Its settings.
+        key_env: The environment variable that holds the key, when it is not the provider's usual one.
+    """
+    options = recipe.provider_options.model_copy(update={"key_env": recipe.key_variable(key_env)})
+    return ProviderLLM(provider=recipe.provider, options=options.model_dump())
