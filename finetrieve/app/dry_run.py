@@ -35,7 +35,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     corpus, report = build_corpus(read, config.chunks, load_tokenizer(config.training.base_model))
     chunks = list(corpus.chunk_rows())
     lines = [f"{len(read.documents):,} documents are read.", *(f"  {line}" for line in report.skipped_lines())]
-    parts = ["\n".join(lines), dry_run(chunks, config.generation, config.seed)]
+    parts = [dry_run(chunks, config.generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))
     parts += ["\n".join(report.words.lines())] if report.words else []

@@ -33,7 +33,7 @@ def code_commit() -> str:
 
 def typed_command() -> str:
     """Returns the command line of this process as one would type it again, its secrets masked."""
-    return mask_secrets(f"python run.py {shlex.join(sys.argv[1:])}")
+    return f"python run.py {shlex.join(map(mask_secrets, sys.argv[1:]))}"
 
 
 def _git(*arguments: str) -> str:

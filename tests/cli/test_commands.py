@@ -63,7 +63,7 @@ def test_verbose_and_quiet_together_are_refused() -> None:
     [
         ([], "mo", {"models"}),
         (["--pipeline"], "re", {"retrain"}),
-        (["models"], "", {"list", "compare", "promote", "demote", "rollback", "export"}),
+        (["models"], "", {"list", "compare", "promote", "demote", "rollback", "export", "show"}),
         (["ask"], "--s", {"--serve"}),
     ],
 )

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from finetrieve.app.config import load_config
-from finetrieve.app.results import check_replaceable, write_rows
+from finetrieve.app.results import GENERATED, check_replaceable, write_rows
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, WrittenRow
 from finetrieve.core.tables import to_table
@@ -312,7 +312,7 @@ def test_rows_are_written_to_a_file_of_their_own_and_never_over_somebody_elses(t
     }
     (tmp_path / "out" / "rows.jsonl").write_text('{"text": "mine"}\n')
     with pytest.raises(InputError, match=r"rows.jsonl', which was not written by Finetrieve"):
-        check_replaceable(tmp_path / "out")
+        check_replaceable(tmp_path / "out", GENERATED)
 
 
 @pytest.fixture(scope="module")

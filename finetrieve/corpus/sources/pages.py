@@ -59,5 +59,7 @@ def _objection(page: CleanPage) -> str:
     if page.contents_only:
         return CONTENTS
     lines = page.text.split("\n")
-    said = " ".join(lines[1:] if HEADING.match(lines[0]) and plain_words(lines[0].lstrip("# ")) == page.title else lines)
-    return "" if any(character.isalnum() for character in said) else EMPTY
+    titled = HEADING.match(lines[0]) and plain_words(lines[0].lstrip("# ")) == page.title
+    # A heading alone is a page of few words, but for one that held more: a list of other pages, say.
+    said = lines[1:] if titled and page.words is not None and page.words.removed else lines
+    return "" if any(character.isalnum() for character in " ".join(said)) else EMPTY
