@@ -57,7 +57,7 @@ class Arm:
 
 
 def _built_in() -> Iterable[Arm]:
-    yield Arm("bm25", "BM25 over English stems: the baseline that needs no model", ("lexical",))
+    yield Arm("bm25", "BM25 over the stems of each text's language: the baseline that needs no model", ("lexical",))
     whose = {BASE: "the base model", FINETUNED: "the fine-tuned model"}
     all_parts: tuple[Part, ...] = ("dense", "late", "lexical")
     for model in MODELS:
