@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from finetrieve.cli.options import JSON, print_json
+from finetrieve.cli.options import JSON, MODEL, print_json
 from finetrieve.core.errors import InputError
 
 
@@ -17,6 +17,7 @@ from finetrieve.core.errors import InputError
 @click.option("--docs", type=click.Path(path_type=Path), help="The documents, where the questions bring none of their own.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
 @click.option("--questions", "shown", default=10, show_default=True, help="How many questions to show for each model.")
+@MODEL
 @JSON
 def command(
     first: str,
@@ -25,6 +26,7 @@ def command(
     docs: Path | None,
     config_path: Path | None,
     shown: int,
+    model: str | None,
     as_json: bool,
 ) -> None:
     """Compare two models: nDCG@10 of each, the difference with its interval, and the questions that differ.
@@ -44,7 +46,7 @@ def command(
     documents = check_source(config.source) if needs_docs else []
     for item in sets:
         check_eval_set(item, documents)
-    places = [_place(reference) for reference in (first, second)]
+    places = [_place(reference, model) for reference in (first, second)]
 
     # 2. The documents.
     from finetrieve.core.progress import reporter
@@ -74,8 +76,8 @@ def command(
         click.echo(comparison_text(found, shown))
 
 
-def _place(reference: str) -> Path | str:
-    """Returns the directory or the Hub id of a model.
+def _place(reference: str, model: str | None) -> Path | str:
+    """Returns the directory or the Hub id of a model; `model` says whose version a number or a stage is.
 
     Raises:
         InputError: It is neither of these, and no version.
@@ -88,4 +90,4 @@ def _place(reference: str) -> Path | str:
         return reference
     from finetrieve.registry.versions import find_version, load_model
 
-    return load_model(find_version(reference)).path
+    return load_model(find_version(reference, model)).path

@@ -50,7 +50,13 @@ def dataset(
     from finetrieve.registry.versions import artifact_of, find_version
 
     found = find_version(version, model)
-    made = artifacts_of(artifact_of(found, "model").run)
+    try:
+        made = artifacts_of(artifact_of(found, "model").run)
+    except RuntimeError:
+        raise InputError(
+            f"The run that made {found.label} is no longer in ZenML's store, and with it the pairs. "
+            "Name a version whose run is there, or retrain."
+        ) from None
     pairs, chunks = to_rows(made["pairs"].load(), Pair), to_rows(artifact_of(found, "chunks").load(), Chunk)
     metrics = EvaluationResult.read(artifact_of(found, "metrics").load())
     whole = dataset_of(pairs, chunks)
@@ -94,7 +100,8 @@ def export_model(version: str, model: str | None, target: str, licence: str, pub
         write_model(load_model(found).path, folder, False, texts, *recommended_settings(metrics))
         card = folder / "README.md"
         name = repository or found.label
-        card.write_text(hub_card(card.read_text(encoding="utf-8"), metrics, name, licence), encoding="utf-8")
+        said = card.read_text(encoding="utf-8") if card.is_file() else ""
+        card.write_text(hub_card(said, metrics, name, licence), encoding="utf-8")
 
     notes = ["No text of the documents is in it; how often their tokens occur goes with `late/`."]
     _hand_over(write, target, repository, "model", not public, yes, f"Model {found.label}", notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,27 +21,37 @@ pytestmark = pytest.mark.slow(minutes=1)
 
 STAY = (["dashboard"], ["argilla", "up"], ["argilla", "annotator", "ada"], ["ask", "--serve"])
 """Commands that start a server or need one: other tests run them; tests/docs parses them."""
+HUB = "hf:OWNER/NAME"
+"""What is sent to the Hub is, in a test of its own, sent to one on this machine."""
 CHANGE = {"promote": 1, "rollback": 2, "demote": 3}
 """What changes the stages comes last, in this order: 3 is in production at first, then 4, then 3 again, then none."""
 REFUSED = {
     "--schedule": "orchestrator is of the kind 'local'",
     "register": "put your own values where it says CHANGE-ME",
     "evaluate": "'evaluate' generates nothing",
+    "dataset": "is no longer in ZenML's store",
 }
-"""What a machine without a cluster cannot do, or a dry run has nothing to say of: the rest of the command was taken."""
+"""What a machine without a cluster cannot do, a dry run has nothing to say of, or models without a run cannot give: the rest of
+the command was taken."""
 SNIPPETS = [block.code for block in blocks("python") if "load_index" in block.code or "production_model" in block.code]
 
 
 def documented() -> list[list[str]]:
     """Returns the arguments of every `run.py` that the documentation shows, in the order in which they can be run."""
     found = [words[words.index("run.py") + 1 :] for words in commands() if "run.py" in words]
-    return sorted((words for words in found if words not in STAY), key=lambda words: CHANGE.get(" ".join(words[1:2]), 0))
+    return sorted(
+        (words for words in found if words not in STAY and HUB not in words),
+        key=lambda words: CHANGE.get(" ".join(words[1:2]), 0),
+    )
 
 
 def filled(arguments: list[str], home: Path) -> list[str]:
     """Returns the arguments with files for the placeholders; a pipeline is not run: its dry run finds the same mistakes."""
     places = {
         "path/to/docs": str(home / "docs"),
+        "path/to/beir-folder": str(home / "beir"),
+        "results/model": str(home / "model"),
+        **{name: str(home / name) for name in ("tickets.csv", "asked.txt", "log.csv")},
         "path/to/questions": str(home / "questions.csv"),
         "FILE": str(home / "config.yaml"),
         "DIR": str(home / "-".join(["out", *arguments[3:]])),
@@ -60,7 +71,7 @@ Run = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:  # noqa: F811
     folder = tmp_path_factory.mktemp("two-corpora")
     (folder / "docs").mkdir()
     for name in ("pump", "door"):
@@ -68,6 +79,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"# The {name}\n\nTo open the {name}, press the green button on its left side."
         )
     (folder / "questions.csv").write_text("question,page\nHow do I open the pump?,pump.md\n")
+    (folder / "tickets.csv").write_text("query,positive\nhow do I open it?,pump.md\n")
+    (folder / "asked.txt").write_text("open the pump\n")
+    (folder / "log.csv").write_text("query,count,clicked\nopen the door,7,door.md\n")
+    (folder / "beir" / "qrels").mkdir(parents=True)
+    (folder / "beir" / "corpus.jsonl").write_text(
+        '{"_id": "d1", "title": "Pump", "text": "Press the green button of the pump."}\n'
+    )
+    (folder / "beir" / "queries.jsonl").write_text('{"_id": "q1", "text": "which button?"}\n')
+    (folder / "beir" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\n")
+    shutil.copytree(tiny_model, folder / "model")
     (folder / "config.yaml").write_text(f"source: {{name: folder, path: {folder / 'docs'}}}\n")
     return folder
 
