@@ -13,6 +13,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+# Each worker has a core. Tiny models compute no faster on two, and threads that spin while they wait take the core from the other
+# worker. Set before anything imports torch, which reads it once; what the tests start inherits it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from finetrieve.annotation.client import Connection  # noqa: E402
 from finetrieve.annotation.connection import connect_embedded  # noqa: E402
