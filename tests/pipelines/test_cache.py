@@ -101,15 +101,16 @@ def make_place(folder: Path) -> Place:
         "split": {"dev": 0.2, "test": 0.2},
         "training": {
             "base_model": str(base),
-            "epochs": 2,
+            "max_steps": 1,
             "warmup": 0.0,
             "batch_size": 16,
+            "lay_questions": 4,
             "max_tokens": 64,
             "evaluations": 1,
             "average": [0.3],
         },
         # No bill: its milliseconds are measured anew, so an evaluation that runs again never equals the one before.
-        "evaluation": {"bootstrap_samples": 200, "bill": False},
+        "evaluation": {"bootstrap_samples": 200, "bill": False, "arms": ["base", "finetuned"]},
     }
     config.write_text(yaml.safe_dump(settings))
     return Place(folder / "docs", config, base, checkout)
