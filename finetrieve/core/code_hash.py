@@ -45,7 +45,12 @@ _LIBRARIES = (
 
 def library_versions() -> str:
     """Returns one line of `name==version` for the libraries whose version can change a result."""
-    return " ".join(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)
+    return " ".join(f"{name}=={_version(name)}" for name in _LIBRARIES)
+
+
+@functools.cache
+def _version(name: str) -> str:
+    return metadata.version(name)
 
 
 def code_hash(start: Path) -> str:
