@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-_SECONDS = 120
+_SECONDS = 600
 _PASSWORD = "not-a-secret"
 
 
