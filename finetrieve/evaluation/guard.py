@@ -50,7 +50,7 @@ class LayQuestions:
         queries, query_tokens = encode_with_tokens(encoder, self.queries, role="query", precision="auto")
         columns = {str(row): row for row in range(len(self.texts))}
         relevance = relevance_of([{str(row): 1 for row in rows} for rows in self.answers], columns)
-        late = late_scores(query_tokens, tokens, TokenIdf(tokens).weights(query_tokens.ids))
+        late = late_scores(query_tokens, tokens, TokenIdf(tokens).weights(query_tokens.ids), "auto")
         found = {"dense": queries @ chunks.T, "late": late}
         return {way: score_queries(scores, relevance)[:, METRICS.index(HEADLINE)] for way, scores in found.items()}
 

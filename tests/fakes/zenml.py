@@ -138,6 +138,6 @@ def _json(**values: object) -> bytes:
 
 
 def _request(url: str, headers: dict[str, str], body: bytes | None) -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=120) as answer:
         text = answer.read().decode()
     return json.loads(text) if text.startswith(("{", "[")) else text

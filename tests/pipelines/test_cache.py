@@ -17,7 +17,7 @@ from tests.pipelines.test_retrain import ALWAYS, STEPS, write_docs
 from tests.small_base import write_small_base
 from tests.warm_python import WarmPython
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("scored_base")]
 
 DRIVER = """
 import json, sys

@@ -15,6 +15,7 @@ ASKED = ["my {} is broken, who helps?", "{} makes odd sounds", "where do I get a
 
 
 @pytest.mark.slow(minutes=3)
+@pytest.mark.usefixtures("scored_base")
 def test_pairs_alone_are_trained_and_evaluated_on(warm_command: RunCommand, command: RunCommand, tmp_path: Path) -> None:
     docs, out = write_docs(tmp_path / "docs"), tmp_path / "out"
     config = write_config(tmp_path / "config.yaml", small=True)

@@ -20,7 +20,7 @@ from tests.conftest import ROOT, RunCommand
 from tests.small_base import write_small_base
 from tests.warm_python import NOTHING, WarmProcess, WarmPython
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("scored_base")]
 
 STEPS = {
     "load_chunks",
