@@ -118,6 +118,14 @@ def started(
             yield process, output
 
 
+def wait_for_training(home: Path) -> None:
+    """Returns once a run in a home is training: its folder of checkpoints is locked."""
+    end = time.monotonic() + 300
+    while not any(home.rglob("run-*/lock")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(
     warm_command: RunCommand, warm_python: WarmPython, own_home: dict[str, str], tmp_path: Path
 ) -> None:
@@ -125,9 +133,9 @@ def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(
     arguments = ["--pipeline", "retrain", "--config", config, "--docs", docs]
     with started(warm_python, arguments, own_home, tmp_path / "errors") as (process, output):
         assert any(line.rstrip().endswith("pairs") for line in output)
-        time.sleep(1)
+        wait_for_training(Path(own_home["HOME"]))
         os.kill(process.pid, signal.SIGINT)
-        assert process.wait(120) == 1
+        assert process.wait() == 1
     errors = (tmp_path / "errors").read_text()
     assert "Interrupted. Nothing is lost" in errors and "Traceback" not in errors
     again = warm_command(*arguments)
@@ -150,7 +158,7 @@ def test_a_run_that_was_killed_is_gone_on_with_and_none_stays_running(
     with started(warm_python, arguments, own_home, tmp_path / "errors") as (process, output):
         assert any(line.rstrip().endswith("pairs") for line in output)
         process.kill()
-        assert process.wait(120) == -signal.SIGKILL
+        assert process.wait() == -signal.SIGKILL
     again = warm_command(*arguments)
     assert again.returncode == 0, again.stderr
     assert not {"load_chunks", "generate_queries", "curate_queries"} & ran(again.stdout)
