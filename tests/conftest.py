@@ -13,12 +13,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+# Each worker has a core. Tiny models compute no faster on two, and threads that spin while they wait take the core from the other
+# worker. Set before anything imports torch, which reads it once; what the tests start inherits it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from finetrieve.annotation.client import Connection  # noqa: E402
 from finetrieve.annotation.connection import connect_embedded  # noqa: E402
 from finetrieve.argilla_server import stop_server  # noqa: E402
 from finetrieve.argilla_server.environment import ensure_environment, environment_path  # noqa: E402
 from finetrieve.core.errors import InputError  # noqa: E402
+from tests.small_base import write_small_base  # noqa: E402
 from tests.warm_python import WarmPython  # noqa: E402
 
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
@@ -105,6 +110,32 @@ def warm_command(own_home: dict[str, str], warm_python: WarmPython, new_zenml_st
         return warm_python.run([ROOT / "run.py", *arguments], {**own_home, **environment}, ROOT)
 
     return run
+
+
+# The small base model's scores on our own questions, half of a training of one step: once for all tests.
+_SCORE = """
+import sys
+from finetrieve.evaluation.guard import guard_questions
+from finetrieve.retrieval.encoder import load_encoder
+from finetrieve.training.lay_questions import choosing_questions
+for questions in (guard_questions(), choosing_questions()):
+    questions.base_ndcg(load_encoder(sys.argv[1]), sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="session")
+def base_scores(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a cache in which these scores are."""
+    home = tmp_path_factory.mktemp("base-scores")
+    made = warm_python.run(["-c", _SCORE, write_small_base(home / "base")], home_environment(home), ROOT)
+    assert made.returncode == 0, made.stderr
+    return home / ".cache"
+
+
+@pytest.fixture
+def scored_base(base_scores: Path, own_home: dict[str, str]) -> None:
+    """Puts these scores into the test's own cache."""
+    shutil.copytree(base_scores, own_home["XDG_CACHE_HOME"])
 
 
 # A real Argilla server: its environment is made once and kept, its data is the test's own.

@@ -21,7 +21,6 @@ _LEFT_OUT = (
 )
 """What makes cache keys, and the pictures of artifacts: no result depends on them."""
 _REGISTERED = re.compile(r"^((?:finetrieve|steps|pipelines)(?:\.\w+)+):\w+$")
-_DATA_NAME = re.compile(r"[\w.-]{1,100}")
 _DATA_SUFFIXES = (".jsonl", ".tsv", ".txt")
 
 _LIBRARIES = (
@@ -46,7 +45,12 @@ _LIBRARIES = (
 
 def library_versions() -> str:
     """Returns one line of `name==version` for the libraries whose version can change a result."""
-    return " ".join(f"{name}=={metadata.version(name)}" for name in _LIBRARIES)
+    return " ".join(f"{name}=={_version(name)}" for name in _LIBRARIES)
+
+
+@functools.cache
+def _version(name: str) -> str:
+    return metadata.version(name)
 
 
 def code_hash(start: Path) -> str:
@@ -138,35 +142,53 @@ def _only(statement: ast.stmt, name: str) -> ast.stmt:
 
 @functools.cache
 def _tree(path: Path) -> ast.Module:
-    """Returns the module's code without what only type checkers read: it decides no result."""
-    tree: ast.Module = _WithoutTyping().visit(ast.parse(path.read_text(encoding="utf-8")))
-    return tree
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
-class _WithoutTyping(ast.NodeTransformer):
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # the name that ast calls
-        """Leaves out the body of `if TYPE_CHECKING:`."""
-        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            return node.orelse
-        return self.generic_visit(node)
+def _imports_and_constants(tree: ast.AST) -> list[ast.Import | ast.ImportFrom | ast.Constant]:
+    """Returns these nodes, but for what only type checkers read: it decides no result.
+
+    Written out because every start of a pipeline goes through the whole project: `ast.walk` takes three times as long.
+    """
+    found: list[ast.Import | ast.ImportFrom | ast.Constant] = []
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.Constant):
+            found.append(node)
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            waiting.extend(node.orelse)
+        elif not isinstance(node, ast.Name):
+            for value in vars(node).values():
+                if isinstance(value, list):
+                    waiting.extend(item for item in value if isinstance(item, ast.AST))
+                elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                    waiting.append(value)
+    return found
 
 
 def _files_named_in(tree: ast.AST, path: Path) -> frozenset[Path]:
-    names = {name for name in _module_names(tree, path) if name.split(".")[0] in _PACKAGES}
-    return frozenset({file for name in names for file in _files_of(name)} | _data_files(tree, path.parent))
+    nodes = _imports_and_constants(tree)
+    names = {name for name in _module_names(nodes, path) if name.split(".")[0] in _PACKAGES}
+    return frozenset({file for name in names for file in _files_of(name)} | _data_files(nodes, path.parent))
 
 
-def _data_files(tree: ast.AST, folder: Path) -> set[Path]:
-    """Returns the templates in the module's folder that it names, and the files of a folder of data that it names there."""
-    words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    names = {word for word in words if _DATA_NAME.fullmatch(word)}
-    templates = {folder / name for name in names if name.endswith(".j2") and (folder / name).is_file()}
-    return templates | {path for name in names for path in (folder / name).glob("*") if path.suffix in _DATA_SUFFIXES}
+def _data_files(nodes: Iterable[ast.AST], folder: Path) -> set[Path]:
+    """Returns the templates and data in the module's folder that it names, and the files of a folder of data there."""
+    words = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    beside = [path for path in _entries(folder) if path.name in words]
+    files = {path for path in beside if path.suffix in (".j2", *_DATA_SUFFIXES) and path.is_file()}
+    return files | {path for place in beside for path in place.glob("*") if path.suffix in _DATA_SUFFIXES}
 
 
-def _module_names(tree: ast.AST, path: Path) -> set[str]:
+@functools.cache
+def _entries(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix != ".py"]
+
+
+def _module_names(nodes: Iterable[ast.AST], path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -6,6 +6,7 @@ show such a loss, since they share words with their chunks.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.code_hash import code_hash
 from finetrieve.core.training_record import Guard, GuardDifference
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
+from finetrieve.retrieval.vector_cache import kept_vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -47,9 +50,30 @@ class LayQuestions:
         queries, query_tokens = encode_with_tokens(encoder, self.queries, role="query", precision="auto")
         columns = {str(row): row for row in range(len(self.texts))}
         relevance = relevance_of([{str(row): 1 for row in rows} for rows in self.answers], columns)
-        late = late_scores(query_tokens, tokens, TokenIdf(tokens).weights(query_tokens.ids))
+        late = late_scores(query_tokens, tokens, TokenIdf(tokens).weights(query_tokens.ids), "auto")
         found = {"dense": queries @ chunks.T, "late": late}
         return {way: score_queries(scores, relevance)[:, METRICS.index(HEADLINE)] for way, scores in found.items()}
+
+    def base_ndcg(self, encoder: SentenceTransformer, base_model: str) -> Scores:
+        """Returns `ndcg` of a base model, which every training of it asks for: computed once, and kept in the user's cache.
+
+        Args:
+            encoder: The base model, loaded.
+            base_model: `embedded`, a directory or a Hub id: its name, by whose content the scores are kept.
+        """
+        kept = kept_vectors(base_model, "auto")
+        keys = {way: self._key(way, encoder.device.type) for way in _WAYS}
+        found = kept.get(list(keys.values()))
+        if len(found) == len(keys):
+            return {way: np.frombuffer(found[key], dtype="<f8") for way, key in keys.items()}
+        scores = self.ndcg(encoder)
+        kept.put({key: scores[way].astype("<f8").tobytes() for way, key in keys.items()})
+        return scores
+
+    def _key(self, way: str, device: str) -> bytes:
+        """Returns what the scores depend on beside the model: the questions, and the code and the device that scored them."""
+        asked = [list(self.queries), list(self.texts), [list(rows) for rows in self.answers]]
+        return hashlib.sha256(json.dumps([way, device, code_hash(Path(__file__)), asked]).encode()).digest()
 
 
 def guard_questions() -> LayQuestions:

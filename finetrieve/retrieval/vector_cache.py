@@ -39,6 +39,18 @@ def vectors_directory() -> Path:
     return user_cache() / "finetrieve" / "vectors"
 
 
+def kept_vectors(model: Path | str, precision: Precision, folder: Path | None = None) -> KeptVectors:
+    """Returns what is kept of a model, by its content and by what else decides its vectors.
+
+    Args:
+        model: `embedded`, a directory or a Hub id.
+        precision: `fp32`, or `auto` for bfloat16 where the hardware computes in it.
+        folder: Where it is kept; None takes `vectors_directory()`.
+    """
+    made_by = [model_fingerprint(model), precision, *(metadata.version(name) for name in ("sentence-transformers", "torch"))]
+    return KeptVectors(folder or vectors_directory(), hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:32])
+
+
 class Embedder(Protocol):
     """What turns texts into unit vectors."""
 
@@ -79,8 +91,7 @@ class CachedEmbedder:
         folder: Path | None = None,
     ) -> None:
         self._model, self._batch_size, self._precision, self._on_progress = model, batch_size, precision, on_progress
-        made_by = [model_fingerprint(model), precision, *(metadata.version(name) for name in ("sentence-transformers", "torch"))]
-        self._kept = KeptVectors(folder or vectors_directory(), hashlib.sha256("\0".join(made_by).encode()).hexdigest()[:32])
+        self._kept = kept_vectors(model, precision, folder)
         self._unkept: dict[bytes, bytes] = {}
         self._encoder: SentenceTransformer | None = None
 

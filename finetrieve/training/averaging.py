@@ -22,7 +22,12 @@ Weights = dict[str, torch.Tensor]
 
 
 def choose_share(
-    model: SentenceTransformer, base: SentenceTransformer, tuned: Weights, settings: TrainingSettings, run: TrainingRun
+    model: SentenceTransformer,
+    base: SentenceTransformer,
+    base_model: str,
+    tuned: Weights,
+    settings: TrainingSettings,
+    run: TrainingRun,
 ) -> tuple[list[AveragingPoint], float]:
     """Leaves the chosen average in the model; returns what each share that was tried scored, and the share taken.
 
@@ -31,7 +36,7 @@ def choose_share(
     largest that scores like the best on them: what they do not ask for is not worth moving away for.
     """
     questions = choosing_questions()
-    wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.ndcg(base).items()}
+    wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.base_ndcg(base, base_model).items()}
     weights, by_people = copy_weights(base), run.dev is not None and run.dev.by_people
     tried = list[AveragingPoint]()
     kept = list[float]()

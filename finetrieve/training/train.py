@@ -97,9 +97,9 @@ def train_model(
         # 2. Choose how much of the base model stays, and see what general understanding the training cost.
         final = run.best_weights() or copy_weights(model)
         base = load_encoder(base_model)
-        averaging, share = choose_share(model, base, final, settings, run)
+        averaging, share = choose_share(model, base, base_model, final, settings, run)
         questions = guard_questions()
-        guard = compare_lay_scores(questions.ndcg(base), questions.ndcg(model), seed)
+        guard = compare_lay_scores(questions.base_ndcg(base, base_model), questions.ndcg(model), seed)
 
         # 3. Save what was chosen, whole or not at all.
         record = TrainingRecord(

@@ -30,6 +30,7 @@ def own_server_home(server_environment: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow(minutes=2)
+@pytest.mark.usefixtures("scored_base")
 def test_answers_are_trained_on_and_nothing_runs_again_for_nothing(
     warm_command: RunCommand, own_server_home: Path, tmp_path: Path
 ) -> None:

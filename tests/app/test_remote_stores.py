@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MariaDb.missing()), reas
 
 @pytest.mark.slow(minutes=2)
 def test_a_model_trained_into_a_remote_store_is_found_cached_and_exported_again(tmp_path: Path, warm_python: WarmPython) -> None:
-    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml")
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml", small=True)
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)
     with World(tmp_path / "world", warm_python) as world:
         assert world.database == "MariaDB"

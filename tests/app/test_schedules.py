@@ -48,10 +48,10 @@ def containers(thing: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow(minutes=6)
-def test_a_schedule_lives_on_the_cluster(world: World, tmp_path: Path) -> None:
-    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml")
+def test_a_schedule_lives_on_the_cluster(world: World, warm_python: WarmPython, tmp_path: Path) -> None:
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml", small=True)
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)
-    with Cluster(tmp_path / "cluster") as cluster:
+    with Cluster(tmp_path / "cluster", warm_python) as cluster:
         world.environment["KUBECONFIG"] = str(cluster.kubeconfig)
         stack = world.stack_file("kubernetes", {"kubernetes_context": kubernetes.CONTEXT, "job_monitoring_interval": 0.5})
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.docs.pages import blocks, commands
 from tests.training.conftest import tiny_model  # noqa: F401  # a fixture
+from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow(minutes=1)
 
@@ -94,7 +93,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:  #
 
 
 @pytest.fixture(scope="module")
-def run(home: Path, tiny_model: Path) -> Run:  # noqa: F811
+def run(warm_python: WarmPython, home: Path, tiny_model: Path) -> Run:  # noqa: F811
     """Runs jobs in a store of their own, in one process."""
     places = {"HOME": home, "XDG_CACHE_HOME": home / ".cache", "XDG_DATA_HOME": home / ".local" / "share"}
     zenml = {"ZENML_CONFIG_PATH": home / "zenml", "ZENML_LOCAL_STORES_PATH": home / "zenml-stores"}
@@ -103,17 +102,9 @@ def run(home: Path, tiny_model: Path) -> Run:  # noqa: F811
 
     def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         (home / "jobs.json").write_text(json.dumps(jobs))
-        command = [
-            sys.executable,
-            "-m",
-            "tests.fakes.two_corpora",
-            str(tiny_model),
-            str(home / "jobs.json"),
-            str(home / "results.json"),
-        ]
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False
-        )
+        code = "import runpy; runpy.run_module('tests.fakes.two_corpora', run_name='__main__', alter_sys=True)"
+        arguments = [tiny_model, home / "jobs.json", home / "results.json"]
+        done = warm_python.run(["-c", code, *arguments], environment, ROOT, timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
         results: list[dict[str, Any]] = json.loads((home / "results.json").read_text())
         return results

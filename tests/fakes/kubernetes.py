@@ -1,6 +1,6 @@
 """A Kubernetes API server on loopback whose pods run as processes of this machine: a cluster without Docker.
 
-    with Cluster(tmp_path) as cluster:
+    with Cluster(tmp_path, warm_python) as cluster:
         cluster.kubeconfig          # for KUBECONFIG; the context is called "toy"
         job = cluster.fire("retrain-...")   # what the CronJob controller does when its time has come
         cluster.wait(job)
@@ -9,12 +9,14 @@
 It keeps what it is given and answers reads, lists with label selectors, merge patches and deletes. A Job starts a pod; the pod's
 process gets the environment of its manifest (values and references to Secrets) and nothing else, its own host name, and a
 file system in which everything of this machine is mounted and /app is its own, as in a container. The image is not looked at.
+A step's pod is a fork of a warm Python; any other, as the pod that starts the steps, is a new process.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import secrets
 import shutil
@@ -25,10 +27,13 @@ import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
+
+from tests.fakes import container
+from tests.warm_python import WarmProcess, WarmPython
 
 CONTEXT = "toy"
 _OBJECT = re.compile(
@@ -43,24 +48,14 @@ _KINDS = {
     "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding"),
     "namespaces": ("v1", "Namespace"),
 }
-# A container's view: all of this machine's folders, an /app of its own, a host name of its own.
-_CONTAINER = """
-root=$1 host=$2; shift 2
-mount -t tmpfs none "$root"
-for entry in /*; do
-  if [ -L "$entry" ]; then cp -P "$entry" "$root$entry"
-  elif [ -d "$entry" ] && [ "$entry" != /app ]; then mkdir "$root$entry"; mount --rbind "$entry" "$root$entry"; fi
-done
-mkdir "$root/app"
-hostname "$host"
-exec chroot "$root" "$@"
-"""
+_STEP = ["python", "-m", "zenml.entrypoints.entrypoint"]
+"""What ZenML starts a step with."""
 _ISOLATED = ["unshare", "--map-root-user", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
 
 
 def container_command() -> list[str]:
     """Returns the command that runs another as in a container; append an empty folder, a host name and the other command."""
-    return [*_ISOLATED, "sh", "-euc", _CONTAINER, "sh"]
+    return [*_ISOLATED, "sh", "-euc", f'root=$1\n{container.MOUNTS}\nexec chroot "$root" "$@"', "sh"]
 
 
 def missing() -> str:
@@ -74,11 +69,11 @@ def missing() -> str:
 class Cluster:
     """A running cluster, for as long as the `with` block is open."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, python: WarmPython) -> None:
+        self._folder, self._python = folder, python
         self._things: dict[str, dict[str, dict[str, Any]]] = {}
         self._lock = threading.RLock()
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._running: list[subprocess.Popen[bytes] | WarmProcess] = []
         self._closed = False
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request, in their order."""
@@ -115,9 +110,11 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
-        for process in self._processes:
+        for process in list(self._running):
             process.kill()
-            process.wait(10)
+        end = time.monotonic() + 10
+        while self._running and time.monotonic() < end:
+            time.sleep(0.05)
         self._server.shutdown()
         self._server.server_close()
 
@@ -238,28 +235,40 @@ class Cluster:
                 "metadata": {**template["metadata"], "name": name, "labels": labels, "ownerReferences": [owner]},
             }
             self._create("pods", {**manifest, "status": {"phase": "Running"}})
-            container = template["spec"]["containers"][0]
-            environment = self._environment(container)
+            given = template["spec"]["containers"][0]
+            environment = self._environment(given)
         root = self._folder / f"root-{name}"
         root.mkdir()
-        command = [*container_command(), str(root), name, *container["command"], *container.get("args", [])]
+        command = [*given["command"], *given.get("args", [])]
         with (self._folder / f"log-{job}-{attempt}").open("wb") as log:
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd="/")
-            self._processes.append(process)
-            code = process.wait()
+            process = self._start([str(root), name], command, environment, log)
+            self._running.append(process)
+            code = process.wait(1800)
+            self._running.remove(process)
         with self._lock:
             if name in self._things["pods"]:
                 self._things["pods"][name]["status"] = {"phase": "Failed" if code else "Succeeded"}
         return code
 
-    def _environment(self, container: dict[str, Any]) -> dict[str, str]:
+    def _start(
+        self, place: list[str], command: list[str], environment: dict[str, str], log: IO[bytes]
+    ) -> subprocess.Popen[bytes] | WarmProcess:
+        if command[: len(_STEP)] == _STEP:
+            arguments = [container.__file__, *place, *command[len(_STEP) - 1 :]]
+            with Path(os.devnull).open("rb") as nothing:
+                return self._python.start(arguments, environment, Path("/"), (nothing, log, log))
+        return subprocess.Popen(
+            [*container_command(), *place, *command], env=environment, stdout=log, stderr=subprocess.STDOUT, cwd="/"
+        )
+
+    def _environment(self, given_container: dict[str, Any]) -> dict[str, str]:
         """Returns what the manifest gives a container; PATH and KUBECONFIG stand for the image and the in-cluster credentials."""
         given = {
             "PATH": f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/app",
             "KUBECONFIG": str(self.kubeconfig),
         }
-        for entry in container.get("env") or []:
+        for entry in given_container.get("env") or []:
             if "value" in entry:
                 given[entry["name"]] = str(entry["value"])
             elif reference := (entry.get("valueFrom") or {}).get("secretKeyRef"):

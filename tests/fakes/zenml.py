@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-_SECONDS = 120
+_SECONDS = 600
 _PASSWORD = "not-a-secret"
 
 
@@ -138,6 +138,6 @@ def _json(**values: object) -> bytes:
 
 
 def _request(url: str, headers: dict[str, str], body: bytes | None) -> Any:
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=120) as answer:
         text = answer.read().decode()
     return json.loads(text) if text.startswith(("{", "[")) else text

@@ -68,8 +68,9 @@ def trained(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory) -
         "OPENAI_API_KEY": KEY,
     }
     (folder / ".env").write_text(f"OPENAI_API_KEY={FILE_KEY}\n")
-    zenml = [str(Path(sys.executable).parent / "zenml"), "secret", "create", "planted", f"--key={SECRET_KEY}"]
-    subprocess.run(zenml, env=environment, cwd=folder, capture_output=True, timeout=120, check=True)
+    plant = f"from zenml.client import Client; Client().create_secret('planted', {{'key': '{SECRET_KEY}'}})"
+    planted = warm_python.run(["-c", plant], environment, folder)
+    assert planted.returncode == 0, planted.stderr
     write_docs(folder / "docs")
     (folder / "scratch").mkdir()
     config = write_config(folder / "config.yaml")
@@ -77,11 +78,9 @@ def trained(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory) -
         settings = yaml.safe_load(config.read_text())
         recipes = [{"name": "rules"}, llm_recipe("one", server), llm_recipe("two", server, api_key_secret="planted.key")]
         config.write_text(yaml.safe_dump({**settings, "generation": {"recipes": recipes}}))
-        command = [sys.executable, str(ROOT / "run.py"), "--pipeline", "retrain", "--config", str(config), "--docs", "docs"]
+        arguments = ["--pipeline", "retrain", "--config", config, "--docs", "docs", "--out", "out"]
         own = {**environment, "TMPDIR": str(folder / "scratch")}
-        done = subprocess.run(
-            [*command, "--out", "out"], env=own, cwd=folder, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = warm_python.run([ROOT / "run.py", *arguments], own, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     metrics = json.loads((folder / "out" / "metrics.json").read_text())
     return Trained(home, folder, environment, done.stdout, done.stderr, metrics, warm_python)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(kubernetes.missing()), r
 
 @pytest.mark.skipif(not AIRFLOW, reason="needs Airflow in an environment of its own: make test-airflow")
 def test_airflow_starts_a_retrain_when_its_time_has_come(tmp_path: Path, warm_python: WarmPython) -> None:
-    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml")
+    docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml", small=True)
     with World(tmp_path / "world", warm_python) as world, Airflow(Path(AIRFLOW).absolute(), tmp_path / "airflow") as airflow:
         orchestrator = {"dag_output_dir": str(airflow.dags), "operator": OPERATOR, "operator_args": {}}
         world.run("stack", "register", world.stack_file("airflow", orchestrator, steps={}))
@@ -38,7 +38,7 @@ def test_airflow_starts_a_retrain_when_its_time_has_come(tmp_path: Path, warm_py
 
 @pytest.mark.slow(minutes=1)
 def test_a_dag_is_replaced_by_its_name_and_deleted_with_its_schedule(tmp_path: Path, warm_python: WarmPython) -> None:
-    docs, config, dags = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml"), tmp_path / "dags"
+    docs, config, dags = write_docs(tmp_path / "docs"), write_config(tmp_path / "tiny.yaml", small=True), tmp_path / "dags"
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs)
     with World(tmp_path / "world", warm_python) as world:
         orchestrator = {"dag_output_dir": str(dags), "operator": OPERATOR, "operator_args": {}}

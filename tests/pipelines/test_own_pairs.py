@@ -15,8 +15,10 @@ ASKED = ["my {} is broken, who helps?", "{} makes odd sounds", "where do I get a
 
 
 @pytest.mark.slow(minutes=3)
-def test_pairs_alone_are_trained_and_evaluated_on(command: RunCommand, tmp_path: Path) -> None:
-    docs, config, out = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml"), tmp_path / "out"
+@pytest.mark.usefixtures("scored_base")
+def test_pairs_alone_are_trained_and_evaluated_on(warm_command: RunCommand, command: RunCommand, tmp_path: Path) -> None:
+    docs, out = write_docs(tmp_path / "docs"), tmp_path / "out"
+    config = write_config(tmp_path / "config.yaml", small=True)
     rows = [{"query": text.format(thing), "positive": f"{thing}.md"} for thing in THINGS for text in ASKED]
     rows += [{"query": "what about the lamp post?", "positive": "Nothing in these pages says a word about lamp posts."}]
     pairs = tmp_path / "tickets.jsonl"
@@ -26,7 +28,7 @@ def test_pairs_alone_are_trained_and_evaluated_on(command: RunCommand, tmp_path:
     arguments = ("--pipeline", "retrain", "--config", config, "--docs", docs, "--pairs", pairs, "--queries", asked, "--out", out)
     options = ("--set", "generation.recipes=[]", "--set", "pairs[0].evaluate=0.3")
 
-    result = command(*arguments, *options)
+    result = warm_command(*arguments, *options)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     metrics = json.loads((out / "metrics.json").read_text())
@@ -46,23 +48,24 @@ def test_pairs_alone_are_trained_and_evaluated_on(command: RunCommand, tmp_path:
     assert "Your own pairs" in report and "no chunk says" in report and "Queries without answers" in report
     assert "jane.doe" not in report + json.dumps(metrics)
 
-    again = command(*arguments, *options)
+    again = warm_command(*arguments, *options)
     assert again.returncode == 0, again.stdout + again.stderr
     cached = again.stdout.split("from the cache (")[1].split(")")[0].split(", ")
     assert set(cached) == {*STEPS, "load_pairs", "label_queries"} - {"find_production", "promote"}
 
-    given = command("export", "dataset", "1", "--to", tmp_path / "dataset", "--no-chunks")
+    given = warm_command("export", "dataset", "1", "--to", tmp_path / "dataset", "--no-chunks")
     assert given.returncode == 0, given.stdout + given.stderr
     rows = pq.read_table(tmp_path / "dataset" / "data" / "test-00000-of-00001.parquet").to_pylist()
     assert {row["provenance"] for row in rows} == {"held_out"} and len(rows) == split["held_out_pairs"]["test"]
+    # In a Python of its own: the Hub's client reads its address when it is imported.
     unasked = command("export", "model", "1", "--to", "hf:org/pumps", HF_ENDPOINT="http://127.0.0.1:9")
     assert unasked.returncode == 2 and "model.safetensors" in unasked.stdout and "Nothing was sent" in unasked.stderr
 
     pairs.write_text('{"query": "q", "positive": "x"}\n{"query": "", "positive": "x"}\n')
-    wrong = command(*arguments, *options)
+    wrong = warm_command(*arguments, *options)
     assert wrong.returncode == 2
     assert wrong.stderr.splitlines() == [
         "Error: tickets.jsonl, line 2: 'query' is empty; each row has a query and what answers it."
     ]
-    nothing = command("--pipeline", "retrain", "--config", config, "--docs", docs, "--set", "generation.recipes=[]")
+    nothing = warm_command("--pipeline", "retrain", "--config", config, "--docs", docs, "--set", "generation.recipes=[]")
     assert nothing.returncode == 2 and "generation.recipes is empty" in nothing.stderr

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
-import subprocess
-import sys
+import socket
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT, RunCommand
 from tests.small_base import write_small_base
-from tests.warm_python import WarmPython
+from tests.warm_python import NOTHING, WarmProcess, WarmPython
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("scored_base")]
 
 STEPS = {
     "load_chunks",
@@ -31,7 +34,6 @@ STEPS = {
     "compare_with_production",
     "promote",
 }
-RUN = [sys.executable, str(ROOT / "run.py")]
 ALWAYS = {"find_production", "promote"}
 """They ask the registry and tell it, so they never come from the cache."""
 THINGS = ["pump", "valve", "filter", "heater", "sensor", "motor", "lamp", "timer", "door", "fan", "tray", "tank"]
@@ -50,7 +52,7 @@ def write_docs(folder: Path) -> Path:
 
 
 def write_config(path: Path, *, small: bool = False, **evaluation: object) -> Path:
-    """Writes a configuration, whose base model is the embedded one, or a small one that is written beside it."""
+    """Writes a configuration for a training of one step; its base model is the embedded one, or a small one, written beside it."""
     base_model = str(write_small_base(path.parent / "base")) if small else "embedded"
     settings = {
         "source": {"name": "folder", "path": "unused"},
@@ -58,13 +60,15 @@ def write_config(path: Path, *, small: bool = False, **evaluation: object) -> Pa
         "split": {"dev": 0.2, "test": 0.2},
         "training": {
             "base_model": base_model,
-            "epochs": 1,
+            "max_steps": 1,
+            "warmup": 0.0,
             "batch_size": 16,
+            "lay_questions": 4,
             "max_tokens": 64,
             "evaluations": 1,
             "average": [0.3],
         },
-        "evaluation": {"bootstrap_samples": 200, **evaluation},
+        "evaluation": {"bootstrap_samples": 200, "bill": False, **evaluation},
     }
     path.write_text(yaml.safe_dump(settings))
     return path
@@ -101,20 +105,38 @@ def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(warm_command: R
     assert metrics["eval_sets"]["questions"]["n_documents"] == len(THINGS)
 
 
+@contextmanager
+def started(
+    warm_python: WarmPython, arguments: Sequence[str | Path], environment: dict[str, str], errors: Path
+) -> Iterator[tuple[WarmProcess, TextIO]]:
+    """Yields a command that runs, and its output."""
+    ours, theirs = socket.socketpair()
+    with ours, NOTHING.open("rb") as nothing, errors.open("wb") as file:
+        with theirs:
+            process = warm_python.start([ROOT / "run.py", *arguments], environment, ROOT, (nothing, theirs, file))
+        with ours.makefile("r") as output:
+            yield process, output
+
+
+def wait_for_training(home: Path) -> None:
+    """Returns once a run in a home is training: its folder of checkpoints is locked."""
+    end = time.monotonic() + 300
+    while not any(home.rglob("run-*/lock")):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(
-    warm_command: RunCommand, own_home: dict[str, str], tmp_path: Path
+    warm_command: RunCommand, warm_python: WarmPython, own_home: dict[str, str], tmp_path: Path
 ) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml", small=True)
-    arguments = ["--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
-    process = subprocess.Popen([*RUN, *arguments], env=own_home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.rstrip().endswith("pairs"):
-            break
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1
+    arguments = ["--pipeline", "retrain", "--config", config, "--docs", docs]
+    with started(warm_python, arguments, own_home, tmp_path / "errors") as (process, output):
+        assert any(line.rstrip().endswith("pairs") for line in output)
+        wait_for_training(Path(own_home["HOME"]))
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait() == 1
+    errors = (tmp_path / "errors").read_text()
     assert "Interrupted. Nothing is lost" in errors and "Traceback" not in errors
     again = warm_command(*arguments)
     assert again.returncode == 0, again.stderr
@@ -132,12 +154,11 @@ def test_a_run_that_was_killed_is_gone_on_with_and_none_stays_running(
     warm_command: RunCommand, warm_python: WarmPython, own_home: dict[str, str], tmp_path: Path
 ) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml", small=True)
-    arguments = ["--pipeline", "retrain", "--config", str(config), "--docs", str(docs)]
-    with subprocess.Popen(
-        [*RUN, *arguments], env=own_home, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout is not None and any(line.rstrip().endswith("pairs") for line in process.stdout)
+    arguments = ["--pipeline", "retrain", "--config", config, "--docs", docs]
+    with started(warm_python, arguments, own_home, tmp_path / "errors") as (process, output):
+        assert any(line.rstrip().endswith("pairs") for line in output)
         process.kill()
+        assert process.wait() == -signal.SIGKILL
     again = warm_command(*arguments)
     assert again.returncode == 0, again.stderr
     assert not {"load_chunks", "generate_queries", "curate_queries"} & ran(again.stdout)
