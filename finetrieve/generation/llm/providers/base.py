@@ -203,6 +203,7 @@ PROVIDERS: Registry[Provider] = Registry(
         "finetrieve.generation.llm.providers.litellm:LiteLLM",
         "finetrieve.generation.llm.providers.local:VLLM",
         "finetrieve.generation.llm.providers.local:Transformers",
+        "finetrieve.generation.llm.providers.llamacpp:LlamaCpp",
     ],
 )
 """The providers, by the name that they have in a configuration."""
