@@ -152,7 +152,7 @@ def _filled(schema: dict[str, Any], root: dict[str, Any], words: ModelAnswer, na
         return True
     if kind == "null":
         return None
-    texts = words.negatives if "neg" in name.casefold() else words.queries
+    texts = words.negatives if re.search(r"neg|bad|mislead", name.casefold()) else words.queries
     return texts[place % len(texts)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,7 +13,7 @@ from finetrieve.core.text import normalise_query
 from finetrieve.generation.recipes.attribute_grid import Attribute
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
-from finetrieve.generation.recipes.prompt import PromptRecipe, Stage
+from finetrieve.generation.recipes.prompt import PromptRecipe, Stage, with_variables
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -109,9 +108,9 @@ class FewShotRecipe(LlmRecipe):
         answer = {"query": "text"}
         return PromptRecipe(
             **asked,
-            prompt=_with({"context": self.context}, _PROMPT),
+            prompt=with_variables({"context": self.context}, _PROMPT),
             answer=answer,
-            then=[Stage(prompt=_with({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else [],
+            then=[Stage(prompt=with_variables({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else [],
             attributes=attributes,
             requests=self.queries_per_chunk,
             columns={"query": "query", **({"style": "operation"} if self.evolve else {})},
@@ -161,12 +160,6 @@ class FewShotRecipe(LlmRecipe):
         if unknown := sorted(set(self.evolve) - set(OPERATIONS)):
             raise ValueError(f"evolve: unknown way '{unknown[0]}'. Choose of: {', '.join(OPERATIONS)}.")
         return self
-
-
-def _with(variables: dict[str, Any], prompt: str) -> str:
-    """Returns a template that sets variables first; JSON keeps what is in them from being read as a template."""
-    lines = [f"{{% set {name} = {json.dumps(value)} %}}" for name, value in variables.items()]
-    return "".join(lines) + prompt
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -136,6 +137,12 @@ class PromptRecipe(LlmRecipe):
         if not isinstance(attributes, dict):
             return attributes
         return {name: {"values": given} if _is_values(given) else given for name, given in attributes.items()}
+
+
+def with_variables(variables: dict[str, Any], prompt: str) -> str:
+    """Returns a template that sets variables first; JSON keeps what is in them from being read as a template."""
+    lines = [f"{{% set {name} = {json.dumps(value)} %}}" for name, value in variables.items()]
+    return "".join(lines) + prompt
 
 
 def _is_values(given: Any) -> bool:
