@@ -79,7 +79,7 @@ def test_data_that_is_not_what_was_asked_for_is_told_why(answer: str, said: str)
 
 def test_each_kind_is_asked_by_distilabels_prompt_and_gives_query_passage_and_negative() -> None:
     writer = TaskRequests(
-        recipe(kinds=["retrieval", "classification", "short_matching", "translation"], languages=["German", "Irish"])
+        recipe(kinds=["retrieval", "classification", "short_matching", "translation"], row_languages=["German", "Irish"])
     )
     for kind, words, names in [
         ("retrieval", '"hard_negative_document"', ["query", "passage", "negative"]),
@@ -128,13 +128,13 @@ def test_mistakes_are_one_line_before_anything_is_asked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot translate English into English"):
         recipe(kinds=["translation"]).check("local")
     with pytest.raises(InputError, match=r"attribute file '.*none.txt' cannot be used: No such file"):
-        recipe(languages={"file": str(tmp_path / "none.txt")}).check("local")
+        recipe(row_languages={"file": str(tmp_path / "none.txt")}).check("local")
     for changed, said in (
         ({"kinds": []}, "at least 1"),
         ({"kinds": ["retrieval", "retrieval"]}, "'retrieval' is there twice"),
         ({"kinds": ["ranking"]}, "'retrieval', 'short_matching'"),
-        ({"languages": ["German", "german"]}, "'german' is there twice"),
-        ({"languages": {"values": ["a", "b"], "choose": 2}}, "2 languages at a time"),
+        ({"row_languages": ["German", "german"]}, "'german' is there twice"),
+        ({"row_languages": {"values": ["a", "b"], "choose": 2}}, "2 languages at a time"),
     ):
         with pytest.raises(ValidationError, match=said):
             recipe(**changed)

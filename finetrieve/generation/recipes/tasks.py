@@ -42,10 +42,10 @@ class TasksRecipe(LlmRecipe):
     """Of each kind, for each chunk; of a list of about 20 that the LLM thinks up, the first that are new."""
     examples: int = Field(default=1, ge=1, le=50)
     """Rows for each task."""
-    languages: Attribute = Attribute(values={"English": 1.0})
+    row_languages: Attribute = Attribute(values={"English": 1.0})
     """Drawn for each row: `[English, German]`, `{English: 3, German: 1}`, or `{file: ...}` with one a line."""
     target_languages: Attribute | None = None
-    """Of `translation`, likewise; null: `languages`. It needs one that is not the source's."""
+    """Of `translation`, likewise; null: `row_languages`. It needs one that is not the source's."""
     about: bool = True
     """The tasks are about the chunk's subject; false: about anything, and another chunk is only another list."""
     max_rouge: float = Field(default=0.7, gt=0, le=1)
@@ -67,7 +67,7 @@ class TasksRecipe(LlmRecipe):
 
     def files(self) -> list[Path]:
         """Returns the files of languages."""
-        return [Path(one.file) for one in (self.languages, self.target_languages) if one is not None and one.file is not None]
+        return [Path(one.file) for one in (self.row_languages, self.target_languages) if one is not None and one.file is not None]
 
     def estimate(self, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
         """Returns the requests that the cache does not answer, their tokens and cost, and sample prompts."""
@@ -82,7 +82,10 @@ class TasksRecipe(LlmRecipe):
         return build_step(self, seed, resources)
 
     @field_validator(
-        "languages", "target_languages", mode="before", json_schema_input_type=list[str] | Attribute | dict[str, Weight] | None
+        "row_languages",
+        "target_languages",
+        mode="before",
+        json_schema_input_type=list[str] | Attribute | dict[str, Weight] | None,
     )
     @classmethod
     def _plain_languages(cls, given: Any) -> Any:
@@ -94,7 +97,7 @@ class TasksRecipe(LlmRecipe):
     def _usable(self) -> TasksRecipe:
         if twice := [kind for kind in self.kinds if self.kinds.count(kind) > 1]:
             raise ValueError(f"kinds: '{twice[0]}' is there twice.")
-        for attribute in (self.languages, self.target_languages):
+        for attribute in (self.row_languages, self.target_languages):
             if attribute is not None and attribute.choose != 1:
                 raise ValueError(f"choose: {attribute.choose} languages at a time; a row is written in one.")
         return self

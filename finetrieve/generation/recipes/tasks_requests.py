@@ -128,14 +128,14 @@ class TaskRequests:
     def __init__(self, recipe: TasksRecipe) -> None:
         self.recipe = recipe
         try:
-            self._languages = recipe.languages.weights()
+            self._languages = recipe.row_languages.weights()
             self._targets = recipe.target_languages.weights() if recipe.target_languages else self._languages
         except InputError as error:
             raise InputError(f"Recipe '{recipe.label}': {error}") from None
-        if "translation" in recipe.kinds and (alone := [one for one in self._languages if set(self._targets) == {one}]):
+        if "translation" in recipe.kinds and len(alone := {*self._languages, *self._targets}) == 1:
             raise InputError(
-                f"Recipe '{recipe.label}': kind 'translation' cannot translate {alone[0]} into {alone[0]}; "
-                "give languages or target_languages another one."
+                f"Recipe '{recipe.label}': kind 'translation' cannot translate {min(alone)} into {min(alone)}; "
+                "give row_languages or target_languages another one."
             )
 
     def list_request(self, chunk: ChunkContext, kind: TaskKind) -> Request:
