@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from finetrieve.core.errors import InputError
 from finetrieve.generation.recipes.base import Estimate, RunResources
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
-from finetrieve.generation.recipes.prompt import PromptRecipe, Stage, with_variables
+from finetrieve.generation.recipes.prompt import PromptRecipe, with_variables
+from finetrieve.generation.recipes.stages import Stage
 
 if TYPE_CHECKING:
     from distilabel.steps import Step

@@ -13,7 +13,8 @@ from finetrieve.core.text import normalise_query
 from finetrieve.generation.recipes.attribute_grid import Attribute
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
-from finetrieve.generation.recipes.prompt import PromptRecipe, Stage, with_variables
+from finetrieve.generation.recipes.prompt import PromptRecipe, with_variables
+from finetrieve.generation.recipes.stages import Judge, Stage
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -75,6 +76,9 @@ class FewShotRecipe(LlmRecipe):
     evolve: dict[str, Weight] = Field(default={})
     """Ways to make each query harder, `constrain`, `deepen`, `concretise`, `reason`, with weights; empty: none is."""
 
+    judge: Judge | None = None
+    """The LLM judges each query, and mends it once: `judge: {at_least: 7, rewrite: true}`; null: it does not."""
+
     @property
     def own_queries(self) -> list[str]:
         """Returns the user's queries.
@@ -113,13 +117,15 @@ class FewShotRecipe(LlmRecipe):
             then=[Stage(prompt=with_variables({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else [],
             attributes=attributes,
             requests=self.queries_per_chunk,
+            judge=self.judge,
             columns={"query": "query", **({"style": "operation"} if self.evolve else {})},
         )
 
     @property
     def requests_per_chunk(self) -> int:
         """Returns how many requests a chunk has, when all answers can be used."""
-        return self.queries_per_chunk * (2 if self.evolve else 1)
+        judged = len(self.judge.stages("query")) if self.judge is not None else 0
+        return self.queries_per_chunk * (1 + bool(self.evolve) + judged)
 
     def check(self, engine: str) -> None:
         """Checks the provider and the user's queries."""
