@@ -28,6 +28,7 @@ def test_tasks_become_pairs_and_descriptions_queries_of_a_model_with_metrics(war
             **place,
             "kinds": ["retrieval", "classification", "translation"],
             "row_languages": ["English", "Irish"],
+            "max_rouge": 1.0,
         }
         config = tmp_path / "tasks.yaml"
         generation = {"recipes": [{**recipe, "tasks": 2}], "answers": str(tmp_path / "answers")}

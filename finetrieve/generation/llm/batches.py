@@ -133,20 +133,25 @@ class BatchExchange:
         new = [request for request in requests if request.key not in tried]
         if new:
             await send_one(new[0])
-        if self._state.stop_reason() is not None or not await self._submit(new[1:]):
+        if self._is_stopped() or not await self._submit(new[1:]):
             return
         # 3. The answers.
         while waiting := [record for record in self._records if not keys.isdisjoint(_keys(record))]:
-            if time.monotonic() >= ends or self._state.stop_reason() is not None:
+            if time.monotonic() >= ends or self._is_stopped():
                 self._state.stop(SUBMITTED, await self._progress(waiting))
                 return
             await self._pause(min(self._settings.poll_seconds, ends - time.monotonic()))
             await self._collect_ended()
 
+    def _is_stopped(self) -> bool:
+        """Whether nothing more may be handed over; that another recipe of the run has handed its requests over is no reason."""
+        reason = self._state.stop_reason()
+        return reason is not None and reason.kind != SUBMITTED
+
     async def _pause(self, seconds: float) -> None:
         """Waits, but not on while the run is stopped."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and self._state.stop_reason() is None:
+        while (left := until - time.monotonic()) > 0 and not self._is_stopped():
             await asyncio.sleep(min(left, _CHECK_SECONDS))
 
     async def _find_lost(self) -> None:
