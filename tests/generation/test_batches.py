@@ -56,8 +56,8 @@ class Run:
         self.records = exchange._records
         self.scheduler = RequestScheduler(llm, self.recipe, self.cache, self.state, budget, exchange)
 
-    def send(self, count: int) -> list[Outcome]:
-        return self.scheduler.send(request(number) for number in range(count))
+    def send(self, count: int, first: int = 0) -> list[Outcome]:
+        return self.scheduler.send(request(number) for number in range(first, first + count))
 
 
 def answered(outcomes: list[Outcome]) -> int:
@@ -66,7 +66,7 @@ def answered(outcomes: list[Outcome]) -> int:
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
 def test_a_run_hands_over_and_a_later_one_collects_at_half_the_price(tmp_path: Path, server: LlmServer, provider: str) -> None:
-    server.configure(batch_seconds=1.5)
+    server.configure(batch_seconds=3600)
     first = Run(tmp_path, server, provider)
     assert answered(first.send(6)) == 1  # the one that goes alone
     reason = first.state.stop_reason()
@@ -76,7 +76,7 @@ def test_a_run_hands_over_and_a_later_one_collects_at_half_the_price(tmp_path: P
     assert (counts["requests"], counts["batches"], counts["batch_requests"]) == (1, 1, 5)
     early = Run(tmp_path, server, provider)
     assert answered(early.send(6)) == 1 and early.state.stop_reason() is not None
-    time.sleep(1.6)
+    server.configure(batch_seconds=0)
     late = Run(tmp_path, server, provider)
     outcomes = late.send(6)
     assert answered(outcomes) == 6 and late.state.stop_reason() is None
@@ -98,7 +98,7 @@ def test_a_run_that_waits_collects_itself_and_asks_again_singly_for_what_cannot_
     # Answers that do not pass validation are no outcome of a batch.
     other = Run(tmp_path / "other", server, "openai", wait_minutes=1)
     server.configure(faults={"refusal": 1.0}, faulty_attempts=1)
-    assert answered(other.send(4)) == 4
+    assert answered(other.send(4, first=10)) == 4
     counts = server.stats()
     assert counts["requests"] >= 1 + 2 + 3, "the first one alone, and each of the others again"
 
@@ -124,7 +124,7 @@ def test_what_is_wrong_with_all_is_found_before_a_batch_and_a_refused_one_says_w
     run = Run(tmp_path, server, "openai")
     assert answered(run.send(3)) == 0 and (reason := run.state.stop_reason()) is not None and reason.kind == "key"
     server.configure(key=server.key, batch_error="The file has too many lines.")
-    run = Run(tmp_path, server, "openai")
+    run = Run(tmp_path, server, "openai", wait_minutes=1)
     run.send(3)
     reason = run.state.stop_reason()
     assert reason is not None and reason.kind == "request" and reason.text == "batch: batch_0: The file has too many lines."
