@@ -77,7 +77,7 @@ class Judge(BaseModel):
         """
         limits = dict.fromkeys(SCORES, self.at_least)
         score = {"type": "integer", "minimum": 0, "maximum": 10}
-        answer = {REASON: "text", **dict.fromkeys(SCORES, score)}
+        answer: dict[str, Any] = {REASON: "text", **dict.fromkeys(SCORES, score)}
         prompt = _JUDGE % (field, "\n".join(f"- {name}: {says}" for name, says in SCORES.items()))
         if not self.rewrite or not self.at_least:
             return [Stage(prompt=prompt, answer=answer, at_least=limits)]

@@ -8,6 +8,7 @@ import json
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -258,9 +259,10 @@ def _items(body: str) -> list[Any]:
         found = json_object(body, "tasks") or {}
         listed = found.get("tasks", [])
         return listed if isinstance(listed, list) else []
+    readers: tuple[Callable[[str], Any], ...] = (json.loads, ast.literal_eval)
     start, end = body.find("["), body.rfind("]")
     if 0 <= start < end:
-        for read in (json.loads, ast.literal_eval):
+        for read in readers:
             try:
                 listed = read(body[start : end + 1])
             except (ValueError, SyntaxError, RecursionError, MemoryError):
