@@ -16,6 +16,7 @@ GOOD, FIXABLE, BAD = "good", "fixable", "bad"
 CHUNK_VECTOR, QUERY_VECTOR = "chunk-vector", "query-vector"
 PRIORITY = "usefulness"
 """Metadata that holds the review priority, under the name that the datasets which exist have for it."""
+JUDGE_SCORE = "judge_score"
 FINGERPRINT = "fingerprint"
 """Metadata of ours without a property: what was pushed, in short. A record without it is not ours."""
 
@@ -109,6 +110,9 @@ METADATA: list[Json] = [
     _metadata("similarity-positive-negative", "Similarity of query and negative", "float"),
 ]
 
+NEWER_METADATA: list[Json] = [_metadata(JUDGE_SCORE, "Judge's score", "float")]
+"""Datasets that were made before have no property for it: it is in their records, and cannot be filtered by."""
+
 
 def vector_settings(dimensions: int) -> list[Json]:
     """Returns the two vectors of a record, each of its own text."""
@@ -163,7 +167,7 @@ def _complete(server: Server, dataset: Json, dimensions: int) -> None:
     wanted = {
         "fields": FIELDS,
         "questions": QUESTIONS,
-        "metadata-properties": METADATA,
+        "metadata-properties": [*METADATA, *NEWER_METADATA],
         "vectors-settings": vector_settings(dimensions),
     }
     for kind, rows in wanted.items():

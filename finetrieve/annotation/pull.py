@@ -9,7 +9,7 @@ from typing import Any
 
 from finetrieve.annotation.client import Server, find_dataset, read_records
 from finetrieve.annotation.dataset import check_dataset, question_ids
-from finetrieve.annotation.reconcile import Reconciled, measure_agreement, merge_own_queries, reconcile
+from finetrieve.annotation.reconcile import Reconciled, measure_agreement, measure_judge, merge_own_queries, reconcile
 from finetrieve.annotation.responses import ReviewedRecord, parse_responses
 from finetrieve.annotation.review import EDITED, REJECTED
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
@@ -84,6 +84,7 @@ def from_records(records: Sequence[ReviewedRecord], name: str, n_records: int, c
         human_queries=len(own),
         annotators=_summarize_annotators(ordered, reviewed, own),
         agreement=measure_agreement(ordered),
+        judge=measure_judge([(record.judge_score, found.annotation.status) for record, found in reconciled]),
         edits=_list_queries(reconciled, EDITED),
         rejected=_list_queries(reconciled, REJECTED),
         own=[OwnQuery(query=annotation.query) for annotation in own[:LISTED]],

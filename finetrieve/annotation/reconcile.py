@@ -12,10 +12,12 @@ from typing import TypeVar
 from finetrieve.annotation.dataset import BAD, FIXABLE
 from finetrieve.annotation.responses import Response, ReviewedRecord
 from finetrieve.annotation.review import CONFIRMED, EDITED, HUMAN, REJECTED, UNFIXED
-from finetrieve.core.annotation_report import Agreement, Disagreement, Opinion
+from finetrieve.core.annotation_report import Agreement, Disagreement, JudgeAgreement, Opinion
 from finetrieve.core.rows import Annotation
 from finetrieve.core.text import normalise_query
 
+JUDGED_GOOD = 7.0
+"""The judge's score, 0..10, from which on it calls a query good; what the judge drops by default is below."""
 Item = TypeVar("Item")
 
 
@@ -152,3 +154,24 @@ def _alpha(units: Sequence[Sequence[str]]) -> float | None:
         return None
     observed = sum((len(unit) ** 2 - sum(count * count for count in Counter(unit).values())) / (len(unit) - 1) for unit in units)
     return round(1 - (n - 1) * observed / expected, 4)
+
+
+def measure_judge(judged: Sequence[tuple[float | None, str]]) -> JudgeAgreement:
+    """Returns how far the LLM that judged queries and people agree.
+
+    Args:
+        judged: The score of each reviewed record, None without one, and the status that people brought it to.
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    scored = [(score >= JUDGED_GOOD, status == CONFIRMED) for score, status in judged if score is not None]
+    if not scored:
+        return JudgeAgreement()
+    judge, people = zip(*scored, strict=True)
+    varied = len(set(judge)) > 1 and len(set(people)) > 1
+    return JudgeAgreement(
+        records=len(scored),
+        at_least=JUDGED_GOOD,
+        share=round(sum(left == right for left, right in scored) / len(scored), 4),
+        kappa=round(float(cohen_kappa_score(judge, people)), 4) if varied else None,
+    )

@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from finetrieve.annotation.dataset import CHUNK, CHUNK_VECTOR, FINGERPRINT, NEGATIVE, PLACE, PRIORITY, QUERY, QUERY_VECTOR
+from finetrieve.annotation.dataset import (
+    CHUNK,
+    CHUNK_VECTOR,
+    FINGERPRINT,
+    JUDGE_SCORE,
+    NEGATIVE,
+    PLACE,
+    PRIORITY,
+    QUERY,
+    QUERY_VECTOR,
+)
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.html import clean
 from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts
@@ -122,6 +132,7 @@ def _metadata(triplet: GeneratedQuery, chunk: Chunk, facts: QueryFacts) -> Json:
         "split": facts.split,
         "token_count": chunk.n_tokens,
         "round_trip_rank": triplet.round_trip_rank,
+        JUDGE_SCORE: triplet.judge_score,
         "similarity-anchor-positive": facts.chunk_similarity,
         NEGATIVE_SIMILARITY: facts.negative_chunk_similarity,
         "similarity-positive-negative": facts.negative_query_similarity,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetrieve.annotation.dataset import NEGATIVE, OWN_QUERIES, QUERY, VERDICT
+from finetrieve.annotation.dataset import JUDGE_SCORE, NEGATIVE, OWN_QUERIES, QUERY, VERDICT
 
 SUBMITTED, DISCARDED = "submitted", "discarded"
 OWN_QUERY_LENGTH = 2_000
@@ -49,6 +49,8 @@ class ReviewedRecord:
     complete: bool
     responses: tuple[Response, ...]
     """The earliest first."""
+    judge_score: float | None = None
+    """What an LLM gave the suggested query, 0..10; None where none was asked."""
 
 
 def pseudonym(dataset_id: str, user_id: str) -> str:
@@ -84,6 +86,7 @@ def _record(record: Json, dataset_id: str, names: Mapping[str, str]) -> Reviewed
         style=str(metadata.get("style") or ""),
         complete=record.get("status") == "completed",
         responses=tuple(sorted(responses, key=lambda response: (response.at, response.annotator))),
+        judge_score=float(score) if isinstance(score := metadata.get(JUDGE_SCORE), int | float) else None,
     )
 
 

@@ -82,6 +82,19 @@ class Agreement(Record):
     agreement, 0 what chance gives. None where it is undefined."""
 
 
+class JudgeAgreement(Record):
+    """How far the LLM that judged the queries and the people who reviewed them agree on which are good."""
+
+    records: int = 0
+    """Reviewed records that the LLM had scored."""
+    at_least: float = 0.0
+    """The score, 0..10, from which on a query counts as good to the judge; people's are those that they accepted as they were."""
+    share: float | None = None
+    """Of the records on which both say the same, 0..1."""
+    kappa: float | None = None
+    """Cohen's (1960): 1 is full agreement, 0 what chance gives. None where it is undefined: one of them says always the same."""
+
+
 class AnnotationReport(Record):
     """What people reviewed, with what outcome; the lists end after some rows."""
 
@@ -96,6 +109,7 @@ class AnnotationReport(Record):
     annotators: Sequence[AnnotatorSummary] = ()
     """Those who answered most first."""
     agreement: Agreement = Agreement()
+    judge: JudgeAgreement = JudgeAgreement()
     edits: Sequence[ReviewedQuery] = ()
     rejected: Sequence[ReviewedQuery] = ()
     own: Sequence[OwnQuery] = ()

@@ -67,6 +67,8 @@ class GeneratedQuery:
     """The LLM read only the beginning of the chunk, which did not fit its window."""
     round_trip_rank: int | None = None
     """Rank of its own chunk (1 is first) when it was searched for; None until, or unless, the round trip ran."""
+    judge_score: float | None = None
+    """The lowest of the scores that an LLM gave it as a judge, 0..10; None where none was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,6 +247,24 @@ class RoundTripFilter(QueryFilter):
         }
 
 
+class JudgeFilter(QueryFilter):
+    """Drops queries that the LLM scored low as a judge (`judge` of a recipe); those without a score stay."""
+
+    description: ClassVar[str] = "scored low by the LLM that judged them; needs `judge` in the recipe"
+
+    name: Literal["judge"] = "judge"
+    at_least: float = Field(default=7, ge=0, le=10)
+    """The lowest of the four scores, 0..10, that a query may have."""
+
+    def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:  # noqa: ARG002
+        """Returns the queries with a lower score."""
+        return {
+            row.id: f"the judge's score is {row.judge_score:g}, at least {self.at_least:g} wanted"
+            for row in queries
+            if row.judge_score is not None and row.judge_score < self.at_least
+        }
+
+
 FILTERS: Registry[QueryFilter] = Registry(
     "filter",
     "finetrieve.filters",
@@ -256,6 +274,7 @@ FILTERS: Registry[QueryFilter] = Registry(
         "finetrieve.curation.filters:DuplicateFilter",
         "finetrieve.curation.filters:CopyFilter",
         "finetrieve.curation.filters:NameFilter",
+        "finetrieve.curation.filters:JudgeFilter",
         "finetrieve.curation.filters:RoundTripFilter",
         "finetrieve.curation.noise:NoiseTransform",
     ],

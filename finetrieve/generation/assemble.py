@@ -217,6 +217,7 @@ class _RowMaker:
             self._generator,
             row.get("persona", ""),
             row.get("shortened", False),
+            judge_score=row.get("judge_score"),
         )
 
     def _reject(self, chunk_id: str, query: str, kind: str, reason: str) -> Reject:

@@ -23,6 +23,7 @@ from finetrieve.generation.assemble import RecipeResults, RequestOutcomes, assem
 from finetrieve.generation.chunk_context import write_contexts
 from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.generation_report import generation_report
+from finetrieve.generation.llm.batches import SUBMITTED
 from finetrieve.generation.llm.response_cache import ResponseCache, failure_scope, response_cache_directory
 from finetrieve.generation.recipes.base import RunResources
 from finetrieve.generation.run_state import RunState
@@ -199,7 +200,7 @@ def _check_stopped(run_state: RunState, settings: GenerationSettings, total: int
         raise KeyboardInterrupt
     if kind == "budget" and settings.budget.when_spent == "go_on":
         return
-    if kind == "input":
+    if kind in ("input", SUBMITTED):
         raise InputError(reason)
     if kind == "error":
         raise RuntimeError(reason)

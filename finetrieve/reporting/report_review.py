@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from finetrieve.core.annotation_report import Agreement, AnnotatorSummary, Disagreement, ReviewedQuery
+from finetrieve.core.annotation_report import Agreement, AnnotatorSummary, Disagreement, JudgeAgreement, ReviewedQuery
 from finetrieve.core.html import one_line
 from finetrieve.evaluation.formats import arm_name, count, counted, percent, points, points_span, score
 from finetrieve.evaluation.metrics import HEADLINE
@@ -35,6 +35,7 @@ def review_view(review: ReviewResult) -> dict[str, Any] | None:
         "picture": _picture(review.outcomes),
         "people": _people(review.annotators),
         "agreement": _agreement(review.agreement, review.disagreements_in_all),
+        "judge": _judge(review.judge),
         "edits": [_edit(row) for row in review.edits[:SHOWN]],
         "rejected": [_edit(row) for row in review.rejected[:SHOWN]],
         "own": [one_line(row.query, QUERY_LENGTH) for row in review.own[:SHOWN]],
@@ -84,6 +85,15 @@ def _agreement(found: Agreement, disagreements: int) -> str:
     if found.alpha is not None:
         parts.append(f" (Krippendorff's alpha {found.alpha:.2f}: 1 is full agreement, 0 is chance)")
     return "".join([*parts, f". On {counted(disagreements, 'record')} they differ; the majority counts, then the most recent."])
+
+
+def _judge(found: JudgeAgreement) -> str:
+    if not found.records or found.share is None:
+        return ""
+    said = f"An LLM had judged {counted(found.records, 'record')}; with people it agrees in {percent(found.share)} of the cases"
+    scale = f" on which queries are good (a score of {found.at_least:g} or more; accepted as it was)"
+    kappa = f". Cohen's kappa is {found.kappa:.2f}: 1 is full agreement, 0 is chance" if found.kappa is not None else ""
+    return f"{said}{scale}{kappa}."
 
 
 def _edit(row: ReviewedQuery) -> dict[str, str]:

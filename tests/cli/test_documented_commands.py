@@ -50,7 +50,7 @@ def filled(arguments: list[str], home: Path) -> list[str]:
         "path/to/docs": str(home / "docs"),
         "path/to/beir-folder": str(home / "beir"),
         "results/model": str(home / "model"),
-        **{name: str(home / name) for name in ("tickets.csv", "asked.txt", "log.csv")},
+        **{name: str(home / name) for name in ("tickets.csv", "asked.txt", "log.csv", "tasks/rows.jsonl")},
         "path/to/questions": str(home / "questions.csv"),
         "FILE": str(home / "config.yaml"),
         "DIR": str(home / "-".join(["out", *arguments[3:]])),
@@ -79,6 +79,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:  #
         )
     (folder / "questions.csv").write_text("question,page\nHow do I open the pump?,pump.md\n")
     (folder / "tickets.csv").write_text("query,positive\nhow do I open it?,pump.md\n")
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "rows.jsonl").write_text('{"query": "which button?", "passage": "Press the green button of the pump."}\n')
     (folder / "asked.txt").write_text("open the pump\n")
     (folder / "log.csv").write_text("query,count,clicked\nopen the door,7,door.md\n")
     (folder / "beir" / "qrels").mkdir(parents=True)

@@ -152,8 +152,9 @@ def _filled(schema: dict[str, Any], root: dict[str, Any], words: ModelAnswer, na
         return True
     if kind == "null":
         return None
-    texts = words.negatives if "neg" in name.casefold() else words.queries
-    return texts[place % len(texts)]
+    wrong = re.search(r"neg|bad|mislead|^s3$", name.casefold())
+    text = (words.negatives if wrong else words.queries)[place % len(words.queries)]
+    return f"Here it is said: {text}" if re.search(r"document|^s2$|^label$", name.casefold()) and not wrong else text
 
 
 def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:

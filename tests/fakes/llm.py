@@ -28,6 +28,7 @@ import orjson
 from aiohttp import web
 
 from tests.fakes.answers import answer_request, draw, in_form
+from tests.fakes.batches import Batches
 from tests.fakes.faults import REFUSAL, REFUSED, drawn, spoiled_form, spoiled_words
 from tests.fakes.journal import Journal
 from tests.fakes.requests import CHARACTERS_PER_TOKEN, LlmRequest
@@ -114,6 +115,7 @@ class _Server:
         self.settings = settings
         self.journal = Journal(Path(settings.log) if settings.log else None)
         self.recent: deque[float] = deque()
+        self.batches = Batches(self)
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_REQUEST)
@@ -134,6 +136,7 @@ class _Server:
             app.router.add_post(path, self._handler(wire))
         app.add_routes(
             [
+                *self.batches.routes(),
                 web.get("/", self._alive),
                 web.get("/v1/models", self._models),
                 web.get("/mistral/v1/models", self._models),
@@ -336,10 +339,11 @@ class _Server:
         return web.json_response({**shown, "capabilities": ["completion"]})
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response(self.journal.stats())
+        return web.json_response({**self.journal.stats(), **self.batches.counts})
 
     async def _reset(self, _: web.Request) -> web.Response:
         self.journal.reset()
+        self.batches.forget()
         self.recent.clear()
         return web.json_response({})
 

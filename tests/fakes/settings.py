@@ -57,6 +57,10 @@ class ServerSettings(BaseModel):
     requests_per_minute: int | None = Field(default=None, ge=1)
     """More are answered with 429."""
     hang_seconds: float = 600.0
+    batch_seconds: float = 0.0
+    """Until a batch is answered."""
+    batch_error: str = ""
+    """Why a batch is refused as a whole."""
     window: int = Field(default=128_000, ge=1)
     """Tokens that a prompt may have; Ollama's is its `num_ctx`."""
     structured: Literal["obey", "ignore", "refuse"] = "obey"

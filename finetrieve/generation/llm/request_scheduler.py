@@ -19,6 +19,7 @@ from typing import Any
 import tenacity
 from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 
+from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
 from finetrieve.generation.llm.providers.base import Messages, Reply
 from finetrieve.generation.llm.providers.errors import FATAL, TRANSIENT, ProviderError
@@ -104,8 +105,9 @@ class RequestScheduler:
         cache: ResponseCache,
         run_state: RunState,
         budget: Budget,
+        batches: BatchExchange | None = None,
     ) -> None:
-        self._llm, self._recipe = llm, recipe
+        self._llm, self._recipe, self._batches = llm, recipe, batches
         self._cache, self._state, self._budget = cache, run_state, budget
         self._requests, self._tokens = RateLimit(recipe.requests_per_minute), RateLimit(recipe.tokens_per_minute)
         self._request_seconds = None if llm.client.runs_in_process else recipe.timeout
@@ -122,6 +124,11 @@ class RequestScheduler:
         """Returns the outcomes, in the requests' order; a request is taken when its turn has come and not kept longer."""
         batch = _Batch()
         missing = self._uncached(requests, batch)
+        if self._batches is not None and (asked := list(missing)):
+            exchange = self._batches.exchange(asked, lambda request: self._send_all(iter([request]), batch.outcomes))
+            self._llm.event_loop.run_until_complete(exchange)
+            self._checked_at = 0.0
+            missing = self._unanswered(asked, batch)
         if (first := next(missing, None)) is not None:
             waiting = itertools.chain([first], missing)
             self._llm.event_loop.run_until_complete(self._send_all(waiting, batch.outcomes))
@@ -130,6 +137,18 @@ class RequestScheduler:
         if batch.again:  # texts that are there twice share an answer
             self._state.add(self._recipe.label, done=batch.again, hits=batch.again)
         return [batch.outcomes.get(key, STOPPED) for key in batch.keys]
+
+    def _unanswered(self, requests: list[Request], batch: _Batch) -> Iterator[Request]:
+        """Yields what has to be sent singly after the batches, and puts what they answered into the batch."""
+        cached = self._cache.get([request.key for request in requests])
+        for request in requests:
+            if request.key in batch.outcomes:
+                continue
+            if (outcome := _cached_outcome(request, cached.get(request.key))) is not None:
+                batch.outcomes[request.key] = outcome
+                self._state.add(self._recipe.label, done=1)
+            else:
+                yield request
 
     def _uncached(self, requests: Iterable[Request], batch: _Batch) -> Iterator[Request]:
         """Yields the requests that have to be sent, each text once, and puts what the cache holds into the batch."""

@@ -160,6 +160,8 @@ RECIPES: Registry[Recipe] = Registry(
         "finetrieve.generation.recipes.triplet:TripletRecipe",
         "finetrieve.generation.recipes.prompt:PromptRecipe",
         "finetrieve.generation.recipes.few_shot:FewShotRecipe",
+        "finetrieve.generation.recipes.descriptions:DescriptionsRecipe",
+        "finetrieve.generation.recipes.tasks:TasksRecipe",
     ],
 )
 """The recipes, by the name that they have in a configuration."""

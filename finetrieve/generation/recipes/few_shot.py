@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,7 +13,8 @@ from finetrieve.core.text import normalise_query
 from finetrieve.generation.recipes.attribute_grid import Attribute
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
-from finetrieve.generation.recipes.prompt import PromptRecipe, Stage
+from finetrieve.generation.recipes.prompt import PromptRecipe, with_variables
+from finetrieve.generation.recipes.stages import Judge, Stage
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -76,6 +76,9 @@ class FewShotRecipe(LlmRecipe):
     evolve: dict[str, Weight] = Field(default={})
     """Ways to make each query harder, `constrain`, `deepen`, `concretise`, `reason`, with weights; empty: none is."""
 
+    judge: Judge | None = None
+    """The LLM judges each query, and mends it once: `judge: {at_least: 7, rewrite: true}`; null: it does not."""
+
     @property
     def own_queries(self) -> list[str]:
         """Returns the user's queries.
@@ -109,18 +112,20 @@ class FewShotRecipe(LlmRecipe):
         answer = {"query": "text"}
         return PromptRecipe(
             **asked,
-            prompt=_with({"context": self.context}, _PROMPT),
+            prompt=with_variables({"context": self.context}, _PROMPT),
             answer=answer,
-            then=[Stage(prompt=_with({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else [],
+            then=[Stage(prompt=with_variables({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else [],
             attributes=attributes,
             requests=self.queries_per_chunk,
+            judge=self.judge,
             columns={"query": "query", **({"style": "operation"} if self.evolve else {})},
         )
 
     @property
     def requests_per_chunk(self) -> int:
         """Returns how many requests a chunk has, when all answers can be used."""
-        return self.queries_per_chunk * (2 if self.evolve else 1)
+        judged = len(self.judge.stages("query")) if self.judge is not None else 0
+        return self.queries_per_chunk * (1 + bool(self.evolve) + judged)
 
     def check(self, engine: str) -> None:
         """Checks the provider and the user's queries."""
@@ -161,12 +166,6 @@ class FewShotRecipe(LlmRecipe):
         if unknown := sorted(set(self.evolve) - set(OPERATIONS)):
             raise ValueError(f"evolve: unknown way '{unknown[0]}'. Choose of: {', '.join(OPERATIONS)}.")
         return self
-
-
-def _with(variables: dict[str, Any], prompt: str) -> str:
-    """Returns a template that sets variables first; JSON keeps what is in them from being read as a template."""
-    lines = [f"{{% set {name} = {json.dumps(value)} %}}" for name, value in variables.items()]
-    return "".join(lines) + prompt
 
 
 def _read_lines(path: Path) -> list[str]:

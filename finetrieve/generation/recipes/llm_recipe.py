@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from finetrieve.core.errors import InputError
 from finetrieve.generation.llm.providers.base import PROVIDERS, Provider, ProviderOptions
 from finetrieve.generation.recipes.base import Recipe
 
@@ -46,6 +47,19 @@ class Price(BaseModel):
     """Of what is sent."""
     output: float = Field(ge=0)
     """Of what is answered."""
+
+
+class Batch(BaseModel):
+    """Requests handed over together: at half the price, answered within a day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    wait_minutes: float = Field(default=0, ge=0)
+    """So long the run waits for the answers, then it ends; the same command collects them later."""
+    poll_seconds: float = Field(default=30, gt=0)
+    """Between two looks whether they are there."""
+    most: int = Field(default=20_000, ge=1, le=50_000)
+    """Requests of one batch; more are several."""
 
 
 class LlmRecipe(Recipe):
@@ -87,6 +101,9 @@ class LlmRecipe(Recipe):
     tokens_per_minute: float | None = Field(default=None, gt=0)
     """Likewise of tokens, sent and answered together."""
     price: Price | None = None
+    """Of single requests; batches cost half."""
+    batch: Batch | None = None
+    """Hand the requests over as batches (`openai`, `anthropic`), at half the price; null: ask one by one."""
 
     @property
     def row_label(self) -> str:
@@ -155,6 +172,8 @@ class LlmRecipe(Recipe):
     def check(self, engine: str) -> None:
         """Checks the provider and the model."""
         self.check_requirements()
+        if self.batch is not None and engine != "local":
+            raise InputError(f"Recipe '{self.label}': batch needs generation.engine: local; what is handed over is noted there.")
         if engine == "local":  # the nodes of a cluster may have what this machine has not
             self.provider_class.check_model(self.model)
 
@@ -201,4 +220,6 @@ class LlmRecipe(Recipe):
     def _has_address(self) -> LlmRecipe:
         if (what := self.provider_class.base_url_missing) and self.base_url is None:
             raise ValueError(f"provider '{self.provider}' needs base_url: {what}.")
+        if self.batch is not None and not self.provider_class.batches:
+            raise ValueError(f"batch: provider '{self.provider}' takes no batches; openai and anthropic do.")
         return self

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.generation.llm.batches import BATCH_PRICE
 from finetrieve.generation.llm.providers.base import Messages
 from finetrieve.generation.llm.request_scheduler import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
@@ -104,7 +105,10 @@ def estimate_requests(recipe: LlmRecipe, requests: Sequence[Request], responses:
     new = {request.key: request for request in requests if request.key not in cached}
     characters = sum(len(message["content"]) for request in new.values() for message in request.messages)
     read, written = round(characters / CHARACTERS_PER_TOKEN), len(new) * EXPECTED_ANSWER_TOKENS
-    return Estimate(len(requests), len(requests) - len(new), read, written, recipe.cost(read, written), details)
+    money = recipe.cost(read, written)
+    if money is not None and recipe.batch is not None:
+        money *= BATCH_PRICE
+    return Estimate(len(requests), len(requests) - len(new), read, written, money, details)
 
 
 def counts_text(counts: Counter[str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
+from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.chunk_step import ChunkStep, open_responses
@@ -13,10 +15,14 @@ from finetrieve.generation.settings import Budget
 _WINDOWS_PER_BATCH = 100
 """A batch ends when its slowest request does: at so many windows of requests the wait weighs little."""
 _SMALLEST_BATCH = 4096
+_ALL_AT_ONCE = 10_000_000
+"""What is handed over and not waited for has to be all there is."""
 
 
 def chunks_per_batch(recipe: LlmRecipe) -> int:
     """Returns how many chunks are asked about at once."""
+    if recipe.batch is not None:
+        return _ALL_AT_ONCE
     return max(1, max(_SMALLEST_BATCH, _WINDOWS_PER_BATCH * recipe.concurrency) // recipe.requests_per_chunk)
 
 
@@ -28,7 +34,10 @@ def open_scheduler(step: ChunkStep, llm: ProviderLLM) -> RequestScheduler:
     """
     responses = open_responses(step.run_resources.responses)
     budget = Budget.model_validate(step.run_resources.budget)
-    return RequestScheduler(llm, cast(LlmRecipe, step.recipe), responses, step._run_state, budget)
+    recipe = cast(LlmRecipe, step.recipe)
+    directory = Path(step.run_resources.responses)
+    batches = BatchExchange(llm, recipe, responses, step._run_state, budget, directory) if recipe.batch is not None else None
+    return RequestScheduler(llm, recipe, responses, step._run_state, budget, batches)
 
 
 def build_llm(recipe: LlmRecipe, key_env: str | None) -> ProviderLLM:

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from finetrieve.generation.recipes.attribute_grid import Attribute, Grid, JointWeight
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
+from finetrieve.generation.recipes.stages import Judge, Stage
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
 
     from finetrieve.generation.chunk_context import ChunkContext
-
-
-class Stage(BaseModel):
-    """A request that follows an answer and may use it in its prompt: a judge, a correction, a harder form."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prompt: str = Field(min_length=1)
-    """Jinja: the user message. It can use the attributes, `text`, `title`, `section` and fields of answers before."""
-    system: str = ""
-    """Jinja: the system message, to which the form of the answer is added."""
-    answer: dict[str, Any] | None = None
-    """Its form, as JSON Schema or short: `{question: text, level: [easy, hard]}`; null: text, the field `answer`."""
-    at_least: dict[str, float] = {}
-    """Field of this answer -> number: with less, what the answers say is dropped."""
-    if_below: dict[str, float] = {}
-    """Field of an answer before -> number: asked only where there is less, such as a correction of what a judge scored low."""
 
 
 class PromptRecipe(LlmRecipe):
@@ -56,6 +41,8 @@ class PromptRecipe(LlmRecipe):
     """Its form, as JSON Schema or short: `{question: text, level: [easy, hard]}`; null: text, the field `answer`."""
     then: list[Stage] = Field(default=[], max_length=8)
     """Requests that follow each answer; of two answers with the same field, the later one counts."""
+    judge: Judge | None = None
+    """A judge after all of them, for rows that are queries: `judge: {at_least: 7, rewrite: true}`; null: none."""
     attributes: dict[str, Attribute] = Field(default={})
     """What the prompt varies: name -> `[a, b]`, `{a: 3, b: 1}` with weights, or settings."""
     combine: Literal["sample", "cross"] = "sample"
@@ -84,7 +71,8 @@ class PromptRecipe(LlmRecipe):
     @property
     def stages(self) -> list[Stage]:
         """Returns the requests in their order."""
-        return [Stage(prompt=self.prompt, system=self.system, answer=self.answer), *self.then]
+        judged = self.judge.stages(self.columns["query"]) if self.judge is not None and "query" in self.columns else []
+        return [Stage(prompt=self.prompt, system=self.system, answer=self.answer), *self.then, *judged]
 
     @property
     def writes_queries(self) -> bool:
@@ -104,7 +92,7 @@ class PromptRecipe(LlmRecipe):
     def requests_per_chunk(self) -> int:
         """Returns how many requests a chunk has, when all answers can be used."""
         grid = self.grid
-        return (len(grid.cross) if grid.cross is not None else self.requests) * (1 + len(self.then))
+        return (len(grid.cross) if grid.cross is not None else self.requests) * len(self.stages)
 
     def check(self, engine: str) -> None:
         """Checks the provider, the prompts, the forms of the answers, the grid and the columns."""
@@ -136,6 +124,12 @@ class PromptRecipe(LlmRecipe):
         if not isinstance(attributes, dict):
             return attributes
         return {name: {"values": given} if _is_values(given) else given for name, given in attributes.items()}
+
+
+def with_variables(variables: dict[str, Any], prompt: str) -> str:
+    """Returns a template that sets variables first; JSON keeps what is in them from being read as a template."""
+    lines = [f"{{% set {name} = {json.dumps(value)} %}}" for name, value in variables.items()]
+    return "".join(lines) + prompt
 
 
 def _is_values(given: Any) -> bool:

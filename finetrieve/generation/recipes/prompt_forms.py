@@ -14,6 +14,7 @@ from finetrieve.generation.llm.providers.base import Messages
 from finetrieve.generation.prompts import UNWRITABLE, PromptInput, delimit_chunk, escape_delimiters, jinja_environment
 from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, answer_schema, example_of, items_schema
 from finetrieve.generation.recipes.attribute_grid import Combination
+from finetrieve.generation.recipes.stages import JUDGE_FIELDS
 
 if TYPE_CHECKING:
     from finetrieve.generation.recipes.prompt import PromptRecipe
@@ -44,6 +45,7 @@ class PromptForms:
             self.grid = recipe.grid
             self.schemas = [answer_schema(stage.answer) if stage.answer is not None else None for stage in recipe.stages]
             """One per stage; None: text."""
+            self._check_judge()
             self._check_names()
             self._environment = jinja_environment()
             self._templates = [self._stage_templates(number) for number in range(len(recipe.stages))]
@@ -101,6 +103,18 @@ class PromptForms:
                 raise InputError(f"'{min(names)}' is the chunk's; give the {kind} another name.")
         if both := attributes & fields:
             raise InputError(f"'{min(both)}' is an attribute and a field of an answer; give one of them another name.")
+
+    def _check_judge(self) -> None:
+        recipe = self._recipe
+        if recipe.judge is None:
+            return
+        if not recipe.writes_queries or recipe.rows is not None:
+            raise InputError("judge: it judges the one query of an answer; columns must name `query`, without `chunk` or `rows`.")
+        own = {name for number in range(1 + len(recipe.then)) for name in self._fields_of(number)} | set(recipe.attributes)
+        if taken := sorted(own & set(JUDGE_FIELDS)):
+            raise InputError(f"judge: '{taken[0]}' is a field of the judge; give your own another name.")
+        if recipe.columns["query"] not in own:
+            raise InputError(f"judge: columns.query is '{recipe.columns['query']}', which is no field of an answer.")
 
     def _fields_of(self, stage: int) -> list[str]:
         schema = self.schemas[stage]

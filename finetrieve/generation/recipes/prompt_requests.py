@@ -27,6 +27,7 @@ from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
 from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_forms import PromptForms
+from finetrieve.generation.recipes.stages import judge_score
 
 
 @dataclass(slots=True)
@@ -111,7 +112,10 @@ class PromptRequests:
         rows = self.forms.rows(draft.shown, draft.attributes, fields)
         if not rows:
             raise InvalidResponseError("invalid", f"'{self.recipe.rows}' is an empty list")
-        return [self._query_row(row, draft) if self.recipe.writes_queries else _written_row(row) for row in rows]
+        if not self.recipe.writes_queries:
+            return [_written_row(row) for row in rows]
+        scored = {"judge_score": judge_score(fields)} if self.recipe.judge is not None else {}
+        return [{**self._query_row(row, draft), **scored} for row in rows]
 
     def _query_row(self, row: dict[str, Any], draft: Draft) -> dict[str, Any]:
         query, negative = _line(row, "query"), _line(row, "negative") if row.get("negative") is not None else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -31,6 +33,27 @@ class Reply:
     finish: Literal["stop", "length", "refused"]
     input_tokens: int
     output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One request of a batch."""
+
+    id: str
+    """Letters and digits, at most 64: the answer comes back under it."""
+    messages: Messages
+    schema: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """How far a batch is."""
+
+    ended: bool
+    """Nothing more comes; what was not answered is not charged."""
+    done: int
+    error: str = ""
+    """Why the batch was refused as a whole, or cut off."""
 
 
 class ProviderOptions(BaseModel):
@@ -72,6 +95,8 @@ class Provider(ABC):
     runs_in_process: ClassVar[bool] = False
     """The model runs in the process of the recipe's step; a request may then take as long as it takes."""
     needs_gpu: ClassVar[bool] = False
+    batches: ClassVar[bool] = False
+    """It takes requests as batches, at half the price: the four methods on batches are there."""
 
     def __init__(self, options: ProviderOptions) -> None:
         self.model, self.base_url, self.sampling = options.model, options.base_url, options.sampling
@@ -142,14 +167,46 @@ class Provider(ABC):
         while True:
             try:
                 reply = await self._send([dict(message) for message in messages], schema, limit)
-                leaks = self.key and self.key in reply.text
-                return replace(reply, text=mask_secrets(reply.text, self.key)) if leaks else reply
+                return self.masked(reply)
             except Exception as error:
                 classified = classify_error(error, self.key)
                 refused = self._refused_parameter(classified)
                 if refused is None:
                     raise classified from None
                 self._unsupported.add(refused)
+
+    async def submit_batch(self, items: Sequence[BatchItem], tag: str) -> str:
+        """Hands requests over and returns the batch's id; exceptions of the client library may be raised by all four.
+
+        Args:
+            items: The requests.
+            tag: By which `find_batch` knows it again.
+        """
+        raise NotImplementedError
+
+    async def find_batch(self, tag: str, count: int, since: float) -> str | None:
+        """Returns the id of a batch that was handed over with a tag and so many requests, at a time (1970) or later; or None."""
+        raise NotImplementedError
+
+    async def batch_status(self, batch: str) -> BatchStatus:
+        """Returns how far a batch is."""
+        raise NotImplementedError
+
+    def batch_replies(self, batch: str) -> AsyncIterator[tuple[str, Reply | ProviderError]]:
+        """Yields the answers of a batch that ended, each under the id of its request."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _classified(self) -> Iterator[None]:
+        """Turns exceptions of the client library into ours."""
+        try:
+            yield
+        except Exception as error:
+            raise classify_error(error, self.key) from None
+
+    def masked(self, reply: Reply) -> Reply:
+        """Returns a reply without the key, which a server may echo."""
+        return replace(reply, text=mask_secrets(reply.text, self.key)) if self.key and self.key in reply.text else reply
 
     def _refused_parameter(self, error: ProviderError) -> str | None:
         """Returns the parameter that an error complains about and that can be left out or named otherwise."""
@@ -203,6 +260,7 @@ PROVIDERS: Registry[Provider] = Registry(
         "finetrieve.generation.llm.providers.litellm:LiteLLM",
         "finetrieve.generation.llm.providers.local:VLLM",
         "finetrieve.generation.llm.providers.local:Transformers",
+        "finetrieve.generation.llm.providers.llamacpp:LlamaCpp",
     ],
 )
 """The providers, by the name that they have in a configuration."""

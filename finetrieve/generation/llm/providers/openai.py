@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar
 
-from finetrieve.generation.llm.providers.base import Messages, Provider, Reply, present
+from finetrieve.generation.llm.providers.base import BatchItem, BatchStatus, Messages, Provider, Reply, present
+from finetrieve.generation.llm.providers.errors import ProviderError
 
 AZURE_API_VERSION = "2024-10-21"
+_ENDPOINT = "/v1/chat/completions"
+_TAG = "finetrieve"
+_CLOCK_SECONDS = 300.0
+"""By which the provider's clock may differ from ours."""
 NO_KEY = "none-needed"
 """The client library refuses to start without a key, and servers that need none are common."""
 
@@ -21,6 +28,7 @@ class OpenAI(Provider):
     extra = "openai"
     key_env: ClassVar[str | None] = "OPENAI_API_KEY"
     base_url_frees_from_key = True
+    batches = True
 
     def connect(self) -> None:
         """Makes the client."""
@@ -34,20 +42,79 @@ class OpenAI(Provider):
         )
 
     async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:
+        asked = self._request(messages, schema, max_tokens)
+        return reply_of(await self._client.chat.completions.create(**asked, **present(extra_body=self.extra_fields or None)))
+
+    def _request(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> dict[str, Any]:
+        """Returns the body of a request, without the fields of the recipe's own."""
         limit = "max_completion_tokens" if "max_tokens" in self._unsupported else "max_tokens"
-        completion = await self._client.chat.completions.create(
-            model=self.model,
-            messages=messages,
+        return {
+            "model": self.model,
+            "messages": messages,
             **present(
                 temperature=self.sent("temperature"),
                 top_p=self.sent("top_p"),
                 seed=self.sent("seed"),
-                extra_body=self.extra_fields or None,
                 response_format=self._format(schema),
             ),
             **present(**{limit: max_tokens}),
+        }
+
+    async def submit_batch(self, items: Sequence[BatchItem], tag: str) -> str:
+        """Hands requests over as a file of lines."""
+        limit = self.sampling.get("max_tokens")
+        lines = (
+            {
+                "custom_id": item.id,
+                "method": "POST",
+                "url": _ENDPOINT,
+                "body": {**self._request(item.messages, item.schema, limit), **self.extra_fields},
+            }
+            for item in items
         )
-        return reply_of(completion)
+        content = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines).encode()
+        with self._classified():
+            file = await self._client.files.create(file=("requests.jsonl", content), purpose="batch")
+            batch = await self._client.batches.create(
+                input_file_id=file.id, endpoint=_ENDPOINT, completion_window="24h", metadata={_TAG: tag}
+            )
+        return str(batch.id)
+
+    async def find_batch(self, tag: str, count: int, since: float) -> str | None:  # noqa: ARG002
+        """Returns the batch whose metadata have the tag."""
+        with self._classified():
+            async for batch in self._client.batches.list(limit=100):
+                if batch.created_at < since - _CLOCK_SECONDS:
+                    break  # the newest come first
+                if (batch.metadata or {}).get(_TAG) == tag:
+                    return str(batch.id)
+        return None
+
+    async def batch_status(self, batch: str) -> BatchStatus:
+        """Returns how far a batch is."""
+        with self._classified():
+            found = await self._client.batches.retrieve(batch)
+        counts = found.request_counts
+        said = "; ".join(str(error.message) for error in (found.errors.data or [])) if found.errors else ""
+        ended = found.status in ("completed", "failed", "expired", "cancelled")
+        error = (said or found.status) if ended and found.status != "completed" else ""
+        return BatchStatus(ended, (counts.completed + counts.failed) if counts else 0, error)
+
+    async def batch_replies(self, batch: str) -> AsyncIterator[tuple[str, Reply | ProviderError]]:
+        """Yields the answers, of the file of those that are good and of that of the others."""
+        from openai.types.chat import ChatCompletion
+
+        with self._classified():
+            found = await self._client.batches.retrieve(batch)
+            files = [await self._client.files.content(name) for name in (found.output_file_id, found.error_file_id) if name]
+        for line in (line for file in files for line in file.text.splitlines() if line.strip()):
+            row = json.loads(line)
+            response = row.get("response") or {}
+            if row.get("error") or response.get("status_code") != 200:
+                why = row.get("error") or (response.get("body") or {}).get("error") or {}
+                yield row["custom_id"], ProviderError("request", str(why.get("message", "not answered"))[:300], answered=True)
+            else:
+                yield row["custom_id"], self.masked(reply_of(ChatCompletion.model_validate(response["body"])))
 
     def _format(self, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is None or "response_format" in self._unsupported:
@@ -65,6 +132,7 @@ class Azure(OpenAI):
     key_env = "AZURE_OPENAI_API_KEY"
     base_url_frees_from_key = False
     base_url_missing = "the endpoint of your resource"
+    batches = False
 
     def connect(self) -> None:
         """Makes the client."""
