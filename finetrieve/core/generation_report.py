@@ -23,6 +23,19 @@ class Usage(Record):
     money: int | float = 0.0
 
 
+class GraphCounts(Record):
+    """The size of a graph of chunks."""
+
+    nodes: int = 0
+    edges: int = 0
+    kinds: Mapping[Text, int] = {}
+    """Of link -> edges."""
+    components: int = 0
+    """Parts between which there is no edge, single chunks included."""
+    alone: int = 0
+    """Chunks without an edge."""
+
+
 class GenerationReport(Record):
     """The counts and examples by which a person judges a generation; each count with the most frequent first."""
 
@@ -41,6 +54,10 @@ class GenerationReport(Record):
     recipes: Mapping[Text, int] = {}
     generators: Mapping[Text, int] = {}
     """A provider's model, or the version of the rules -> queries."""
+    several_chunks: int = 0
+    """Queries that need more than one chunk."""
+    graphs: Mapping[Text, GraphCounts] = {}
+    """Recipe -> the graph of chunks that it made."""
     written: Mapping[Text, int] = {}
     """Recipe -> rows that are no queries for a chunk, in a table of their own."""
     dropped: Mapping[Text, int] = {}
