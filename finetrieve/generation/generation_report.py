@@ -14,6 +14,7 @@ from finetrieve.core.languages import language_shares
 from finetrieve.core.rows import Chunk, ChunkLink, GeneratedQuery
 from finetrieve.core.tables import Rows, to_rows
 from finetrieve.generation.assemble import AssembledRows
+from finetrieve.generation.diversity import diversity_report
 
 _EXAMPLES_WITHOUT_QUERY = 5
 _EXAMPLES_PER_STYLE = 3
@@ -53,6 +54,7 @@ def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str,
         recipes=dict(counts["recipe"].most_common()),
         generators=dict(counts["generator"].most_common()),
         several_chunks=int(pc.sum(pc.not_equal(rows.queries["further_chunk_ids"], "")).as_py() or 0),
+        diversity=diversity_report(chunks, rows.queries, rows.written),
         graphs=_graphs(rows.links, chunks.num_rows),
         written=dict(Counter(rows.written["recipe"].to_pylist()).most_common()),
         dropped=dict(rows.dropped.most_common()),
