@@ -43,20 +43,20 @@ def diversity_report(chunks: pa.Table, queries: pa.Table, written: pa.Table) -> 
     repeated = len(texts) - len({hash(tuple(query_words(text))) for text in texts})
     sample = _spread(texts, SAMPLE)
     words = [query_words(text) for text in sample]
-    return DiversityReport(
-        queries=len(texts),
-        sample=len(sample),
-        repeated=repeated,
-        distinct_words=distinct_share(words, 1),
-        distinct_pairs=distinct_share(words, 2),
-        self_similarity=self_similarity(words),
-        words=round(sum(map(len, words)) / len(words), 2) if words else None,
-        questions=round(sum(map(is_question, sample, words)) / len(words), 4) if words else None,
-        lengths=length_shares([len(own) for own in words]),
-        languages=_languages(_spread(sample, _LANGUAGE_SAMPLE)),
-        **_topics(chunks, queries),
-        coverage=_coverage(queries, written),
-    )
+    said = {
+        "queries": len(texts),
+        "sample": len(sample),
+        "repeated": repeated,
+        "distinct_words": distinct_share(words, 1),
+        "distinct_pairs": distinct_share(words, 2),
+        "self_similarity": self_similarity(words),
+        "words": round(sum(map(len, words)) / len(words), 2) if words else None,
+        "questions": round(sum(map(is_question, sample, words)) / len(words), 4) if words else None,
+        "lengths": length_shares([len(own) for own in words]),
+        "languages": _languages(_spread(sample, _LANGUAGE_SAMPLE)),
+        "coverage": _coverage(queries, written),
+    }
+    return _topics(chunks, queries).model_copy(update=said)
 
 
 def _spread(rows: Sequence[str], most: int) -> Sequence[str]:
@@ -97,7 +97,7 @@ def _languages(sample: Sequence[str]) -> dict[str, float]:
     return {code: round(count / known.total(), 4) for code, count in known.most_common(8)}
 
 
-def _topics(chunks: pa.Table, queries: pa.Table) -> dict[str, object]:
+def _topics(chunks: pa.Table, queries: pa.Table) -> DiversityReport:
     """Returns what of the documents is asked about."""
     asked = set(queries["chunk_id"].to_pylist())
     if "further_chunk_ids" in queries.column_names:
@@ -114,17 +114,17 @@ def _topics(chunks: pa.Table, queries: pa.Table) -> dict[str, object]:
     for (doc_id, _), (_, found) in sections.items():
         documents[doc_id] += found
     unasked = sorted((place for place, (_, found) in sections.items() if not found), key=lambda place: -sections[place][0])
-    return {
-        "chunks_asked": round(sum(found for _, found in sections.values()) / chunks.num_rows, 4) if chunks.num_rows else None,
-        "sections": len(sections),
-        "sections_unasked": len(unasked),
-        "documents": len(documents),
-        "documents_unasked": sum(not found for found in documents.values()),
-        "unasked_examples": [
+    return DiversityReport(
+        chunks_asked=round(sum(found for _, found in sections.values()) / chunks.num_rows, 4) if chunks.num_rows else None,
+        sections=len(sections),
+        sections_unasked=len(unasked),
+        documents=len(documents),
+        documents_unasked=sum(not found for found in documents.values()),
+        unasked_examples=[
             f"{' > '.join(part for part in (titles[doc_id], section) if part) or doc_id} ({sections[doc_id, section][0]})"
             for doc_id, section in unasked[:_EXAMPLES]
         ],
-    }
+    )
 
 
 def _coverage(queries: pa.Table, written: pa.Table) -> dict[str, AttributeCoverage]:

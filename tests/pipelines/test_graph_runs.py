@@ -44,7 +44,7 @@ def test_questions_of_several_chunks_come_from_yaml_to_metrics(warm_command: Run
     with ScriptedLlm(answer) as server:
         place = {"provider": "openai", "model": "gpt-4o-mini", "base_url": server.openai, "api_key_env": "LOOPBACK_KEY"}
         settings = yaml.safe_load(config.read_text())
-        settings["chunks"] = {"min_tokens": 8, "max_tokens": 40}
+        settings["chunks"] = {"min_tokens": 8, "max_tokens": 48, "overlap_tokens": 0}
         settings["filters"] = [{"name": "duplicates"}]
         settings["generation"] = {
             "recipes": [

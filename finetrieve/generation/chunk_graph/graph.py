@@ -117,7 +117,8 @@ def entity_links(entities: Sequence[Sequence[str]], degree: int) -> Iterator[Lin
     found = [_strongest(matrix, start, degree) for start in range(0, len(named), _BLOCK)]
     rows, others, scores = (np.concatenate(part) for part in zip(*found, strict=True))
     for first, second, score in zip(*(part.tolist() for part in mutual(rows, others, scores)), strict=True):
-        common = sorted(set(named[first]) & set(named[second]) & set(column), key=lambda name: (-rarity[name], name))
+        both = set(named[first]).intersection(named[second])
+        common = sorted((name for name in both if name in column), key=lambda name: (-rarity[name], name))
         yield Link(first, second, ENTITIES, min(1.0, score), ", ".join(common[:_SHOWN]))
 
 
