@@ -38,6 +38,8 @@ def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str,
     del counts["persona"][""]
     has_query = np.zeros(chunks.num_rows, dtype=np.bool_)
     has_query[rows.chunks] = True
+    if further := {chunk_id for ids in pc.unique(rows.queries["further_chunk_ids"]).to_pylist() for chunk_id in ids.split()}:
+        has_query |= pc.is_in(chunks["id"], value_set=pa.array(sorted(further))).to_numpy()
     without = np.flatnonzero(~has_query)
     shown = [to_rows(chunks.slice(place, 1), Chunk)[0] for place in without[:_EXAMPLES_WITHOUT_QUERY].tolist()]
     languages = chunks["language"].take(without).to_pylist() if "language" in chunks.column_names else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from finetrieve.generation.chunk_graph.graph import ENTITIES, SIMILARITY, ChunkG
 from finetrieve.generation.llm.request_scheduler import Outcome, Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.axes import AxesRecipe
-from finetrieve.generation.recipes.axes_requests import AxesDraft, axes_request, judge_request, plan_drafts
+from finetrieve.generation.recipes.axes_requests import AxesDraft, axes_request, estimate_axes, judge_request, plan_drafts
 from finetrieve.generation.recipes.axes_step import AxesStep
 from finetrieve.generation.recipes.graph import GraphRecipe
 from finetrieve.generation.recipes.graph_requests import (
@@ -24,6 +25,7 @@ from finetrieve.generation.recipes.graph_requests import (
     Scenario,
     alone_request,
     draw_scenarios,
+    estimate_graph,
     extraction_request,
     persona_request,
     question_request,
@@ -195,6 +197,19 @@ def test_a_corpus_too_small_and_settings_that_make_no_sense_are_one_line() -> No
     ):
         with pytest.raises((ValidationError, InputError), match=said):
             graph_recipe(**changed)
+
+
+def test_a_dry_run_counts_what_the_cache_answers_by_the_requests_of_the_run(tmp_path: Path) -> None:
+    recipe = graph_recipe(
+        extraction="terms", embedding_model=None, personas=["a host"], queries_per_chunk=3, price={"input": 1, "output": 2}
+    )
+    found = estimate_graph(recipe, CHUNKS, 13, tmp_path / "answers")
+    assert found.queries == 9 and found.money and "checks whether one chunk alone" in found.details[0]
+    assert "a host" in "".join(found.details)
+    whole = estimate_graph(graph_recipe(embedding_model=None), CHUNKS, 13, tmp_path / "answers")
+    assert whole.queries == 3 + 3
+    axes = estimate_axes(axes_recipe(), CHUNKS, 13, tmp_path / "answers")
+    assert axes.queries == 18 and "factual, stated 2" in axes.details[0]
 
 
 # Axes.

@@ -68,7 +68,7 @@ def test_a_recipes_result_names_the_chunks_and_links_by_their_place_in_the_corpu
     [link] = to_rows(rows.links, ChunkLink)
     assert link == ChunkLink("c0", "c3", "linked_sections", "entities", 0.5, "guests", "Guests", "Ports")
     report = generation_report(chunks, rows, {})
-    assert report.several_chunks == 1
+    assert report.several_chunks == 1 and report.chunks_without_query == 1
     graph = report.graphs["linked_sections"]
     assert (graph.nodes, graph.edges, graph.components, graph.alone, graph.kinds) == (4, 1, 3, 2, {"entities": 1})
 

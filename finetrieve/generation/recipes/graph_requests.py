@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +130,16 @@ def question_request(recipe: GraphRecipe, scenario: Scenario, chunks: Sequence[C
     )
 
 
+def question_requests(
+    recipe: GraphRecipe, scenarios: Sequence[Scenario], chunks: Sequence[ChunkContext]
+) -> Iterator[tuple[Request, bool]]:
+    """Yields what `question_request` returns of each scenario; where one is there twice, each has an answer of its own."""
+    before = Counter[Scenario]()
+    for scenario in scenarios:
+        yield question_request(recipe, scenario, chunks, before[scenario])
+        before[scenario] += 1
+
+
 def alone_request(recipe: GraphRecipe, question: str, chunk: ChunkContext) -> Request:
     """Returns the request whether a question needs more than one chunk of several; parsed, it has `needs_more`."""
     says = _ALONE.format(question=escape_delimiters(question))
@@ -198,7 +209,7 @@ def estimate_graph(recipe: GraphRecipe, chunks: list[ChunkContext], seed: int, r
         for number, chunk in enumerate(chunks)
         for scenario in draw_scenarios(recipe, number, chunk, graph, given_personas(recipe), seed)
     ]
-    asked = [question_request(recipe, scenario, chunks, again)[0] for again, scenario in enumerate(scenarios)]
+    asked = [request for request, _ in question_requests(recipe, scenarios, chunks)]
     several = sum(len(scenario.chunks) for scenario in scenarios if len(scenario.chunks) > 1)
     samples = [(chunks[scenario.chunks[0]].id, request.messages) for scenario, request in zip(scenarios, asked, strict=True)]
     details = [f"  and up to {several:,} checks whether one chunk alone answers a question of several", *sample_prompts(samples)]

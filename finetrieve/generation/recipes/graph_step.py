@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations`: distilabel reads annotations as objects.
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
@@ -38,7 +37,7 @@ from finetrieve.generation.recipes.graph_requests import (
     extraction_request,
     given_personas,
     persona_request,
-    question_request,
+    question_requests,
 )
 from finetrieve.generation.recipes.llm_step import build_llm, open_scheduler
 
@@ -129,11 +128,7 @@ class GraphStep(ChunkStep, TextGeneration):
     def _ask(self, scenarios: Sequence[Scenario], corpus: Sequence[ChunkContext], results: Sequence[ChunkResult]) -> None:
         """Puts the questions of the scenarios into the results."""
         recipe = self._graph_recipe
-        before = Counter[Scenario]()
-        drafts = []
-        for scenario in scenarios:
-            drafts.append(question_request(recipe, scenario, corpus, before[scenario]))
-            before[scenario] += 1
+        drafts = list(question_requests(recipe, scenarios, corpus))
         outcomes = self._scheduler.send(request for request, _ in drafts)
         asked: list[tuple[Scenario, str, bool]] = []
         for scenario, (_, shortened), outcome in zip(scenarios, drafts, outcomes, strict=True):
