@@ -287,6 +287,12 @@ def test_the_judge_sees_the_supporting_passages_alone() -> None:
             request.parse(said)
 
 
+def test_settings_survive_json_where_keys_are_texts() -> None:
+    recipe = axes_recipe(hops={1: 1, 3: 2})
+    assert AxesRecipe.model_validate_json(recipe.model_dump_json()) == recipe
+    assert GraphRecipe.model_validate_json(graph_recipe(personas=["a host"]).model_dump_json()).personas == ["a host"]
+
+
 def test_axes_that_ask_for_nothing_or_too_much_are_one_line() -> None:
     for changed, said in (
         ({"query_types": {"a": "A."}, "reasoning_types": {"b": "B."}, "counts": {"a": {"b": 0}}}, "nothing would be asked"),

@@ -29,6 +29,8 @@ REASONING_TYPES: dict[str, str] = {
 }
 MOST_PER_DOCUMENT = 200
 Count = Annotated[int, Field(ge=0, le=50)]
+Hops = Annotated[int, Field(ge=1, le=3)]
+"""Not a literal: what is stored as JSON has texts as keys."""
 
 
 class AxesRecipe(LlmRecipe):
@@ -54,7 +56,7 @@ class AxesRecipe(LlmRecipe):
     """Likewise, independent of the query types."""
     counts: dict[str, dict[str, Count]] = Field(default={})
     """Query type -> reasoning type -> questions per document; what is not named is asked for once."""
-    hops: dict[Literal[1, 2, 3], Weight] = Field(default={1: 2.0, 2: 2.0, 3: 1.0}, min_length=1)
+    hops: dict[Hops, Weight] = Field(default={1: 2.0, 2: 2.0, 3: 1.0}, min_length=1)
     """Passages that a question needs -> how often; a document with fewer passages has questions of fewer."""
     passages: int = Field(default=12, ge=1, le=50)
     """So many passages of a document are shown at once; a longer document is shown part by part."""
