@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetrieve.core.errors import unknown_name
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
@@ -29,8 +29,8 @@ REASONING_TYPES: dict[str, str] = {
 }
 MOST_PER_DOCUMENT = 200
 Count = Annotated[int, Field(ge=0, le=50)]
-Hops = Annotated[int, Field(ge=1, le=3)]
-"""Not a literal: what is stored as JSON has texts as keys."""
+Hops = Literal["1", "2", "3"]
+"""Texts, as JSON and distilabel have keys; YAML gives numbers."""
 
 
 class AxesRecipe(LlmRecipe):
@@ -56,7 +56,7 @@ class AxesRecipe(LlmRecipe):
     """Likewise, independent of the query types."""
     counts: dict[str, dict[str, Count]] = Field(default={})
     """Query type -> reasoning type -> questions per document; what is not named is asked for once."""
-    hops: dict[Hops, Weight] = Field(default={1: 2.0, 2: 2.0, 3: 1.0}, min_length=1)
+    hops: dict[Hops, Weight] = Field(default={"1": 2.0, "2": 2.0, "3": 1.0}, min_length=1)
     """Passages that a question needs -> how often; a document with fewer passages has questions of fewer."""
     passages: int = Field(default=12, ge=1, le=50)
     """So many passages of a document are shown at once; a longer document is shown part by part."""
@@ -91,6 +91,11 @@ class AxesRecipe(LlmRecipe):
         from finetrieve.generation.recipes.axes_step import build_step
 
         return build_step(self, seed, resources)
+
+    @field_validator("hops", mode="before")
+    @classmethod
+    def _keys_as_texts(cls, hops: Any) -> Any:
+        return {str(key): weight for key, weight in hops.items()} if isinstance(hops, dict) else hops
 
     @model_validator(mode="after")
     def _usable(self) -> AxesRecipe:

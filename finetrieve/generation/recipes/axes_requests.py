@@ -76,7 +76,7 @@ def plan_drafts(recipe: AxesRecipe, chunks: Sequence[ChunkContext], seed: int) -
         first = source.randrange(len(windows))
         for place, (query_type, reasoning_type) in enumerate(recipe.cells):
             window = windows[(first + place) % len(windows)]
-            hops = min(source.choices(list(recipe.hops), list(recipe.hops.values()))[0], len(window))
+            hops = min(int(source.choices(list(recipe.hops), list(recipe.hops.values()))[0]), len(window))
             key = (window, query_type, reasoning_type, hops)
             drafts.append(AxesDraft(window, query_type, reasoning_type, hops, before[key]))
             before[key] += recipe.replacements + 1
