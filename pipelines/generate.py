@@ -24,7 +24,7 @@ def wire_generation(config: Config, inputs: Inputs | RuntimeFingerprints) -> Gen
         base_model_fingerprint=inputs.base_model,
         documents_fingerprint=inputs.documents,
     )
-    generated, _, _, generation_report = generate_queries(
+    generated, _, _, _, generation_report = generate_queries(
         chunks=chunks,
         settings=plain(config.generation),
         seed=config.seed,

@@ -21,7 +21,7 @@ from finetrieve.generation.generate import generate
 from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.settings import GenerationSettings
 from steps.caching import cache_policy
-from steps.materializers import JsonMaterializer, TableMaterializer
+from steps.materializers import GraphMaterializer, JsonMaterializer, TableMaterializer
 
 logger = get_logger(__name__)
 
@@ -32,6 +32,7 @@ logger = get_logger(__name__)
         "generated_queries": TableMaterializer,
         "unreadable_queries": TableMaterializer,
         "written_rows": TableMaterializer,
+        "chunk_graph": GraphMaterializer,
         "generation_report": JsonMaterializer,
     },
 )
@@ -44,9 +45,10 @@ def generate_queries(
     Annotated[pa.Table, "generated_queries"],
     Annotated[pa.Table, "unreadable_queries"],
     Annotated[pa.Table, "written_rows"],
+    Annotated[pa.Table, "chunk_graph"],
     Annotated[GenerationReport, "generation_report"],
 ]:
-    """Returns the queries with their chunks, what was dropped because it read badly, rows that are no queries, and the counts."""
+    """Returns queries with their chunks, what read badly, rows that are no queries, the links between chunks, and the counts."""
     recipes = GenerationSettings.model_validate(settings)
     with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
         result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
@@ -56,7 +58,9 @@ def generate_queries(
     if failures := result.report.failures:
         why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
         logger.warning(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
-    return result.queries, result.rejects, result.written, result.report
+    for label, graph in result.report.graphs.items():
+        logger.info(f"Graph of {label}: {graph.nodes:,} chunks, {graph.edges:,} links, {graph.components:,} parts")
+    return result.queries, result.rejects, result.written, result.links, result.report
 
 
 @step(

@@ -22,6 +22,7 @@ from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
 from finetrieve.core.record import Record
 from finetrieve.reporting.artifact_pages import record_page, table_page
+from finetrieve.reporting.graph_page import graph_page
 
 _BATCH_ROWS = 65_536
 _METADATA_LENGTH = 250
@@ -65,6 +66,16 @@ class TableMaterializer(BaseMaterializer):
         for batch in _batches(data):
             digest.update(batch.serialize())
         return digest.hexdigest()
+
+
+class GraphMaterializer(TableMaterializer):
+    """Stores links between chunks as a table, and shows them with a picture of the chunks that have most of them."""
+
+    SKIP_REGISTRATION: ClassVar[bool] = True
+
+    def save_visualizations(self, data: pa.Table) -> dict[str, VisualizationType]:
+        """Writes a page with the counts, the picture and the strongest links, every word escaped."""
+        return _write_page(self, graph_page(data))
 
 
 def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,15 +76,18 @@ def make_records(
     for fact in facts:
         triplet = triplets[fact.id]
         chunk = chunks[triplet.chunk_id]
-        if chunk.id not in shown:
-            shown[chunk.id] = render_chunk(chunk)
-        records.append(make_record(triplet, chunk, fact, chunk_vectors[chunk.id], query_vectors[fact.id], shown[chunk.id]))
+        key = " ".join(triplet.chunk_ids)
+        if key not in shown:
+            shown[key] = render_chunk(chunk, [chunks[other] for other in triplet.chunk_ids[1:] if other in chunks])
+        records.append(make_record(triplet, chunk, fact, chunk_vectors[chunk.id], query_vectors[fact.id], shown[key]))
     return records
 
 
-def render_chunk(chunk: Chunk) -> dict[str, str]:
-    """Returns the fields that show a chunk and its place, sanitized."""
-    return {PLACE: render_place(chunk), CHUNK: sanitize_markdown(chunk.text) or " "}
+def render_chunk(chunk: Chunk, further: Sequence[Chunk] = ()) -> dict[str, str]:
+    """Returns the fields that show a chunk and its place, sanitized; below it the others that the query needs as well."""
+    places = [render_place(chunk), *(render_place(other) for other in further)]
+    texts = [sanitize_markdown(chunk.text) or " ", *(sanitize_markdown(other.text) for other in further)]
+    return {PLACE: "\n\n".join(places), CHUNK: "\n\n---\n\n".join(texts)}
 
 
 def make_record(

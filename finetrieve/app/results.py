@@ -192,6 +192,10 @@ def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable
                     chunk = by_id[query.chunk_id]
                     made = {"style": query.style, "recipe": query.recipe, "generator": query.generator}
                     row = {"question": query.query, "page": chunk.doc_id, "section": chunk.section, "text": chunk.text, **made}
+                    if further := [by_id[other] for other in query.chunk_ids[1:] if other in by_id]:
+                        row["needs_also"] = [
+                            {"page": other.doc_id, "section": other.section, "text": other.text} for other in further
+                        ]
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
             fresh.replace(path)
     except PermissionError as error:

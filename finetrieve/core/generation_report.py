@@ -23,6 +23,68 @@ class Usage(Record):
     money: int | float = 0.0
 
 
+class GraphCounts(Record):
+    """The size of a graph of chunks."""
+
+    nodes: int = 0
+    edges: int = 0
+    kinds: Mapping[Text, int] = {}
+    """Of link -> edges."""
+    components: int = 0
+    """Parts between which there is no edge, single chunks included."""
+    alone: int = 0
+    """Chunks without an edge."""
+
+
+class AttributeCoverage(Record):
+    """How evenly the combinations of attributes are filled."""
+
+    attributes: Mapping[Text, int] = {}
+    """Attribute -> values that occur."""
+    combinations: int = 0
+    """That could occur, by the values that do."""
+    seen: int = 0
+    """Of these, such as have a row."""
+    rows: int = 0
+    rarest: Mapping[Text, int] = {}
+    """Combination -> rows, of those that occur least."""
+
+
+class DiversityReport(Record):
+    """How varied the queries are, and what of the documents nobody asks about."""
+
+    queries: int = 0
+    sample: int = 0
+    """Queries, spread over all, on which the costlier numbers rest."""
+    repeated: int = 0
+    """Queries with the same words as an earlier one."""
+    distinct_words: float | None = None
+    """Different words among all words of the sample, 0..1 (distinct-1)."""
+    distinct_pairs: float | None = None
+    """The same of two words that follow each other (distinct-2)."""
+    self_similarity: float | None = None
+    """Cosine of a query's words, weighted by rarity, with those of the query nearest to it in the sample: the mean, 0..1."""
+    words: float | None = None
+    """Words per query, the mean."""
+    questions: float | None = None
+    """Share that is put as a question, 0..1."""
+    lengths: Sequence[float] = ()
+    """As in `QueryManner`."""
+    languages: Mapping[Text, float] = {}
+    """Language, where a query is long enough to tell -> share of these, 0..1."""
+    chunks_asked: float | None = None
+    """Share of the chunks that answer a query, alone or with others, 0..1."""
+    sections: int = 0
+    sections_unasked: int = 0
+    """Sections of which no chunk answers a query."""
+    documents: int = 0
+    documents_unasked: int = 0
+    unasked_examples: Sequence[Text] = ()
+    """The largest of these sections, with their chunks."""
+    coverage: Mapping[Text, AttributeCoverage] = {}
+    """Recipe -> its attributes: style and persona of queries, and whatever varied the prompt of other rows."""
+
+
 class GenerationReport(Record):
     """The counts and examples by which a person judges a generation; each count with the most frequent first."""
 
@@ -41,6 +103,11 @@ class GenerationReport(Record):
     recipes: Mapping[Text, int] = {}
     generators: Mapping[Text, int] = {}
     """A provider's model, or the version of the rules -> queries."""
+    several_chunks: int = 0
+    """Queries that need more than one chunk."""
+    diversity: DiversityReport | None = None
+    graphs: Mapping[Text, GraphCounts] = {}
+    """Recipe -> the graph of chunks that it made."""
     written: Mapping[Text, int] = {}
     """Recipe -> rows that are no queries for a chunk, in a table of their own."""
     dropped: Mapping[Text, int] = {}

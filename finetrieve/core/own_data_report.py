@@ -42,6 +42,8 @@ class QueryManner(Record):
     """Share of at most four words that is no question, 0..1."""
     shared_words: float = 0.0
     """Share of a query's words that the chunk which answers it has too, the mean, 0..1."""
+    lengths: Sequence[float] = ()
+    """Share of the queries with 1, 2, ... words, 0..1; the last is of those with as many or more."""
 
 
 class QueryDifferences(Record):

@@ -69,6 +69,13 @@ class GeneratedQuery:
     """Rank of its own chunk (1 is first) when it was searched for; None until, or unless, the round trip ran."""
     judge_score: float | None = None
     """The lowest of the scores that an LLM gave it as a judge, 0..10; None where none was asked."""
+    further_chunk_ids: str = ""
+    """The other chunks without which it has no answer, joined by spaces; empty where its own chunk answers it alone."""
+
+    @property
+    def chunk_ids(self) -> tuple[str, ...]:
+        """Every chunk that it needs, its own first."""
+        return (self.chunk_id, *self.further_chunk_ids.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,25 @@ class WrittenRow:
     """Column -> value, as JSON."""
     attributes: str
     """Attribute -> value that the prompt was given, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLink:
+    """Two chunks that a recipe found to belong together."""
+
+    chunk_id: str
+    other_chunk_id: str
+    recipe: str
+    kind: str
+    """`entities`, `similarity`, `siblings` (sections side by side) or `page link`."""
+    weight: float
+    """How strongly, 0..1."""
+    shared: str
+    """What they share, in words."""
+    place: str
+    """Title and heading of the chunk."""
+    other_place: str
+    """Likewise of the other one."""
 
 
 @dataclass(frozen=True, slots=True)

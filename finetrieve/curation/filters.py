@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -190,7 +190,7 @@ class CopyFilter(QueryFilter):
             # A character of Japanese is a word here and half a one there: a run is as long as a reader would say.
             least = self.min_words * len(words) // max(count_words(triplet.query), 1)
             shortest = max(least, int(len(words) * self.max_share) + 1)
-            run = _longest_run(words, words_of_chunk(triplet.chunk_id), shortest)
+            run = max(_longest_run(words, words_of_chunk(chunk_id), shortest) for chunk_id in triplet.chunk_ids)
             if run:
                 share = f"{run / len(words):.0%} of it ({run} words)"
                 reasons[triplet.id] = f"{share} is one run of the chunk's words, at most {self.max_share:.0%} may be"
@@ -216,33 +216,37 @@ class NameFilter(QueryFilter):
         """Returns the queries that spell the last part of a dotted name that is their chunk's title."""
         reasons = {}
         for triplet in queries:
-            title = given.corpus.chunk(triplet.chunk_id).title
-            identifier = title.rpartition(".")[2]
-            if DOTTED_NAME.fullmatch(title) and re.search(rf"(?<!\w){re.escape(identifier)}(?!\w)", triplet.query, re.IGNORECASE):
-                reasons[triplet.id] = f"spells '{identifier}', the name of what answers it"
+            for title in (given.corpus.chunk(chunk_id).title for chunk_id in triplet.chunk_ids):
+                identifier = title.rpartition(".")[2]
+                spelled = rf"(?<!\w){re.escape(identifier)}(?!\w)"
+                if DOTTED_NAME.fullmatch(title) and re.search(spelled, triplet.query, re.IGNORECASE):
+                    reasons[triplet.id] = f"spells '{identifier}', the name of what answers it"
         return reasons
 
 
 class RoundTripFilter(QueryFilter):
     """Drops queries that do not find their own chunk again: neither its words nor its meaning lead there."""
 
-    description: ClassVar[str] = "own chunk not within the top k of BM25 and the base model together"
+    description: ClassVar[str] = "own chunk, or one of several, not within the top k of BM25 and the base model together"
 
     name: Literal["round_trip"] = "round_trip"
     top_k: int = Field(default=20, ge=1)
     """Chunks among which its own has to be."""
 
     def find_rejects(self, queries: Iterable[GeneratedQuery], given: FilterInputs) -> dict[str, str]:
-        """Returns the queries that do not find their own chunk among the first `top_k`."""
-        rows = [(triplet.id, triplet.query, triplet.chunk_id) for triplet in queries]
+        """Returns the queries that do not find their own chunk, or one of several that they need, among the first `top_k`."""
+        rows = [(triplet.id, triplet.query, chunk_id) for triplet in queries for chunk_id in triplet.chunk_ids]
         if not rows:
             return {}
         identities, texts, chunk_ids = zip(*rows, strict=True)
-        ranks = given.make_ranker().ranks(texts, chunk_ids)
-        given.round_trip_ranks.update(zip(identities, ranks, strict=True))
+        worst: dict[str, int] = {}
+        for identity, rank in zip(identities, given.make_ranker().ranks(texts, chunk_ids), strict=True):
+            worst[identity] = max(rank, worst.get(identity, 0))
+        given.round_trip_ranks.update(worst)
+        needed = Counter(identities)
         return {
-            identity: f"own chunk at rank {rank}, within {self.top_k} wanted"
-            for identity, rank in zip(identities, ranks, strict=True)
+            identity: f"{_answer_of(needed[identity])} at rank {rank}, within {self.top_k} wanted"
+            for identity, rank in worst.items()
             if rank > self.top_k
         }
 
@@ -263,6 +267,10 @@ class JudgeFilter(QueryFilter):
             for row in queries
             if row.judge_score is not None and row.judge_score < self.at_least
         }
+
+
+def _answer_of(needed: int) -> str:
+    return "own chunk" if needed == 1 else f"one of the {needed} chunks that it needs"
 
 
 FILTERS: Registry[QueryFilter] = Registry(

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from finetrieve.core.rows import GeneratedQuery, Reject, WrittenRow
+from finetrieve.core.rows import ChunkLink, GeneratedQuery, Reject, WrittenRow
 from finetrieve.core.tables import ROWS_AT_ONCE, RowFile, Rows
 from finetrieve.generation.chunk_context import fingerprint
 from finetrieve.generation.recipes.base import ChunkResult, Recipe
@@ -98,6 +98,8 @@ class AssembledRows:
     """Of `Reject`."""
     written: pa.Table
     """Of `WrittenRow`, likewise."""
+    links: pa.Table
+    """Of `ChunkLink`, likewise."""
     dropped: Counter[str]
     """Filter -> rows, also those that `rejects` leaves out."""
     failures: Counter[str]
@@ -117,17 +119,18 @@ def assemble_rows(
         scratch: The directory.
     """
     queries, rejects = RowFile(scratch / "queries.arrow", GeneratedQuery), RowFile(scratch / "rejects.arrow", Reject)
-    written = RowFile(scratch / "written.arrow", WrittenRow)
+    written, links = RowFile(scratch / "written.arrow", WrittenRow), RowFile(scratch / "links.arrow", ChunkLink)
     places: array[int] = array("Q")
     dropped: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     examples: list[Reject] = []
     for recipe in settings.recipes:
-        maker = _RowMaker(recipe, _count_boilerplate(results[recipe.row_label]))
+        maker = _RowMaker(recipe, _count_boilerplate(results[recipe.row_label]), chunks)
         for place, (chunk_id, result) in enumerate(zip(_ids(chunks), results[recipe.row_label], strict=True)):
             made, lost = maker.make_rows(chunk_id, result)
             queries.extend(made)
             written.extend(maker.written_rows(chunk_id, result, lost))
+            links.extend(maker.links(place, result))
             places.extend([place] * len(made))
             dropped.update(reject.filter for reject in lost)
             kept = _worth_keeping(lost)
@@ -142,7 +145,7 @@ def assemble_rows(
         mixed = RowFile(scratch / "mixed.arrow", GeneratedQuery)
         mixed.extend(itertools.compress(Rows(table, GeneratedQuery), stays))
         table, chunk_places = mixed.table(), chunk_places[stays]
-    return AssembledRows(table, chunk_places, rejects.table(), written.table(), dropped, failures, examples)
+    return AssembledRows(table, chunk_places, rejects.table(), written.table(), links.table(), dropped, failures, examples)
 
 
 def _ids(chunks: pa.Table) -> Iterator[str]:
@@ -166,8 +169,9 @@ def _count_boilerplate(results: RecipeResults) -> dict[int, int]:
 class _RowMaker:
     """Makes the rows of one recipe."""
 
-    def __init__(self, recipe: Recipe, boilerplate: Mapping[int, int]) -> None:
+    def __init__(self, recipe: Recipe, boilerplate: Mapping[int, int], chunks: pa.Table) -> None:
         self._most, self._boilerplate = recipe.queries_per_chunk, boilerplate
+        self._chunks = chunks
         self._label, self._generator = recipe.row_label, recipe.generator
         self._written: set[int] = set()
         """Fingerprints of the rows' columns."""
@@ -206,6 +210,26 @@ class _RowMaker:
             attributes = json.dumps(row["attributes"], ensure_ascii=False)
             yield WrittenRow(self._id(chunk_id, columns), chunk_id, self._label, self._generator, columns, attributes)
 
+    def links(self, place: int, result: ChunkResult) -> Iterator[ChunkLink]:
+        """Yields the links of the chunk at a place in the corpus."""
+        for other, kind, weight, shared in result.get("links", []):
+            yield ChunkLink(
+                self._of_chunk("id", place),
+                self._of_chunk("id", other),
+                self._label,
+                kind,
+                weight,
+                shared,
+                self._place(place),
+                self._place(other),
+            )
+
+    def _of_chunk(self, column: str, place: int) -> str:
+        return str(self._chunks[column][place].as_py())
+
+    def _place(self, place: int) -> str:
+        return " > ".join(part for part in (self._of_chunk("title", place), self._of_chunk("section", place)) if part)
+
     def _query(self, chunk_id: str, row: dict[str, Any]) -> GeneratedQuery:
         return GeneratedQuery(
             self._id(chunk_id, row["query"]),
@@ -218,6 +242,7 @@ class _RowMaker:
             row.get("persona", ""),
             row.get("shortened", False),
             judge_score=row.get("judge_score"),
+            further_chunk_ids=" ".join(self._of_chunk("id", other) for other in row.get("further", [])),
         )
 
     def _reject(self, chunk_id: str, query: str, kind: str, reason: str) -> Reject:

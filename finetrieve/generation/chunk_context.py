@@ -35,6 +35,8 @@ class ChunkContext:
     """No chunk of the section comes before it: questions about the heading belong here."""
     language: str = ""
     """As in `Chunk`."""
+    doc_id: str = ""
+    """Likewise."""
 
 
 def build_contexts(chunks: Iterable[Chunk]) -> Iterator[ChunkContext]:
@@ -52,6 +54,7 @@ def build_contexts(chunks: Iterable[Chunk]) -> Iterator[ChunkContext]:
             section=chunk.section,
             text=chunk.text,
             language=chunk.language,
+            doc_id=chunk.doc_id,
             opens_document=bool(opens_document[number]),
             opens_section=bool(opens_section[number]),
         )

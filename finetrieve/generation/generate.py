@@ -42,6 +42,8 @@ class GenerationResult:
     """Of `Reject`."""
     written: pa.Table
     """Of `WrittenRow`, likewise: what is no query for a chunk."""
+    links: pa.Table
+    """Of `ChunkLink`, likewise: the graph of the recipes that make one."""
     report: GenerationReport
     usage: dict[str, Usage]
     """Recipe label -> what it did."""
@@ -82,7 +84,7 @@ def generate(
         # What rules found in the cache is left out of the report: the same queries give the same report.
         asking = [recipe.row_label for recipe in settings.recipes if recipe.asks_llm]
         report = generation_report(chunks, rows, {label: usage.get(label, Usage()) for label in asking})
-        return GenerationResult(rows.queries, rows.rejects, rows.written, report, usage)
+        return GenerationResult(rows.queries, rows.rejects, rows.written, rows.links, report, usage)
 
 
 def _run_pipeline(

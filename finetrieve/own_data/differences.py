@@ -6,50 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from finetrieve.core.own_data_report import QueryDifferences, QueryManner
-from finetrieve.core.text import query_words
+from finetrieve.core.own_data_report import QueryDifferences
+from finetrieve.core.query_manner import manner_of
 from finetrieve.retrieval.fusion import FloatMatrix
-
-QUESTION_WORDS = frozenset(
-    word
-    for words in ("how what when where which why who whose", "can could do does did is are was were will would should has have")
-    for word in words.split()
-)
-MOST_KEYWORDS = 4
-"""Words up to which a query that is no question is a list of keywords."""
-
-
-def manner_of(asked: Sequence[tuple[str, str]], texts: Mapping[str, str]) -> QueryManner:
-    """Returns how queries ask.
-
-    Args:
-        asked: Query and the id of the chunk that answers it.
-        texts: Chunk id -> text.
-    """
-    if not asked:
-        return QueryManner()
-    words = [query_words(query) for query, _ in asked]
-    questions = [
-        query.rstrip().endswith("?") or (bool(own) and own[0] in QUESTION_WORDS)
-        for (query, _), own in zip(asked, words, strict=True)
-    ]
-    keywords = [not question and len(own) <= MOST_KEYWORDS for question, own in zip(questions, words, strict=True)]
-    of_chunk = {chunk_id: set(query_words(texts[chunk_id])) for _, chunk_id in asked}
-    shared = [
-        sum(word in of_chunk[chunk_id] for word in own) / max(1, len(own))
-        for (_, chunk_id), own in zip(asked, words, strict=True)
-    ]
-    return QueryManner(
-        queries=len(asked),
-        words=_mean([len(own) for own in words]),
-        questions=_mean(questions),
-        keywords=_mean(keywords),
-        shared_words=_mean(shared),
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return round(float(np.mean(values)), 3)
 
 
 def differences(

@@ -31,6 +31,7 @@ from finetrieve.evaluation.formats import (
 from finetrieve.evaluation.result import direction
 from finetrieve.reporting.charts import Axis, BarRow, Series, axis_of, bars, lines
 from finetrieve.reporting.report_details import RejectedQuery, SampleQuery
+from finetrieve.reporting.report_diversity import diversity_view
 
 REASONS = 8
 """Reasons for skipping that are listed; the others are summed."""
@@ -126,6 +127,7 @@ def generation_view(generation: GenerationReport, samples: Sequence[SampleQuery]
     facts = [
         _fact("Queries written", generation.queries, "" if per_chunk is None else f"{per_chunk:.1f} per chunk"),
         _fact("Chunks with none", generation.chunks_without_query, _languages(generation.languages_without_query)),
+        *_several_facts(generation),
         *_asked_facts(generation),
     ]
     facts = [fact for fact in facts if fact]
@@ -141,7 +143,22 @@ def generation_view(generation: GenerationReport, samples: Sequence[SampleQuery]
     ]
     if not (facts or styles or shown):
         return None
-    return {"facts": facts, "picture": _styles_picture(styles), "samples": shown}
+    diversity = diversity_view(generation.diversity)
+    return {"facts": facts, "picture": _styles_picture(styles), "samples": shown, "diversity": diversity}
+
+
+def _several_facts(generation: GenerationReport) -> list[Fact]:
+    """Returns how many queries need several chunks, and how large the graphs are along which they were asked."""
+    several = [_fact("Queries that need several chunks", generation.several_chunks)] if generation.several_chunks else []
+    graphs = [
+        _fact(
+            "Links between chunks",
+            graph.edges,
+            f"{one_line(label, 40)}: {graph.nodes:,} chunks, {graph.components:,} parts, {graph.alone:,} chunks alone",
+        )
+        for label, graph in generation.graphs.items()
+    ]
+    return [*several, *graphs]
 
 
 def _asked_facts(generation: GenerationReport) -> list[Fact]:

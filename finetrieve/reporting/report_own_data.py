@@ -8,6 +8,7 @@ from typing import Any
 from finetrieve.core.html import one_line
 from finetrieve.core.own_data_report import PairSetReport, PairsReport, QueriesReport, QueryDifferences, QueryManner
 from finetrieve.evaluation.formats import count, percent, score
+from finetrieve.reporting.report_diversity import lengths_picture
 
 _WAYS = ("exact", "document", "text", "free text")
 
@@ -56,6 +57,13 @@ def own_queries_view(found: QueriesReport) -> dict[str, Any] | None:
         "clicks": any(item.clicked for item in found.sets.values()),
         "manners": _manners(found.differences),
         "distance": _distance(found.differences),
+        "picture": lengths_picture(
+            [
+                ("Typed by people", found.differences.real.lengths, "base"),
+                ("Generated", found.differences.generated.lengths, "finetuned"),
+            ]
+        ),
+        "marks": [{"label": "Typed by people", "mark": "base"}, {"label": "Generated", "mark": "finetuned"}],
     }
 
 

@@ -79,10 +79,13 @@ def split_pairs(
     rows = [triplet for triplet in triplets if same(triplet.query) not in held_out]
     origin = provenance or {}
     own = {row.chunk_id for row in rows if origin.get(row.id) == HUMAN}
-    unit, side = _sides(sorted({row.chunk_id for row in rows}), own, group_of, settings)
+    # A query that needs several chunks has a pair with each of them; below, all its pairs come to one side.
+    answers = {row.id: [chunk_id for chunk_id in row.chunk_ids if chunk_id in doc_of] for row in rows}
+    unit, side = _sides(sorted({chunk_id for row in rows for chunk_id in answers[row.id]}), own, group_of, settings)
     pairs = [
-        Pair(row.query, row.chunk_id, side[row.chunk_id], origin.get(row.id, "generated"), row.style, row.negative_query)
+        Pair(row.query, chunk_id, side[chunk_id], origin.get(row.id, "generated"), row.style, row.negative_query)
         for row in rows
+        for chunk_id in answers[row.id]
     ]
     if human_eval:
         pairs = [replace(pair, split=TRAIN) if pair.split == TEST else pair for pair in pairs]

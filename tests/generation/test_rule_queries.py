@@ -8,7 +8,7 @@ import pytest
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.recipes.rules import write_queries
-from finetrieve.generation.recipes.rules.writer import _candidates
+from finetrieve.generation.recipes.rules.writer import find_candidates
 
 
 def passage(text: str, title: str = "", section: str = "", key: str = "p1") -> ChunkContext:
@@ -18,7 +18,7 @@ def passage(text: str, title: str = "", section: str = "", key: str = "p1") -> C
 def phrases(text: str, title: str = "", section: str = "") -> list[str]:
     """Everything that can be asked of a passage, before words and templates are chosen."""
     found = []
-    for candidate in _candidates(passage(text, title, section), text):
+    for candidate in find_candidates(passage(text, title, section)):
         found += [template for _, template, _ in candidate.forms] if candidate.kind == "ready" else [candidate.phrase]
     return found
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 Weight = Annotated[float, Field(gt=0)]
 
 ChunkResult = dict[str, Any]
-"""What a recipe made of a chunk: `queries` [{query, style, and where there are: negative, persona, shortened}] best first,
-`rows` [{columns, attributes}] of rows that are no queries for the chunk, `rejects` [[query, reason]], `failures` [[raw response,
-kind, reason]], `unasked` how many requests were not made any more, `answered` how many were, where it is not one per query."""
+"""What a recipe made of a chunk: `queries` [{query, style, and where there are: negative, persona, shortened, and `further`,
+the numbers of the other chunks that it needs}] best first, `rows` [{columns, attributes}] of rows that are no queries for the
+chunk, `rejects` [[query, reason]], `failures` [[raw response, kind, reason]], `unasked` how many requests were not made any more,
+`answered` how many were, where it is not one per query, `links` [[number of another chunk, kind, weight, what they share]]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +158,14 @@ RECIPES: Registry[Recipe] = Registry(
     Recipe,  # type: ignore[type-abstract]
     [
         "finetrieve.generation.recipes.rules_recipe:RulesRecipe",
+        "finetrieve.generation.recipes.linked_sections:LinkedSectionsRecipe",
         "finetrieve.generation.recipes.triplet:TripletRecipe",
         "finetrieve.generation.recipes.prompt:PromptRecipe",
         "finetrieve.generation.recipes.few_shot:FewShotRecipe",
         "finetrieve.generation.recipes.descriptions:DescriptionsRecipe",
         "finetrieve.generation.recipes.tasks:TasksRecipe",
+        "finetrieve.generation.recipes.graph:GraphRecipe",
+        "finetrieve.generation.recipes.axes:AxesRecipe",
     ],
 )
 """The recipes, by the name that they have in a configuration."""

@@ -50,7 +50,9 @@ class RulesStep(ChunkStep):
 
     def _key(self, chunk: ChunkContext) -> bytes:
         settings = {"rules": code_version(), "seed": self.seed, "queries": self.recipe.queries_per_chunk}
-        return request_key({**settings, "passage": asdict(chunk)})
+        passage = asdict(chunk)
+        del passage["doc_id"]  # the rules do not read it, and a page that moves is asked the same
+        return request_key({**settings, "passage": passage})
 
     def _keep(self, texts: dict[bytes, str]) -> None:
         responses = {key: CachedResponse(text, 0, 0, False) for key, text in texts.items() if '"failures"' not in text}

@@ -68,15 +68,21 @@ class RuleQueries:
 
 def write_queries(chunk: ChunkContext, seed: int, queries_per_chunk: int) -> RuleQueries:
     """Returns the queries of a chunk, best first, up to a few more than `queries_per_chunk`, and what the gate dropped."""
-    text = plain(chunk.text)
-    known = {chunk.language, language_of(chunk.text, guess=False)}
-    if known - {"", "en"} or not looks_english(plain(without_code(chunk.text))):
+    if not reads_english(chunk):
         return RuleQueries(rejects=[])
-    candidates = sorted(_candidates(chunk, text), key=lambda candidate: -candidate.score)
+    candidates = sorted(find_candidates(chunk), key=lambda candidate: -candidate.score)
     return _selected(candidates, chunk, seed, queries_per_chunk + SPARE)
 
 
-def _candidates(chunk: ChunkContext, text: str) -> list[Candidate]:
+def reads_english(chunk: ChunkContext) -> bool:
+    """Whether the rules can write about a chunk."""
+    known = {chunk.language, language_of(chunk.text, guess=False)}
+    return not known - {"", "en"} and looks_english(plain(without_code(chunk.text)))
+
+
+def find_candidates(chunk: ChunkContext) -> list[Candidate]:
+    """Returns what a chunk answers, in no order."""
+    text = plain(chunk.text)
     title = readable_title(chunk.title)
     heading = readable_title(chunk.section.split(" > ")[-1]) if chunk.section else ""
     short = api_name(chunk.title)

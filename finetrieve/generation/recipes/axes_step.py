@@ -1,0 +1,103 @@
+"""Recipe `axes` as a distilabel task: questions with their passages, judged, and asked for anew where the judge dropped one."""
+
+# No `from __future__ import annotations`: distilabel reads annotations as objects.
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
+
+from distilabel.steps.tasks import TextGeneration
+from pydantic import PrivateAttr
+
+from finetrieve.generation.chunk_context import ChunkContext
+from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
+from finetrieve.generation.recipes.axes import AxesRecipe
+from finetrieve.generation.recipes.axes_requests import AxesDraft, axes_request, judge_request, plan_drafts
+from finetrieve.generation.recipes.base import ChunkResult, RunResources
+from finetrieve.generation.recipes.chunk_step import ChunkStep
+from finetrieve.generation.recipes.corpus_step import ALL_CHUNKS, empty_results
+from finetrieve.generation.recipes.llm_step import build_llm, open_scheduler
+
+
+class AxesStep(ChunkStep, TextGeneration):
+    """Asks an LLM for the questions of each document."""
+
+    _scheduler: RequestScheduler = PrivateAttr()
+
+    def open(self) -> None:
+        """Opens the response cache and makes what sends requests."""
+        self._scheduler = open_scheduler(self, cast(ProviderLLM, self.llm))
+
+    def results(self, chunks: Iterator[ChunkContext]) -> Iterable[ChunkResult]:
+        """Yields the results; a question stands with the first passage that it needs."""
+        recipe, corpus = cast(AxesRecipe, self.recipe), list(chunks)
+        results = empty_results(corpus)
+        drafts = plan_drafts(recipe, corpus, self.seed)
+        for _ in range(1 + recipe.replacements):
+            if not drafts:
+                break
+            drafts = self._ask(recipe, drafts, corpus, results)
+        return results
+
+    def _ask(
+        self,
+        recipe: AxesRecipe,
+        drafts: Sequence[AxesDraft],
+        corpus: Sequence[ChunkContext],
+        results: Sequence[ChunkResult],
+    ) -> list[AxesDraft]:
+        """Returns drafts in place of those that the judge dropped; what became of the others is in the results."""
+        judged = []
+        for draft, outcome in zip(
+            drafts, self._scheduler.send(axes_request(recipe, draft, corpus) for draft in drafts), strict=True
+        ):
+            if _taken(outcome, results[draft.window[0]]):
+                draft.question = outcome.parsed["question"]
+                draft.support = tuple(draft.window[place] for place in outcome.parsed["support"])
+                draft.shortened |= outcome.shortened
+                judged.append(draft)
+        anew = []
+        outcomes = self._scheduler.send(judge_request(recipe, draft, corpus) for draft in judged)
+        for draft, outcome in zip(judged, outcomes, strict=True):
+            result = results[draft.support[0]]
+            if not _taken(outcome, result):
+                continue
+            if (score := outcome.parsed["score"]) >= recipe.threshold:
+                result["queries"].append(
+                    {
+                        "query": draft.question,
+                        "style": draft.style,
+                        "further": list(draft.support[1:]),
+                        "shortened": draft.shortened,
+                    }
+                )
+                continue
+            result["rejects"].append([draft.question, f"the judge gave {score:g}, at least {recipe.threshold:g} wanted"])
+            anew.append(AxesDraft(draft.window, draft.query_type, draft.reasoning_type, draft.hops, draft.again + 1))
+        return anew
+
+
+def _taken(outcome: Outcome, result: ChunkResult) -> bool:
+    """Whether a request was answered; if not, the result says so."""
+    if outcome.parsed is not None:
+        result["answered"] += 1
+    elif outcome.failure:
+        result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
+    else:
+        result["unasked"] += 1
+    return outcome.parsed is not None
+
+
+def build_step(recipe: AxesRecipe, seed: int, resources: RunResources) -> AxesStep:
+    """Returns the step of a recipe."""
+    return AxesStep(
+        name=recipe.label,
+        recipe=recipe,
+        seed=seed,
+        run_resources=resources,
+        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
+        columns=["instruction"],
+        input_batch_size=ALL_CHUNKS,
+        add_raw_output=False,
+        add_raw_input=False,
+    )
