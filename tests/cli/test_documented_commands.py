@@ -55,6 +55,9 @@ def filled(arguments: list[str], home: Path) -> list[str]:
         "path/to/questions": str(home / "questions.csv"),
         "FILE": str(home / "config.yaml"),
         "DIR": str(home / "-".join(["out", *arguments[3:]])),
+        "VECTORS": str(home / "vectors"),
+        "lancedb:LANCEDB": f"lancedb:{home / 'lancedb'}",
+        "qdrant:QDRANT": f"qdrant:{home / 'qdrant'}",
         "VERSION": "my-docs:3",
         "128": "8",  # of the tiny model's 16
         "my-stack.yaml": "configs/stacks/kubernetes.yaml",
