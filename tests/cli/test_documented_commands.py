@@ -19,7 +19,13 @@ from tests.training.conftest import tiny_model  # noqa: F401  # a fixture
 
 pytestmark = pytest.mark.slow(minutes=1)
 
-STAY = (["dashboard"], ["argilla", "up"], ["argilla", "annotator", "ada"], ["ask", "--serve"])
+STAY = (
+    ["dashboard"],
+    ["argilla", "up"],
+    ["argilla", "annotator", "ada"],
+    ["ask", "--serve"],
+    ["ask", "--serve", "--host", "0.0.0.0"],
+)
 """Commands that start a server or need one: other tests run them; tests/docs parses them."""
 HUB = "hf:OWNER/NAME"
 """What is sent to the Hub is, in a test of its own, sent to one on this machine."""
@@ -51,6 +57,7 @@ def filled(arguments: list[str], home: Path) -> list[str]:
         "path/to/docs": str(home / "docs"),
         "path/to/beir-folder": str(home / "beir"),
         "results/model": str(home / "model"),
+        "path/to/other-model": str(home / "model"),
         **{name: str(home / name) for name in ("tickets.csv", "asked.txt", "log.csv")},
         "path/to/questions": str(home / "questions.csv"),
         "FILE": str(home / "config.yaml"),
