@@ -125,8 +125,8 @@ def _serve(version: str | None, model: str | None, k: int, host: str, port: int)
         live = LiveComparison(
             first,
             key,
-            partial(served_key, version, model) if follows else None,
-            partial(load_comparison, version, None, model),
+            partial(served_key, version, first.name) if follows else None,  # of this model, whatever others come
+            partial(load_comparison, version, None, first.name),
             settings.reload_seconds,
         )
         live.start()

@@ -61,7 +61,9 @@ def test_of_equals_the_smaller_model_wins(tmp_path: Path) -> None:
 
 def test_where_all_fail_each_reason_is_said(tmp_path: Path) -> None:
     models = [tried(tmp_path, "a", 0.0, error="no space"), tried(tmp_path, "b", 0.0, error="no tokenizer")]
-    with pytest.raises(RuntimeError, match=r"None of 2 base models could be trained and evaluated\. a: no space; b: no tokenizer"):
+    with pytest.raises(
+        RuntimeError, match=r"None of 2 base models could be trained and evaluated\. a: no space; b: no tokenizer"
+    ):
         choose_base_model(models, "auto", 200, seed=1)
 
 

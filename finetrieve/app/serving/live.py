@@ -37,7 +37,7 @@ class LiveComparison:
         self.lock = threading.Lock()
         """Held by whoever computes with the models: a tokenizer serves one thread at a time."""
         self._key, self._newest, self._load, self._seconds = key, newest, load, seconds
-        self._stopped = threading.Event()
+        self._stopped, self._said = threading.Event(), ""
 
     def start(self) -> None:
         """Begins to look, in a thread that ends with the process."""
@@ -61,9 +61,12 @@ class LiveComparison:
                 return False
             loaded = self._load()
         except Exception as error:  # whatever the registry or a file of it raises: answering goes on
-            logger.warning("Another version cannot be loaded yet: %s", " ".join(str(error).split())[:200])
+            line = " ".join(str(error).split())[:200]
+            if line != self._said:  # once, not every few seconds
+                logger.warning("Another version cannot be loaded yet: %s", line)
+            self._said = line
             return False
-        self.current, self._key = loaded, key
+        self.current, self._key, self._said = loaded, key, ""
         logger.info("Now served: %s", next(iter(loaded.names.values()), ""))
         return True
 
