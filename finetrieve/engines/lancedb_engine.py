@@ -62,7 +62,7 @@ class LanceDbEngine(Engine):
 
 
 def _connect(folder: Path) -> Any:
-    os.environ.setdefault("LANCE_LOG", "error")  # before the import: it warns of every table that is new
+    os.environ.setdefault("LANCEDB_LOG", "error")  # before the import: it warns of every table that is new
     import lancedb
 
     return lancedb.connect(str(folder))

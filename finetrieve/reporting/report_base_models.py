@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from finetrieve.core.base_model_report import BaseModelComparison, BaseModelTrial
@@ -44,7 +45,7 @@ def _megabytes(trial: BaseModelTrial) -> str:
     return "" if trial.model_bytes is None else f"{trial.model_bytes / 1e6:,.0f} MB"
 
 
-_COSTS = {
+_COSTS: dict[str, Callable[[BaseModelTrial], str]] = {
     "By its best arm against the best model": _against,
     "Training": lambda trial: duration(trial.seconds),
     "Evaluation": lambda trial: duration(trial.evaluation_seconds),
