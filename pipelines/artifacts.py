@@ -34,6 +34,7 @@ class RuntimeFingerprints(NamedTuple):
     pairs: Any
     queries: Any
     reranker: Any
+    base_models: Any
 
 
 def fingerprint_at_run_time(pipeline: str, config: Config) -> RuntimeFingerprints:

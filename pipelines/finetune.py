@@ -11,11 +11,12 @@ from finetrieve.app.earlier_runs import find_generated_queries
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.run_metadata import RunMetadata
 from pipelines.artifacts import Generated, RuntimeFingerprints
+from pipelines.base_models import wire_training
 from pipelines.own_data import wire_own_pairs, wire_own_queries
 from pipelines.review import wire_comparison, wire_pull
-from steps.evaluation import build_report, compare_with_production, evaluate_model
+from steps.evaluation import build_report, compare_with_production
 from steps.promotion import find_production, promote
-from steps.training import split_queries, train_model
+from steps.training import split_queries
 
 
 def wire_finetuning(
@@ -39,51 +40,31 @@ def wire_finetuning(
         **(own.split_arguments if own else {}),
         **(asked.split_arguments if asked else {}),
     )
-    model, training_record = train_model(
-        pairs=pairs,
-        chunks=made.chunks,
-        settings=plain(config.training),
-        seed=config.seed,
-        base_model_fingerprint=inputs.base_model,
-        ranking_lists=ranking_lists,
-        free_texts=own.free_texts if own else None,
-    )
-    scores, scores_per_query, details = evaluate_model(
-        model=model,
-        chunks=made.chunks,
-        documents=made.documents,
-        duplicates=made.duplicates,
-        settings=plain(config.evaluation),
-        chunk_settings=plain(config.chunks),
-        base_model=config.training.base_model,
-        base_model_fingerprint=inputs.base_model,
-        eval_set_fingerprints=inputs.eval_sets,
-        seed=config.seed,
-        pairs=pairs,
-    )
+    trained = wire_training(config, inputs, made, pairs, ranking_lists, own.free_texts if own else None)
     _, metrics = build_report(
-        scores=scores,
-        evaluation_details=details,
+        scores=trained.scores,
+        evaluation_details=trained.details,
         corpus_report=made.corpus_report,
         chunks=made.chunks,
         configuration=config.as_yaml(),
         seed=config.seed,
-        training_record=training_record,
+        training_record=trained.training_record,
         generation_report=made.generation_report,
         curation_report=made.curation_report,
         split_report=split_report,
         queries=made.queries,
         rejected_queries=made.rejected_queries,
         annotation_report=reviewed.annotation_report if reviewed else None,
-        review_effect=wire_comparison(config, inputs, made, pairs, scores_per_query),
+        review_effect=wire_comparison(config, inputs, made, pairs, trained.scores_per_query),
         pairs_report=own.pairs_report if own else None,
         queries_report=asked.queries_report if asked else None,
         headline_arm=config.evaluation.headline_arm,
+        base_models=trained.base_models,
     )
     comparison = compare_with_production(
-        model=model,
+        model=trained.model,
         production_model=find_production(model_name=config.model_name),
-        scores_per_query=scores_per_query,
+        scores_per_query=trained.scores_per_query,
         chunks=made.chunks,
         documents=made.documents,
         duplicates=made.duplicates,
@@ -94,7 +75,7 @@ def wire_finetuning(
         seed=config.seed,
     )
     decision, _ = promote(
-        model=model,
+        model=trained.model,
         chunks=made.chunks,
         metrics=metrics,
         comparison_with_production=comparison,

@@ -9,6 +9,7 @@ from zenml import get_step_context, step
 from zenml.client import Client
 
 from finetrieve.core.annotation_report import AnnotationReport
+from finetrieve.core.base_model_report import BaseModelComparison
 from finetrieve.core.curation_report import CurationReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.logging import get_logger
@@ -169,6 +170,7 @@ def build_report(
     pairs_report: PairsReport | None = None,
     queries_report: QueriesReport | None = None,
     headline_arm: str = AUTO,
+    base_models: BaseModelComparison | None = None,
 ) -> tuple[Annotated[str, "report"], Annotated[EvaluationResult, "metrics"]]:
     """Returns the self-contained HTML report and the content of `metrics.json`."""
     training, split = training_record or TrainingRecord(), split_report or SplitReport()
@@ -183,7 +185,8 @@ def build_report(
         ),
         corpus=corpus_report,
     )
-    own = {name: found for name, found in (("pairs", pairs_report), ("queries", queries_report)) if found is not None}
+    reports = {"pairs": pairs_report, "queries": queries_report, "base_models": base_models}
+    own = {name: found for name, found in reports.items() if found is not None}
     metrics = metrics.model_copy(update={**review_metrics(annotation_report, split, review_effect), **own})
     origin = {"base_model": training.base_words, **facts_of_run(get_step_context().pipeline_run)}
     details = report_details(evaluation_details, corpus_report, chunks, queries, rejected_queries, configuration, seed, origin)

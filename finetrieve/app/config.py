@@ -59,6 +59,15 @@ class Config(BaseModel):
             raise ValueError(f"pairs, query_logs: another set is named '{twice[0]}' too; give each a `name` of its own.")
         return self
 
+    @model_validator(mode="after")
+    def _one_base_model_reviewed(self) -> Config:
+        if len(self.training.base_models) > 1 and self.reviewing is not None and self.reviewing.compare:
+            raise ValueError(
+                "annotation.compare measures the review with one base model, and training.base_models names "
+                f"{len(self.training.base_models)}; leave one of the two out."
+            )
+        return self
+
     @property
     def model_name(self) -> str:
         """The registry's name for models of these documents: one has a version in production at a time."""
@@ -105,6 +114,7 @@ def load_config(
     overrides: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
     queries: tuple[str, ...] = (),
+    base_models: tuple[str, ...] = (),
 ) -> Config:
     """Returns the validated configuration of a YAML file.
 
@@ -115,6 +125,7 @@ def load_config(
         eval_sets: Evaluation sets that replace the file's.
         pairs: Pairs of one's own that replace the file's: paths, or `hf:OWNER/NAME`.
         queries: Files of queries of one's own that replace the file's.
+        base_models: What replaces the file's base model; several are trained and compared.
         overrides: Single keys, `training.epochs=1`, which replace what the file and the arguments before say.
 
     Raises:
@@ -133,6 +144,8 @@ def load_config(
         raw["pairs"] = [pairs_from_argument(argument) for argument in pairs]
     if docs is not None or queries:
         raw["query_logs"] = [{"path": argument} for argument in queries]
+    if base_models and isinstance(training := raw.setdefault("training", {}), dict):
+        training |= {"base_model": base_models[0], "base_models": list(base_models) if len(base_models) > 1 else []}
     raw = with_overrides(raw, overrides, Config)
     try:
         return Config.model_validate(map_paths(raw, Config, lambda value: _find_beside(path, value)))

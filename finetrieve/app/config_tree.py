@@ -84,6 +84,8 @@ def map_paths(settings: Any, annotation: Any, change: Callable[[str], str]) -> A
         field = model.model_fields[key]
         if isinstance(changed[key], str) and is_path_field(field):
             changed[key] = change(changed[key])
+        elif isinstance(changed[key], list) and is_path_field(field):
+            changed[key] = [change(item) if isinstance(item, str) else item for item in changed[key]]
         else:
             changed[key] = map_paths(changed[key], _annotation_below(annotation, [model], key), change)
     return changed

@@ -41,12 +41,13 @@ def find_trained_model(inputs: Inputs) -> ArtifactVersionResponse:
     Raises:
         InputError: There is none yet.
     """
-    run = _last_run(inputs, "train_model")
-    if run is None:
+    runs = {step: run for step in ("train_model", "choose_base_model") if (run := _last_run(inputs, step)) is not None}
+    if not runs:
         raise InputError(
             "No model was trained on these documents yet. Run --pipeline retrain first, or set evaluation.model to a directory."
         )
-    model: ArtifactVersionResponse = _outputs(run.steps["train_model"])["model"]
+    step, run = max(runs.items(), key=lambda item: item[1].created)
+    model: ArtifactVersionResponse = _outputs(run.steps[step])["model"]
     return model
 
 

@@ -50,6 +50,8 @@ class Inputs(BaseModel):
     """Of the queries of one's own."""
     reranker: str = ""
     """Of the cross-encoder that labels these, where the configuration has one."""
+    base_models: list[str] = []
+    """Of each, where there are several."""
 
 
 def corpus_tag(inputs: Inputs) -> str:
@@ -72,7 +74,8 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
     if out is not None:
         _check_writable(out)
         check_replaceable(out, GENERATED if pipeline == "generate" else (*EVALUATED, ROWS_FILE))
-    check_base_model(config.training.base_model)
+    for base_model in config.training.base_models or [config.training.base_model]:
+        check_base_model(base_model)
     if config.training.teacher is not None:
         check_base_model(config.training.teacher)
     evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
@@ -101,9 +104,11 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         check_pairs(pairs)
     for queries in config.query_logs if trains else []:
         read_queries(queries)
+    loss = plugin_hash([LOSSES.get(config.training.loss)])
     inputs = Inputs(
         documents=fingerprint(config.source),
-        base_model=model_fingerprint(config.training.base_model) + plugin_hash([LOSSES.get(config.training.loss)]),
+        base_model=model_fingerprint(config.training.base_model) + loss,
+        base_models=[model_fingerprint(base_model) + loss for base_model in config.training.base_models] if trains else [],
         eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_evaluation_plugins(config)],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(config.generation),

@@ -44,6 +44,8 @@ class SearchComparison:
     """What people call the documents: the model's name in the registry."""
     measured: str = ""
     """What was measured of the trained model, in a sentence."""
+    answers: str = TRAINED
+    """The side that is in production: BASE where a person took the trained model out."""
 
 
 def load_comparison(reference: str | None, progress: Progress | None = None, model: str | None = None) -> SearchComparison:
@@ -60,7 +62,7 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
     from finetrieve.registry.listing import measured_words
     from finetrieve.registry.versions import artifact_of, load_model
 
-    version, note = _find_version(reference, model)
+    version, note, answering = find_served(reference, model)
     chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
     methods = choose_methods(EvaluationResult.read(artifact_of(version, "metrics").load()), str(version.record.get("eval_set")))
     base = str(version.record.get("base_model", "embedded"))
@@ -72,7 +74,7 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
         names[BASE] = "no model"
     described = {side: f"by {method.description}" for side, method in methods.items()}
     corpus = SearchableCorpus(chunks, searchers)
-    return SearchComparison(corpus, names, note, described, version.model, measured_words(version))
+    return SearchComparison(corpus, names, note, described, version.model, measured_words(version), answering)
 
 
 def checked_question(text: str) -> str:
@@ -114,23 +116,47 @@ def answers_as_json(comparison: SearchComparison, question: str, k: int) -> dict
     return {"question": question, "note": comparison.note, **sides}
 
 
-def _find_version(reference: str | None, model: str | None) -> tuple[Version, str]:
+def served_key(reference: str | None, model: str | None) -> str:
+    """Returns what changes when another version is promoted, or the one in production is taken out.
+
+    Raises:
+        InputError: There is no such version.
+    """
+    version, note, answering = find_served(reference, model)
+    return f"{version.id} {answering} {note}"
+
+
+def find_served(reference: str | None, model: str | None) -> tuple[Version, str, str]:
+    """Returns the version that a reference means, what one should know of it, and the side that is in production.
+
+    Args:
+        reference: None, or a model's name and a colon, takes the one in production, or the newest one where none is.
+        model: Its model, where there are several.
+
+    Raises:
+        InputError: There is no such version.
+    """
     from finetrieve.registry.versions import find_version, known_model, taken_out, version_in, versions
 
     if reference is not None and not reference.endswith(":"):
-        return find_version(reference, model), ""
+        return find_version(reference, model), "", TRAINED
     model = known_model(reference.rstrip(":") if reference else model)
     version = version_in("production", model)
     if version is not None:
-        return version, ""
+        return version, "", TRAINED
     found, out = versions(model), taken_out(model)
     if not found:
         raise InputError(f"Model '{model}' has no versions: its runs were cut off before one was registered.")
     newest = found[0]
     if out:
         beside = f"Beside it, to compare: {newest.label}, {newest.stage}."
-        return newest, f"A person took {out.label} out of production, so the base model answers for '{model}' now. {beside}"
-    return newest, f"No version of '{model}' is in production, so the newest one answers: {newest.label}, {newest.stage}."
+        note = f"A person took {out.label} out of production, so the base model answers for '{model}' now. {beside}"
+        return newest, note, BASE
+    return (
+        newest,
+        f"No version of '{model}' is in production, so the newest one answers: {newest.label}, {newest.stage}.",
+        TRAINED,
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from finetrieve.app.search import BASE, TRAINED, SearchComparison
 from finetrieve.core.html import one_line
 from finetrieve.core.rows import Chunk
 from finetrieve.core.snippet import marked, snippet
+from finetrieve.engines.base import Found
 from finetrieve.reporting import pages
 from finetrieve.retrieval.search import Hit
 
@@ -65,6 +66,17 @@ def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> str
     if rank == hit.rank:
         return ""
     return f"; {'base' if other == BASE else 'trained'}: {f'rank {rank}' if rank else f'below {len(answers[other])}'}"
+
+
+def format_found(heading: str, question: str, found: Sequence[Found], width: int) -> str:
+    """Returns what an engine found for a terminal of so many columns."""
+    width = min(width, _WIDEST)
+    lines = [f"? {one_line(question, 500)}", one_line(heading, width), "-" * width]
+    for rank, hit in enumerate(found, 1):
+        place = textwrap.wrap(f"{rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
+        words = textwrap.wrap(snippet(hit.chunk.text, _SNIPPET, question), max(20, width - 3))[:2]
+        lines += [*place, *(f"   {line}" for line in (f"score {hit.score:.2f}", *words)), ""]
+    return "\n".join(lines)
 
 
 def render_page(comparison: SearchComparison, question: str, answers: Mapping[str, Sequence[Hit]] | None, error: str = "") -> str:

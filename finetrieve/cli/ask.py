@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -14,8 +16,6 @@ from finetrieve.core.errors import InputError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-    from finetrieve.app.search import SearchComparison
 
 _PORT = 8600
 
@@ -27,15 +27,38 @@ _PORT = 8600
 )
 @MODEL
 @click.option("-k", "k", type=click.IntRange(1, 50), default=5, show_default=True, help="Passages per model.")
-@click.option("--serve", is_flag=True, help="A page on 127.0.0.1 instead of the terminal.")
+@click.option("--serve", is_flag=True, help="A page and a JSON API on this machine instead of the terminal.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Of the page; another one needs FINETRIEVE_SERVE_KEY.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
+@click.option(
+    "--index", "place", metavar="DIR|ENGINE:PATH", help="Ask what `index` wrote: a folder, lancedb:PATH or qdrant:PATH."
+)
+@click.option("--by", "way", type=click.Choice(["dense", "late"]), help="With --index: which vectors. Default: late, if there.")
 @JSON
-def command(question: str | None, version: str | None, model: str | None, k: int, serve: bool, port: int, as_json: bool) -> None:
+def command(
+    question: str | None,
+    version: str | None,
+    model: str | None,
+    k: int,
+    serve: bool,
+    host: str,
+    port: int,
+    place: str | None,
+    way: str | None,
+    as_json: bool,
+) -> None:
     """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
+    if place is not None:
+        if serve or version is not None or model is not None:
+            raise InputError("--index says by itself what answers; leave out --serve, --version and --model.")
+        _answer_from(place, question or "", k, way, as_json)
+        return
+    if way is not None:
+        raise InputError("--by says by which vectors an index is searched; it needs --index.")
     if serve and as_json:
         raise InputError("--serve and --json do not go together: the page answers /search as JSON.")
     if serve:
-        _serve(version, model, k, port)
+        _serve(version, model, k, host, port)
     else:
         _answer(question or "", version, model, k, as_json)
 
@@ -55,65 +78,78 @@ def _answer(text: str, version: str | None, model: str | None, k: int, as_json: 
     click.echo(format_terminal(comparison, question, comparison.corpus.search(question, k), shutil.get_terminal_size().columns))
 
 
-def _serve(version: str | None, model: str | None, k: int, port: int) -> None:
-    with socket.socket() as listener:
+def _answer_from(place: str, text: str, k: int, way: str | None, as_json: bool) -> None:
+    """Answers from what `index` wrote, without ZenML."""
+    from finetrieve.app.search import checked_question
+
+    question = checked_question(text)
+    from finetrieve.app.search_page import format_found
+    from finetrieve.engines.vector_search import open_search
+
+    search = open_search(place)
+    try:
+        chosen = search.way(way)
+        found = search.search(question, k, chosen)
+    finally:
+        search.close()
+    if as_json:
+        hits = [{"rank": rank, **asdict(hit), "document": hit.chunk.doc_id} for rank, hit in enumerate(found, 1)]
+        print_json({"question": question, "index": place, "name": search.name, "way": chosen, "hits": hits})
+        return
+    names = {"dense": "by vectors", "late": "by late interaction"}
+    heading = f"{search.name}, {names[chosen]}, from {place}"
+    click.echo(format_found(heading, question, found, shutil.get_terminal_size().columns))
+
+
+def _serve(version: str | None, model: str | None, k: int, host: str, port: int) -> None:
+    from finetrieve.app.serving.settings import serve_settings
+
+    settings = serve_settings(host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((host.strip("[]"), port))
         except OSError as error:
             raise InputError(
-                f"Port {port} cannot be used ({error.strerror}); give another --port, or 0 for a free one."
+                f"Port {port} of {host} cannot be used ({error.strerror}); give another --port, or 0 for a free one."
             ) from None
-        from finetrieve.app.search import load_comparison
+        from finetrieve.app.search import load_comparison, served_key
+        from finetrieve.app.serving.api import create_app
+        from finetrieve.app.serving.live import LiveComparison
         from finetrieve.core.progress import reporter
 
-        comparison = load_comparison(version, reporter("Passages embedded"), model)
-        run_until_interrupted(create_app(comparison, k), listener)
+        key = served_key(version, model)
+        first = load_comparison(version, reporter("Passages embedded"), model)
+        follows = version is None or version.endswith(":")  # a version that was named stays
+        live = LiveComparison(
+            first,
+            key,
+            partial(served_key, version, first.name) if follows else None,  # of this model, whatever others come
+            partial(load_comparison, version, None, first.name),
+            settings.reload_seconds,
+        )
+        live.start()
+        try:
+            run_until_interrupted(create_app(live, k, settings), listener)
+        finally:
+            live.stop()
 
 
 def run_until_interrupted(app: FastAPI, listener: socket.socket) -> None:
     """Serves the page on a bound socket until Ctrl-C, after which nothing waits to be picked up."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_keep_alive=5))
     listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    click.echo(f"Ask at {address} (this machine only; Ctrl-C stops it)\nAs JSON: {address}search?q=how+do+I&k=5")
+    host, port = listener.getsockname()[:2]
+    from finetrieve.app.serving.settings import is_loopback
+
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    reach = "this machine only" if is_loopback(host) else "with the key"
+    click.echo(
+        f"Ask at {address} ({reach}; Ctrl-C stops it)\nAs JSON: {address}search?q=how+do+I&k=5, described at {address}docs"
+    )
     with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises once it has closed
         server.run(sockets=[listener])
     click.echo("The page is stopped.")
-
-
-def create_app(comparison: SearchComparison, k: int) -> FastAPI:
-    """Returns the page as an app, `GET /?q=...`, and as JSON, `GET /search?q=...&k=5`; for this machine's own names only."""
-    from fastapi import FastAPI
-    from fastapi.responses import HTMLResponse, JSONResponse
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-
-    from finetrieve.app.search import answers_as_json, checked_count, checked_question
-    from finetrieve.app.search_page import render_page
-
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"}
-
-    @app.get("/")
-    def page(q: str = "") -> HTMLResponse:
-        if not q.strip():
-            return HTMLResponse(render_page(comparison, "", None), headers=policy)
-        try:
-            question = checked_question(q)
-        except InputError as error:
-            return HTMLResponse(render_page(comparison, q, None, str(error)), 400, headers=policy)
-        return HTMLResponse(render_page(comparison, question, comparison.corpus.search(question, k)), headers=policy)
-
-    number = str(k)
-
-    @app.get("/search")
-    def found(q: str = "", k: str = number) -> JSONResponse:
-        try:
-            return JSONResponse(answers_as_json(comparison, checked_question(q), checked_count(k)))
-        except InputError as error:
-            return JSONResponse({"error": str(error)}, 400)
-
-    return app

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dashboard": ("ZenML's dashboard on this machine, at the last run.", "finetrieve.cli.dashboard:command"),
     "doctor": ("What this machine lacks to run a configuration, with the fix.", "finetrieve.cli.doctor:command"),
     "export": ("The dataset or the model, to a folder or to the Hugging Face Hub.", "finetrieve.cli.export:command"),
+    "index": ("The vectors of a version, as files and in a search engine, checked.", "finetrieve.cli.index:command"),
     "init": ("A configuration, an empty question file and a .gitignore for your documents.", "finetrieve.cli.init:command"),
     "models": ("Trained models: list, compare, promote, demote, roll back, export.", "finetrieve.cli.models:command"),
     "schedules": ("What runs on a schedule: list, pause, resume, delete.", "finetrieve.cli.schedules:command"),
@@ -34,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name -> (one-line description, `module:function` of the click command)."""
 
 
-_ASK_ZENML = ("ask", "dashboard", "models", "schedules", "stack")
+_ASK_ZENML = ("ask", "dashboard", "index", "models", "schedules", "stack")
 """Commands that load ZenML first, which takes seconds."""
 
 

@@ -47,6 +47,13 @@ from finetrieve.core.logging import set_level
     help="Queries without answers: a text file or a search log. Repeatable.",
 )
 @click.option(
+    "--base-model",
+    "base_models",
+    multiple=True,
+    metavar="MODEL",
+    help="embedded, a directory or a Hub id. Repeated: all are trained and compared, the best goes on.",
+)
+@click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set one key of the YAML file: training.epochs=1. Repeatable."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Also write metrics.json, report.html and model/ here.")
@@ -66,6 +73,7 @@ def main(
     eval_sets: tuple[str, ...],
     pairs: tuple[str, ...],
     queries: tuple[str, ...],
+    base_models: tuple[str, ...],
     overrides: tuple[str, ...],
     out: Path | None,
     promote_anyway: bool,
@@ -96,7 +104,7 @@ def main(
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
     from finetrieve.cli import pipeline
 
-    own = pipeline.OwnData(pairs, queries)
+    own = pipeline.OwnData(pairs, queries, base_models)
     if cron is not None and not dry_run:
         for_one_run = {"--out": out is not None, "--promote-anyway": promote_anyway, "--no-cache": no_cache}
         given = [name for name, is_given in for_one_run.items() if is_given]

@@ -18,10 +18,11 @@ logger = get_logger(__name__)
 
 
 class OwnData(NamedTuple):
-    """What the command line names of one's own."""
+    """What the command line names of one's own: data, and models to start from."""
 
     pairs: tuple[str, ...] = ()
     queries: tuple[str, ...] = ()
+    base_models: tuple[str, ...] = ()
 
 
 NO_OWN_DATA = OwnData()
@@ -94,7 +95,7 @@ def show_dry_run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.dry_run import dry_run_text
 
-    config = load_config(config_path, docs, eval_sets, overrides, pairs=own.pairs, queries=own.queries)
+    config = load_config(config_path, docs, eval_sets, overrides, *own)
     return dry_run_text(pipeline_name, config)
 
 

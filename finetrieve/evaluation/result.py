@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from finetrieve.core.annotation_report import AnnotationReport, ReviewCounts
+from finetrieve.core.base_model_report import BaseModelComparison
 from finetrieve.core.curation_report import CurationReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.own_data_report import PairsReport, QueriesReport
@@ -237,6 +238,8 @@ class EvaluationResult(Record):
     """What was made of pairs of one's own."""
     queries: QueriesReport = QueriesReport()
     """What was made of queries of one's own."""
+    base_models: BaseModelComparison = BaseModelComparison()
+    """How several base models compare, where there were several."""
     generation: QueryReport = QueryReport()
     corpus: CorpusReport = CorpusReport()
     annotation: ReviewResult = ReviewResult()

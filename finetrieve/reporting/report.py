@@ -9,6 +9,7 @@ from markupsafe import escape
 from finetrieve.core.html import clean, element, one_line
 from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.reporting.pages import WORDS_LIMIT, render_page
+from finetrieve.reporting.report_base_models import base_models_view
 from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.reporting.report_making import corpus_view, filters_view, generation_view, guard_view, split_view, training_view
 from finetrieve.reporting.report_own_data import own_pairs_view, own_queries_view
@@ -21,6 +22,7 @@ DECISION_PLACE = "<!-- decision -->"
 UNFOLDED = 2
 """Queries of each direction that stand open among those that changed most."""
 _TITLES = {
+    "base_models": ("base-models", "Base models"),
     "guard": ("guard", "General understanding"),
     "corpus": ("corpus", "Documents"),
     "generation": ("queries", "Queries"),
@@ -48,6 +50,7 @@ def render_report(metrics: EvaluationResult, details: ReportDetails) -> str:
     sets = metrics.ordered_sets()
     names = [name for name, _ in sets]
     parts = {
+        "base_models": base_models_view(metrics.base_models),
         "guard": guard_view(metrics.training.guard),
         "corpus": corpus_view(metrics.corpus),
         "generation": generation_view(metrics.generation, details.samples),

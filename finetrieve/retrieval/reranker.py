@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import Registry
-from finetrieve.retrieval.base_model import resolve_base_model
+from finetrieve.retrieval.base_model import fetch_model, resolve_base_model
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -96,7 +96,7 @@ class CrossEncoderReranker(Reranker):
             from sentence_transformers import CrossEncoder
 
             try:
-                self._encoder = CrossEncoder(str(self._model))
+                self._encoder = CrossEncoder(str(fetch_model(self._model)))
             except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
                 line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
                 raise InputError(f"The reranker '{self._model}' cannot be loaded: {line}") from None

@@ -56,6 +56,11 @@ class SearchableCorpus:
     def __len__(self) -> int:
         return len(self._chunks)
 
+    @property
+    def searchers(self) -> Mapping[str, Searcher]:
+        """Name -> the model with its index of the chunks."""
+        return self._searchers
+
     def search(self, query: str, k: int) -> dict[str, list[Hit]]:
         """Returns name -> the k best chunks, the best first, ties in the chunks' order."""
         return {name: search(searcher, self._chunks, query, k) for name, searcher in self._searchers.items()}

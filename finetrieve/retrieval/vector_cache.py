@@ -18,6 +18,7 @@ from finetrieve.core.paths import user_cache
 from finetrieve.retrieval.base_model import model_fingerprint
 from finetrieve.retrieval.encoder import Precision, Progress, Role, encode, load_encoder
 from finetrieve.retrieval.late_interaction import TokenVectors, TokenWriter, encode_with_tokens, joined
+from finetrieve.retrieval.multi_vector import has_token_vectors
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -148,8 +149,22 @@ class CachedEmbedder:
 
     def encode_anew(self, texts: Sequence[str], role: Role, *, with_tokens: bool) -> None:
         """Encodes texts although their vectors may be kept, and keeps nothing: for measuring how long that takes."""
-        work = encode_with_tokens if with_tokens else encode
-        work(self._loaded(), texts, self._batch_size, role=role, precision=self._precision)
+        self.encoded(texts, role, with_tokens=with_tokens)
+
+    def encoded(self, texts: Sequence[str], role: Role, *, with_tokens: bool) -> tuple[FloatMatrix, TokenVectors | None]:
+        """Returns unit vectors `(n_texts, dim)` and, if asked for, those of the tokens; looks nothing up and keeps nothing.
+
+        Raises:
+            ValueError: The model returned numbers that are not finite.
+        """
+        if with_tokens:
+            return encode_with_tokens(self._loaded(), texts, self._batch_size, role=role, precision=self._precision)
+        return encode(self._loaded(), texts, self._batch_size, role=role, precision=self._precision), None
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether the model gives a vector per token."""
+        return has_token_vectors(self._loaded())
 
     def _with_tokens(self, texts: list[str], role: Role, progress: Progress) -> tuple[list[bytes], FloatMatrix]:
         dense, tokens = encode_with_tokens(

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from finetrieve.core.training_record import BaseModelCard
-from finetrieve.retrieval.base_model import EMBEDDED, fetch_model, model_revision
+from finetrieve.retrieval.base_model import EMBEDDED, fetch_model, hub_reference, model_revision
 
 _PUBLISHED = {EMBEDDED: "sentence-transformers/all-MiniLM-L6-v2"}
 """The Hub ids of base models that come with the installation."""
@@ -31,7 +31,7 @@ def base_model_card(ref: str) -> BaseModelCard:
     said = _header(directory / "README.md")
     languages = said.get("language") or []
     return BaseModelCard(
-        name="" if is_directory else _PUBLISHED.get(ref, ref),
+        name="" if is_directory else _PUBLISHED.get(ref, hub_reference(ref)[0]),
         revision=model_revision(ref),
         licence=next(iter(_words([said.get("license")])), ""),
         languages=_words(languages if isinstance(languages, list) else [languages]),

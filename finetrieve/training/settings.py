@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -34,6 +34,9 @@ class TrainingSettings(BaseModel):
 
     base_model: ConfigPath = "embedded"
     """`embedded` (comes with the installation), a directory, or a Hugging Face Hub id."""
+    base_models: list[ConfigPath] = []
+    """Several of them to train and compare under one protocol; the best goes on. The first one is `base_model` then: it cuts the
+    chunks and filters the queries."""
     loss: str = "joint"
     """A name of `--list`, or a class of your own, `package.module:Class`. What follows up to `lay_questions` is of the
     joint loss, but for `scale` and `matryoshka_dims`."""
@@ -54,7 +57,8 @@ class TrainingSettings(BaseModel):
     lay_questions: int = Field(default=32, ge=0)
     """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
     ranking_lists: int = Field(default=8, ge=0)
-    """Of queries with a list of chunks whose order is known (`pairs` with negatives, `query_logs`), how many a step learns."""
+    """Of queries with a list of chunks whose order is known (`pairs` with negatives, `query_logs`), how many a step of the
+    joint loss learns. Other losses leave the order out, and a warning says so."""
     api_reference: Literal["gentle", "as_prose"] = "gentle"
     """How to train where most titles are dotted names: `gentle` halves the steps, keeps more of the base and distils
     nothing."""
@@ -101,6 +105,20 @@ class TrainingSettings(BaseModel):
     """Texts that go through the model at once in cached losses; bounds the memory. None chooses by what is free."""
     checkpoint_seconds: float = Field(default=30.0, gt=0)
     """A crash loses no more work than this."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_several(cls, settings: Any) -> Any:
+        several = settings.get("base_models") if isinstance(settings, dict) else None
+        if not isinstance(several, list) or not several:
+            return settings
+        if twice := [name for name in several if several.count(name) > 1]:
+            raise ValueError(f"base_models names '{twice[0]}' twice; name each base model once.")
+        return {**settings, "base_model": several[0]}
+
+    def of(self, base_model: str) -> TrainingSettings:
+        """Returns the same settings for one of several base models, whatever the others are."""
+        return self.model_copy(update={"base_model": base_model, "base_models": []})
 
     @field_validator("loss")
     @classmethod

@@ -15,6 +15,7 @@ from datasets.utils import logging as datasets_logging
 from transformers.utils import logging as transformers_logging
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.logging import get_logger
 from finetrieve.core.rows import Chunk, Pair, RankedChunk
 from finetrieve.core.training_record import ChosenModel, TrainingRecord
 from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
     from finetrieve.training.settings import TrainingSettings
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
+    if note := lists_note(settings, ranking_lists):
+        logger.warning(note)
     api_reference = is_api_reference(train_pairs, chunks)
     if api_reference and settings.api_reference == "gentle":
         settings = gentler(settings)
@@ -109,7 +114,7 @@ def train_model(
             n_pairs=len(train_pairs),
             n_chunks=len({pair.chunk_id for pair in train_pairs}),
             n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if LOSSES.get(settings.loss).uses_negatives else 0,
-            n_ranking_lists=len({row.query for row in ranking_lists}) if LOSSES.get(settings.loss).uses_lists else 0,
+            n_ranking_lists=0 if lists_note(settings, ranking_lists) else len({row.query for row in ranking_lists}),
             n_dev_queries=len(run.dev.queries) if run.dev else 0,
             **asdict(plan),
             loss=loss_curve,
@@ -126,6 +131,19 @@ def train_model(
         with clear_disk_errors(out_dir.parent):
             _save(model, base_model, record, out_dir)
     return TrainingResult(out_dir, record)
+
+
+def lists_note(settings: TrainingSettings, ranking_lists: Sequence[RankedChunk]) -> str:
+    """Returns what becomes of lists that a loss cannot learn, in a sentence; nothing where it can, or there are none."""
+    queries, learns = len({row.query for row in ranking_lists}), LOSSES.get(settings.loss).uses_lists
+    if not queries or (learns and settings.ranking_lists):
+        return ""
+    why = "training.ranking_lists is 0" if learns else f"the loss '{settings.loss}' has no part for it"
+    more = "Raise it to learn the order." if learns else "`training.loss: joint` learns it."
+    return (
+        f"The order of the chunks of {queries:,} queries (query logs, negatives, several answers) is not learnt, since {why}; "
+        f"their sure answers are still trained on as pairs. {more}"
+    )
 
 
 def _save(model: SentenceTransformer, base_model: str, record: TrainingRecord, out_dir: Path) -> None:

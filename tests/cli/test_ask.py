@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from finetrieve.app.search import BASE, LONGEST_QUESTION, TRAINED, SearchComparison, checked_question, choose_methods
 from finetrieve.app.search_page import format_terminal, render_page
-from finetrieve.cli.ask import create_app
+from finetrieve.app.serving.api import create_app
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
 from finetrieve.evaluation.result import EvaluationResult, SetResult

@@ -18,7 +18,13 @@ from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow(minutes=1)
 
-STAY = (["dashboard"], ["argilla", "up"], ["argilla", "annotator", "ada"], ["ask", "--serve"])
+STAY = (
+    ["dashboard"],
+    ["argilla", "up"],
+    ["argilla", "annotator", "ada"],
+    ["ask", "--serve"],
+    ["ask", "--serve", "--host", "0.0.0.0"],
+)
 """Commands that start a server or need one: other tests run them; tests/docs parses them."""
 HUB = "hf:OWNER/NAME"
 """What is sent to the Hub is, in a test of its own, sent to one on this machine."""
@@ -50,10 +56,14 @@ def filled(arguments: list[str], home: Path) -> list[str]:
         "path/to/docs": str(home / "docs"),
         "path/to/beir-folder": str(home / "beir"),
         "results/model": str(home / "model"),
+        "path/to/other-model": str(home / "model"),
         **{name: str(home / name) for name in ("tickets.csv", "asked.txt", "log.csv", "tasks/rows.jsonl")},
         "path/to/questions": str(home / "questions.csv"),
         "FILE": str(home / "config.yaml"),
         "DIR": str(home / "-".join(["out", *arguments[3:]])),
+        "VECTORS": str(home / "vectors"),
+        "lancedb:LANCEDB": f"lancedb:{home / 'lancedb'}",
+        "qdrant:QDRANT": f"qdrant:{home / 'qdrant'}",
         "VERSION": "my-docs:3",
         "128": "8",  # of the tiny model's 16
         "my-stack.yaml": "configs/stacks/kubernetes.yaml",

@@ -113,7 +113,7 @@ def test_the_first_promotion_is_asked_about_undone_and_not_repeated(store: Store
     assert "a person took alpha:1 out, so this is its base model, embedded" in directory.stdout, directory.stderr
     found = Path(directory.stdout.splitlines()[-1].removeprefix("found "))
     assert (found / "config.json").is_file()
-    asked = store.python("from finetrieve.app.search import _find_version; print(_find_version(None, 'alpha'))")
+    asked = store.python("from finetrieve.app.search import find_served; print(find_served(None, 'alpha'))")
     assert "A person took alpha:1 out of production, so the base model answers for 'alpha' now." in asked.stdout, asked.stderr
     production = store.python("from finetrieve.registry.versions import version_in; print(version_in('production', 'alpha'))")
     assert production.stdout.splitlines()[-1] == "None"

@@ -23,6 +23,21 @@ class Repository:
     private: bool
     files: dict[str, bytes] = field(default_factory=dict)
     commits: list[str] = field(default_factory=list)
+    history: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Commit -> the files that it left."""
+
+    def at(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
+        """Returns a commit with its files; None where there is no such revision."""
+        if revision in self.history:
+            return revision, self.history[revision]
+        return (self.commits[-1] if self.commits else "0" * 40, self.files) if revision == "main" else None
+
+    def commit(self, files: dict[str, bytes], seed: bytes) -> str:
+        """Makes a commit that leaves these files, and returns its id."""
+        self.files = files
+        self.commits.append(hashlib.sha1(seed + str(len(self.commits)).encode()).hexdigest())
+        self.history[self.commits[-1]] = files
+        return self.commits[-1]
 
 
 @dataclass
@@ -112,19 +127,27 @@ class _Handler(BaseHTTPRequestHandler):
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
 
     def _get(self) -> None:
-        if match := re.fullmatch(rf"/api/{_REPO}(?:/revision/[\w]+)?", self._path):
+        if match := re.fullmatch(rf"/api/{_REPO}(?:/revision/(?P<rev>\w+))?", self._path):
             if found := self._repository(match["kind"], match["id"]):
-                siblings = [{"rfilename": name} for name in found.files]
-                sha = found.commits[-1] if found.commits else "0" * 40
+                at = found.at(match["rev"] or "main")
+                if at is None:
+                    self._send({"error": "Invalid rev id"}, 404, X_Error_Code="RevisionNotFound")
+                    return
+                sha, siblings = at[0], [{"rfilename": name} for name in at[1]]
                 self._send({"id": match["id"], "sha": sha, "private": found.private, "siblings": siblings, "tags": []})
-        elif match := re.fullmatch(rf"/api/{_REPO}/tree/\w+/?", self._path):
+        elif match := re.fullmatch(rf"/api/{_REPO}/tree/(?P<rev>\w+)/?", self._path):
             if found := self._repository(match["kind"], match["id"]):
-                self._send([{"type": "file", "path": path, "size": len(data), "oid": _git_hash(data)} for path, data in found.files.items()])  # fmt: skip
+                files = (found.at(match["rev"]) or ("", found.files))[1]
+                self._send([{"type": "file", "path": path, "size": len(data), "oid": _git_hash(data)} for path, data in files.items()])  # fmt: skip
         elif match := re.fullmatch(r"/(?P<kind>datasets/)?(?P<id>[\w.-]+/[\w.-]+)/resolve/(?P<rev>\w+)/(?P<path>.+)", self._path):
             found = self._repository("datasets" if match["kind"] else "models", match["id"])
             if found is not None:
-                data = found.files[match["path"]]
-                self._send(data, ETag=f'"{hashlib.sha256(data).hexdigest()}"', X_Repo_Commit=found.commits[-1])
+                commit, files = found.at(match["rev"]) or ("", {})
+                if match["path"] not in files:
+                    self._send({"error": "Entry not found"}, 404, X_Error_Code="EntryNotFound")
+                    return
+                data = files[match["path"]]
+                self._send(data, ETag=f'"{hashlib.sha256(data).hexdigest()}"', X_Repo_Commit=commit)
         else:
             self._send({"error": f"not found: {self._path}"}, 404)
 
@@ -183,9 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = self.hub.large[value["oid"]]
             elif entry["key"] == "deletedFile":
                 files.pop(value["path"], None)
-        found.files = files
-        found.commits.append(hashlib.sha1(self._body + str(len(found.commits)).encode()).hexdigest())
-        self._send({"commitUrl": f"{place}/commit/{found.commits[-1]}", "commitOid": found.commits[-1]})
+        made = found.commit(files, self._body)
+        self._send({"commitUrl": f"{place}/commit/{made}", "commitOid": made})
 
 
 def _git_hash(data: bytes) -> str:

@@ -12,6 +12,8 @@ from sentence_transformers import SentenceTransformer
 from finetrieve.core.rows import Chunk, RankedChunk
 from finetrieve.training.joint_loss import JointLoss, JointPlan
 from finetrieve.training.ranked_lists import RankedTexts, arrange_lists, list_divergence, ranked_texts
+from finetrieve.training.settings import TrainingSettings
+from finetrieve.training.train import lists_note
 
 QUERIES = ["how do I rotate a key", "where are backups kept"]
 CHUNKS = ["Rotate the key in the console.", "Backups are kept in a second region."]
@@ -25,6 +27,21 @@ def test_the_divergence_is_over_a_querys_own_list() -> None:
     softmax = math.e / (math.e + 1)
     first = 0.75 * math.log(0.75 / softmax) + 0.25 * math.log(0.25 / (1 - softmax))
     assert list_divergence(scores, shares, listed).item() == pytest.approx((first + math.log(2)) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "per_step", "why"),
+    [
+        ("joint", 8, ""),
+        ("joint", 0, "training.ranking_lists is 0"),
+        ("cached_mnrl", 8, "the loss 'cached_mnrl' has no part for it"),
+    ],
+)
+def test_a_training_that_leaves_the_order_of_lists_out_says_so(loss: str, per_step: int, why: str) -> None:
+    lists = [RankedChunk(query, f"c{row}", 0.5, "log", "clicks") for query in ("a", "b") for row in range(2)]
+    note = lists_note(TrainingSettings(loss=loss, ranking_lists=per_step), lists)
+    assert bool(note) == bool(why) and why in note and (not why or "of 2 queries" in note)
+    assert lists_note(TrainingSettings(loss=loss), []) == ""
 
 
 def test_a_text_of_two_lists_is_encoded_once() -> None:

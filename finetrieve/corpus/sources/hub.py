@@ -134,7 +134,9 @@ def load_split(name: str, settings: HubSource) -> Dataset:
     except datasets.exceptions.DatasetNotFoundError as error:
         raise InputError(f"Cannot load the dataset '{name}': {_one_line(error)}") from None
     except (HfHubHTTPError, ConnectionError, TimeoutError) as error:
-        raise InputError(f"Cannot reach the Hub for the dataset '{name}': {_one_line(error)} {_offline_hint()}") from None
+        raise InputError(
+            f"Cannot reach the Hub for the dataset '{name}': {_one_line(error)} {_offline_hint(name, settings)}"
+        ) from None
     except (ValueError, OSError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise InputError(f"Cannot load the dataset '{name}' (split '{settings.split}'): {_one_line(error)}") from None
 
@@ -173,10 +175,15 @@ def hub_commit(dataset: str, revision: str | None) -> str:
         return ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision or "unknown"
 
 
-def _offline_hint() -> str:
-    if any(os.environ.get(name) for name in OFFLINE):
-        return f"Offline mode is on ({' or '.join(OFFLINE)})."
-    return "Check the network, or give a directory of the same layout as 'path'."
+def _offline_hint(name: str, settings: HubSource) -> str:
+    """Returns why the network was not used, where somebody said so, and how to bring the dataset here."""
+    off = [variable for variable in OFFLINE if os.environ.get(variable)]
+    why = f"Offline mode is on ({' and '.join(off)}), and the dataset is not in the cache on this machine. " if off else ""
+    pinned = f" --revision {settings.revision}" if settings.revision else ""
+    return (
+        f"{why}Where there is a network, `hf download {name} --repo-type dataset{pinned} --local-dir FOLDER` fetches it: "
+        "bring FOLDER here and give it as 'path'."
+    )
 
 
 def _one_line(error: Exception) -> str:
