@@ -135,12 +135,13 @@ def named_documents(page: str, ids: Collection[str], short: Mapping[str, list[st
 
 def ids_without_ending(ids: Iterable[str]) -> dict[str, list[str]]:
     """Returns document ids without the ending of a file of documentation -> the ids."""
-    from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES
+    from finetrieve.corpus.sources.folder import document_suffixes
 
+    suffixes = document_suffixes()
     short: dict[str, list[str]] = {}
     for name in sorted(ids):
         stem, dot, ending = name.rpartition(".")
-        if stem and f"{dot}{ending}".lower() in DOCUMENT_SUFFIXES:
+        if stem and f"{dot}{ending}".lower() in suffixes:
             short.setdefault(stem, []).append(name)
     return short
 

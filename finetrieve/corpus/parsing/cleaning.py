@@ -83,7 +83,16 @@ def readable_name(name: str) -> str:
     """Returns a file name, path or URL as a title: `setting-up_x.md` -> `Setting up x`; versions and dates stay whole."""
     stem = re.sub(r"^[a-z]+://", "", name).split("?")[0].split("#")[0].rstrip("/")
     parts = [part for part in stem.split("/") if part]
-    last = re.sub(r"\.(?:mdx?|markdown|rst|html?|txt|ipynb|php|aspx?)$", "", parts[-1], flags=re.IGNORECASE) if parts else name
+    last = (
+        re.sub(
+            r"\.(?:mdx?|markdown|rst|html?|txt|ipynb|pdf|docx|epub|adoc|asciidoc|asc|php|aspx?)$",
+            "",
+            parts[-1],
+            flags=re.IGNORECASE,
+        )
+        if parts
+        else name
+    )
     if last.lower() in ("readme", "index", "default", "_index") and len(parts) > 1:
         last = parts[-2]
     spaced = re.sub(r"(?<!\d)[-\s]+|[-\s]+(?!\d)|(?<!\b\d{4})(?<!\b\d{4}-\d\d)-(?=\d)|_+", " ", last)

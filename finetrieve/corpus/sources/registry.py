@@ -85,7 +85,7 @@ def source_from_path(path: Path) -> Source:
     Raises:
         InputError: There is no such path, or no source reads a file of this kind.
     """
-    from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, FolderSource
+    from finetrieve.corpus.sources.folder import FolderSource, document_suffixes
     from finetrieve.corpus.sources.hub import HubSource
     from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource, tables_in
 
@@ -108,9 +108,9 @@ def source_from_path(path: Path) -> Source:
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
         return FilesSource(path=text)
-    if suffix in DOCUMENT_SUFFIXES:
+    if suffix in document_suffixes():
         return FolderSource(path=text)
-    known = ", ".join([*DOCUMENT_SUFFIXES, *TABLE_SUFFIXES])
+    known = ", ".join([*document_suffixes(), *TABLE_SUFFIXES])
     kind = f"'{suffix}' files" if suffix else "files without an ending"
     raise InputError(f"Cannot read '{path}': no source reads {kind}. Kinds that are read: {known}.")
 
