@@ -54,6 +54,7 @@ READERS: Registry[FileReader] = Registry(
         "finetrieve.corpus.parsing.readers.pdf:PdfReader",
         "finetrieve.corpus.parsing.readers.docx:DocxReader",
         "finetrieve.corpus.parsing.readers.epub:EpubReader",
+        "finetrieve.corpus.parsing.readers.asciidoc:AsciiDocReader",
     ],
 )
 
