@@ -320,3 +320,26 @@ def test_without_the_extra_such_files_are_skipped_with_its_name(tmp_path: Path, 
     result = read_source(FolderSource(path=str(tmp_path)))
     assert [document.id for document in result.documents] == ["good.md"]
     assert [(item.source, "[documents]" in item.reason) for item in result.skipped] == [("manual.pdf", True)]
+
+
+def test_a_reader_of_another_package_is_found_by_the_ending_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "installed"
+    (installed / "their_reader-1.0.dist-info").mkdir(parents=True)
+    (installed / "their_reader-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: their-reader\nVersion: 1.0\n"
+    )
+    (installed / "their_reader-1.0.dist-info" / "entry_points.txt").write_text(
+        "[finetrieve.readers]\ntex = their_reader:TexReader\n"
+    )
+    code = (
+        "from finetrieve.corpus.parsing.cleaning import clean_plain\nfrom finetrieve.corpus.parsing.readers.base import FileReader\n\n"
+        "class TexReader(FileReader):\n    name, description, suffixes = 'tex', 'TeX', ('.tex',)\n\n"
+        "    def read(self, path, root):\n        return clean_plain(path.read_text().replace('\\\\section', ''))\n"
+    )
+    (installed / "their_reader.py").write_text(code)
+    monkeypatch.syspath_prepend(str(installed))
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.tex").write_text("\\section Words of TeX.")
+    assert [document.text.strip() for document in read_source(FolderSource(path=str(docs))).documents] == ["Words of TeX."]
+    assert "a.tex" in check_source(FolderSource(path=str(docs)))
