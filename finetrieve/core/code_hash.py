@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.util
 import re
 import sys
 from collections.abc import Iterable
@@ -43,9 +44,14 @@ _LIBRARIES = (
 )
 
 
+_EXTRAS = ("mammoth", "pdfminer.six", "pdfplumber")
+"""Libraries that need not be installed: without them some files are not read, which is another result."""
+
+
 def library_versions() -> str:
     """Returns one line of `name==version` for the libraries whose version can change a result."""
-    return " ".join(f"{name}=={_version(name)}" for name in _LIBRARIES)
+    installed = [name for name in _EXTRAS if importlib.util.find_spec(name.replace(".six", ""))]
+    return " ".join(f"{name}=={_version(name)}" for name in (*_LIBRARIES, *installed))
 
 
 @functools.cache

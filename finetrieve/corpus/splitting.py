@@ -160,6 +160,8 @@ class DocumentSplitter:
         if total > self._room * (PLACE_SHARE - 1) // PLACE_SHARE:
             return None
         child = len(section.path) == len(before.path) + 1 and section.path[:-1] == before.path
+        if child and n_before < self._min_tokens <= size:  # The child gives the whole its place; a lead-in needs none.
+            return Section(section.path, f"{before.text}\n\n{section.text}"), total
         if child and n_before < self._min_tokens:
             return Section(before.path, f"{before.text}\n\n{heading}{section.text}"), total
         sibling = len(section.path) == len(before.path) > 0 and section.path[:-1] == before.path[:-1]

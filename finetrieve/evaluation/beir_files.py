@@ -88,7 +88,7 @@ def check_known(kind: str, where: str, named: Iterable[tuple[str, str]], known: 
 def _nearest(name: str, known: Iterable[str]) -> str:
     from rapidfuzz import process
 
-    found = process.extractOne(name, list(known), score_cutoff=50)
+    found = process.extractOne(name, sorted(known), processor=str.casefold, score_cutoff=50)
     return f" The nearest known id is '{found[0]}'." if found else ""
 
 

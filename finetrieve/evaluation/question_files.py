@@ -135,12 +135,13 @@ def named_documents(page: str, ids: Collection[str], short: Mapping[str, list[st
 
 def ids_without_ending(ids: Iterable[str]) -> dict[str, list[str]]:
     """Returns document ids without the ending of a file of documentation -> the ids."""
-    from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES
+    from finetrieve.corpus.sources.folder import document_suffixes
 
+    suffixes = document_suffixes()
     short: dict[str, list[str]] = {}
     for name in sorted(ids):
         stem, dot, ending = name.rpartition(".")
-        if stem and f"{dot}{ending}".lower() in DOCUMENT_SUFFIXES:
+        if stem and f"{dot}{ending}".lower() in suffixes:
             short.setdefault(stem, []).append(name)
     return short
 
@@ -149,7 +150,7 @@ def _unknown_pages(unknown: Mapping[str, Judgement], ids: Collection[str]) -> st
     from rapidfuzz import process
 
     page, judgement = next(iter(unknown.items()))
-    near = [f"'{name}'" for name, _, _ in process.extract(page, sorted(ids), limit=3, score_cutoff=50)]
+    near = [f"'{name}'" for name, _, _ in process.extract(page, sorted(ids), processor=str.casefold, limit=3, score_cutoff=50)]
     hint = f" Nearest: {', '.join(near)}." if near else ""
     more = f" {len(unknown) - 1:,} more pages are unknown." if len(unknown) > 1 else ""
     return f"{judgement.place}: page '{page}' is not among the {len(ids):,} documents.{hint}{more}"

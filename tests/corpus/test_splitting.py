@@ -163,3 +163,12 @@ def test_the_splitter_counts_as_the_model_does(tokenizer: Tokenizer) -> None:
     splitter = DocumentSplitter(tokenizer, 128, 24, 24)
     assert splitter.count(["hello world"]) == [2]
     assert splitter.count_embedded(["hello world", ""]) == [4, 2]
+
+
+def test_a_short_lead_in_stands_in_the_section_that_it_leads_to(tokenizer: Tokenizer) -> None:
+    text = (
+        "Page of queues\n==============\n\nA few words.\n\nLimits\n------\n\n"
+        + "The queue holds one thousand jobs and no more. " * 5
+    )
+    chunks = build_chunks([Document("d", "Page of queues", text, "d")], ChunkSettings(), tokenizer).chunks
+    assert [(chunk.section, "A few words" in chunk.text) for chunk in chunks] == [("Limits", True)]

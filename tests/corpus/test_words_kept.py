@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -257,6 +258,56 @@ def test_rows_cut_out_of_a_site_end_without_its_links() -> None:
     assert [page.text for page in drop_recurring_endings(alone)] == [page.text for page in alone]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "*Last updated: 2023-0{}-24*",
+        "Last updated on May {}, 2024 by {} Doe",
+        "Zuletzt geändert: {}.3.2024",
+        "Last updated {} days ago",
+    ],
+)
+def test_lines_with_a_date_that_begin_alike_on_most_pages_stay_on_one_only(line: str) -> None:
+    def page(number: int, words: Words) -> str:
+        return f"# {words(2)}\n\n{words(12)} in May 2024.\n\nReleased in {2010 + number}: {words(3)}\n\n{words(9)}\n\n{line.format(number + 1, words(1))}"
+
+    texts, _ = site(page, "markdown")
+    start = line.strip("*").split("{")[0][:12]
+    assert [number for number, text in enumerate(texts) if start in text] == [0]
+    assert all(f"Released in {2010 + number}" in text for number, text in enumerate(texts))
+
+
+def test_a_date_that_few_pages_have_stays() -> None:
+    texts, _ = site(lambda number, w: f"# {w(2)}\n\n{w(12)}" + ("\n\nLast updated: 2023-01-02" if number < 3 else ""), "markdown")
+    assert sum("Last updated" in text for text in texts) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("**One registry** [**is replaced**](https://a.b)**. Please go.**", "registry is replaced"),
+        ("**a** **b** and ****c****", "a b and"),
+    ],
+)
+def test_bold_words_beside_one_another_stay_apart(text: str, expected: str) -> None:
+    assert expected in " ".join(to_markdown(text, "markdown").text.replace("*", "").split())
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "![a" * 30_000, "[a](b" * 20_000])
+def test_brackets_that_never_close_end_in_bounded_time(text: str) -> None:
+    start = time.process_time()
+    page = to_markdown(f"# T\n\n[A link](x) first.\n\n{text}\n\nLast words.", "markdown")
+    assert "Last words." in page.text
+    assert time.process_time() - start < 10
+
+
+def test_a_long_address_that_says_a_word_twice_is_counted_word_by_word() -> None:
+    page = to_markdown(
+        "See [here](https://github.com/acme/one/blob/main/.github/workflows/two_three_four_five_six.yaml#L87-L99.", "markdown"
+    )
+    assert unexplained(page) == []
+
+
 def test_pages_made_from_a_template_keep_what_they_share() -> None:
     texts, _ = site(lambda number, _: f"# Install on {number}\n\nDownload the package and restart the machine.", "markdown")
     assert all("Download the package" in text for text in texts)
@@ -333,6 +384,33 @@ def test_versions_and_dates_stay_whole_in_titles(name: str, title: str) -> None:
 @pytest.mark.parametrize("given", ["1.10", "0755", "1_000", "1e3", "No", "2024-01-15", "null"])
 def test_a_title_in_front_matter_is_what_is_written(given: str) -> None:
     assert to_markdown(f"---\ntitle: {given}\n---\nWords.", "markdown").title == given
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("Über uns\n--------\n\nWords.\n\n### Below\n\nMore.", "Über uns"),
+        ("## One\n\nWords.\n\n## Two\n\nMore.", ""),
+        ("Words first.\n\n## Part\n\nMore.", ""),
+        ("<h1 align='center'>\n  Acme <br/> Gateway\n</h1>\n\nWords.", "Acme Gateway"),
+        ("---\nTitle: Billing\n---\nWords.", "Billing"),
+        ("---\ntitle: ~\n---\n# Real\n\nWords.", "Real"),
+    ],
+)
+def test_the_title_is_the_heading_that_stands_above_all_others(text: str, title: str) -> None:
+    assert to_markdown(text, "markdown").title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("<main><h1>T</h1><p>Take x<sup>2</sup> of it.</p></main>", "html"),
+        ("T\n=\n\nUse |sub| here.\n\n.. |sub| replace:: Acme\n", "restructuredtext"),
+        ('# T\n\n{{< highlight go "linenos=table" >}}\nrun()\n{{< /highlight >}}', "markdown"),
+    ],
+)
+def test_forms_that_are_written_anew_leave_no_word_without_a_reason(text: str, kind: str) -> None:
+    assert unexplained(to_markdown(text, kind)) == []
 
 
 def test_headings_without_a_body_are_found_in_a_chunk(tokenizer: Tokenizer) -> None:

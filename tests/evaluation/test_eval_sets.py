@@ -14,6 +14,7 @@ import pytest
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DuplicateChunk, Pair
 from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.evaluation.beir_files import check_known
 from finetrieve.evaluation.eval_sets import EvalSet, check_eval_set, fingerprint, load_eval_set
 from finetrieve.evaluation.pair_sets import generated_eval_set
 from finetrieve.evaluation.settings import EvalSetSettings, EvaluationSettings
@@ -313,3 +314,8 @@ def test_judgements_of_what_does_not_exist_can_be_left_out_and_are_counted(folde
     assert found.notes[0].startswith("2 of 5 judgements name queries or documents that do not exist")
     with pytest.raises(InputError, match="skip_unknown: true"):
         check_eval_set(EvalSetSettings(path=folder), [name for name in DOCUMENTS if name != "cards.md"])
+
+
+def test_the_nearest_id_is_the_one_that_differs_in_case_only() -> None:
+    with pytest.raises(InputError, match=r"nearest known id is 'guide/A\.md'"):
+        check_known("document", "the documents", [("guide/a.md", "line 2")], ["guide/b.md", "guide/A.md", "guide/c.md"])

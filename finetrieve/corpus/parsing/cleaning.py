@@ -21,6 +21,8 @@ MIN_DESCRIPTION_WORDS = 3
 """A front matter's description with fewer repeats the title."""
 COMPONENT = re.compile(r"^\s*<[A-Z]\w*[a-z][\w.]*[\s/>]", re.MULTILINE)
 """Pages with components are MDX, where four spaces make no code."""
+MAX_OPEN = 1000
+"""Brackets that open and do not close in a text: more are no links, and a parser would look for the end of each."""
 SURELY_MARKDOWN = re.compile(
     r"^#{2,6} \S|^\s*(?:```|~~~)|\]\(|^\|[ :|-]+\|\s*$|\A#{1,6} [^\n]+\n\s*\n|^<(?:p|div|table|ul|h\d|pre)\b", re.MULTILINE
 )
@@ -68,22 +70,36 @@ def split_front_matter(text: str, removals: Removals | None = None) -> tuple[str
 
 
 def first_heading(text: str) -> str:
-    """Returns the words of the first top-level heading of a clean page, or an empty string."""
+    """Returns the words of the heading that titles a clean page, or an empty string: the first top-level one.
+
+    Without any it is the heading that the page begins with, when all others stand below it.
+    """
     if "# " not in text:
         return ""
     lines = text.split("\n")
-    for line, is_code in zip(lines, fenced_lines(lines), strict=True):
-        match = None if is_code else HEADING.match(line)
-        if match and len(match[1]) == 1 and plain_words(match[2]):
-            return plain_words(match[2])
-    return ""
+    fenced = fenced_lines(lines)
+    found = [(at, match) for at, line in enumerate(lines) if not fenced[at] and (match := HEADING.match(line))]
+    top = next((words for _, match in found if len(match[1]) == 1 and (words := plain_words(match[2]))), "")
+    if top or not found or any(line.strip() for line in lines[: found[0][0]]):
+        return top
+    first, *others = [len(match[1]) for _, match in found]
+    return plain_words(found[0][1][2]) if all(level > first for level in others) else ""
 
 
 def readable_name(name: str) -> str:
     """Returns a file name, path or URL as a title: `setting-up_x.md` -> `Setting up x`; versions and dates stay whole."""
     stem = re.sub(r"^[a-z]+://", "", name).split("?")[0].split("#")[0].rstrip("/")
     parts = [part for part in stem.split("/") if part]
-    last = re.sub(r"\.(?:mdx?|markdown|rst|html?|txt|ipynb|php|aspx?)$", "", parts[-1], flags=re.IGNORECASE) if parts else name
+    last = (
+        re.sub(
+            r"\.(?:mdx?|markdown|rst|html?|txt|ipynb|pdf|docx|epub|adoc|asciidoc|asc|php|aspx?)$",
+            "",
+            parts[-1],
+            flags=re.IGNORECASE,
+        )
+        if parts
+        else name
+    )
     if last.lower() in ("readme", "index", "default", "_index") and len(parts) > 1:
         last = parts[-2]
     spaced = re.sub(r"(?<!\d)[-\s]+|[-\s]+(?!\d)|(?<!\b\d{4})(?<!\b\d{4}-\d\d)-(?=\d)|_+", " ", last)
@@ -99,7 +115,8 @@ def tidy(text: str) -> str:
 
 def _clean(title: str, body: str, source: str, removals: Removals, indented_code: bool, unwrap: bool = True) -> CleanPage:
     # 1. What a parser of Markdown does not know: drawn tables, tags, templates. Code keeps every character.
-    body = highlighted_as_fences(body)
+    body = highlighted_as_fences(body, removals)
+    body = outside_code(body, _without_endless_links) if body.count("[") > MAX_OPEN else body
     body = fence_indented_code(body) if indented_code else body
     body = outside_code(body, lambda prose: without_frames(prose, removals))
     body = outside_code(body, lambda prose: convert_markup(prose, removals))
@@ -111,6 +128,10 @@ def _clean(title: str, body: str, source: str, removals: Removals, indented_code
     )
 
 
+def _without_endless_links(prose: str) -> str:
+    return prose.replace("[", "\\[") if prose.count("[") - prose.count("]") > MAX_OPEN else prose
+
+
 def _front_matter_words(head: str, fence: str) -> tuple[str, str]:
     """Returns title and description, as they are written: `1.10` is no number, and `No` no truth value."""
     fields: object = None
@@ -120,10 +141,11 @@ def _front_matter_words(head: str, fence: str) -> tuple[str, str]:
         except (yaml.YAMLError, ValueError, RecursionError):
             fields = None
     if not isinstance(fields, dict):
-        fields = dict(re.findall(r"^(title|description)\s*[:=]\s*[\"']?(.+?)[\"']?\s*$", head, re.MULTILINE))
+        fields = dict(re.findall(r"^(title|description)\s*[:=]\s*[\"']?(.+?)[\"']?\s*$", head, re.MULTILINE | re.IGNORECASE))
+    fields = {str(key).lower(): value for key, value in fields.items()}
     title, description = fields.get("title"), fields.get("description")
     return (
-        plain_words(title) if isinstance(title, str) else "",
+        plain_words(title) if isinstance(title, str) and any(map(str.isalnum, title)) else "",
         " ".join(description.split()) if isinstance(description, str) else "",
     )
 

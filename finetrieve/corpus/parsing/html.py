@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from lxml.html import HtmlElement
 
 from finetrieve.corpus.parsing.html_tables import table_to_markdown
-from finetrieve.corpus.parsing.html_tree import BLOCKS, MAX_DEPTH, Tree, has_class, measure, parse_html, words_of
+from finetrieve.corpus.parsing.html_tree import BLOCKS, MAX_DEPTH, Tree, has_class, is_exponent, measure, parse_html, words_of
 from finetrieve.corpus.parsing.markdown import fence_code
 from finetrieve.corpus.parsing.prose import EDGE_MARKS, says_something
 from finetrieve.corpus.parsing.removal import PICTURES, SCRIPTS, Removals
@@ -222,7 +222,7 @@ class HtmlWriter:
             return f'"{text}"'
         if tag == "option":
             return f"{text} "
-        if tag == "sup" and not len(element) and re.fullmatch(r"[-+\u2212]?\d{1,3}|[nx]", text.strip()):
+        if is_exponent(element) and text.strip():
             return f"^{text.strip()}"
         return text if text.strip() or not _label(element) else _label(element)
 

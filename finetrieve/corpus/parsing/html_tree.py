@@ -21,6 +21,9 @@ MAX_DEPTH = 120
 """Elements nested deeper are read as plain words: nothing crashes on ten thousand `<div>`."""
 
 
+EXPONENT = re.compile(r"[-+\u2212]?\d{1,3}|[nx]")
+
+
 @dataclass(slots=True)
 class Size:
     """Words below an element."""
@@ -67,7 +70,7 @@ def words_of(element: HtmlElement) -> str:
     for event, inner in etree.iterwalk(element, events=("start", "end")):
         if not isinstance(inner.tag, str):
             continue
-        apart = "\n" if inner.tag in BLOCKS or inner.tag in APART else ""
+        apart = "\n" if inner.tag in BLOCKS or inner.tag in APART else " " if is_exponent(inner) else ""
         if event == "start":
             parts += [apart, inner.text or ""]
             if inner.tag == "img":
@@ -75,6 +78,11 @@ def words_of(element: HtmlElement) -> str:
         else:
             parts += [apart, (inner.tail or "") if inner is not element else ""]
     return "".join(parts).replace("\u200b", "").replace("\u00ad", "")
+
+
+def is_exponent(element: HtmlElement) -> bool:
+    """Whether an element is a power, which is written with a mark: `x^2`."""
+    return bool(element.tag == "sup" and not len(element) and EXPONENT.fullmatch((element.text or "").strip()))
 
 
 def page_words(tree: Tree) -> str:

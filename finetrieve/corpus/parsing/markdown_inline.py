@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
 from markdown_it.token import Token
@@ -144,8 +145,7 @@ class InlineWriter:
 
     def _note_difference(self, before: str, after: str, reason: str = MARKS) -> None:
         if before != after:
-            left = WORD.findall(after)
-            self.removals.add(reason, " ".join(word for word in WORD.findall(before) if word not in left))
+            self.removals.add(reason, " ".join((Counter(WORD.findall(before)) - Counter(WORD.findall(after))).elements()))
 
 
 def _padded(code: str) -> str:
@@ -153,5 +153,5 @@ def _padded(code: str) -> str:
 
 
 def _tidy(line: str) -> str:
-    line = re.sub(r"\*\*\*\*+|\*\*[ \t]*\*\*", "", line) if "**" in line else line
+    line = re.sub(r"\*\*\*\*+|\*\*([ \t]*)\*\*", r"\1", line) if "**" in line else line
     return re.sub(r"[ \t]{3,}", " ", line.rstrip())

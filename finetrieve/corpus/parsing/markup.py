@@ -16,6 +16,7 @@ from finetrieve.corpus.parsing.html import html_fragment_to_markdown
 from finetrieve.corpus.parsing.markdown import fence_code
 from finetrieve.corpus.parsing.prose import says_something
 from finetrieve.corpus.parsing.removal import COMMENTS, PICTURES, SCRIPTS, TAGS, TARGETS, Removals
+from finetrieve.corpus.parsing.removal import MARKS as FORMAT_MARKS
 
 START = re.compile(r"`+|<(?=[A-Za-z/!>])|\{(?=[%{/])|!?\[\[")
 WIKI_LINK = re.compile(r"(!?)\[\[([^\[\]|\n]+?)(?:\|([^\[\]\n]*))?\]\]")
@@ -54,11 +55,16 @@ def convert_markup(text: str, removals: Removals) -> str:
     return _Converter(text, removals).convert() if re.search(r"[<{]|\[\[", text) else text
 
 
-def highlighted_as_fences(text: str) -> str:
+def highlighted_as_fences(text: str, removals: Removals) -> str:
     """Returns the text with the `highlight` blocks of Jekyll and Hugo as fenced code."""
     if "highlight" not in text or "{" not in text:
         return text
-    return HIGHLIGHT.sub(lambda match: fence_code(match[2].strip("\n"), match[1]), text)
+
+    def fenced(match: re.Match[str]) -> str:
+        removals.add(FORMAT_MARKS, match[0].replace(match[2], " ", 1))
+        return fence_code(match[2].strip("\n"), match[1])
+
+    return HIGHLIGHT.sub(fenced, text)
 
 
 @dataclass(slots=True)
@@ -210,7 +216,7 @@ class _Converter:
         ):
             self._replace(tag, close, f"`{' '.join(html.unescape(self.text[tag.end : close]).split())}`")
         elif re.fullmatch(r"h[1-6]", name) and (close := self._near_end(name, tag.end)):
-            inner = convert_markup(self.text[tag.end : close], self.removals)
+            inner = convert_markup(self.text[tag.end : close], self.removals).replace("\\\n", " ")
             self._replace(tag, close, self._block(f"{'#' * int(name[1])} {' '.join(inner.split())}"))
         elif name in ("summary", "figcaption", "caption", "legend", "dt") and (close := self._near_end(name, tag.end)):
             inner = " ".join(convert_markup(self.text[tag.end : close], self.removals).replace("**", "").split())

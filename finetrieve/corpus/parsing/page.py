@@ -21,5 +21,7 @@ class CleanPage:
     source: str = ""
     """The page's words as they were read, to be counted."""
     removals: tuple[Removal, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Parts of the file that could not be read, and why: pages of a PDF that are pictures, say."""
     words: WordCount | None = None
     """Of the page, once they are counted."""

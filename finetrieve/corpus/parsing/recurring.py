@@ -1,8 +1,8 @@
 """Lines that most pages of a site have: what is around the pages, found by comparing them rather than by a list of words.
 
 Links that recur go wherever they stand. Other lines go at the beginning and the end of a page only, are short, and stay on the
-first page that has them, so that no words leave the corpus. Nothing goes where little else is left: such pages are made from a
-template, and what they share is what they say.
+first page that has them, so that no words leave the corpus; those with a date are the same when they begin alike. Nothing goes
+where little else is left: such pages are made from a template, and what they share is what they say.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ MAX_WORDS = 25
 ENDINGS = 0.05
 """Of the rows of a table end alike where that is the site's."""
 GLUED = re.compile(r"([A-Z][a-z]+)(?=[A-Z])")
+DATE = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b\d+ \w+ ago\b")
+MAX_DATED_WORDS = 14
 MIN_OWN_SHARE = 0.5
 """Of a page's words that are no recurring links; below it the page is made from a template."""
 
@@ -35,6 +37,7 @@ def drop_recurring_lines(pages: Sequence[CleanPage]) -> list[CleanPage]:
     if len(pages) < MIN_PAGES:
         return list(pages)
     counts = Counter(key for page in pages for key in {_key(line) for line in page.text.split("\n")} if key)
+    counts.update(key for page in pages for key in {_dated(line) for line in page.text.split("\n")} if key)
     recurring = {key for key, count in counts.items() if count > MOST * len(pages)}
     if not recurring:
         return list(pages)
@@ -96,6 +99,8 @@ def _without(page: CleanPage, recurring: set[str], said: set[str]) -> CleanPage:
         for at in order:
             if at in gone or not keys[at]:
                 continue
+            if keys[at] not in recurring:
+                keys[at] = _dated(lines[at])
             if keys[at] not in recurring or fenced[at] or _is_kept(lines[at], order):
                 break
             edges.add(at)
@@ -121,6 +126,15 @@ def _is_kept(line: str, order: range) -> bool:
 
 def _key(line: str) -> str:
     return " ".join(line.split()).lstrip("-*+> ") if WORD.search(line) else ""
+
+
+def _dated(line: str) -> str:
+    """Returns what a short line with a date begins with, such as `Last updated`: the date and the name differ by page."""
+    words = WORD.findall(line)
+    if not 3 <= len(words) <= MAX_DATED_WORDS or line.lstrip().startswith(("#", "|")) or not DATE.search(line):
+        return ""
+    start = [word.casefold() for word in words[:2]]
+    return "" if any(map(str.isdigit, "".join(start))) else f"\0{' '.join(start)}"
 
 
 def _without_gaps(text: str) -> str:

@@ -90,6 +90,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+SUBSTITUTION = re.compile(r"^\s*\.\. \|([^|\n]+)\| \w+::", re.MULTILINE)
+"""Names that stand for other words."""
+
+
 def restructuredtext_to_html(text: str, removals: Removals | None = None) -> str:
     """Returns the HTML body of a reStructuredText page; nothing is included from files and no raw HTML passes.
 
@@ -100,6 +104,8 @@ def restructuredtext_to_html(text: str, removals: Removals | None = None) -> str
     for reason, pattern in ((MARKS, MARKS_OF_FORMAT), (TARGETS, TARGETS_OF_LINKS)):
         for found in pattern.findall(text):
             removals.add(reason, " ".join(found))
+    for name in SUBSTITUTION.findall(text):
+        removals.add(MARKS, f"{name} " * text.count(f"|{name}|"))
     _register(text)
     text = DOMAIN_DIRECTIVE.sub(r"\1.. \2::", text)
     for name in RAW_SUBSTITUTION.findall(text):  # Such as a line break in HTML, which has no words.

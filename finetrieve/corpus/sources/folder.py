@@ -20,6 +20,7 @@ from finetrieve.core.rows import Skipped
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.formats import to_markdown
 from finetrieve.corpus.parsing.page import CleanPage
+from finetrieve.corpus.parsing.readers.base import FileReader, readers_by_suffix
 from finetrieve.corpus.sources.base import PageSource, SourceRead
 from finetrieve.corpus.sources.not_documentation import folder_objection, text_objection
 from finetrieve.corpus.sources.pages import counted, documents_of_pages
@@ -34,16 +35,25 @@ DOCUMENT_SUFFIXES = {
     ".txt": "text",
     ".ipynb": "notebook",
 }
-"""The files that the `folder` source reads, and the format of each."""
+"""The text files that the `folder` source reads, and the format of each; others have a class in `readers`."""
 
 SAMPLED_BYTES = 1 << 16
 """Of a file that is only looked at."""
+SAMPLED_FILES = 2
+"""That are no text, where a folder has nothing else: they have to be read wholly."""
+
+
+def document_suffixes() -> list[str]:
+    """Returns the endings of all files that the `folder` source reads."""
+    return [*DOCUMENT_SUFFIXES, *(suffix for suffix in readers_by_suffix() if suffix not in DOCUMENT_SUFFIXES)]
 
 
 class FolderSource(PageSource):
     """A folder of documentation files, or one such file."""
 
-    description: ClassVar[str] = "documentation files in a folder: Markdown, MDX, reStructuredText, HTML, plain text, notebooks"
+    description: ClassVar[str] = (
+        "documentation files in a folder: Markdown, MDX, reStructuredText, AsciiDoc, HTML, plain text, notebooks, PDF, DOCX, EPUB"
+    )
     identity_keys: ClassVar[tuple[str, ...]] = ("path",)
 
     name: Literal["folder"] = "folder"
@@ -74,10 +84,11 @@ class Folder:
 
     def read(self) -> SourceRead:
         """Returns a document for each file with text, by path; its id is the path relative to the folder."""
-        pages = [(found.name, _page(found, self._kind(found.name))) for found in self._files]
+        pages = [(found.name, self._page(found)) for found in self._files]
         read = documents_of_pages([(name, self._kind(name), page) for name, page in pages if isinstance(page, CleanPage)])
         unread = [page for _, page in pages if isinstance(page, Skipped)]
-        return SourceRead(read.documents, [*self._skipped, *unread, *read.skipped], read.words)
+        parts = [Skipped(name, note) for name, page in pages if isinstance(page, CleanPage) for note in page.unread]
+        return SourceRead(read.documents, [*self._skipped, *unread, *parts, *read.skipped], read.words)
 
     def check(self) -> list[str]:
         """Returns the relative paths of the files to read."""
@@ -87,7 +98,7 @@ class Folder:
         for found in self._files:
             try:
                 with found.path.open("rb") as file:
-                    if binary_kind(file.read(SNIFFED_BYTES)) is None:
+                    if self._reader(found.name) or binary_kind(file.read(SNIFFED_BYTES)) is None:
                         names.append(found.name)
             except OSError:
                 continue
@@ -111,14 +122,35 @@ class Folder:
         return digest.hexdigest()
 
     def sample(self, limit: int) -> list[str]:
-        """Returns the texts of some files, uncleaned."""
+        """Returns the texts of some files, uncleaned; of a folder without text files, of two of those that it has."""
         texts = []
         for found in self._files[:: max(1, -(-len(self._files) // limit))]:
             with contextlib.suppress(OSError), found.path.open("rb") as file:
                 data = file.read(SAMPLED_BYTES)
                 if binary_kind(data[:SNIFFED_BYTES]) is None:
                     texts.append(decode(data))
+        if not texts:
+            pages = map(self._page, self._files[:: max(1, -(-len(self._files) // SAMPLED_FILES))])
+            texts = [page.text[:SAMPLED_BYTES] for page in pages if isinstance(page, CleanPage)]
         return texts
+
+    def _page(self, found: _Found) -> CleanPage | Skipped:
+        kind, reader = self._kind(found.name), self._reader(found.name)
+        try:
+            if reader is not None:
+                return counted(reader().read(found.path, self._root))
+            data = found.path.read_bytes()
+            binary = binary_kind(data[:SNIFFED_BYTES])
+            if binary:
+                return Skipped(found.name, f"holds {binary} rather than text")
+            text = decode(data)
+            objection = text_objection(found.path.name, text)
+            return Skipped(found.name, objection) if objection else counted(to_markdown(text, kind))
+        except OSError as error:
+            return Skipped(found.name, f"cannot be read: {error.strerror or error}")
+        except Exception as error:  # Parsers of strange files raise anything; one page must not end the run.
+            problem = " ".join(str(error).split())[:160] or type(error).__name__
+            return Skipped(found.name, f"cannot be parsed as {kind}: {problem}")
 
     @cached_property
     def _files(self) -> list[_Found]:
@@ -213,7 +245,10 @@ class Folder:
 
     def _objection(self, suffix: str, path: Path) -> str:
         """Returns why a file is not read, as far as its name and size tell, or an empty string."""
-        if suffix not in DOCUMENT_SUFFIXES:
+        reader = self._readers.get(suffix)
+        if reader is not None and (missing := reader.missing()):
+            return missing
+        if reader is None and suffix not in DOCUMENT_SUFFIXES:
             return f"{suffix or 'a file without an ending'} is no kind of documentation that is read"
         try:
             size = path.stat().st_size
@@ -224,15 +259,30 @@ class Folder:
         limit = self.settings.max_file_mb
         return f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)" if size > limit * 1e6 else ""
 
+    @cached_property
+    def _readers(self) -> dict[str, type[FileReader]]:
+        return readers_by_suffix()
+
+    def _reader(self, name: str) -> type[FileReader] | None:
+        return self._readers.get(Path(name).suffix.lower())
+
+    @cached_property
+    def _root(self) -> Path:
+        """The folder, or that of the one file."""
+        root = Path(self.settings.path).expanduser().resolve()
+        return root.parent if root.is_file() else root
+
     def _kind(self, name: str) -> str:
         suffix = Path(name).suffix.lower()
+        if (reader := self._reader(name)) is not None:
+            return reader.name
         return self.settings.txt_format if suffix == ".txt" else DOCUMENT_SUFFIXES[suffix]
 
     def _skip(self, name: str, reason: str) -> None:
         self._skipped.append(Skipped(name, reason))
 
     def _nothing_found(self) -> str:
-        path, kinds = self.settings.path, ", ".join(DOCUMENT_SUFFIXES)
+        path, kinds = self.settings.path, ", ".join(document_suffixes())
         if Path(path).expanduser().is_file():
             reason = self._skipped[0].reason if self._skipped else "it holds binary data"
             return f"Cannot read '{path}' as documentation: {reason}."
@@ -244,7 +294,7 @@ class Folder:
             patterns = " that include and exclude let through" if self.settings.include or self.settings.exclude else ""
             return f"No files in the folder '{path}'{patterns}. Expected documentation: {kinds}."
         seen = ", ".join(f"{count} {suffix}" for suffix, count in self._seen.most_common(8))
-        reasons = [item for item in self._skipped if Path(item.source).suffix.lower() in DOCUMENT_SUFFIXES]
+        reasons = [item for item in self._skipped if Path(item.source).suffix.lower() in document_suffixes()]
         why = f" {reasons[0].source}: {reasons[0].reason}." if reasons else ""
         return f"No documentation in the folder '{path}': found {seen}.{why} Kinds that are read: {kinds}."
 
@@ -260,23 +310,6 @@ class _Patterns:
 
     def match(self, name: str) -> bool:
         return (self._include is None or self._include.match_file(name)) and not self._exclude.match_file(name)
-
-
-def _page(found: _Found, kind: str) -> CleanPage | Skipped:
-    try:
-        data = found.path.read_bytes()
-    except OSError as error:
-        return Skipped(found.name, f"cannot be read: {error.strerror}")
-    binary = binary_kind(data[:SNIFFED_BYTES])
-    if binary:
-        return Skipped(found.name, f"holds {binary} rather than text")
-    try:
-        text = decode(data)
-        objection = text_objection(found.path.name, text)
-        return Skipped(found.name, objection) if objection else counted(to_markdown(text, kind))
-    except Exception as error:  # Parsers of strange files raise anything; one page must not end the run.
-        problem = " ".join(str(error).split())[:120] or type(error).__name__
-        return Skipped(found.name, f"cannot be parsed as {kind}: {problem}")
 
 
 def _link_target(path: Path) -> Path | None:

@@ -17,7 +17,7 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.package_index import PackageFile, filled_once, normalized, open_index, short_hash
 from finetrieve.core.paths import user_cache
 from finetrieve.corpus.sources.base import PageSource, SourceRead
-from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, Folder, FolderSource
+from finetrieve.corpus.sources.folder import Folder, FolderSource, document_suffixes
 
 logger = get_logger(__name__)
 
@@ -158,11 +158,12 @@ def _source_package(files: list[PackageFile], settings: PypiSource) -> PackageFi
 def _unpack(archive: Path, target: Path, name: str) -> None:
     """Writes the documentation in an archive, and the folders, below `target`; no link, no device, nothing outside."""
     target.mkdir()
+    suffixes = document_suffixes()
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
                 inside = PurePosixPath(member.name)
-                wanted = member.isdir() or (member.isfile() and inside.suffix.lower() in DOCUMENT_SUFFIXES)
+                wanted = member.isdir() or (member.isfile() and inside.suffix.lower() in suffixes)
                 if ".." in inside.parts or inside.is_absolute():
                     raise InputError(f"{name} is no proper source package: its member '{member.name}' leads out of it.")
                 if wanted and len(inside.parts) > 1:

@@ -10,6 +10,7 @@ from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.rows import Skipped
+from finetrieve.corpus.parsing.readers.base import readers_by_suffix
 from finetrieve.corpus.sources.base import SamplingReader, Source, SourceRead
 
 SOURCES: Registry[Source] = Registry(
@@ -61,9 +62,9 @@ def sample_texts(source: Source, limit: int) -> list[str]:
 def fingerprint(source: Source) -> str:
     """Returns a SHA-256 over the contents and names of what the source would read, for use in a cache key.
 
-    Of a source that is not this project's its code counts as well.
+    The code of a source and of readers of files that are not this project's counts as well.
     """
-    contents, code = source.reader().fingerprint(), plugin_hash([type(source)])
+    contents, code = source.reader().fingerprint(), plugin_hash([type(source), *readers_by_suffix().values()])
     return hashlib.sha256(f"{contents}\0{code}".encode()).hexdigest() if code else contents
 
 
@@ -85,7 +86,7 @@ def source_from_path(path: Path) -> Source:
     Raises:
         InputError: There is no such path, or no source reads a file of this kind.
     """
-    from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, FolderSource
+    from finetrieve.corpus.sources.folder import FolderSource, document_suffixes
     from finetrieve.corpus.sources.hub import HubSource
     from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource, tables_in
 
@@ -108,9 +109,9 @@ def source_from_path(path: Path) -> Source:
     suffix = path.suffix.lower()
     if suffix in TABLE_SUFFIXES:
         return FilesSource(path=text)
-    if suffix in DOCUMENT_SUFFIXES:
+    if suffix in document_suffixes():
         return FolderSource(path=text)
-    known = ", ".join([*DOCUMENT_SUFFIXES, *TABLE_SUFFIXES])
+    known = ", ".join([*document_suffixes(), *TABLE_SUFFIXES])
     kind = f"'{suffix}' files" if suffix else "files without an ending"
     raise InputError(f"Cannot read '{path}': no source reads {kind}. Kinds that are read: {known}.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -318,7 +319,11 @@ def raw_row(place: str, row: Row, columns: Columns) -> RawRow:
 
 
 def _text(value: Any) -> str:
-    if value is None or value != value or (isinstance(value, str) and value.strip() in MISSING_WORDS):
+    if (
+        value is None
+        or (isinstance(value, float) and not math.isfinite(value))
+        or (isinstance(value, str) and value.strip() in MISSING_WORDS)
+    ):
         return ""
     if isinstance(value, str):
         return value.strip().encode("utf-8", errors="replace").decode()
