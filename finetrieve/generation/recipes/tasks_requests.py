@@ -296,7 +296,8 @@ def _messages(system: str, content: str) -> Messages:
 
 
 def _template(name: str) -> Template:
-    return Template((_TEMPLATES / f"{name}.jinja2").read_text(encoding="utf-8"))
+    template: Template = Template((_TEMPLATES / f"{name}.jinja2").read_text(encoding="utf-8"))
+    return template
 
 
 def _number(chunk_id: str) -> int:

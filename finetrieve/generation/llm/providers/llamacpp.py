@@ -124,10 +124,10 @@ class LlamaCpp(Provider):
         except ValueError as error:
             # A schema that llama.cpp makes no grammar of: asked for without it, and validated all the same.
             raise ProviderError("unsupported", f"response_format: {' '.join(str(error).split())[:250]}", answered=True) from None
-        if error := answer.get("error"):
-            too_long = error.get("type") == "exceed_context_size_error"
-            kind = "too_long" if too_long else _KINDS.get(error.get("code", 0), "server")
-            raise ProviderError(kind, str(error.get("message", ""))[:300], answered=True)  # type: ignore[arg-type]
+        if refusal := answer.get("error"):
+            too_long = refusal.get("type") == "exceed_context_size_error"
+            kind = "too_long" if too_long else _KINDS.get(refusal.get("code", 0), "server")
+            raise ProviderError(kind, str(refusal.get("message", ""))[:300], answered=True)  # type: ignore[arg-type]
         return answer
 
 
