@@ -16,7 +16,7 @@ from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import ROOT
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.corpus.sources.registry import SourceSettings, source_from_path
+from finetrieve.corpus.sources.registry import SourceSettings, source_from_argument
 from finetrieve.curation.filters import FilterSettings
 from finetrieve.evaluation.settings import GENERATED, EvaluationSettings
 from finetrieve.generation.settings import GenerationSettings
@@ -100,7 +100,7 @@ def plain(settings: BaseModel) -> dict[str, Any]:
 
 def load_config(
     path: Path | str,
-    docs: Path | None = None,
+    docs: str | Path | None = None,
     eval_sets: tuple[str, ...] = (),
     overrides: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
@@ -124,7 +124,7 @@ def load_config(
     raw = read_yaml(path)
     logger.debug(f"configuration: {path}")
     if docs is not None:
-        raw["source"] = source_from_path(docs).model_dump(mode="json")
+        raw["source"] = source_from_argument(docs).model_dump(mode="json")
     if docs is not None or eval_sets:
         evaluation = raw.setdefault("evaluation", {})
         if isinstance(evaluation, dict):

@@ -26,7 +26,7 @@ from finetrieve.core.logging import set_level
     shell_complete=lambda _context, _option, start: [name for name in PIPELINES if name.startswith(start)],
 )
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
-@click.option("--docs", type=click.Path(path_type=Path), help="Your documents: a folder or a file.")
+@click.option("--docs", type=click.Path(), help="Your documents: a folder, a file, or a site (https://...).")
 @click.option(
     "--eval-set",
     "eval_sets",
@@ -62,7 +62,7 @@ def main(
     context: click.Context,
     pipeline_name: str | None,
     config_path: Path | None,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     pairs: tuple[str, ...],
     queries: tuple[str, ...],

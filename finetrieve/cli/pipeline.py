@@ -45,7 +45,7 @@ def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callab
 def run(
     pipeline_name: str,
     config_path: Path,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     overrides: tuple[str, ...],
     out: Path | None,
@@ -80,7 +80,7 @@ def run(
 def show_dry_run(
     pipeline_name: str,
     config_path: Path,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     overrides: tuple[str, ...],
     own: OwnData = NO_OWN_DATA,
@@ -101,7 +101,7 @@ def show_dry_run(
 def schedule(
     pipeline_name: str,
     config_path: Path | None,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     overrides: tuple[str, ...],
     cron: str,
