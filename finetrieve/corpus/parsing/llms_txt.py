@@ -99,7 +99,7 @@ def _page(lines: list[str], names: set[str]) -> FilePage:
 
 
 def _unique(title: str, names: set[str]) -> str:
-    base = re.sub(r"[^\w.]+", "-", title.lower()).strip("-")[:80] or "page"
+    base = re.sub(r"[^\w.]+", "-", title.lower()).strip("-.")[:80] or "page"
     name, number = base, 2
     while name in names:
         name, number = f"{base}-{number}", number + 1

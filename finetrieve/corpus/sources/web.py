@@ -46,7 +46,7 @@ class WebSource(NamedPages):
 
     name: Literal["web"] = "web"
     start: str
-    """Address of a page whose links are followed; or of a sitemap (also an index of sitemaps, also packed with gzip), an `llms.txt` or
+    """Address of a page whose links are followed; or of a sitemap (or an index of them, also packed with gzip), an `llms.txt` or
     an `llms-full.txt`, whose list is read."""
     path_prefix: str | None = Field(default=None, pattern=r"^/")
     """Only pages whose path begins so are read, such as `/docs/`; null: those below the start page, and all that a list names."""

@@ -427,3 +427,35 @@ def test_the_lock_of_a_host_is_free_again(docs: Site, tmp_path: Path) -> None:
     check_source(source(docs))
     threading.Thread(target=lambda: (check_source(source(docs, max_pages=9)), done.set()), daemon=True).start()
     assert done.wait(20)
+
+
+# 5. llms.txt.
+
+
+def test_the_pages_that_an_llms_txt_lists_are_read(docs: Site) -> None:
+    docs.pages["/docs/start.md"] = Page("# Start\n\nRun `motor start`.\n\n[More](guide/stop.html)", "text/plain; charset=utf-8")
+    docs.pages["/llms.txt"] = Page(
+        f"# Acme\n\n> Motors.\n\n## Docs\n\n- [Start]({docs.address}/docs/start.md): how to start\n- [Raw](/docs/raw.md)\n"
+        "- [Elsewhere](https://other.example/a.md)\n",
+        "text/plain",
+    )
+    settings = source(docs, "/llms.txt")
+    assert [page.id for page in read_source(settings).documents if page.id != "llms.txt"] == ["docs/raw.md", "docs/start.md"]
+    assert not docs.asked("/docs/guide/stop.html"), "what listed pages link to is not followed"
+    assert reasons(docs, settings)["https://other.example/a.md"] == "on another host"
+    assert "Run `motor start`." in next(page.text for page in read_source(settings).documents if page.id == "docs/start.md")
+
+
+def test_an_llms_full_txt_is_read_in_its_pages(docs: Site) -> None:
+    docs.pages["/llms-full.txt"] = Page(
+        f"# Start\nSource: {docs.address}/docs/start\n\nRun it.\n\n# Stop\nSource: {docs.address}/docs/stop\n\nStop it.\n",
+        "text/plain",
+    )
+    settings = source(docs, "/llms-full.txt")
+    read = read_source(settings)
+    assert [(page.id, page.title, page.source) for page in read.documents] == [
+        ("llms-full.txt#start", "Start", f"{docs.address}/docs/start"),
+        ("llms-full.txt#stop", "Stop", f"{docs.address}/docs/stop"),
+    ]
+    assert check_source(settings) == [page.id for page in read.documents]
+    assert not read.words.removed[UNEXPLAINED]
