@@ -127,7 +127,8 @@ def source_from_path(path: Path) -> Source:
     Raises:
         InputError: There is no such path, or no source reads a file of this kind.
     """
-    from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, FolderSource
+    from finetrieve.corpus.parsing.api_file import API_SUFFIXES
+    from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, FolderSource, describes_api
     from finetrieve.corpus.sources.hub import HubSource
     from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource, tables_in
 
@@ -148,6 +149,8 @@ def source_from_path(path: Path) -> Source:
     if not exists:
         raise InputError(f"No such file or folder: '{path}'. Give --docs a folder of documentation, a corpus.jsonl or a table.")
     suffix = path.suffix.lower()
+    if suffix in API_SUFFIXES and describes_api(path):
+        return FolderSource(path=text)
     if suffix in TABLE_SUFFIXES:
         return FilesSource(path=text)
     if suffix in DOCUMENT_SUFFIXES:
