@@ -17,7 +17,11 @@ Answer = TypeVar("Answer")
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option("--docs", type=click.Path(), help="Your documents: a folder, a file, or a site (https://...). Default: docs.")
+@click.option(
+    "--docs",
+    type=click.Path(),
+    help="Your documents: a folder, a file, a site (https://...) or a git repository (git+https://...). Default: docs.",
+)
 @click.option("--name", help="Of the model. Default: after the documents.")
 @click.option("--queries", metavar="rules|PROVIDER/MODEL", help="Who writes them: rules, or an LLM. Default: rules.")
 @click.option("--review/--no-review", default=None, help="Whether people correct the queries in Argilla. Default: no.")

@@ -26,7 +26,11 @@ from finetrieve.core.logging import set_level
     shell_complete=lambda _context, _option, start: [name for name in PIPELINES if name.startswith(start)],
 )
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
-@click.option("--docs", type=click.Path(), help="Your documents: a folder, a file, or a site (https://...).")
+@click.option(
+    "--docs",
+    type=click.Path(),
+    help="Your documents: a folder, a file, a site (https://...) or a git repository (git+https://...).",
+)
 @click.option(
     "--eval-set",
     "eval_sets",

@@ -153,6 +153,8 @@ def test_list_names_what_a_configuration_can_use(command: RunCommand) -> None:
         "files",
         "package",
         "pypi",
+        "web",
+        "git",
         "hub",
         "rules",
         "round_trip",

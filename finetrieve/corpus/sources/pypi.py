@@ -7,13 +7,10 @@ import difflib
 import hashlib
 import os
 import re
-import shutil
 import ssl
 import subprocess
 import sys
 import tarfile
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +25,7 @@ from finetrieve.core.errors import InputError, UnreachableError
 from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import user_cache
 from finetrieve.corpus.sources.base import PageSource, SourceRead
+from finetrieve.corpus.sources.cache_folder import made_whole
 from finetrieve.corpus.sources.folder import DOCUMENT_SUFFIXES, Folder, FolderSource
 
 if TYPE_CHECKING:
@@ -42,8 +40,6 @@ ARCHIVE_HASH = "sdist.sha256"
 UNPACKED = "unpacked"
 TIMEOUT_SECONDS = 15.0
 """Without an answer, or without the next bytes of one."""
-STALE_SECONDS = 3600.0
-"""A fetch that is older was killed."""
 
 
 class PypiSource(PageSource):
@@ -143,35 +139,17 @@ class _File:
 
 
 def _fetch(settings: PypiSource, target: Path) -> None:
-    _remove_stale(target.parent)
-    target.parent.mkdir(parents=True, exist_ok=True)
     logger.info(f"fetching the source package of {settings.package} {settings.version}")
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
-        archive, ready = Path(scratch, "sdist.tar.gz"), Path(scratch, "ready")
+    with made_whole(target) as ready:
+        archive = ready / "sdist.tar.gz"
         with _client(settings) as (client, index):
             file = _source_package(_list_files(client, index, settings.package), settings)
             seen = _download(client, file, archive)
         if settings.sha256 not in (None, seen):
             raise InputError(_hash_differs(settings, seen))
-        ready.mkdir()
         _unpack(archive, ready / UNPACKED, file.name)
+        archive.unlink()
         (ready / ARCHIVE_HASH).write_text(seen)
-        try:
-            ready.rename(target)
-        except OSError:
-            if not target.is_dir():  # Otherwise another process was first.
-                raise
-
-
-def _remove_stale(folder: Path) -> None:
-    """Removes what killed processes left."""
-    for left in folder.glob(".fetch-*"):
-        try:
-            stale = time.time() - left.stat().st_mtime > STALE_SECONDS
-        except OSError:
-            continue
-        if stale:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ SOURCES: Registry[Source] = Registry(
         "finetrieve.corpus.sources.package:PackageSource",
         "finetrieve.corpus.sources.pypi:PypiSource",
         "finetrieve.corpus.sources.web:WebSource",
+        "finetrieve.corpus.sources.git:GitSource",
         "finetrieve.corpus.sources.hub:HubSource",
     ],
 )
@@ -92,12 +93,20 @@ def summary(skipped: list[Skipped], shown: int = 3) -> str:
 
 
 def source_from_argument(docs: str | Path) -> Source:
-    """Returns the settings of the source that `--docs` means: an address on the web is `web`, all else is a path.
+    """Returns the settings of the source that `--docs` means.
+
+    `git+ADDRESS`, or what ends in `.git`, is `git`, with `@REF` and `#FOLDER` behind it; an address on the web is `web`; all else
+    is a path.
 
     Raises:
         InputError: There is no such path, no source reads it, or the address is none.
     """
     text = str(docs)
+    from finetrieve.corpus.sources.git import GitSource, git_settings
+
+    repository = git_settings(text)
+    if repository is not None and (text.startswith("git+") or not Path(text).is_file()):
+        return _from_argument(GitSource, **repository)
     if re.match(r"[A-Za-z][\w+.-]*://", text):
         from finetrieve.corpus.sources.web import WebSource
 
