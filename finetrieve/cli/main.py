@@ -112,4 +112,4 @@ def main(
             return pipeline.show_dry_run(pipeline_name, path, docs, eval_sets, overrides, own)
         return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache, own)
 
-    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs, *queries), work))
+    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs, *queries, *([docs] if docs else [])), work))

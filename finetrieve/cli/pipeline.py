@@ -27,8 +27,13 @@ class OwnData(NamedTuple):
 NO_OWN_DATA = OwnData()
 
 
-def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callable[[Path], str]) -> str:
+def with_demo(config_path: Path | None, named: tuple[str, ...], work: Callable[[Path], str]) -> str:
     """Returns what the work returns, for the given configuration or else the demo's; offline, the offline demo's.
+
+    Args:
+        config_path: As given.
+        named: Documents, questions and pairs that the command names: the offline demo is not about them.
+        work: Called with the configuration.
 
     Raises:
         InputError: A user's mistake; also documents out of reach that the user named, or has questions of their own about.
@@ -36,7 +41,7 @@ def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callab
     try:
         return work(config_path or DEFAULT_CONFIG)
     except UnreachableError as error:
-        if config_path is not None or eval_sets:
+        if config_path is not None or named:
             raise
         click.echo(f"{error} Going on with the offline demo, configs/{OFFLINE_CONFIG.name}.", err=True)
         return work(OFFLINE_CONFIG)

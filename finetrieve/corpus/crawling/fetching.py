@@ -126,7 +126,7 @@ class Fetcher:
                 f"{host} {answer.reason} and asks for a pause of {seconds:,.0f} s. Run it again then: what was fetched is kept."
             )
         if seconds > 1:
-            logger.info(f"{address} {answer.reason}: waiting {seconds:.0f} s")
+            logger.info(f"{address}: {answer.reason}; waiting {seconds:.0f} s")
         self._next = max(self._next, time.monotonic() + seconds)
 
     def _count(self, address: str, answer: Answer) -> None:

@@ -71,7 +71,12 @@ class PageStore:
         """Returns what is known of an address."""
         query = "SELECT fetched, status, reason, location, kind, charset, etag, modified, body FROM pages WHERE key = ?"
         row = self._store.connection.execute(query, (address,)).fetchone()
-        return None if row is None else StoredPage(*row[:-1], zlib.decompress(row[-1]))
+        if row is None:
+            return None
+        try:
+            return StoredPage(*(*row[:-1], zlib.decompress(row[-1])))
+        except zlib.error:  # Damaged: it is fetched again.
+            return None
 
     def keep(self, address: str, page: StoredPage) -> None:
         """Keeps a page in place of the one there was."""
@@ -125,7 +130,7 @@ def open_store(path: Path, alone: bool = False) -> Iterator[PageStore]:
                 yield store
             finally:
                 store.close()
-    except (sqlite3.Error, OSError, zlib.error) as error:
+    except (sqlite3.Error, OSError) as error:
         raise InputError(f"Cannot keep web pages at '{path}': {explain_store_error(error)}.") from None
     except ValueError as error:
         if not (error.args and isinstance(error.args[0], int)):

@@ -46,10 +46,11 @@ def find_commit(repository: str, ref: str | None) -> str:
     if ref is not None and COMMIT.fullmatch(ref):
         return ref
     wanted = ["HEAD"] if ref is None else [f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}", ref]
-    listed = dict(reversed(line.split("\t", 1)) for line in _run(repository, "ls-remote", "--", repository, *wanted).splitlines())
+    lines = _run(repository, "ls-remote", "--", repository, *wanted).splitlines()
+    listed = {name: commit for commit, _, name in (line.partition("\t") for line in lines)}
     for name in wanted:
         if name in listed:
-            return str(listed[name])
+            return listed[name]
     shown = mask_logins(repository)
     if ref is None:
         raise InputError(f"The git repository '{shown}' has no commit yet, or no default branch. Name a branch as the ref.")

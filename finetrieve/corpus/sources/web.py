@@ -201,7 +201,7 @@ class Web:
 
         started, active, finished = store.crawl(self._key)
         host = urlsplit(self.settings.start).netloc
-        if started > finished and active >= fresh_after:
+        if active > started > finished and active >= fresh_after:
             logger.info(f"going on with the visit of {host} that was interrupted")
             since = started
         else:
