@@ -88,8 +88,9 @@ class Config(BaseModel):
 def _name_of(source: SourceSettings) -> str:
     """Returns a name from the place of the documents: a package, a dataset, or the last two parts of a path."""
     key, place = source.identity
-    if source.is_path(key):
+    if source.is_path(key) and "://" not in place:
         place = "/".join(Path(place).resolve().parts[-2:])
+    place = re.sub(r"^[a-z]+://(?:www\.)?", "", place)
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-").lower()[:80] or source.name
 
 

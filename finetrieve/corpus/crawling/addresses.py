@@ -14,6 +14,8 @@ OTHER_SUFFIXES = frozenset([
     ".xlsx", ".xz", ".yaml", ".yml", ".zip",
 ])  # fmt: skip
 """Endings of what is linked from pages and is none."""
+MAX_REPEATS = 3
+"""Of one part of a path."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 
@@ -67,6 +69,12 @@ def document_id(address: str) -> str:
     parts = urlsplit(address)
     path = unquote(parts.path, errors="replace").lstrip("/") or "index.html"
     return f"{path}?{parts.query}" if parts.query else path
+
+
+def repeats_itself(address: str) -> bool:
+    """Whether a path has one part again and again, as where a relative link on a page leads ever deeper: `/a/b/b/b/b/`."""
+    parts = [part for part in urlsplit(address).path.split("/") if part]
+    return any(parts.count(part) > MAX_REPEATS for part in set(parts))
 
 
 def part_of_site(address: str) -> str:

@@ -21,6 +21,7 @@ from finetrieve.corpus.crawling.addresses import (
     document_id,
     normalize,
     part_of_site,
+    repeats_itself,
     suffix_of,
     without_query,
 )
@@ -183,11 +184,11 @@ class Crawl:
                 if other is None or other in seen:
                     continue
                 seen.add(other)
-                content = self._sitemap(other) if len(seen) <= MAX_SITEMAPS else f"over the limit of {MAX_SITEMAPS:,} sitemaps"
-                if isinstance(content, str):
-                    self._skip(other, content)
+                found = self._sitemap(other) if len(seen) <= MAX_SITEMAPS else f"over the limit of {MAX_SITEMAPS:,} sitemaps"
+                if isinstance(found, str):
+                    self._skip(other, found)
                 else:
-                    waiting.append((other, content))
+                    waiting.append((other, found))
 
     def _sitemap(self, address: str) -> bytes | str:
         """Returns the content of a sitemap that another names, or why it is not read."""
@@ -236,6 +237,8 @@ class Crawl:
             return self._skip(address, reason)
         if suffix in OTHER_SUFFIXES:
             return self._skip(address, f"{suffix} is no page")
+        if repeats_itself(address):
+            return self._skip(address, "its path repeats itself, as links that lead in circles do")
         if self._settings.is_excluded(name) or not (wanted or follows):
             return self._skip(address, "left out by include and exclude")
         if reason := self._objection(address):

@@ -166,6 +166,18 @@ def test_robots_txt_is_heeded_with_wildcards_and_its_delay(docs: Site) -> None:
     assert docs.headers["/docs/"]["user-agent"].startswith("finetrieve/")
 
 
+def test_links_that_lead_ever_deeper_end(docs: Site) -> None:
+    class Deeper(dict[str, object]):
+        def get(self, path: str, default: object = None) -> object:
+            body = "<h1>Deep</h1><p>A link in a circle.</p><a href='deep/'>Deeper</a>"
+            return Page(body) if path.startswith("/docs/") else super().get(path, default)
+
+    docs.pages = Deeper(docs.pages)  # type: ignore[assignment]
+    settings = source(docs)
+    assert check_source(settings) == ["docs/", "docs/deep/", "docs/deep/deep/", "docs/deep/deep/deep/"]
+    assert reasons(docs, settings)["/docs/deep/deep/deep/deep/"] == "its path repeats itself, as links that lead in circles do"
+
+
 def test_a_contact_is_told_to_the_site(docs: Site) -> None:
     check_source(source(docs, contact="docs@acme.example"))
     assert docs.headers["/docs/"]["user-agent"].endswith("(reads documentation; docs@acme.example)")
