@@ -78,7 +78,8 @@ def load_chunks(
     """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
     read = read_source(TypeAdapter[Source](SourceSettings).validate_python(source))
     corpus, report = build_corpus(read, ChunkSettings.model_validate(settings), load_tokenizer(base_model), documents_fingerprint)
-    logger.info(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks")
+    state = f"; {read.version}" if read.version else ""
+    logger.info(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks{state}")
     for line in report.skipped_lines():
         logger.info(line)
     return corpus.chunks, corpus.documents, corpus.duplicates, report

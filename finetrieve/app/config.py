@@ -16,7 +16,7 @@ from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import ROOT
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.corpus.sources.registry import SourceSettings, source_from_path
+from finetrieve.corpus.sources.registry import SourceSettings, source_from_argument
 from finetrieve.curation.filters import FilterSettings
 from finetrieve.evaluation.settings import GENERATED, EvaluationSettings
 from finetrieve.generation.settings import GenerationSettings
@@ -97,8 +97,9 @@ class Config(BaseModel):
 def _name_of(source: SourceSettings) -> str:
     """Returns a name from the place of the documents: a package, a dataset, or the last two parts of a path."""
     key, place = source.identity
-    if source.is_path(key):
+    if source.is_path(key) and "://" not in place:
         place = "/".join(Path(place).resolve().parts[-2:])
+    place = re.sub(r"^[a-z]+://(?:www\.)?", "", place)
     return re.sub(r"[^A-Za-z0-9]+", "-", place).strip("-").lower()[:80] or source.name
 
 
@@ -109,7 +110,7 @@ def plain(settings: BaseModel) -> dict[str, Any]:
 
 def load_config(
     path: Path | str,
-    docs: Path | None = None,
+    docs: str | Path | None = None,
     eval_sets: tuple[str, ...] = (),
     overrides: tuple[str, ...] = (),
     pairs: tuple[str, ...] = (),
@@ -135,7 +136,7 @@ def load_config(
     raw = read_yaml(path)
     logger.debug(f"configuration: {path}")
     if docs is not None:
-        raw["source"] = source_from_path(docs).model_dump(mode="json")
+        raw["source"] = source_from_argument(docs).model_dump(mode="json")
     if docs is not None or eval_sets:
         evaluation = raw.setdefault("evaluation", {})
         if isinstance(evaluation, dict):

@@ -102,9 +102,9 @@ def _problem(wanted: Requirement) -> str:
 
 
 def _documents(config: Config) -> Finding:
-    from finetrieve.corpus.sources.registry import check_source
+    from finetrieve.corpus.sources.registry import reach_source
 
-    count = len(check_source(config.source))
+    count = len(reach_source(config.source))
     place = config.source.place
     return Finding("documents", "ok", f"{count:,} in {place}" if count else f"{place}, to be fetched")
 

@@ -34,7 +34,8 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     read = read_source(config.source)
     corpus, report = build_corpus(read, config.chunks, load_tokenizer(config.training.base_model))
     chunks = list(corpus.chunk_rows())
-    lines = [f"{len(read.documents):,} documents are read.", *(f"  {line}" for line in report.skipped_lines())]
+    state = f" ({read.version})" if read.version else ""
+    lines = [f"{len(read.documents):,} documents are read{state}.", *(f"  {line}" for line in report.skipped_lines())]
     parts = [dry_run(chunks, config.generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))

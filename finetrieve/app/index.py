@@ -66,7 +66,7 @@ def load_index(place: str | Path | None = None, docs: str | Path | None = None) 
         InputError: There is no such model, none was in production, or a folder cannot be read.
     """
     if docs is not None:
-        return _index_of_directory(Path(place or ""), Path(docs))
+        return _index_of_directory(Path(place or ""), docs)
     if place is not None and is_index(Path(place)):
         saved = read_index(Path(place))
         return Index(saved.chunks, saved.searcher, saved.model, str(saved.facts.get("name", "")))
@@ -86,13 +86,13 @@ def _index_in_production(name: str | None) -> Index:
     return _index(chunks, load_model(version).path, methods[TRAINED].fusion, version.label)
 
 
-def _index_of_directory(model: Path, docs: Path) -> Index:
+def _index_of_directory(model: Path, docs: str | Path) -> Index:
     """Returns an index by a model's directory; metrics beside it, as `--out` writes them, say how it searches best."""
     from finetrieve.corpus.chunking import build_chunks
-    from finetrieve.corpus.sources.registry import read_source, source_from_path
+    from finetrieve.corpus.sources.registry import read_source, source_from_argument
 
     tokenizer = load_tokenizer(model)
-    chunks = build_chunks(read_source(source_from_path(docs)).documents, ChunkSettings(), tokenizer).chunks
+    chunks = build_chunks(read_source(source_from_argument(docs)).documents, ChunkSettings(), tokenizer).chunks
     fusion, beside = FUSED, model.parent / "metrics.json"
     if beside.is_file():
         metrics = EvaluationResult.model_validate(json.loads(beside.read_text(encoding="utf-8")))

@@ -16,7 +16,7 @@ import yaml
 from finetrieve.app.config import DEFAULT_CONFIG, load_config
 from finetrieve.app.config_schema import field_docstrings
 from finetrieve.core.errors import InputError, unknown_name
-from finetrieve.corpus.sources.registry import check_source, source_from_path
+from finetrieve.corpus.sources.registry import reach_source, source_from_argument
 from finetrieve.generation.llm.providers.base import PROVIDERS
 
 CONFIG, QUESTIONS, IGNORED = "finetrieve.yaml", "questions.csv", ".gitignore"
@@ -38,8 +38,8 @@ _NO_QUESTIONS = """\
 class Answers:
     """What a person answers."""
 
-    docs: Path
-    """A folder or a file of documents."""
+    docs: str | Path
+    """A folder or a file of documents, or the address of a site."""
     name: str | None = None
     """Of the model; None: after the documents."""
     queries: str = RULES
@@ -57,9 +57,9 @@ def check_free(folder: Path) -> None:
         raise InputError(f"{' and '.join(there)} would be overwritten. Give another folder, or move what is there away.")
 
 
-def check_documents(docs: Path) -> Path:
-    """Returns the path; raises an InputError where no documents can be read there."""
-    check_source(source_from_path(docs))
+def check_documents(docs: str | Path) -> str | Path:
+    """Returns the place; raises an InputError where no documents can be read there."""
+    reach_source(source_from_argument(docs))
     return docs
 
 
@@ -123,11 +123,13 @@ def _sections(path: Path) -> dict[str, str]:
     return {section.partition(":")[0]: section for section in sections}
 
 
-def _source_text(folder: Path, docs: Path) -> str:
+def _source_text(folder: Path, docs: str | Path) -> str:
     """Returns the section of the source: every key, with what its class says of it; the path is relative to the configuration."""
-    source = source_from_path(docs)
+    source = source_from_argument(docs)
     says = field_docstrings(type(source))
-    values: dict[str, Any] = {**source.model_dump(mode="json"), "path": Path(os.path.relpath(docs, folder)).as_posix()}
+    values: dict[str, Any] = source.model_dump(mode="json")
+    if "path" in values:
+        values["path"] = Path(os.path.relpath(docs, folder)).as_posix()
     lines = [_commented(f"  {key}", value, says.get(key, "").split(". ")[0].rstrip(".")) for key, value in values.items()]
     return "source:\n" + "".join(lines) + "\n"
 

@@ -14,7 +14,7 @@ from finetrieve.core.errors import InputError
 @click.argument("first", metavar="MODEL_A")
 @click.argument("second", metavar="MODEL_B")
 @click.option("--eval-set", "eval_sets", multiple=True, required=True, metavar="PATH", help="Human questions. Repeatable.")
-@click.option("--docs", type=click.Path(path_type=Path), help="The documents, where the questions bring none of their own.")
+@click.option("--docs", type=click.Path(), help="The documents, where the questions bring none of their own.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
 @click.option("--questions", "shown", default=10, show_default=True, help="How many questions to show for each model.")
 @MODEL
@@ -23,7 +23,7 @@ def command(
     first: str,
     second: str,
     eval_sets: tuple[str, ...],
-    docs: Path | None,
+    docs: str | None,
     config_path: Path | None,
     shown: int,
     model: str | None,

@@ -17,11 +17,15 @@ Answer = TypeVar("Answer")
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option("--docs", type=click.Path(path_type=Path), help="Your documents: a folder or a file. Default: docs.")
+@click.option(
+    "--docs",
+    type=click.Path(),
+    help="Your documents: a folder, a file, a site (https://...) or a git repository (git+https://...). Default: docs.",
+)
 @click.option("--name", help="Of the model. Default: after the documents.")
 @click.option("--queries", metavar="rules|PROVIDER/MODEL", help="Who writes them: rules, or an LLM. Default: rules.")
 @click.option("--review/--no-review", default=None, help="Whether people correct the queries in Argilla. Default: no.")
-def command(folder: Path, docs: Path | None, name: str | None, queries: str | None, review: bool | None) -> None:
+def command(folder: Path, docs: str | None, name: str | None, queries: str | None, review: bool | None) -> None:
     """Write a commented configuration, an empty question file and a .gitignore into DIR; overwrites nothing.
 
     What no option answers is asked, or, without a terminal, has its default.
@@ -31,7 +35,7 @@ def command(folder: Path, docs: Path | None, name: str | None, queries: str | No
     check_free(folder)
     asks = sys.stdin.isatty()
     if docs is None:
-        docs = _ask("Where are your documents (a folder or a file)?", "docs", lambda text: check_documents(Path(text)), asks)
+        docs = _ask("Where are your documents (a folder, a file or a site)?", "docs", check_documents, asks)
     if name is None and asks:
         name = click.prompt("What is the model called (Enter: as the documents)?", "", show_default=False).strip() or None
     if queries is None:

@@ -26,7 +26,11 @@ from finetrieve.core.logging import set_level
     shell_complete=lambda _context, _option, start: [name for name in PIPELINES if name.startswith(start)],
 )
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
-@click.option("--docs", type=click.Path(path_type=Path), help="Your documents: a folder or a file.")
+@click.option(
+    "--docs",
+    type=click.Path(),
+    help="Your documents: a folder, a file, a site (https://...) or a git repository (git+https://...).",
+)
 @click.option(
     "--eval-set",
     "eval_sets",
@@ -69,7 +73,7 @@ def main(
     context: click.Context,
     pipeline_name: str | None,
     config_path: Path | None,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     pairs: tuple[str, ...],
     queries: tuple[str, ...],
@@ -116,4 +120,4 @@ def main(
             return pipeline.show_dry_run(pipeline_name, path, docs, eval_sets, overrides, own)
         return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache, own)
 
-    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs, *queries), work))
+    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs, *queries, *([docs] if docs else [])), work))

@@ -28,8 +28,13 @@ class OwnData(NamedTuple):
 NO_OWN_DATA = OwnData()
 
 
-def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callable[[Path], str]) -> str:
+def with_demo(config_path: Path | None, named: tuple[str, ...], work: Callable[[Path], str]) -> str:
     """Returns what the work returns, for the given configuration or else the demo's; offline, the offline demo's.
+
+    Args:
+        config_path: As given.
+        named: Documents, questions and pairs that the command names: the offline demo is not about them.
+        work: Called with the configuration.
 
     Raises:
         InputError: A user's mistake; also documents out of reach that the user named, or has questions of their own about.
@@ -37,7 +42,7 @@ def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callab
     try:
         return work(config_path or DEFAULT_CONFIG)
     except UnreachableError as error:
-        if config_path is not None or eval_sets:
+        if config_path is not None or named:
             raise
         click.echo(f"{error} Going on with the offline demo, configs/{OFFLINE_CONFIG.name}.", err=True)
         return work(OFFLINE_CONFIG)
@@ -46,7 +51,7 @@ def with_demo(config_path: Path | None, eval_sets: tuple[str, ...], work: Callab
 def run(
     pipeline_name: str,
     config_path: Path,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     overrides: tuple[str, ...],
     out: Path | None,
@@ -81,7 +86,7 @@ def run(
 def show_dry_run(
     pipeline_name: str,
     config_path: Path,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     overrides: tuple[str, ...],
     own: OwnData = NO_OWN_DATA,
@@ -102,7 +107,7 @@ def show_dry_run(
 def schedule(
     pipeline_name: str,
     config_path: Path | None,
-    docs: Path | None,
+    docs: str | None,
     eval_sets: tuple[str, ...],
     overrides: tuple[str, ...],
     cron: str,

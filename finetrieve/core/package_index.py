@@ -6,12 +6,9 @@ import ast
 import hashlib
 import os
 import re
-import shutil
 import ssl
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,8 +26,6 @@ ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+ht
 """The Simple API as JSON (PEP 691), or else as HTML (PEP 503)."""
 TIMEOUT_SECONDS = 15.0
 """Without an answer, or without the next bytes of one."""
-STALE_SECONDS = 3600.0
-"""A fetch that is older was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +138,6 @@ def open_index(wanted: str) -> Iterator[PackageIndex]:
         raise UnreachableError(f"{problem} no connection to {shown} ({said}). Check the network, or PIP_INDEX_URL.") from None
 
 
-@contextmanager
-def filled_once(target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yields a folder to work in and an empty one that becomes `target` when the block ends without an error.
-
-    The target appears as a whole or not at all, whatever is killed, and of two processes that fill it at once either's will do.
-    """
-    _remove_stale(target.parent)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
-        ready = Path(scratch, "ready")
-        ready.mkdir()
-        yield Path(scratch), ready
-        try:
-            ready.rename(target)
-        except OSError:
-            if not target.is_dir():  # Otherwise another process was first.
-                raise
-
-
 def normalized(package: str) -> str:
     """Returns a project's name as PEP 503 writes it."""
     return re.sub(r"[-_.]+", "-", package).lower()
@@ -170,17 +146,6 @@ def normalized(package: str) -> str:
 def short_hash(digest: str) -> str:
     """Returns the beginning of a hexadecimal digest, as messages show it."""
     return f"{digest[:12]}..."
-
-
-def _remove_stale(folder: Path) -> None:
-    """Removes what killed processes left."""
-    for left in folder.glob(".fetch-*"):
-        try:
-            stale = time.time() - left.stat().st_mtime > STALE_SECONDS
-        except OSError:
-            continue
-        if stale:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _pip_settings() -> dict[str, str]:

@@ -8,6 +8,7 @@ import re
 _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "WEBHOOK")
 _SHORTEST_SECRET = 6
 _LIKE_A_KEY = re.compile(r"(?i)\b(?:sk|gsk|hf|key)[-_](?=\S*\d)[\w*.-]{8,}|(?<=bearer )(?=\S*\d)[\w.-]{16,}")
+_LOGIN = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _MASK = "***"
 
 
@@ -18,3 +19,8 @@ def mask_secrets(text: str, secret: str = "") -> str:
         if len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, _MASK)
     return _LIKE_A_KEY.sub(_MASK, text)
+
+
+def mask_logins(text: str) -> str:
+    """Returns the text without user names and passwords in addresses: `https://***@host/`."""
+    return _LOGIN.sub(f"{_MASK}@", text)

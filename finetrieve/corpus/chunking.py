@@ -79,6 +79,7 @@ def build_corpus(
     by_reason = _skipped_by_reason(read.skipped)
     report = CorpusReport(
         fingerprint=fingerprint,
+        version=read.version,
         skipped={reason: len(names) for reason, names in by_reason.items()},
         skipped_examples={reason: names[:EXAMPLES] for reason, names in by_reason.items()},
         **dict(result.report),

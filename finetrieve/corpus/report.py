@@ -90,6 +90,8 @@ class CorpusReport(Record):
 
     fingerprint: Text = ""
     """Of the documents."""
+    version: Text = ""
+    """Which state of a place that changes was read: a commit, the day of a visit."""
     documents: int | None = None
     skipped: Mapping[Text, int] = {}
     """Reason -> inputs that became no document, most frequent first."""

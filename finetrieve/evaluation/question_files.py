@@ -6,10 +6,12 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.text import normalise_query
@@ -97,7 +99,8 @@ def read_question_file(path: Path) -> QuestionFile:
 def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *, refuse: bool) -> list[Judgement]:
     """Returns the judgements with each page as the id of the document that it names.
 
-    A page is named by its id, also without its ending, or with `./` or `docs/` in front, where only one document is meant.
+    A page is named by its id, also without its ending, or with `./` or `docs/` in front, where only one document is meant; or by
+    its address on the web where its id is the path there.
 
     Args:
         judgements: Of pages as the file names them.
@@ -125,12 +128,21 @@ def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *
 def named_documents(page: str, ids: Collection[str], short: Mapping[str, list[str]]) -> list[str]:
     """Returns the ids that a page's name can mean; `short` is of `ids_without_ending`."""
     clean = page.replace("\\", "/").removeprefix("./").lstrip("/")
-    for name in (page, clean, clean.removeprefix("docs/")):
+    for name in (page, clean, clean.removeprefix("docs/"), *_paths_of(page)):
         if name in ids:
             return [name]
         if name in short:
             return short[name]
     return []
+
+
+def _paths_of(address: str) -> list[str]:
+    """Returns the paths that an address on the web can mean, as ids are written; none where it is no such address."""
+    match = re.fullmatch(r"https?://[^/?#]+/?([^#]*)(?:#.*)?", address.strip())
+    if match is None:
+        return []
+    path = unquote(match[1])
+    return [path, path.rstrip("/"), f"{path}/"] if path else ["index.html"]
 
 
 def ids_without_ending(ids: Iterable[str]) -> dict[str, list[str]]:

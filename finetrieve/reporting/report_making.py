@@ -53,7 +53,7 @@ def corpus_view(corpus: CorpusReport) -> dict[str, Any] | None:
     """Returns what was read, what was skipped and why, and what became of it."""
     skipped = Counter(corpus.skipped).most_common()
     facts = [
-        _fact("Documents", corpus.documents),
+        _fact("Documents", corpus.documents, clean(corpus.version, 200)),
         _fact("Skipped", sum(number for _, number in skipped) if skipped else None),
         _fact("Chunks", corpus.chunks, _languages(corpus.languages)),
         *_token_facts(corpus.tokens),

@@ -135,6 +135,14 @@ def test_documents_that_a_given_configuration_names_must_be_in_reach(command: Ru
     assert "no connection to http://127.0.0.1:9/simple" in line and "offline demo" not in line
 
 
+def test_a_site_or_repository_out_of_reach_is_named_and_no_demo_takes_its_place(command: RunCommand) -> None:
+    for docs in ("http://127.0.0.1:9/docs/", "git+http://127.0.0.1:9/acme/motor"):
+        result = command("--pipeline", "generate", "--dry-run", "--docs", docs, NO_PROXY="127.0.0.1")
+        assert result.returncode == 2
+        [line] = result.stderr.splitlines()
+        assert line.startswith("Error: ") and "127.0.0.1:9" in line and "demo" not in line
+
+
 def test_help_and_list_answer_at_once_without_zenml_or_torch(command: RunCommand) -> None:
     for option in ("--help", "--list"):
         started = time.monotonic()
@@ -153,6 +161,8 @@ def test_list_names_what_a_configuration_can_use(command: RunCommand) -> None:
         "files",
         "package",
         "pypi",
+        "web",
+        "git",
         "hub",
         "rules",
         "round_trip",

@@ -35,7 +35,7 @@ def test_sources_are_found_by_name() -> None:
     assert isinstance(adapter.validate_python({"name": "package", "package": "sklearn"}), PackageSource)
     with pytest.raises(ValidationError, match="folder"):
         adapter.validate_python({"name": "folders", "path": "x"})
-    assert set(SOURCES.names()) == {"folder", "files", "package", "pypi", "hub"}
+    assert set(SOURCES.names()) == {"folder", "files", "package", "pypi", "web", "git", "hub"}
 
 
 def test_a_pattern_that_is_none_is_refused() -> None:

@@ -95,6 +95,13 @@ def test_a_page_may_be_named_in_other_ways_where_one_document_is_meant(tmp_path:
     assert _answers(_load(_write(tmp_path, f"question,page\nHow?,{page}\n"))) == {"How?": {"guide/reset.md": 1}}
 
 
+@pytest.mark.parametrize(
+    "page", ["https://acme.example/guide/reset.md", "https://acme.example/guide/reset#how", "http://acme.example/guide/reset/"]
+)
+def test_a_page_may_be_named_by_its_address(tmp_path: Path, page: str) -> None:
+    assert _answers(_load(_write(tmp_path, f"question,page\nHow?,{page}\n"))) == {"How?": {"guide/reset.md": 1}}
+
+
 def test_scores_and_splits_are_read(tmp_path: Path) -> None:
     rows = ["A?,faq.md,2,test", "A?,cards.rst,0,", "B?,faq.md,,Dev", "B?,cards,1.0,dev"]
     path = _write(tmp_path, "\n".join(["question,page,score,split", *rows]))

@@ -20,6 +20,8 @@ class SourceRead:
     skipped: list[Skipped] = field(default_factory=list)
     words: WordCount = field(default_factory=WordCount)
     """The words of what was read, and of those that are in no document, by reason; none where a source does not count."""
+    version: str = ""
+    """Which state of a place that changes was read: a commit, the day of a visit."""
 
 
 class Reader(Protocol):
@@ -35,6 +37,15 @@ class Reader(Protocol):
 
     def fingerprint(self) -> str:
         """Returns a hash of the contents and names of what `read` would read."""
+        ...
+
+
+@runtime_checkable
+class FetchingReader(Reader, Protocol):
+    """A reader that has to fetch its documents, which may take long."""
+
+    def reach(self) -> list[str]:
+        """Returns the ids of documents that are at hand, and none where they are to be fetched; raises where they cannot be."""
         ...
 
 
@@ -96,17 +107,13 @@ class TableSource(Source):
     """Of a table's rows, so many may be unreadable: they are reported and left out. Of a short table up to three may be."""
 
 
-class PageSource(Source):
-    """A source of documentation files: which of them are read, and how."""
+class NamedPages(Source):
+    """A source of pages that have a path: which of them are read, by patterns."""
 
     include: list[str] = []
-    """Patterns as in `.gitignore`; with any, only files that match one are read."""
+    """Patterns as in `.gitignore`; with any, only files or paths that match one are read."""
     exclude: list[str] = []
-    """Patterns as in `.gitignore` for files to leave out."""
-    max_file_mb: float = Field(default=20, gt=0)
-    """Larger files are skipped without being read, in MB."""
-    txt_format: Literal["text", "restructuredtext", "markdown"] = "text"
-    """What `.txt` files hold: some projects' are reStructuredText, such as Django's."""
+    """Patterns as in `.gitignore` for files or paths to leave out."""
 
     @field_validator("include", "exclude")
     @classmethod
@@ -119,3 +126,12 @@ class PageSource(Source):
             except ValueError:
                 raise ValueError(f"'{pattern}' is no pattern as in .gitignore, such as 'guide/**/*.md'.") from None
         return patterns
+
+
+class PageSource(NamedPages):
+    """A source of documentation files: which of them are read, and how."""
+
+    max_file_mb: float = Field(default=20, gt=0)
+    """Larger files are skipped without being read, in MB."""
+    txt_format: Literal["text", "restructuredtext", "markdown"] = "text"
+    """What `.txt` files hold: some projects' are reStructuredText, such as Django's."""

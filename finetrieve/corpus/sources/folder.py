@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,6 +17,7 @@ from pydantic import Field
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath
 from finetrieve.core.rows import Skipped
+from finetrieve.corpus.parsing.api_file import API_SUFFIXES
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.formats import to_markdown
 from finetrieve.corpus.parsing.page import CleanPage
@@ -37,6 +38,12 @@ DOCUMENT_SUFFIXES = {
 }
 """The text files that the `folder` source reads, and the format of each; others have a class in `readers`."""
 
+API = "openapi"
+"""Files that describe an API, whatever their ending: OpenAPI, Swagger, JSON Schema."""
+LLMS_FULL = "llms-full"
+LLMS_FORMATS = {"llms.txt": "markdown", "llms-full.txt": LLMS_FULL}
+SEVERAL_PAGES = (API, LLMS_FULL)
+"""Kinds of files that hold more than one page."""
 SAMPLED_BYTES = 1 << 16
 """Of a file that is only looked at."""
 SAMPLED_FILES = 2
@@ -52,7 +59,8 @@ class FolderSource(PageSource):
     """A folder of documentation files, or one such file."""
 
     description: ClassVar[str] = (
-        "documentation files in a folder: Markdown, MDX, reStructuredText, AsciiDoc, HTML, plain text, notebooks, PDF, DOCX, EPUB"
+        "documentation files in a folder: Markdown, MDX, reStructuredText, AsciiDoc, HTML, text, notebooks, OpenAPI, "
+        "PDF, DOCX, EPUB"
     )
     identity_keys: ClassVar[tuple[str, ...]] = ("path",)
 
@@ -84,11 +92,27 @@ class Folder:
 
     def read(self) -> SourceRead:
         """Returns a document for each file with text, by path; its id is the path relative to the folder."""
-        pages = [(found.name, self._page(found)) for found in self._files]
-        read = documents_of_pages([(name, self._kind(name), page) for name, page in pages if isinstance(page, CleanPage)])
-        unread = [page for _, page in pages if isinstance(page, Skipped)]
-        parts = [Skipped(name, note) for name, page in pages if isinstance(page, CleanPage) for note in page.unread]
-        return SourceRead(read.documents, [*self._skipped, *unread, *parts, *read.skipped], read.words)
+        pages: list[tuple[str, str, CleanPage]] = []
+        unread: list[Skipped] = []
+        addresses: dict[str, str] = {}
+        for found in self._files:
+            kind = self._kind(found.name)
+            if kind in SEVERAL_PAGES:
+                parts = _pages_of(found, kind)
+                unread += [part for part in parts if isinstance(part, Skipped)]
+                for part in (part for part in parts if not isinstance(part, Skipped)):
+                    pages.append((part.name, kind, part.page))
+                    addresses[part.name] = part.address
+                continue
+            page = self._page(found)
+            if isinstance(page, Skipped):
+                unread.append(page)
+            else:
+                pages.append((found.name, kind, page))
+                unread += [Skipped(found.name, note) for note in page.unread]
+        read = documents_of_pages(pages)
+        documents = [replace(item, source=addresses.get(item.id) or item.source) for item in read.documents]
+        return SourceRead(documents, [*self._skipped, *unread, *read.skipped], read.words)
 
     def check(self) -> list[str]:
         """Returns the relative paths of the files to read."""
@@ -96,6 +120,9 @@ class Folder:
             raise InputError(self._nothing_found())
         names = []
         for found in self._files:
+            if (kind := self._kind(found.name)) in SEVERAL_PAGES:
+                names += [part.name for part in _pages_of(found, kind) if not isinstance(part, Skipped)]
+                continue
             try:
                 with found.path.open("rb") as file:
                     if self._reader(found.name) or binary_kind(file.read(SNIFFED_BYTES)) is None:
@@ -248,7 +275,7 @@ class Folder:
         reader = self._readers.get(suffix)
         if reader is not None and (missing := reader.missing()):
             return missing
-        if reader is None and suffix not in DOCUMENT_SUFFIXES:
+        if reader is None and suffix not in DOCUMENT_SUFFIXES and suffix not in API_SUFFIXES:
             return f"{suffix or 'a file without an ending'} is no kind of documentation that is read"
         try:
             size = path.stat().st_size
@@ -257,7 +284,11 @@ class Folder:
         if size == 0:
             return "the file is empty (0 bytes)"
         limit = self.settings.max_file_mb
-        return f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)" if size > limit * 1e6 else ""
+        if size > limit * 1e6:
+            return f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)"
+        if suffix in API_SUFFIXES and not describes_api(path):
+            return f"{suffix} is no kind of documentation that is read, unless it describes an API"
+        return ""
 
     @cached_property
     def _readers(self) -> dict[str, type[FileReader]]:
@@ -276,6 +307,10 @@ class Folder:
         suffix = Path(name).suffix.lower()
         if (reader := self._reader(name)) is not None:
             return reader.name
+        if suffix in API_SUFFIXES:
+            return API
+        if Path(name).name.lower() in LLMS_FORMATS:
+            return LLMS_FORMATS[Path(name).name.lower()]
         return self.settings.txt_format if suffix == ".txt" else DOCUMENT_SUFFIXES[suffix]
 
     def _skip(self, name: str, reason: str) -> None:
@@ -310,6 +345,42 @@ class _Patterns:
 
     def match(self, name: str) -> bool:
         return (self._include is None or self._include.match_file(name)) and not self._exclude.match_file(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A page of a file that holds several."""
+
+    name: str
+    page: CleanPage
+    address: str = ""
+    """Where it is on the web, where the file says so."""
+
+
+def describes_api(path: Path) -> bool:
+    """Whether a JSON or YAML file describes an API or a data format, as far as its text tells."""
+    from finetrieve.corpus.parsing.api_file import may_describe_api
+
+    try:
+        return may_describe_api(path.read_bytes())
+    except OSError:
+        return False
+
+
+def _pages_of(found: _Found, kind: str) -> list[_Part | Skipped]:
+    from finetrieve.corpus.parsing.llms_txt import split_llms_full
+    from finetrieve.corpus.parsing.openapi import api_pages
+
+    try:
+        text = decode(found.path.read_bytes())
+        if kind == LLMS_FULL:
+            return [_Part(f"{found.name}#{part.name}", counted(part.clean()), part.address) for part in split_llms_full(text)]
+        return [_Part(f"{found.name}#{name}", counted(page)) for name, page in api_pages(text, found.path.name)]
+    except OSError as error:
+        return [Skipped(found.name, f"cannot be read: {error.strerror}")]
+    except Exception as error:  # As below.
+        problem = " ".join(str(error).split())[:120] or type(error).__name__
+        return [Skipped(found.name, f"cannot be parsed as {kind}: {problem}")]
 
 
 def _link_target(path: Path) -> Path | None:

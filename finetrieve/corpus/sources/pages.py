@@ -16,6 +16,8 @@ from finetrieve.corpus.sources.base import SourceRead
 from finetrieve.corpus.word_count import count_page, count_words, word_total
 
 CONTENTS = "hardly a word outside of links: a table of contents"
+WITHOUT_SITE = ("openapi",)
+"""Kinds of pages that have no site around them, so that what recurs on them is what they say."""
 EMPTY = "no text is left after cleaning"
 
 
@@ -31,9 +33,12 @@ def documents_of_pages(pages: Sequence[tuple[str, str, CleanPage]]) -> SourceRea
         pages: Name, kind and counted page, in the order of the documents.
     """
     by_kind: dict[str, list[int]] = defaultdict(list)
-    for index, (_, kind, _) in enumerate(pages):
-        by_kind[kind].append(index)
     cleaned: dict[int, CleanPage] = {}
+    for index, (_, kind, page) in enumerate(pages):
+        if kind in WITHOUT_SITE:
+            cleaned[index] = page
+        else:
+            by_kind[kind].append(index)
     for indices in by_kind.values():
         cleaned.update(zip(indices, drop_recurring_lines([pages[index][2] for index in indices]), strict=True))
     documents: list[Document] = []

@@ -12,9 +12,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from finetrieve.core.cache_folder import made_whole
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
-from finetrieve.core.package_index import PackageFile, filled_once, normalized, open_index, short_hash
+from finetrieve.core.package_index import PackageFile, normalized, open_index, short_hash
 from finetrieve.core.paths import user_cache
 from finetrieve.corpus.sources.base import PageSource, SourceRead
 from finetrieve.corpus.sources.folder import Folder, FolderSource, document_suffixes
@@ -116,14 +117,15 @@ def fetch_package(settings: PypiSource) -> Path:
 
 def _fetch(settings: PypiSource, target: Path) -> None:
     logger.info(f"fetching the source package of {settings.package} {settings.version}")
-    with filled_once(target) as (scratch, ready):
-        archive = scratch / "sdist.tar.gz"
+    with made_whole(target) as ready:
+        archive = ready / "sdist.tar.gz"
         with open_index(f"The source package of {settings.package} {settings.version}") as index:
             file = _source_package(index.files(settings.package, "Correct `source.package`."), settings)
             seen = index.download(file, archive)
         if settings.sha256 not in (None, seen):
             raise InputError(_hash_differs(settings, seen))
         _unpack(archive, ready / UNPACKED, file.name)
+        archive.unlink()
         (ready / ARCHIVE_HASH).write_text(seen)
 
 

