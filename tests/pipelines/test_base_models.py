@@ -39,7 +39,7 @@ def test_several_base_models_are_trained_and_compared_and_a_broken_one_loses_no_
     trials = {Path(trial["base_model"]).name: trial for trial in metrics["base_models"]["trials"]}
     assert set(trials) == {"base", "second", "broken"}
     assert trials["broken"]["error"] and "arms" not in trials["broken"]
-    ranked = [trial for trial in metrics["base_models"]["trials"] if not trial["error"]]
+    ranked = [trial for trial in metrics["base_models"]["trials"] if not trial.get("error")]
     assert [trial.get("winner", False) for trial in ranked] == [True, False]
     best, other = ranked
     assert best["arms"][best["arm"]]["value"] >= other["arms"][other["arm"]]["value"]
