@@ -45,7 +45,7 @@ from finetrieve.generation.recipes.rules import write_queries  # noqa: E402
 from finetrieve.generation.recipes.rules.gate import reject_reason  # noqa: E402
 from finetrieve.generation.recipes.rules.phrasing import renderings  # noqa: E402
 from finetrieve.generation.recipes.rules.prose import looks_english, plain, sentences, units  # noqa: E402
-from finetrieve.generation.recipes.rules.writer import SPARE, _candidates  # noqa: E402
+from finetrieve.generation.recipes.rules.writer import SPARE, find_candidates  # noqa: E402
 from finetrieve.retrieval.base_model import load_tokenizer  # noqa: E402
 
 CONFIG = ROOT / "configs" / "default.yaml"
@@ -135,7 +135,7 @@ def _trace(passage: ChunkContext, seed: int, stages: Counter[str], gate: Counter
     stages["in English"] += 1
     stages.update(f"units: {unit.kind}" for unit in units(passage.text, passage.title))
     own = frozenset(normalise_query(sentence) for sentence in sentences(text))
-    for candidate in _candidates(passage, text):
+    for candidate in find_candidates(passage):
         stages[f"candidates: {candidate.kind}"] += 1
         for query, _ in renderings(candidate, seed, passage.id):
             stages["wordings"] += 1

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, GeneratedQuery, WrittenRow
@@ -191,7 +191,13 @@ def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable
                 for query in queries:
                     chunk = by_id[query.chunk_id]
                     made = {"style": query.style, "recipe": query.recipe, "generator": query.generator}
-                    row = {"question": query.query, "page": chunk.doc_id, "section": chunk.section, "text": chunk.text, **made}
+                    row: dict[str, Any] = {
+                        "question": query.query,
+                        "page": chunk.doc_id,
+                        "section": chunk.section,
+                        "text": chunk.text,
+                        **made,
+                    }
                     if further := [by_id[other] for other in query.chunk_ids[1:] if other in by_id]:
                         row["needs_also"] = [
                             {"page": other.doc_id, "section": other.section, "text": other.text} for other in further

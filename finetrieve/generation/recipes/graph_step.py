@@ -143,8 +143,8 @@ class GraphStep(ChunkStep, TextGeneration):
         for scenario, question, shortened in asked:
             result = results[scenario.chunks[0]]
             if len(scenario.chunks) > 1:
-                found = [self._parsed(next(checks), result) for _ in scenario.chunks]
-                if (why := _why_one_is_enough(found)) is not None:
+                alone = [self._parsed(next(checks), result) for _ in scenario.chunks]
+                if (why := _why_one_is_enough(alone)) is not None:
                     result["rejects"].append([question, why])
                     continue
             result["queries"].append(_row(scenario, question, shortened))
