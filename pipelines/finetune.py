@@ -13,6 +13,7 @@ from finetrieve.app.run_metadata import RunMetadata
 from pipelines.artifacts import Generated, RuntimeFingerprints
 from pipelines.own_data import wire_own_pairs, wire_own_queries
 from pipelines.review import wire_comparison, wire_pull
+from pipelines.tracking import wire_tracking
 from steps.evaluation import build_report, compare_with_production, evaluate_model
 from steps.promotion import find_production, promote
 from steps.training import split_queries, train_model
@@ -101,6 +102,7 @@ def wire_finetuning(
         model_name=config.model_name,
         run_metadata=plain(run_metadata),
     )
+    wire_tracking(metrics, decision)
     return metrics, decision
 
 
