@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, counted, is_tuned, ordered_arms, percent, score, span
+from finetrieve.evaluation.formats import UNKNOWN, arm_name, counted, is_tuned, ordered_arms, percent, score, span
 from finetrieve.evaluation.metrics import SUCCESS_CUTS
 from finetrieve.evaluation.result import SectionScores, SetResult
 from finetrieve.evaluation.verdict import best_tuned, best_untrained
@@ -44,7 +44,7 @@ def _sections(found: SetResult) -> dict[str, Any] | None:
 
 def _section_row(section: SectionScores, arms: Sequence[str]) -> dict[str, Any]:
     values = [score(section.arms.get(arm)) for arm in arms]
-    top = max(values)
+    top = max((value for value in values if value != UNKNOWN), default="")
     cells = [{"value": value, "class": "best" if value == top else ""} for value in values]
     return {"name": one_line(section.name, 80), "questions": f"{section.n_queries:,}", "cells": cells}
 
@@ -94,4 +94,4 @@ def _success(found: SetResult) -> dict[str, Any] | None:
         for arm in ordered_arms(found.headlines)
         if set(names) <= set(found.arms[arm])
     ]
-    return {"names": [f"Among the first {cut}" if cut > 1 else "First" for cut in SUCCESS_CUTS], "rows": rows} if rows else None
+    return {"names": [f"First {cut}" if cut > 1 else "First" for cut in SUCCESS_CUTS], "rows": rows} if rows else None
