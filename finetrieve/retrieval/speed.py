@@ -59,10 +59,10 @@ def measure_speed(
     encoder = load_encoder(base_model, max_tokens)
     batch = [texts[number % len(texts)] for number in range(_AT_ONCE)]
     n_tokens = sum(len(ids) for ids in encoder.tokenizer(batch, truncation=True, max_length=encoder.max_seq_length)["input_ids"])
-    encode(encoder, batch[:2])
+    encode(encoder, batch[:2], precision="auto")  # as training and evaluation compute
     n_read, started = 0, clock()
     while n_read == 0 or (clock() - started < seconds and n_read < _MOST):
-        encode(encoder, list(dict.fromkeys(batch)), _AT_ONCE)
+        encode(encoder, list(dict.fromkeys(batch)), _AT_ONCE, precision="auto")
         n_read += _AT_ONCE
     share = len(set(batch)) / _AT_ONCE  # a text that stands twice is read once
     return Speed(n_tokens * share * n_read / _AT_ONCE / max(clock() - started, 1e-6), encoder.device.type)
