@@ -22,7 +22,6 @@ def test_a_notebook_uses_the_public_api_alone_and_defines_nothing(notebook: Path
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_shows_what_a_run_gave(notebook: Path) -> None:
-    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
-    assert all(cell.outputs for cell in cells)
-    assert "/root" not in str(cells) and "/tmp" not in str(cells)
+def test_no_output_of_a_notebook_names_a_place_on_somebodys_machine(notebook: Path) -> None:
+    shown = [str(cell.outputs) for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    assert not [text for text in shown if "/root" in text or "/tmp" in text or "/home" in text]
