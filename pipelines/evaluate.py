@@ -9,6 +9,7 @@ from zenml import pipeline
 from finetrieve.app.config import Config, plain
 from finetrieve.app.earlier_runs import find_trained_model, find_training_pairs
 from finetrieve.app.preflight import LATEST, Inputs
+from pipelines.tracking import wire_tracking
 from steps.corpus import load_chunks
 from steps.evaluation import build_report, evaluate_model
 from steps.training import import_model
@@ -43,7 +44,7 @@ def _wire_evaluation(config: Config, inputs: Inputs) -> None:
         seed=config.seed,
         pairs=find_training_pairs(inputs),
     )
-    build_report(
+    _, metrics = build_report(
         scores=scores,
         evaluation_details=details,
         corpus_report=corpus_report,
@@ -52,3 +53,4 @@ def _wire_evaluation(config: Config, inputs: Inputs) -> None:
         seed=config.seed,
         headline_arm=config.evaluation.headline_arm,
     )
+    wire_tracking(metrics)

@@ -14,6 +14,7 @@ from pipelines.artifacts import Generated, RuntimeFingerprints
 from pipelines.base_models import wire_training
 from pipelines.own_data import wire_own_pairs, wire_own_queries
 from pipelines.review import wire_comparison, wire_pull
+from pipelines.tracking import wire_tracking
 from steps.evaluation import build_report, compare_with_production
 from steps.promotion import find_production, promote
 from steps.training import split_queries
@@ -82,6 +83,7 @@ def wire_finetuning(
         model_name=config.model_name,
         run_metadata=plain(run_metadata),
     )
+    wire_tracking(metrics, decision)
     return metrics, decision
 
 

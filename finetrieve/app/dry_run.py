@@ -6,14 +6,17 @@ import warnings
 
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import check
+from finetrieve.app.run_time import time_line
 from finetrieve.core.errors import InputError
 
 _FEWEST_CHUNKS = 3
 """One each to train on, to choose by and to test on."""
+_KEPT = 0.6
+"""Share of the queries asked for that are written, pass the filters and are trained on."""
 
 
 def dry_run_text(pipeline: str, config: Config) -> str:
-    """Returns what a run of `pipeline` would ask an LLM, how long it would train at most, what it lacks, and which words of the
+    """Returns what a run of `pipeline` would ask an LLM, how long the run may take, what it lacks, and which words of the
     documents become chunks; needs no key.
 
     Raises:
@@ -39,8 +42,14 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     parts = [dry_run(chunks, config.generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))
+        parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training)]
     parts += ["\n".join(report.words.lines())] if report.words else []
-    return "\n\n".join([*parts, *_missing(config)])
+    return "\n\n".join([*(part for part in parts if part), *_missing(config)])
+
+
+def _expected_queries(config: Config, n_chunks: int) -> int:
+    per_chunk = sum(getattr(recipe, "queries_per_chunk", 1) for recipe in config.generation.recipes)
+    return round(n_chunks * per_chunk * _KEPT)
 
 
 def _training_lines(config: Config, n_chunks: int) -> list[str]:

@@ -21,6 +21,7 @@ _DEFAULTS = {
     # Threads that wait by spinning make training many times slower as soon as anything else wants the cores.
     "OMP_WAIT_POLICY": "PASSIVE",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 _SOURCE_ROOT = "ZENML_CUSTOM_SOURCE_ROOT"
 

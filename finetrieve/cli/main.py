@@ -64,7 +64,7 @@ from finetrieve.core.logging import set_level
 @click.option("--promote-anyway", is_flag=True, help="Put the trained model into production whatever the rule says; recorded.")
 @click.option("--no-cache", is_flag=True, help="Run every step again, whatever the cache holds.")
 @click.option("--schedule", "cron", metavar="CRON", help='Run it on the active ZenML stack at these times (UTC): "0 3 * * 1".')
-@click.option("--dry-run", is_flag=True, help="Show sample prompts, counts, tokens and cost of the generation; ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Show sample prompts, tokens, cost and the time a run may take; ask nothing.")
 @click.option("--verbose", "-v", is_flag=True, help="Also show details for debugging, by module.")
 @click.option("--quiet", "-q", is_flag=True, help="Show warnings and the result only.")
 @click.option("--list", "list_names", is_flag=True, help="Print every name that exists.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from finetrieve.evaluation.result import Comparison, FusionRecord, StoragePoint
+if TYPE_CHECKING:
+    from finetrieve.evaluation.result import Comparison, FusionRecord, StoragePoint
 
 UNTRAINED_ARMS = ("bm25", "base", "hybrid_base", "late_base", "fused_base")
 """Ways of searching that need no training, the simplest first."""

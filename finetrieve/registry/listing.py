@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.html import one_line
+from finetrieve.core.model_directory import VERSION_LABEL
 from finetrieve.core.text_table import table_lines
 from finetrieve.evaluation.formats import UNKNOWN, arm_name, interval_in_points, known, score, way_name
-from finetrieve.reporting.model_card import VERSION
 
 if TYPE_CHECKING:
     from finetrieve.registry.versions import Version
@@ -77,7 +77,7 @@ def provenance_of(version: Version) -> dict[str, str]:
     """Returns where a version comes from, label -> words, for its card; what is not known is left out."""
     record, found = version.record, _facts(version)
     facts = {
-        VERSION: version.label,
+        VERSION_LABEL: version.label,
         "Decision": f"{version.stage}. {_why(version)}",
         "Base model": found["base_model"],
         "Trained": found["trained"],

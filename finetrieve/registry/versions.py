@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from zenml.client import Client
@@ -21,7 +21,9 @@ from zenml.models import (
 
 from finetrieve.core.errors import InputError, SeveralModels, unknown_name
 from finetrieve.core.model_directory import ModelDirectory
-from finetrieve.registry.promotion_rule import Stage
+
+if TYPE_CHECKING:
+    from finetrieve.registry.promotion_rule import Stage
 
 TAG = "finetrieve"
 """On every model of ours, since others may share the server."""

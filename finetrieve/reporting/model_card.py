@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetrieve.core.html import one_line
+from finetrieve.core.model_directory import VERSION_LABEL
 from finetrieve.evaluation.formats import METRIC_NAMES, arm_name, counted, is_tuned, ordered_arms, score, span
 from finetrieve.evaluation.metrics import HEADLINE
 from finetrieve.evaluation.result import EvaluationResult, SetResult
@@ -15,8 +16,6 @@ from finetrieve.training.model_card import model_card
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-VERSION = "Version"
-"""The label of a version's name in its provenance."""
 _DENSE = "finetuned"
 
 
@@ -34,7 +33,7 @@ def measured_card(metrics: EvaluationResult, provenance: Mapping[str, str]) -> s
         provenance: Label -> version, run, date, command, commit, decision.
     """
     results = [result for set_name, found in metrics.ordered_sets() for result in _results(set_name, found)]
-    return model_card(metrics.training, one_line(provenance.get(VERSION, ""), 80), results, _measured(metrics, provenance))
+    return model_card(metrics.training, one_line(provenance.get(VERSION_LABEL, ""), 80), results, _measured(metrics, provenance))
 
 
 def _results(name: str, found: SetResult) -> list[EvalResult]:

@@ -34,6 +34,7 @@ from finetrieve.evaluation.metrics import HEADLINE
 from finetrieve.evaluation.result import Comparison, SetResult, Verdict
 from finetrieve.evaluation.verdict import best_tuned, best_untrained, own_base
 from finetrieve.reporting.charts import Axis, IntervalRow, Series, axis_of, intervals, lines
+from finetrieve.reporting.report_breakdowns import breakdowns_view
 from finetrieve.reporting.report_storage_costs import storage_costs_view
 
 Table = Mapping[str, Interval]
@@ -124,6 +125,7 @@ def set_view(name: str, found: SetResult) -> dict[str, Any]:
         "dimensions": dimensions_view(found.dimensions),
         "storage_costs": storage_costs_view(found.storage_costs),
         "fusions": fusion_words(found.fusion),
+        "breakdowns": breakdowns_view(found),
     }
 
 

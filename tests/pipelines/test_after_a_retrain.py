@@ -388,6 +388,25 @@ def holds_a_key(content: bytes) -> bool:
     return any(form in content for form in forms)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_notebook_reads_the_run_and_asks_both_models(trained: Trained, number: int) -> None:
+    code = (
+        "from tests.notebooks import NOTEBOOKS, executed\n"
+        f"cells = [cell for cell in executed(NOTEBOOKS[{number - 1}]).cells if cell.cell_type == 'code']\n"
+        "for cell in cells:\n"
+        "    for output in cell.outputs:\n"
+        "        print(output.get('text') or output['data']['text/plain'])"
+    )
+    done = trained.warm.run(["-c", code], {**trained.environment, "PYTHONPATH": str(ROOT)}, ROOT)
+    assert done.returncode == 0, done.stderr
+    shown = (
+        ("chunks of 12 documents", "queries: {", "dropped: {", "answer, median", "cosine with the answer")
+        if number == 1
+        else (trained.metrics["verdict"]["sentence"], "bytes per chunk", "epoch", "direction", "base model (embedded)")
+    )
+    assert [words for words in shown if words not in done.stdout] == []
+
+
 def test_the_model_in_production_is_loaded_by_the_public_api(trained: Trained) -> None:
     version = re.search(r"^(\S+:\d+) -> ", trained.output, flags=re.M)
     assert version is not None

@@ -39,6 +39,8 @@ class StackFile(BaseModel):
     container_registry: Component | None = None
     image_builder: Component | None = None
     alerter: Component | None = None
+    experiment_tracker: Component | None = None
+    """Gets the training's curves and the metrics of each run."""
     docker: dict[str, Any] = {}
     """ZenML's DockerSettings."""
     environment: dict[str, str] = {}
@@ -58,7 +60,7 @@ class StackFile(BaseModel):
         return {"docker": self.docker, "steps": self.steps}
 
 
-_COMPONENTS = ("orchestrator", "artifact_store", "container_registry", "image_builder", "alerter")
+_COMPONENTS = ("orchestrator", "artifact_store", "container_registry", "image_builder", "alerter", "experiment_tracker")
 
 
 def load_stack(path: Path) -> StackFile:

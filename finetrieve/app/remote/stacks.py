@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from finetrieve.core.errors import InputError
 
 _LABEL = "finetrieve"
 """The stack's label that keeps its run settings, so that they reach everyone who uses the same ZenML server."""
-_EXTRAS = {"kubernetes": "kubernetes", "s3": "s3", "gcp": "vertex", "aws": "sagemaker"}
+_EXTRAS = {"kubernetes": "kubernetes", "s3": "s3", "gcp": "vertex", "aws": "sagemaker", "mlflow": "mlflow"}
 """ZenML integration -> the extra of this project that installs what it needs."""
 
 
@@ -99,6 +100,12 @@ def run_options() -> dict[str, Any]:
     return options
 
 
+def experiment_tracker() -> str | None:
+    """Returns the name of the active stack's experiment tracker, if it has one."""
+    found = Client().active_stack_model.components.get(StackComponentType.EXPERIMENT_TRACKER)
+    return found[0].name if found else None
+
+
 def runs_here() -> bool:
     """Returns whether a run lives in this process; elsewhere it goes on when this process dies."""
     return Client().active_stack.orchestrator.flavor == "local"
@@ -123,6 +130,8 @@ def _check(path: Path, kind: str, component: Component) -> None:
 
 def _check_installed(kind: str, flavor: str, integration: str | None) -> None:
     if not integration or integration == "built-in" or integration_registry.is_installed(integration):
+        return
+    if integration == "mlflow" and importlib.util.find_spec("mlflow"):  # mlflow-skinny, which ZenML does not know, is enough
         return
     extra = _EXTRAS.get(integration)
     how = f"pip install -e '.[{extra}]'" if extra else f"zenml integration install {integration}"

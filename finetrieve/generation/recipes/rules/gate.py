@@ -66,6 +66,8 @@ _LACKS = (
     (re.compile(r"\beither\b"), re.compile(r"\beither\b(?:.+\bor\b| (?:side|end|way|of|case|one|direction))")),
     (re.compile(r"\bneither\b"), re.compile(r"\bneither\b.+\bnor\b")),
     (re.compile(r"\bbetween\b"), re.compile(r"\bbetween\b.+(?:\band\b|s\b)")),
+    (re.compile(r"\b(?:of|for|with|by) at\b|\band (?:once|twice|again) to\b"), re.compile(r"(?!)")),
+    (re.compile(r"\band to\b"), re.compile(r"\bto\b.*\band to\b")),
     (re.compile(r"\bfrom one\b"), re.compile(r"\bfrom one\b.+\b(?:to|into)\b")),
     (
         re.compile(r"\bturn (?!on|off|into|up|down|over|around|back|out)"),
@@ -153,6 +155,8 @@ _OVER = re.compile(r"\b(?:number|list|set|share) of \w+ in\?$|\b(?:control|power
 _CLASS_THAT = re.compile(r"^Which (?:class|function|method|parameter|option) (\w+s) (?:for|to|in|of|from|with|by|on)\b")
 _ONE_CHOICE = re.compile(r"\b(?:choose|select|pick) (?:from|between) [A-Z][\w ]*\?$")
 _PRAISE = re.compile(r"\b(?:to the next level|made easy|at your fingertips|like never before|like a pro|out of the box)\b", re.I)
+_NEXT_ACTION = re.compile(rf"^{_SEARCH} (?:(?! and | or )[^,])+, (\w+) (?:an?|the|my|your) (?:(?! and | or ).)+$")
+_AND_STATES = re.compile(r"^(?:Does|Do|Can|Must|Will) .+ and (\w+s) (?:an?|the|my|your)\b")
 _ON_WHAT = re.compile(r"\b\w+ on\?$")
 _ASKS_WHAT = re.compile(r"^(?:What|Which|Why|Where|When|Who|Does|Do|Is|Are) (?!should I|can I|do I)", re.I)
 _SUBORDINATES = re.compile(r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after)\b", re.I)
@@ -166,7 +170,10 @@ _HEADING_ASKED = re.compile(
     rf"^What is .+ in (?:[A-Z][\w-]+ ){{2,}}for\?$|^(?:{_SEARCH}) (?:release [Nn]otes|stack [A-Z])|"
     r"^Did (?:tap|click|press|select|open|swipe|choose) |"
     r"^(?:turn (?:on|off)|enable|disable|use|set) (?:the )?(?:feature|option|setting)$|"
-    r"^What do [A-Z]\w+ and \w+ do\?|^(?:How to|How do I|Can I|I (?:want|need) to) [A-Z]{3,} "
+    rf"^What do [A-Z]\w+ and \w+ do\?|^{_SEARCH} [A-Z]{{3,}} |"
+    r"^(?:How (?:do|can|to)(?: I)? use|What does|What is meant by) [A-Z][a-z]+ (?:an?|the|my|your) |"
+    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do|can) I use|Can you explain) (?:Every|Each|First|Daily|Weekly) |"
+    r"^What (?:is|does) [A-Z][a-z]+ed [a-z]+(?: do| for)?\?$"
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
 _GERUND_END = re.compile(
@@ -232,6 +239,10 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         and not _SUBORDINATES.search(query[len(words[0]) : match.start()])
     ):
         return f"a second verb {match[0].split()[0]!r}"
+    if (match := _NEXT_ACTION.match(query)) and is_base_verb(match[1]):
+        return f"a second verb {match[1]!r}"
+    if (match := _AND_STATES.match(query)) and third_person_base(match[1]):
+        return f"a second verb {match[1]!r}"
     if _ME_TWICE.search(query):
         return "asks what others do to me"
     if _ON_WHAT.search(query) and not re.search(

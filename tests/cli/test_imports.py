@@ -1,0 +1,51 @@
+"""What commands import before their first line: a library too many is a second of silence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "distilabel",
+    "argilla",
+    "numpy",
+    "pyarrow",
+    "sklearn",
+    "zenml",
+    "pydantic",
+}
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("finetrieve.cli.main, finetrieve.cli.models, finetrieve.cli.ask, finetrieve.cli.dashboard", set()),
+        ("finetrieve.registry.listing, finetrieve.core.model_directory", set()),
+    ],
+)
+def test_nothing_heavy_is_imported_for_a_command_or_a_listing(modules: str, heavy: set[str]) -> None:
+    code = f"import sys, {modules}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    assert set(eval(done.stdout)) == heavy
+
+
+@pytest.mark.slow
+def test_versions_are_listed_without_what_computes() -> None:
+    code = (
+        "import sys\n"
+        "from finetrieve.app.zenml_environment import quiet_zenml\n"
+        "quiet_zenml()\n"
+        "import zenml.client\n"
+        "before = set(sys.modules)\n"
+        "import finetrieve.registry.versions, finetrieve.registry.listing\n"
+        f"print(sorted({HEAVY!r} & (set(sys.modules) - before)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    assert eval(done.stdout) == []
