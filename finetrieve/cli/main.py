@@ -91,7 +91,7 @@ def main(
     """Turn documentation into a better retrieval model, and prove it.
 
     \b
-    python run.py --pipeline retrain                    the demo: Django's documentation
+    python run.py --pipeline retrain                    the demo: the documentation of beets
     python run.py --pipeline retrain --docs my-docs     your own documents
     """
     if verbose and quiet:

@@ -25,6 +25,7 @@ from finetrieve.training.averaging import choose_share, copy_weights
 from finetrieve.training.base_card import base_model_card
 from finetrieve.training.checkpoints import clear_disk_errors, run_folder, training_fingerprint
 from finetrieve.training.dev import dev_set
+from finetrieve.training.frozen_layers import freeze_layers
 from finetrieve.training.learning_curve import point_of, train_on_parts
 from finetrieve.training.losses import LOSSES
 from finetrieve.training.model_card import model_card
@@ -95,6 +96,7 @@ def train_model(
         model = load_encoder(base_model, max_tokens=settings.max_tokens)
         set_dropout(model, settings.dropout)
         set_training_attention(model)
+        freeze_layers(model, settings.frozen_layers)
         plan = make_plan(train_pairs, chunks, settings, model)
         run = TrainingRun(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, LOSSES.get(settings.loss).uses_late)
         loss_curve = fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress, ranking_lists)

@@ -123,7 +123,7 @@ def test_where_the_demo_cannot_be_fetched_the_offline_demo_takes_its_place(comma
     result = command("--pipeline", "retrain", "--dry-run", PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert result.returncode == 0
     [line] = result.stderr.splitlines()
-    assert "django 6.1.3 is not in the cache and cannot be fetched" in line
+    assert "beets 2.13.1 is not in the cache and cannot be fetched" in line
     assert "Going on with the offline demo, configs/demo-offline.yaml." in line
 
 
