@@ -99,7 +99,7 @@ def main() -> None:
             made, found = run_stage(f"build:{name}", folder), run_stage(f"search:{name}", folder)
             cells = [f"{made['seconds']:.1f}", f"{made['peak']:,.0f}", f"{made['disk']:,.0f}", f"{found['seconds']:.1f}"]
             cells += [f"{found['peak']:,.0f}", *(f"{found[way]:.1f}" if way in found else "" for way in ("dense", "late", "all"))]
-            rows.append((name, *cells))  # type: ignore[arg-type]
+            rows.append((name, *cells))
         print("\n".join(table_lines(rows)))
 
 
@@ -196,7 +196,7 @@ def timed(args: argparse.Namespace, model: RandomVectors, work: Callable[[Querie
 def scaled(query: Queries) -> FloatMatrix:
     """Returns the token vectors, each as long as its share of the score."""
     assert query.tokens is not None
-    return np.asarray(query.tokens.vectors, np.float32) / QUERY_TOKENS
+    return np.asarray(query.tokens.vectors / QUERY_TOKENS, np.float32)
 
 
 def measured(start: float, folder: Path) -> dict[str, float]:

@@ -34,20 +34,23 @@ def command(folder: Path, docs: str | None, name: str | None, queries: str | Non
 
     check_free(folder)
     asks = sys.stdin.isatty()
-    if docs is None:
-        docs = _ask("Where are your documents (a folder, a file or a site)?", "docs", check_documents, asks)
+    documents: str | Path = (
+        docs
+        if docs is not None
+        else _ask("Where are your documents (a folder, a file or a site)?", "docs", check_documents, asks)
+    )
     if name is None and asks:
         name = click.prompt("What is the model called (Enter: as the documents)?", "", show_default=False).strip() or None
     if queries is None:
         queries = _ask(f"Who writes the queries ({RULES}, or an LLM as PROVIDER/MODEL)?", RULES, check_queries, asks)
     if review is None:
         review = asks and click.confirm("Will people correct the queries in Argilla?", default=False)
-    written = write_project(folder, Answers(docs, name, queries, review))
+    written = write_project(folder, Answers(documents, name, queries, review))
 
     click.echo(f"Written: {', '.join(map(str, written))}.")
     if not asks:
         click.echo(
-            f"documents: {docs}, queries: {queries}, review: {'yes' if review else 'no'}; no terminal, so nothing was asked."
+            f"documents: {documents}, queries: {queries}, review: {'yes' if review else 'no'}; no terminal, so nothing was asked."
         )
     if folder / IGNORED not in written:
         click.echo(f"{folder / IGNORED} is there and stays as it is; it should name results/ and .env.")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from finetrieve.core.base_model_report import BaseModelComparison, BaseModelTrial
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.arms import FINETUNED
-from finetrieve.evaluation.bootstrap import difference, resampled_means
+from finetrieve.evaluation.bootstrap import Difference, difference, resampled_means
 from finetrieve.evaluation.metrics import HEADLINE
 from finetrieve.evaluation.result import EvaluationResult, Verdict
 from finetrieve.evaluation.verdict import reach_verdict
@@ -92,7 +92,7 @@ def _row(item: _Judged, winner: _Judged, samples: int, seed: int) -> BaseModelTr
     eval_set = str(winner.verdict.eval_set)
     found = tried.scores.eval_sets[eval_set]
     dims = max((int(size) for size in found.dimensions.get(FINETUNED, {})), default=None)
-    against = _against(item, winner, eval_set, samples, seed) if item is not winner else {}
+    against = _against(item, winner, eval_set, samples, seed) if item is not winner else None
     return BaseModelTrial(
         base_model=tried.base_model,
         name=tried.record.base_words,
@@ -105,21 +105,22 @@ def _row(item: _Judged, winner: _Judged, samples: int, seed: int) -> BaseModelTr
         dims=dims,
         bytes_per_chunk=verdict.cost.bytes_per_chunk if verdict.cost else None,
         ms_per_query=verdict.cost.ms_per_query if verdict.cost else None,
-        **against,
+        delta=against.delta if against else None,
+        low=against.low if against else None,
+        high=against.high if against else None,
     )
 
 
-def _against(item: _Judged, winner: _Judged, eval_set: str, samples: int, seed: int) -> dict[str, float]:
-    """Returns the paired difference of two headline arms on the questions of both."""
+def _against(item: _Judged, winner: _Judged, eval_set: str, samples: int, seed: int) -> Difference | None:
+    """Returns the paired difference of two headline arms on the questions of both; nothing where they share none."""
     own = _per_question(item.tried.per_query, eval_set, str(item.verdict.arm))
     best = _per_question(winner.tried.per_query, eval_set, str(winner.verdict.arm))
     shared = [query for query in own if query in best]
     if not shared:
-        return {}
+        return None
     values = np.array([[own[query], best[query]] for query in shared], np.float64)
     means = resampled_means(values, samples, seed)
-    found = difference(values[:, 0], values[:, 1], means[:, 0], means[:, 1])
-    return {"delta": found.delta, "low": found.low, "high": found.high}
+    return difference(values[:, 0], values[:, 1], means[:, 0], means[:, 1])
 
 
 def _per_question(scores: pa.Table, eval_set: str, arm: str) -> dict[str, float]:

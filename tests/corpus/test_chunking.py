@@ -28,6 +28,7 @@ def test_the_corpus_has_each_text_once_and_the_report_counts_everything(tokenize
     tokens = {"min": kept.n_tokens, "median": kept.n_tokens, "mean": kept.n_tokens, "max": kept.n_tokens, "total": kept.n_tokens}
     assert list(report.model_dump().items()) == [
         ("fingerprint", "fingerprint"),
+        ("version", ""),
         ("documents", 3),
         ("skipped", {"a PDF": 2, "a picture": 1}),
         ("skipped_examples", {"a PDF": ["y.pdf", "z.pdf"], "a picture": ["x.png"]}),

@@ -259,7 +259,9 @@ class BlockWriter:
 
     def _list(self, lines: list[str], at: int, depth: int) -> tuple[str, int]:
         """Returns a list and the line after it: items of one mark, each with the lists of other marks below it."""
-        kind, mark = marker(lines[at])
+        first = marker(lines[at])
+        assert first is not None
+        kind, mark = first
         items: list[str] = []
         while at < len(lines):
             line = lines[at]

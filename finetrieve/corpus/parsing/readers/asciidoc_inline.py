@@ -66,7 +66,7 @@ class InlineWriter:
         text = PASS.sub(lambda m: keep(html.escape(next(part for part in m.groups() if part is not None), quote=False)), text)
         text = CODE.sub(lambda m: keep(f"<code>{html.escape((m[1] or m[2]).strip('+'), quote=False)}</code>"), text)
         text = self._with_macros(html.escape(text, quote=False), keep)
-        text = ROLE.sub(lambda m: self._removals.add(MARKS, m[1]) or "", text)
+        text = ROLE.sub(lambda m: self._noted(MARKS, m[1]), text)
         for pattern, tag in MARKED:
             text = pattern.sub(rf"<{tag}>\1</{tag}>", text)
         text = re.sub(r"[ \t]\+$", "<br>", text, flags=re.MULTILINE)
@@ -77,6 +77,11 @@ class InlineWriter:
             text = re.sub(r"\x00(\d+)\x00", lambda m: kept[int(m[1])], text)
         return text
 
+    def _noted(self, reason: str, text: str) -> str:
+        """Returns nothing in place of a piece that is taken out."""
+        self._removals.add(reason, text)
+        return ""
+
     def _value(self, match: re.Match[str]) -> str:
         name = match[1].lower()
         if name not in self._attributes:
@@ -85,9 +90,9 @@ class InlineWriter:
         return self._attributes[name]
 
     def _with_macros(self, text: str, keep: Callable[[str], str]) -> str:
-        text = INDEX.sub(lambda m: self._removals.add(MARKS, m[1]) or "", text)
+        text = INDEX.sub(lambda m: self._noted(MARKS, m[1]), text)
         text = SHOWN_INDEX.sub(r"\1", text)
-        text = ANCHOR.sub(lambda m: self._removals.add(TARGETS, m[0]) or "", text)
+        text = ANCHOR.sub(lambda m: self._noted(TARGETS, m[0]), text)
         text = ANGLED.sub(lambda m: self._crossed(m[1], m[2] or ""), text)
         text = URL.sub(lambda m: self._linked(m[1], m[2], keep), text)
         return MACRO.sub(lambda m: self._macro(m[1], m[2] or "", m[3].replace("\\]", "]"), keep) or m[0], text)
