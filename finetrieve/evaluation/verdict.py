@@ -56,7 +56,7 @@ def reach_verdict(eval_sets: Mapping[str, SetResult], headline_arm: str = AUTO, 
         way_high=way_row.high if way_row else None,
     )
     training, search = [_result(name, scores, reached), _advice(better, arm, against)], _search_advice(scores, way)
-    told = [*training, search] if better else [search, *training]
+    told = [*training, search] if better else [search, *training, _single_vector_advice(scores, arm)]
     sentences = [*told, *_warnings(scores, arm), *_guard_warning(guard)]
     sentence = " ".join(part for part in sentences if part)
     return reached.model_copy(update={"sentence": sentence, "next": _next(scores, reached)})
@@ -112,6 +112,14 @@ def _search_advice(scores: SetResult, way: str) -> str:
         return ""
     over_bm25 = f", and {in_points(lexical)} over BM25" if lexical else ""
     return f"Search by '{arm_name(way)}': it gains {in_points(gain)} over the base model's vectors alone{over_bm25}."
+
+
+def _single_vector_advice(scores: SetResult, arm: str) -> str:
+    """Returns what training gained for one vector per text, which is all that many search engines hold, where that is clear."""
+    gain = scores.comparison("finetuned", "base")
+    if arm == "finetuned" or gain is None or gain.low <= 0:
+        return ""
+    return f"Where you search by one vector per text, '{arm_name('finetuned')}' gains {in_points(gain)} over the base model's."
 
 
 def _result(name: str, scores: SetResult, reached: Verdict) -> str:

@@ -220,6 +220,16 @@ def test_the_way_to_search_is_held_against_plain_vectors_also_where_training_add
     assert (found["way_delta"], found["way_low"], found["way_high"]) == (0.03, 0.01, 0.05)
 
 
+def test_what_training_gains_for_one_vector_is_said_where_the_best_way_gains_nothing_clear() -> None:
+    values = {"bm25": 0.7, "base": 0.81, "late_base": 0.88, "fused_base": 0.89, "finetuned": 0.84, "fused_finetuned": 0.895}
+    found = verdict({"tv": _arms(values)})
+    assert found["better"] is None
+    gain = "Where you search by one vector per text, 'Fine-tuned' gains +3.0 points [+2.0, +4.0] over the base model's."
+    assert gain in found["sentence"]
+    assert "one vector per text" not in verdict({"tv": _arms(values, half=0.04)})["sentence"]
+    assert "one vector per text" not in verdict({"tv": _arms({**values, "fused_finetuned": 0.95})})["sentence"]
+
+
 @pytest.mark.parametrize(
     ("arms", "kind", "half", "n_queries", "expected"),
     [
