@@ -41,7 +41,7 @@ def test_an_empty_table_keeps_its_columns_and_types() -> None:
 
 def test_only_optional_fields_may_be_null() -> None:
     schema = schema_of(GeneratedQuery)
-    assert [field.name for field in schema if field.nullable] == ["negative_query", "round_trip_rank"]
+    assert [field.name for field in schema if field.nullable] == ["negative_query", "round_trip_rank", "judge_score"]
     assert schema.field("query").type == pa.string()
 
 

@@ -125,7 +125,7 @@ def test_their_code_counts_for_cache_keys_and_their_names_are_listed(plugins: Pa
 def test_a_mistake_in_their_settings_is_said_as_in_ours(plugins: Path, tmp_path: Path) -> None:
     for text, message in {
         "{name: titles, patern: x}": "recipes[0].patern: unknown key. Did you mean 'pattern'?",
-        "{name: title}": "recipes[0].name: unknown name 'title'. Did you mean 'titles'? Choose one of: rules, triplet, prompt, few_shot, descriptions, tasks, titles.",
+        "{name: title}": "recipes[0].name: unknown name 'title'. Did you mean 'titles'? Choose one of: rules, linked_sections, triplet, prompt, few_shot, descriptions, tasks, graph, axes, titles.",
         "{name: 'title_recipe:Titel'}": "The recipe 'title_recipe:Titel' cannot be loaded",
         "{name: triplet, model: m, provider: plain-htp}": "Unknown provider 'plain-htp'. Did you mean 'plain-http'?",
         "{name: triplet, model: m, provider: plain-http}": "provider 'plain-http' needs base_url: the server's address.",
