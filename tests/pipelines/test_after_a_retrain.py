@@ -73,7 +73,7 @@ def trained(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactory) -
     assert planted.returncode == 0, planted.stderr
     write_docs(folder / "docs")
     (folder / "scratch").mkdir()
-    config = write_config(folder / "config.yaml")
+    config = write_config(folder / "config.yaml", bill=True)
     with LlmServer(key="") as server:
         settings = yaml.safe_load(config.read_text())
         recipes = [{"name": "rules"}, llm_recipe("one", server), llm_recipe("two", server, api_key_secret="planted.key")]
@@ -239,7 +239,7 @@ def test_the_dashboard_shows_steps_samples_curves_and_the_report(trained: Traine
     browser.on("requestfailed", lambda request: refused.add(str(request.failure)) if "127.0.0.1" not in request.url else None)
     leaks = answers_with_a_key(browser)
     chunks = shown(browser, dashboard, "chunks")
-    chunks.get_by_text("By section").wait_for(timeout=30_000)
+    chunks.get_by_text("By title").wait_for(timeout=30_000)
     browser.screenshot(path=trained.folder / "chunks.png")
     nodes = " ".join(browser.locator(".react-flow__node").all_inner_texts())
     assert {"load_chunks", "train_model", "promote", "report", "model_history"} <= set(nodes.split())
