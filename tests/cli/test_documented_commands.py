@@ -46,7 +46,8 @@ def documented() -> list[list[str]]:
     found = [words[words.index("run.py") + 1 :] for words in commands() if "run.py" in words]
     return sorted(
         (words for words in found if words not in STAY and HUB not in words),
-        key=lambda words: CHANGE.get(" ".join(words[1:2]), 0),
+        # What reads the vectors of `index` comes after it.
+        key=lambda words: CHANGE.get(" ".join(words[1:2]), 0.5 if "--index" in words else 0),
     )
 
 
