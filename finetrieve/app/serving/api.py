@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -110,7 +110,10 @@ def _add_search(app: FastAPI, live: LiveComparison, k: int) -> None:
             return JSONResponse(answers_as_json(comparison, question, count))
 
     @app.get("/search", response_model=SearchAnswer, responses=_WRONG, summary="Search by a question in the address")
-    def search(q: str = "", k: str = number) -> JSONResponse:
+    def search(
+        q: Annotated[str, Query(description="The question.")] = "",
+        k: Annotated[str, Query(description="How many passages each side finds, a whole number.")] = number,
+    ) -> JSONResponse:
         return found(checked_question(q), checked_count(k))
 
     @app.post("/search", response_model=SearchAnswer, responses=_WRONG, summary="Search")
