@@ -18,6 +18,8 @@ MAGIC = {
     b"\x7fELF": "a program",
     b"SQLite format 3": "an SQLite database",
 }
+CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\x08\x1b")
+"""Bytes that texts do not have."""
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -36,7 +38,7 @@ def binary_kind(head: bytes) -> str | None:
         return None
     if b"\x00" in head:
         return "binary data"
-    control = sum(byte < 32 and byte not in b"\t\n\r\f\x08\x1b" for byte in head)
+    control = len(head) - len(head.translate(None, CONTROL))
     return "binary data" if control > len(head) * 0.1 else None
 
 
