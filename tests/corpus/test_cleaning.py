@@ -37,6 +37,11 @@ from finetrieve.corpus.parsing.prose import plain_words
         ("Use `<b>` and `[x](y)` as they are.", "Use `<b>` and `[x](y)` as they are."),
         ("> [!NOTE]\n> Mind this.", "> Mind this."),
         (":::tip Careful\nDo it slowly.\n:::", "**Careful**\n\nDo it slowly."),
+        ("<CodeGroup>\n\n```\nnpm\n```\n\n</CodeGroup>\n\nText.", "```\nnpm\n```\n\nText."),
+        (
+            "Give <App> a name.\n\n```\n<App>\n</App>\n```\n\nA <Key> and\n\n```\nx\n```\n\na <Value>.",
+            "Give <App> a name.\n\n```\n<App>\n</App>\n```\n\nA <Key> and\n\n```\nx\n```\n\na <Value>.",
+        ),
         ("import Tabs from '@theme/Tabs';\n\n<Tabs>\n\nText.\n\n</Tabs>", "Text."),
         ("[Home](/) > [Guide](/guide) > Page\n\nText.", "Text."),
         ("## Title {#anchor}\n\nText.", "## Title\n\nText."),

@@ -10,7 +10,7 @@ import yaml
 from finetrieve.corpus.parsing.drawn_tables import without_frames
 from finetrieve.corpus.parsing.markdown import code_lines, fence_indented_code, fenced_lines
 from finetrieve.corpus.parsing.markdown_writer import MarkdownWriter
-from finetrieve.corpus.parsing.markup import convert_markup, highlighted_as_fences
+from finetrieve.corpus.parsing.markup import components_around_code, convert_markup, highlighted_as_fences
 from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.prose import HEADING, clean_plain_prose, plain_words
 from finetrieve.corpus.parsing.removal import FRONT_MATTER, Removals
@@ -119,7 +119,8 @@ def _clean(title: str, body: str, source: str, removals: Removals, indented_code
     body = outside_code(body, _without_endless_links) if body.count("[") > MAX_OPEN else body
     body = fence_indented_code(body) if indented_code else body
     body = outside_code(body, lambda prose: without_frames(prose, removals))
-    body = outside_code(body, lambda prose: convert_markup(prose, removals))
+    around_code = components_around_code(_runs_outside_code(body))
+    body = outside_code(body, lambda prose: convert_markup(prose, removals, around_code))
     # 2. What a parser does know.
     writer = MarkdownWriter(removals, unwrap)
     written = tidy("\n\n".join(writer.write(body)))
@@ -148,6 +149,17 @@ def _front_matter_words(head: str, fence: str) -> tuple[str, str]:
         plain_words(title) if isinstance(title, str) and any(map(str.isalnum, title)) else "",
         " ".join(description.split()) if isinstance(description, str) else "",
     )
+
+
+def _runs_outside_code(text: str) -> list[str]:
+    runs: list[str] = []
+
+    def note(run: str) -> str:
+        runs.append(run)
+        return run
+
+    outside_code(text, note)
+    return runs
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:

@@ -9,6 +9,7 @@ import html
 import re
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from finetrieve.corpus.parsing.component_tags import Tag, attribute_words, read_tag, read_template_tag
@@ -19,6 +20,8 @@ from finetrieve.corpus.parsing.removal import COMMENTS, PICTURES, SCRIPTS, TAGS,
 from finetrieve.corpus.parsing.removal import MARKS as FORMAT_MARKS
 
 START = re.compile(r"`+|<(?=[A-Za-z/!>])|\{(?=[%{/])|!?\[\[")
+OPENED_ALONE = re.compile(r"^[ \t]*<([A-Z][\w.-]*)>[ \t]*$", re.MULTILINE)
+CLOSED_ALONE = re.compile(r"^[ \t]*</([A-Z][\w.-]*)>[ \t]*$", re.MULTILINE)
 WIKI_LINK = re.compile(r"(!?)\[\[([^\[\]|\n]+?)(?:\|([^\[\]\n]*))?\]\]")
 LINE_START = re.compile(r"^[ \t]*(?:>[ \t]?)*(?:(?:[*+-]|\d{1,9}[.)])[ \t]+)*")
 WHOLE = {"table", "dl", "pre", "script", "style", "svg", "iframe", "video", "audio", "object", "noscript", "template", "math"}
@@ -50,9 +53,25 @@ MAX_FAILURES = 300
 """After so many tags that never end, the rest of a text has none."""
 
 
-def convert_markup(text: str, removals: Removals) -> str:
-    """Returns a run of Markdown that is no code with its tags gone and their words kept."""
-    return _Converter(text, removals).convert() if re.search(r"[<{]|\[\[", text) else text
+def convert_markup(text: str, removals: Removals, around_code: Collection[str] = ()) -> str:
+    """Returns a run of Markdown that is no code with its tags gone and their words kept.
+
+    Args:
+        text: The run.
+        removals: Where what is taken out is noted.
+        around_code: Names of components whose tags stand in different runs, with code between them.
+    """
+    return _Converter(text, removals, around_code).convert() if re.search(r"[<{]|\[\[", text) else text
+
+
+def components_around_code(runs: Iterable[str]) -> set[str]:
+    """Returns the components that a page opens on a line and closes on another, such as Mintlify's `<CodeGroup>`.
+
+    Args:
+        runs: The page without its code.
+    """
+    text = "\n".join(runs)
+    return {match[1] for match in OPENED_ALONE.finditer(text)} & {match[1] for match in CLOSED_ALONE.finditer(text)}
 
 
 def highlighted_as_fences(text: str, removals: Removals) -> str:
@@ -71,6 +90,7 @@ def highlighted_as_fences(text: str, removals: Removals) -> str:
 class _Converter:
     text: str
     removals: Removals
+    around_code: Collection[str] = ()
     out: list[str] = field(default_factory=list)
     failures: int = 0
     at: int = 0
@@ -181,6 +201,8 @@ class _Converter:
     def _is_markup(self, tag: Tag, start: int) -> bool:
         """Whether a tag is one: it ends somewhere, has attributes, or is a kind that is often left open."""
         name = tag.name.lower()
+        if tag.name in self.around_code and self._alone(tag, start):
+            return True
         if tag.closing:
             return name in HTML or self._opened(tag.name, start)
         if name in OFTEN_OPEN and tag.name.islower():
@@ -193,6 +215,11 @@ class _Converter:
             return True
         ends = self.ends.get(name)
         return ends is not None and ends[-1] > start and (name in HTML or not tag.attributes)
+
+    def _alone(self, tag: Tag, start: int) -> bool:
+        """Whether nothing else stands on the tag's line."""
+        before, after = self.text.rfind("\n", 0, start) + 1, self.text.find("\n", tag.end)
+        return not (self.text[before:start] + self.text[tag.end : after if after >= 0 else None]).strip()
 
     def _opened(self, name: str, start: int) -> bool:
         return f"<{name}" in self.text[:start]
