@@ -76,7 +76,7 @@ TEXT = "the server keeps a queue of jobs and writes each result to the store bef
 def main() -> None:
     """Prints a line per corpus: pages, seconds, pages per second, peak memory, now and before."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("folders", nargs="*", type=lambda given: Path(given).resolve())
     parser.add_argument("--pages", type=int, default=2000, help="generated HTML pages")
     parser.add_argument("--large", type=int, default=20, help="MB of the large page, 0 for none")
     parser.add_argument("--before", type=Path, help="an older checkout to read the same with")
