@@ -10,13 +10,13 @@ from pydantic import PrivateAttr
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.axes import AxesRecipe
 from finetrieve.generation.recipes.axes_requests import AxesDraft, axes_request, judge_request, plan_drafts
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.corpus_step import ALL_CHUNKS, empty_results
-from finetrieve.generation.recipes.llm_step import build_llm, open_scheduler
+from finetrieve.generation.recipes.llm_step import build_llm_step, is_answered, open_scheduler
 
 
 class AxesStep(ChunkStep, TextGeneration):
@@ -51,7 +51,7 @@ class AxesStep(ChunkStep, TextGeneration):
         for draft, outcome in zip(
             drafts, self._scheduler.send(axes_request(recipe, draft, corpus) for draft in drafts), strict=True
         ):
-            if _taken(outcome, results[draft.window[0]]):
+            if is_answered(outcome, results[draft.window[0]]):
                 draft.question = outcome.parsed["question"]
                 draft.support = tuple(draft.window[place] for place in outcome.parsed["support"])
                 draft.shortened |= outcome.shortened
@@ -60,7 +60,7 @@ class AxesStep(ChunkStep, TextGeneration):
         outcomes = self._scheduler.send(judge_request(recipe, draft, corpus) for draft in judged)
         for draft, outcome in zip(judged, outcomes, strict=True):
             result = results[draft.support[0]]
-            if not _taken(outcome, result):
+            if not is_answered(outcome, result):
                 continue
             if (score := outcome.parsed["score"]) >= recipe.threshold:
                 result["queries"].append(
@@ -77,27 +77,6 @@ class AxesStep(ChunkStep, TextGeneration):
         return anew
 
 
-def _taken(outcome: Outcome, result: ChunkResult) -> bool:
-    """Whether a request was answered; if not, the result says so."""
-    if outcome.parsed is not None:
-        result["answered"] += 1
-    elif outcome.failure:
-        result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
-    else:
-        result["unasked"] += 1
-    return outcome.parsed is not None
-
-
 def build_step(recipe: AxesRecipe, seed: int, resources: RunResources) -> AxesStep:
     """Returns the step of a recipe."""
-    return AxesStep(
-        name=recipe.label,
-        recipe=recipe,
-        seed=seed,
-        run_resources=resources,
-        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
-        columns=["instruction"],
-        input_batch_size=ALL_CHUNKS,
-        add_raw_output=False,
-        add_raw_input=False,
-    )
+    return build_llm_step(AxesStep, recipe, seed, resources, ALL_CHUNKS)

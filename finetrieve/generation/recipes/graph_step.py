@@ -39,7 +39,7 @@ from finetrieve.generation.recipes.graph_requests import (
     persona_request,
     question_requests,
 )
-from finetrieve.generation.recipes.llm_step import build_llm, open_scheduler
+from finetrieve.generation.recipes.llm_step import build_llm_step, is_answered, open_scheduler
 
 _SAMPLES = 6
 """Chunks of a group that are shown where its readers are named."""
@@ -95,15 +95,7 @@ class GraphStep(ChunkStep, TextGeneration):
 
     def _parsed(self, outcome: Outcome, result: ChunkResult) -> dict[str, Any] | None:
         """Returns what was answered, or notes in the result that nothing was."""
-        if outcome.parsed is not None:
-            result["answered"] += 1
-            found: dict[str, Any] = outcome.parsed
-            return found
-        if outcome.failure:
-            result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
-        else:
-            result["unasked"] += 1
-        return None
+        return cast(dict[str, Any], outcome.parsed) if is_answered(outcome, result) else None
 
     def _vectors(self, corpus: Sequence[ChunkContext]) -> Any:
         """Returns unit vectors `(n_chunks, dim)`, or None without a model."""
@@ -193,14 +185,4 @@ def build_graph(
 
 def build_step(recipe: GraphRecipe, seed: int, resources: RunResources) -> GraphStep:
     """Returns the step of a recipe."""
-    return GraphStep(
-        name=recipe.label,
-        recipe=recipe,
-        seed=seed,
-        run_resources=resources,
-        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
-        columns=["instruction"],
-        input_batch_size=ALL_CHUNKS,
-        add_raw_output=False,
-        add_raw_input=False,
-    )
+    return build_llm_step(GraphStep, recipe, seed, resources, ALL_CHUNKS)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-from finetrieve.generation.llm.request_scheduler import RequestScheduler
+from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
+from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep, open_responses
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.settings import Budget
+
+LlmStep = TypeVar("LlmStep", bound=ChunkStep)
 
 _WINDOWS_PER_BATCH = 100
 """A batch ends when its slowest request does: at so many windows of requests the wait weighs little."""
@@ -49,3 +52,51 @@ def build_llm(recipe: LlmRecipe, key_env: str | None) -> ProviderLLM:
     """
     options = recipe.provider_options.model_copy(update={"key_env": recipe.key_variable(key_env)})
     return ProviderLLM(provider=recipe.provider, options=options.model_dump())
+
+
+def build_llm_step(
+    kind: type[LlmStep], recipe: LlmRecipe, seed: int, resources: RunResources, chunks_at_once: int | None = None, **own: Any
+) -> LlmStep:
+    """Returns the distilabel step of a recipe.
+
+    Args:
+        kind: The class of the step.
+        recipe: Its settings.
+        seed: Draws what is asked.
+        resources: Where the chunks, the answers and the budget are.
+        chunks_at_once: None: `chunks_per_batch`.
+        own: What the class takes besides; without it, a column `instruction`.
+    """
+    return kind(
+        name=recipe.label,
+        recipe=recipe,
+        seed=seed,
+        run_resources=resources,
+        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
+        input_batch_size=chunks_at_once or chunks_per_batch(recipe),
+        add_raw_output=False,
+        add_raw_input=False,
+        **(own or {"columns": ["instruction"]}),
+    )
+
+
+def empty_result() -> ChunkResult:
+    """Returns the result of a chunk with nothing in it."""
+    return {"queries": [], "rows": [], "rejects": [], "failures": [], "unasked": 0, "answered": 0}
+
+
+def is_answered(outcome: Outcome, result: ChunkResult) -> bool:
+    """Whether a request has an answer; what became of it is counted in the result."""
+    if outcome.parsed is None:
+        note_unanswered(outcome, result)
+        return False
+    result["answered"] += 1
+    return True
+
+
+def note_unanswered(outcome: Outcome, result: ChunkResult) -> None:
+    """Counts in the result a request that failed or was not sent."""
+    if outcome.failure:
+        result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
+    else:
+        result["unasked"] += 1

@@ -14,7 +14,7 @@ from finetrieve.generation.llm.request_scheduler import Outcome, RequestSchedule
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
-from finetrieve.generation.recipes.llm_step import build_llm, chunks_per_batch, open_scheduler
+from finetrieve.generation.recipes.llm_step import build_llm_step, empty_result, note_unanswered, open_scheduler
 from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests
 
@@ -41,7 +41,7 @@ class PromptStep(ChunkStep, TextGeneration):
     def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
         """Yields the results; a draft that fails has its failure there, and the others go on."""
         drafts = [self._writer.drafts(chunk, self.seed) for chunk in chunks]
-        results: list[ChunkResult] = [_empty_result() for _ in drafts]
+        results: list[ChunkResult] = [empty_result() for _ in drafts]
         flat = [(draft, result) for own, result in zip(drafts, results, strict=True) for draft in own]
         stages = len(self._writer.recipe.stages)
         for stage in range(stages):
@@ -58,10 +58,7 @@ class PromptStep(ChunkStep, TextGeneration):
         """Takes what became of a stage's request into the draft, or into the result what ends it."""
         if outcome.parsed is None:
             draft.ended = "failed" if outcome.failure else "unasked"
-            if outcome.failure:
-                result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
-            else:
-                result["unasked"] += 1
+            note_unanswered(outcome, result)
             return
         draft.fields |= outcome.parsed
         draft.shortened |= outcome.shortened
@@ -96,20 +93,6 @@ class PromptStep(ChunkStep, TextGeneration):
             result["rows"] += [{"columns": row, "attributes": draft.attributes} for row in rows]
 
 
-def _empty_result() -> ChunkResult:
-    return {"queries": [], "rows": [], "rejects": [], "failures": [], "unasked": 0, "answered": 0}
-
-
 def build_step(recipe: LlmRecipe, seed: int, resources: RunResources, step: type[PromptStep] = PromptStep) -> PromptStep:
     """Returns the step of a recipe, of this class or a subclass."""
-    return step(
-        name=recipe.label,
-        recipe=recipe,
-        seed=seed,
-        run_resources=resources,
-        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
-        columns=["instruction"],
-        input_batch_size=chunks_per_batch(recipe),
-        add_raw_output=False,
-        add_raw_input=False,
-    )
+    return build_llm_step(step, recipe, seed, resources)

@@ -14,7 +14,7 @@ from finetrieve.generation.llm.request_scheduler import Outcome, RequestSchedule
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.few_shot_step import QueryPool
-from finetrieve.generation.recipes.llm_step import build_llm, chunks_per_batch, open_scheduler
+from finetrieve.generation.recipes.llm_step import build_llm_step, empty_result, is_answered, open_scheduler
 from finetrieve.generation.recipes.tasks import THOUGHT_UP, TaskKind, TasksRecipe
 from finetrieve.generation.recipes.tasks_requests import FORMS, TaskDraft, TaskRequests
 
@@ -38,7 +38,7 @@ class TasksStep(ChunkStep, TextGeneration):
         results: list[ChunkResult] = []
         places: list[tuple[ChunkContext, TaskKind, ChunkResult]] = []
         for chunk in chunks:
-            results.append({"queries": [], "rows": [], "rejects": [], "failures": [], "unasked": 0, "answered": 0})
+            results.append(empty_result())
             places += [(chunk, kind, results[-1]) for kind in recipe.kinds]
         # 1. Lists of tasks.
         asked = [place for place in places if place[1] in THOUGHT_UP]
@@ -51,7 +51,7 @@ class TasksStep(ChunkStep, TextGeneration):
         for (draft, result), outcome in zip(
             rows, self._scheduler.send(self._writer.request(draft) for draft, _ in rows), strict=True
         ):
-            if _is_answered(outcome, result):
+            if is_answered(outcome, result):
                 columns = self._writer.columns(draft, outcome.parsed)
                 result["rows"].append({"columns": columns, "attributes": {n: str(v) for n, v in draft.arguments.items()}})
         return iter(results)
@@ -59,7 +59,7 @@ class TasksStep(ChunkStep, TextGeneration):
     def _tasks(self, outcome: Outcome, result: ChunkResult) -> list[str]:
         """Returns the first tasks of a list that are not too near another, which join the pool."""
         recipe = self._writer.recipe
-        if not _is_answered(outcome, result):
+        if not is_answered(outcome, result):
             return []
         kept: list[str] = []
         for task in outcome.parsed:
@@ -74,28 +74,6 @@ class TasksStep(ChunkStep, TextGeneration):
         return kept
 
 
-def _is_answered(outcome: Outcome, result: ChunkResult) -> bool:
-    """Whether there is an answer; what became of the request is counted in the result."""
-    if outcome.parsed is not None:
-        result["answered"] += 1
-        return True
-    if outcome.failure:
-        result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
-    else:
-        result["unasked"] += 1
-    return False
-
-
 def build_step(recipe: TasksRecipe, seed: int, resources: RunResources) -> TasksStep:
     """Returns the step of a recipe."""
-    return TasksStep(
-        name=recipe.label,
-        recipe=recipe,
-        seed=seed,
-        run_resources=resources,
-        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
-        columns=["instruction"],
-        input_batch_size=chunks_per_batch(recipe),
-        add_raw_output=False,
-        add_raw_input=False,
-    )
+    return build_llm_step(TasksStep, recipe, seed, resources)

@@ -15,7 +15,7 @@ from finetrieve.generation.parse_response import ParsedQuery
 from finetrieve.generation.query_styles import QueryStyle
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
-from finetrieve.generation.recipes.llm_step import build_llm, chunks_per_batch, open_scheduler
+from finetrieve.generation.recipes.llm_step import build_llm_step, note_unanswered, open_scheduler
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.recipes.triplet_prompts import PromptWriter
 
@@ -53,10 +53,8 @@ def _result(outcomes: list[tuple[QueryStyle, bool, Outcome]]) -> ChunkResult:
     for style, shortened, outcome in outcomes:
         if outcome.parsed is not None:
             result["queries"].append(_query_row(outcome.parsed, style, outcome.shortened or shortened))
-        elif outcome.failure:
-            result["failures"].append([outcome.raw, outcome.failure, outcome.reason])
         else:
-            result["unasked"] += 1
+            note_unanswered(outcome, result)
     return result
 
 
@@ -72,17 +70,13 @@ def _query_row(parsed: ParsedQuery, style: QueryStyle, shortened: bool) -> dict[
 
 def build_step(recipe: TripletRecipe, seed: int, resources: RunResources) -> TripletStep:
     """Returns the step of a recipe."""
-    return TripletStep(
-        name=recipe.label,
-        recipe=recipe,
-        seed=seed,
-        run_resources=resources,
-        llm=build_llm(recipe, resources.key_envs.get(recipe.label)),
+    return build_llm_step(
+        TripletStep,
+        recipe,
+        seed,
+        resources,
         triplet=recipe.negative,
         action="query",
         hard_negative=recipe.hard_negative,
         context=recipe.context,
-        input_batch_size=chunks_per_batch(recipe),
-        add_raw_output=False,
-        add_raw_input=False,
     )
