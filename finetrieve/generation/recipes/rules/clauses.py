@@ -62,6 +62,9 @@ _INTRANSITIVE = word_set(
     "depend rely differ range vary consist refer apply run exist fight play win lose act speak settle emerge expire decline "
     "focus agree"
 )
+_TRANSITIVE = word_set(
+    "include require cause affect mean produce represent offer provide contain need use involve create develop receive win"
+)
 _NO_SUBJECT = (
     PRONOUNS
     | CONJUNCTIONS
@@ -326,24 +329,6 @@ def _special(clause: Clause, subject: str, body: str) -> list[Form]:
         counted = words[1].strip(",")
         if is_plural_noun(counted) and counted.lower() not in {"years", "days", "months"} and clause.verb not in {"be"}:
             return [("how_many", f"How many {counted} {clause.auxiliary} {subject} {clause.verb}?", 12)]
-    if clause.verb in {
-        "include",
-        "require",
-        "cause",
-        "affect",
-        "mean",
-        "produce",
-        "represent",
-        "offer",
-        "provide",
-        "contain",
-        "need",
-        "use",
-        "involve",
-        "create",
-        "develop",
-        "receive",
-        "win",
-    } and (len(subject.split()) > 1 or subject[:1].isupper()):
+    if clause.verb in _TRANSITIVE and (len(subject.split()) > 1 or subject[:1].isupper()):
         return [("what_is", f"What {clause.auxiliary} {subject} {clause.verb}?", 7)]
     return []

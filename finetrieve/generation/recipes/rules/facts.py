@@ -5,21 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from finetrieve.generation.recipes.rules.grammar import (
-    gerund_base,
-    inflect,
-    lemmas,
-    starts_imperative,
-    verb_base,
-    words_of,
-)
-from finetrieve.generation.recipes.rules.lexicon import (
-    FUNCTION_WORDS,
-    MICRO_STEPS,
-    MODALS,
-    PREPOSITIONS,
-    VERBS,
-)
+from finetrieve.generation.recipes.rules.grammar import gerund_base, inflect, lemmas, starts_imperative, verb_base, words_of
+from finetrieve.generation.recipes.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, MODALS, PREPOSITIONS, VERBS, word_set
 from finetrieve.generation.recipes.rules.phrases import (
     cut,
     first_person,
@@ -30,13 +17,7 @@ from finetrieve.generation.recipes.rules.phrases import (
     verb_phrase,
     without_asides,
 )
-from finetrieve.generation.recipes.rules.phrasing import (
-    FACT_FORMS,
-    THING_FORMS,
-    Candidate,
-    Form,
-    says_enough,
-)
+from finetrieve.generation.recipes.rules.phrasing import FACT_FORMS, THING_FORMS, Candidate, Form, says_enough
 from finetrieve.generation.recipes.rules.sentence_context import Context, Rule
 
 IF_YOU_WANT = re.compile(
@@ -78,6 +59,9 @@ _DEFAULT_IS = re.compile(r"\b(?:the|its) default ((?:[\w-]+ ){0,2}[\w-]+) (?:is|
 _DIFFERENCE = re.compile(r"\bdifferences? between (.{2,60}?) and (.{2,60}?)(?: is\b| are\b|[,.:;]|$)", re.I)
 _PREVENT = re.compile(r"\b(?:to|and) ((?:prevent|avoid|reduce|minimize|protect|fix|resolve|troubleshoot)\s.+)$", re.I)
 _BECAUSE = re.compile(r"^(.+?),? (?:because|since|so that|due to the fact that)\s+(.+)$", re.I)
+_NAMELESS = word_set("they he she we there not so none provided specified set given true false both any")
+"""First words of a condition whose subject is not named."""
+_FINITE = word_set("is are was were has have had can cannot can't does do doesn't don't did will won't should isn't aren't")
 LEADING_PLACE = re.compile(
     r"^(?:From|In|On|Using|Under|At|With|For|Within|By default|Alternatively|Additionally|However|Also|Then|Next|Now|Finally|"
     r"First|Optionally|Instead|Therefore|As a result)\b[^,:]{0,60},\s+"
@@ -150,29 +134,7 @@ def _condition(sentence: str, context: Context) -> Iterator[Candidate]:
 def is_finite(clause: str) -> bool:
     """Whether a clause has a finite verb."""
     words = [word.lower() for word in words_of(clause)]
-    auxiliaries = {
-        "is",
-        "are",
-        "was",
-        "were",
-        "has",
-        "have",
-        "had",
-        "can",
-        "cannot",
-        "can't",
-        "does",
-        "do",
-        "doesn't",
-        "don't",
-        "did",
-        "will",
-        "won't",
-        "should",
-        "isn't",
-        "aren't",
-    }
-    if any(word in auxiliaries for word in words[1:]):
+    if any(word in _FINITE for word in words[1:]):
         return True
     return len(words) > 2 and any(
         verb_base(word) and ((word.endswith("s") and word not in FUNCTION_WORDS) or words[place] in {"you", "we", "i", "they"})
@@ -185,24 +147,7 @@ def name_subject(condition: str, context: Context) -> str | None:
     first, _, rest = condition.partition(" ")
     if first.lower() in {"it", "this"}:
         return f"{lower_first(context.topic)} {rest}" if context.topic and rest else None
-    if first.lower() in {
-        "they",
-        "he",
-        "she",
-        "we",
-        "there",
-        "not",
-        "so",
-        "none",
-        "provided",
-        "specified",
-        "set",
-        "given",
-        "true",
-        "false",
-        "both",
-        "any",
-    }:
+    if first.lower() in _NAMELESS:
         return None
     return lower_first(condition)
 

@@ -25,6 +25,7 @@ from finetrieve.generation.recipes.rules.lexicon import (
     NEEDS_COMPLEMENT,
     NEEDS_OBJECT,
     PREPOSITIONS,
+    word_set,
 )
 from finetrieve.generation.recipes.rules.phrasing import content_words
 
@@ -114,22 +115,9 @@ _ME_TWICE = re.compile(
 )
 _TWO_VERBS = re.compile(rf"^{_SEARCH} (.+?) (is|are|was|were|has|have|I can|I could|I will) (?!to\b)\w+")
 _FINITE = re.compile(r"\b(?:can|will|could|would|may|might|should|has|have|was|were)\b")
-_STATES = frozenset(
-    {
-        "supports",
-        "allows",
-        "enables",
-        "provides",
-        "requires",
-        "returns",
-        "uses",
-        "contains",
-        "includes",
-        "means",
-        "makes",
-        "gives",
-    }
-)
+_PARTICLES = word_set("on off up out in for to from with down over about by through like")
+"""With which a question may well end."""
+_STATES = word_set("supports allows enables provides requires returns uses contains includes means makes gives")
 """Verbs in the third person whose plural is seldom a noun: a search that has one is a sentence without its question."""
 _ARTICLE_AND_VERB = re.compile(
     r"\b(?:the|an?) (?:controls|determines|specifies|indicates|defines|describes|represents|contains|returns) (?:the|an?|how|if|"
@@ -364,23 +352,7 @@ def _content_reason(query: str, words: list[str], sentences: frozenset[str]) -> 
         return "not English"
     if re.search(r"\d{5,}|\d+,\d{3},\d{3}|\w{35,}", query) or any(_runs_together(word) for word in words):
         return "long numbers or run-together words"
-    if plain_words[-1] in PREPOSITIONS - {
-        "on",
-        "off",
-        "up",
-        "out",
-        "in",
-        "for",
-        "to",
-        "from",
-        "with",
-        "down",
-        "over",
-        "about",
-        "by",
-        "through",
-        "like",
-    }:
+    if plain_words[-1] in PREPOSITIONS - _PARTICLES:
         return f"ends on {plain_words[-1]!r}"
     return None
 

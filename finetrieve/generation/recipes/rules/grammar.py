@@ -24,6 +24,7 @@ from finetrieve.generation.recipes.rules.lexicon import (
 
 _WORD = re.compile(r"[\w$€£%#@&+./\\:=<>~'’*-]+")
 _PLAIN = re.compile(r"^[A-Za-z][A-Za-z'’-]*$")
+_SUBORDINATES = word_set("that which who if when where what how whether to so while until before after")
 COMPOUND_HEADS = word_set(
     "settings setting options option mode modes icons icon panel bar screen screens app tool engine management page list "
     "keyboard group service "
@@ -233,23 +234,7 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
 
 def _main_clause(words: list[str]) -> list[str]:
     for place, word in enumerate(words):
-        if place and word.lower() in {
-            "that",
-            "which",
-            "who",
-            "if",
-            "when",
-            "where",
-            "what",
-            "how",
-            "whether",
-            "to",
-            "so",
-            "while",
-            "until",
-            "before",
-            "after",
-        }:
+        if place and word.lower() in _SUBORDINATES:
             return words[:place]
     return words
 

@@ -120,10 +120,7 @@ def _parameter(name: str, unit: Unit, context: Context, short: str) -> Iterator[
     if match := _WHETHER.match(text):
         phrase = verb_phrase(match[1] if not third_person_base(match[1].split()[0]) else _based(match[1]), context.topic)
         if phrase:
-            forms: list[Form] = [
-                ("parameter", f"Can I {phrase}{of}?", 6),
-                ("parameter", f"How do I {phrase}{of}?", 8),
-            ]
+            forms: list[Form] = [("parameter", f"Can I {phrase}{of}?", 6), ("parameter", f"How do I {phrase}{of}?", 8)]
             yield context.ready(forms, phrase, 0.84)
             yield Candidate("action", phrase, 0.83, context.unit)
     elif _QUANTITY.match(text) and not _starts_with_verb(text) and (thing := noun_phrase(text, context.topic, 8)):

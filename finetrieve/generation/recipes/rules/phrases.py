@@ -23,6 +23,7 @@ from finetrieve.generation.recipes.rules.lexicon import (
     POSSESSIVES,
     PREPOSITIONS,
     VERBS,
+    word_set,
 )
 
 LONGEST = 11
@@ -38,6 +39,12 @@ _PERSON = {
     "you've": "I've",
     "you'll": "I'll",
 }
+_EARLIER = word_set("it they them its their he she his him her itself themselves here previous same one ones")
+"""Words that point at something named before."""
+_POINTERS = word_set("this these those following above below aforementioned former latter respective respectively")
+"""Words that point out of the text."""
+_NO_PLACE = word_set("as than like after before until since")
+"""Prepositions that a clause follows as well."""
 _BOUNDARY = re.compile(r"\s*(?:[;:]\s|\s[–—-]{1,2}\s|—|,?\s\((?!s\))|\.\s|\.$)")
 _SUBORDINATE = re.compile(
     r",?\s+(?:so that|so|because|while|whereas|although|though|unless|until|where|which|who|whose|as well as|such as|"
@@ -57,52 +64,9 @@ _THIS = re.compile(
     r"steps?|parameters?|estimators?|models?|widgets?)\b",
     re.I,
 )
-_NO_WISH = frozenset(
-    {
-        "want",
-        "need",
-        "like",
-        "wish",
-        "be",
-        "have",
-        "let",
-        "seem",
-        "appear",
-        "remain",
-        "become",
-        "belong",
-        "depend",
-        "happen",
-        "consist",
-        "think",
-        "omit",
-    }
-)
-_DANGLING = FUNCTION_WORDS - {
-    "on",
-    "off",
-    "up",
-    "down",
-    "in",
-    "out",
-    "back",
-    "over",
-    "through",
-    "away",
-    "together",
-    "myself",
-    "me",
-    "all",
-    "well",
-    "again",
-    "one",
-}
-_OPENS_TAIL = (PREPOSITIONS - {"of", "on", "off", "up", "out", "down", "in", "using", "with", "without"}) | {
-    "in",
-    "and",
-    "or",
-    "that",
-}
+_NO_WISH = word_set("want need like wish be have let seem appear remain become belong depend happen consist think omit")
+_DANGLING = FUNCTION_WORDS - word_set("on off up down in out back over through away together myself me all well again one")
+_OPENS_TAIL = (PREPOSITIONS - word_set("of on off up out down in using with without")) | {"in", "and", "or", "that"}
 _CUTTABLE = (PREPOSITIONS - {"of", "off", "up", "out", "down"}) | {"and", "or", "to", "that", "using"}
 
 
@@ -131,15 +95,7 @@ def first_person(text: str) -> str:
                 or is_base_verb(following)
                 or following.endswith("ed")
             )
-            after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - {
-                "as",
-                "than",
-                "like",
-                "after",
-                "before",
-                "until",
-                "since",
-            }
+            after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - _NO_PLACE
             out.append(
                 word.lower().replace("you", "I" if subject and not after_preposition and following not in DETERMINERS else "me")
             )
@@ -157,41 +113,11 @@ def resolve(text: str, topic: str) -> str | None:
     words = [word.lower() for word in words_of(text)]
     for place, word in enumerate(words):
         after = words[place + 1] if place + 1 < len(words) else ""
-        if word in {
-            "this",
-            "these",
-            "those",
-            "following",
-            "above",
-            "below",
-            "aforementioned",
-            "former",
-            "latter",
-            "respective",
-            "respectively",
-        }:
+        if word in _POINTERS:
             return None
         if word == "such" and after != "as":
             return None
-        if word in {
-            "it",
-            "they",
-            "them",
-            "its",
-            "their",
-            "he",
-            "she",
-            "his",
-            "him",
-            "her",
-            "itself",
-            "themselves",
-            "here",
-            "previous",
-            "same",
-            "one",
-            "ones",
-        }:
+        if word in _EARLIER:
             earlier = [before for before in words[1:place] if is_noun(before) and before not in FUNCTION_WORDS]
             if not earlier:
                 return None

@@ -5,26 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from finetrieve.generation.recipes.rules.grammar import (
-    is_noun,
-    lemmas,
-)
-from finetrieve.generation.recipes.rules.lexicon import (
-    PREPOSITIONS,
-    PRONOUNS,
-    word_set,
-)
-from finetrieve.generation.recipes.rules.phrases import (
-    lower_first,
-    noun_phrase,
-    verb_phrase,
-)
-from finetrieve.generation.recipes.rules.phrasing import (
-    Candidate,
-    Form,
-    content_words,
-    says_enough,
-)
+from finetrieve.generation.recipes.rules.grammar import is_noun, lemmas
+from finetrieve.generation.recipes.rules.lexicon import PREPOSITIONS, PRONOUNS, word_set
+from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase
+from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, content_words, says_enough
 
 _THE_TOPIC = frozenset(
     ["it", "this", "they", "these", "this feature", "this option", "this setting", "this function", "this class", "this method"]

@@ -6,32 +6,13 @@ import re
 from collections.abc import Iterator
 
 from finetrieve.generation.recipes.rules.facts import FACT_RULES, IF_YOU_WANT, LEADING_PLACE, is_finite, name_subject
-from finetrieve.generation.recipes.rules.grammar import (
-    gerund_base,
-    is_base_verb,
-    starts_imperative,
-    third_person_base,
-    words_of,
-)
-from finetrieve.generation.recipes.rules.lexicon import (
-    MICRO_STEPS,
-    VERBS,
-)
-from finetrieve.generation.recipes.rules.phrases import (
-    cut,
-    first_person,
-    lower_first,
-    noun_phrase,
-    resolve,
-    verb_phrase,
-)
-from finetrieve.generation.recipes.rules.phrasing import (
-    Candidate,
-    Form,
-    searched,
-)
+from finetrieve.generation.recipes.rules.grammar import gerund_base, is_base_verb, starts_imperative, third_person_base, words_of
+from finetrieve.generation.recipes.rules.lexicon import MICRO_STEPS, VERBS, word_set
+from finetrieve.generation.recipes.rules.phrases import cut, first_person, lower_first, noun_phrase, resolve, verb_phrase
+from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, searched
 from finetrieve.generation.recipes.rules.sentence_context import Context, Rule
 
+_ASKS = word_set("how what when where which why can do does is are who")
 _TO = r"(?:to|in order to|so as to)"
 _AFTER_TO = re.compile(
     r"\b(?:used|use(?:d|ful|s)?|helps?|designed|possible|needed|required|necessary|responsible|intended|able|ability|way|"
@@ -88,20 +69,7 @@ def sentence_candidates(sentence: str, context: Context) -> list[Candidate]:
 
 def _asked(sentence: str, context: Context) -> Iterator[Candidate]:
     words = words_of(sentence)
-    if 4 <= len(words) <= 14 and words[0].lower() in {
-        "how",
-        "what",
-        "when",
-        "where",
-        "which",
-        "why",
-        "can",
-        "do",
-        "does",
-        "is",
-        "are",
-        "who",
-    }:
+    if 4 <= len(words) <= 14 and words[0].lower() in _ASKS:
         asked = resolve(re.sub(r"\b(do|can|should|would|could|did|will) me\b", r"\1 I", first_person(sentence)), context.topic)
         if asked and " we " not in asked.lower() and " our " not in asked.lower():
             yield context.ready([("question", asked, 10)], asked, 0.8)
