@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from finetrieve.core.errors import InputError, SeveralModels, unknown_name
+from finetrieve.core.errors import InputError, SeveralModelsError, unknown_name
 from finetrieve.core.rows import (
     Annotation,
     Chunk,
@@ -104,7 +104,7 @@ def last_run(docs: str | None = None) -> FinishedRun:
             raise InputError(f"No run on '{docs}' has ended yet. Run: python run.py --pipeline retrain --docs path/to/docs")
         raise unknown_name("documents with a run", docs, found)
     if docs is None and len(found) > 1:
-        raise SeveralModels(sorted(found))
+        raise SeveralModelsError(sorted(found))
     if not found:
         raise InputError("No run has evaluated a model yet. Run: python run.py --pipeline retrain --docs path/to/docs")
     run = found[docs] if docs is not None else next(iter(found.values()))

@@ -10,7 +10,7 @@ import click
 
 from finetrieve.app.catalogue import PIPELINES
 from finetrieve.cli.options import run_again_with
-from finetrieve.core.errors import InputError, SeveralModels, unknown_name
+from finetrieve.core.errors import InputError, SeveralModelsError, unknown_name
 from finetrieve.core.logging import get_logger
 
 logger = get_logger(__name__)
@@ -98,4 +98,6 @@ class CommandGroup(click.Group):
 
 def _with_one(error: InputError) -> str:
     """Returns the command with one of the models named, where the mistake is that none was."""
-    return f" For '{error.names[0]}': {run_again_with('--model', error.names[0])}" if isinstance(error, SeveralModels) else ""
+    return (
+        f" For '{error.names[0]}': {run_again_with('--model', error.names[0])}" if isinstance(error, SeveralModelsError) else ""
+    )

@@ -17,7 +17,7 @@ class UnreachableError(InputError):
     """Something that has to be fetched lies where nothing answers: with the network, or from a copy, the same input works."""
 
 
-class SeveralModels(InputError):  # noqa: N818  # the command line adds a command that names one
+class SeveralModelsError(InputError):  # the command line adds a command that names one
     """There are several models, and none was named."""
 
     def __init__(self, names: Sequence[str]) -> None:

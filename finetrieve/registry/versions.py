@@ -19,7 +19,7 @@ from zenml.models import (
     RunMetadataResource,
 )
 
-from finetrieve.core.errors import InputError, SeveralModels, unknown_name
+from finetrieve.core.errors import InputError, SeveralModelsError, unknown_name
 from finetrieve.core.model_directory import ModelDirectory
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def known_model(name: str | None) -> str:
     if name is None and len(names) == 1:
         return names[0]
     if name is None:
-        raise SeveralModels(names)
+        raise SeveralModelsError(names)
     if name not in names:
         raise unknown_name("model", name, names)
     return name

@@ -22,7 +22,7 @@ _UNCHECKED = ("pattern", "format", "multipleOf")
 _DEEPEST = 24
 
 
-class _NoExample(Exception):  # noqa: N818
+class _NoExampleError(Exception):
     """No example is made of such a schema; it may be met all the same."""
 
 
@@ -104,7 +104,7 @@ def example_of(schema: Schema) -> dict[str, Any] | None:
     """Returns an answer that has the schema's form, or None where none is made of such a schema."""
     try:
         made = _example(schema, schema, 0, 0)
-    except (_NoExample, InputError):
+    except (_NoExampleError, InputError):
         return None
     return made if isinstance(made, dict) else None
 
@@ -113,7 +113,7 @@ def _why_unmet(schema: Schema) -> str | None:
     """Returns why no answer meets a schema: an answer made after it does not."""
     try:
         made = _example(schema, schema, 0, 0)
-    except _NoExample:
+    except _NoExampleError:
         return None
     except InputError as error:
         return str(error)
@@ -161,7 +161,7 @@ def _example(schema: Any, root: Schema, number: int, depth: int) -> Any:
     if "$ref" in schema:
         return _example(_referred(str(schema["$ref"]), root), root, number, depth + 1)
     if _OPAQUE & set(schema):
-        raise _NoExample
+        raise _NoExampleError
     if "const" in schema:
         return schema["const"]
     for several in ("anyOf", "oneOf", "enum", "type"):
@@ -213,7 +213,7 @@ def _plain_example(schema: Schema, root: Schema, number: int, depth: int) -> Any
         first = schema.get("prefixItems", [])
         count = max(int(schema.get("minItems", 0)), 0)
         if count > 1000:
-            raise _NoExample
+            raise _NoExampleError
         items = schema.get("items", True)
         return [_example(first[place] if place < len(first) else items, root, place, depth + 1) for place in range(count)]
     if kind in ("integer", "number"):
