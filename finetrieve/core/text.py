@@ -9,15 +9,16 @@ import regex
 
 DOTTED_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 """The title of an API object, such as `sklearn.metrics.log_loss`."""
-FRAME_WORDS = frozenset(
-    word
-    for words in (
-        "a an the of to in on for with from by at and or",
-        "is are was be do does did can could should would will",
-        "i you we my our your it its this that there",
-        "how what which when where why who",
-    )
-    for word in words.split()
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Returns the words of a text, with blanks between them."""
+    return frozenset(text.split())
+
+
+FRAME_WORDS = word_set(
+    "a an the of to in on for with from by at and or is are was be do does did can could should would will "
+    "i you we my our your it its this that there how what which when where why who"
 )
 """Words that change how a question is put but not what it asks for."""
 _WORD = r"\w+(?:['’.+#-]\w+|[+#]+)*"

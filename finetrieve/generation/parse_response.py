@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from finetrieve.core.text import count_words
+from finetrieve.core.text import count_words, word_set
 from finetrieve.generation.answer_fields import UnreadableAnswerError, answer_fields
 
 Problem = Literal["empty", "refusal", "truncated", "unparsable", "invalid", "language", "instructions"]
@@ -18,27 +18,7 @@ Problem = Literal["empty", "refusal", "truncated", "unparsable", "invalid", "lan
 MAX_WORDS = 64
 """A longer answer is a paragraph, not a query."""
 _LANGUAGE_WORDS = 3
-_ENGLISH_ALONE = frozenset(
-    (
-        "the",
-        "how",
-        "what",
-        "why",
-        "which",
-        "where",
-        "does",
-        "are",
-        "and",
-        "with",
-        "my",
-        "this",
-        "that",
-        "from",
-        "your",
-        "you",
-        "when",
-    )
-)
+_ENGLISH_ALONE = word_set("the how what why which where does are and with my this that from your you when")
 """Frequent in English, and together frequent in no other language."""
 _ENGLISH_SHARE = 0.05
 _LANGUAGE_CERTAINTY = 0.8

@@ -7,32 +7,16 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from finetrieve.core.text import word_set
 from finetrieve.corpus.parsing.markdown import fence_code
 
 GALLERY = "sphx_glr"
 """Sphinx-Gallery's names of example pages."""
 LIST_ITEM = re.compile(r"^\s*(?:[*+-]|\d{1,2}[.)]|#\.)\s+")
-DROPPED_DIRECTIVES = {
-    "versionadded",
-    "versionchanged",
-    "deprecated",
-    "image",
-    "figure",
-    "index",
-    "only",
-    "include",
-    "raw",
-    "toctree",
-    "contents",
-    "currentmodule",
-    "module",
-    "autosummary",
-    "rubric",
-    "dropdown",
-    "highlight",
-    "minigallery",
-    "literalinclude",
-}
+DROPPED_DIRECTIVES = word_set(
+    "versionadded versionchanged deprecated image figure index only include raw toctree contents currentmodule module "
+    "autosummary rubric dropdown highlight minigallery literalinclude"
+)
 CODE_DIRECTIVES = {"code-block", "code", "sourcecode", "ipython", "plot", "doctest", "testcode", "prompt", "parsed-literal"}
 DIRECTIVE = re.compile(r"^(\s*)\.\. ([\w:-]+)::\s*(.*)$")
 

@@ -9,59 +9,42 @@ from dataclasses import dataclass
 
 from finetrieve.corpus.parsing.docstring_markup import LIST_ITEM, dedent, inline_markup, rst_to_markdown
 
-ITEM_SECTIONS = {
-    "parameters": "Parameters",
-    "other parameters": "Other parameters",
-    "args": "Parameters",
-    "arguments": "Parameters",
-    "params": "Parameters",
-    "keyword args": "Parameters",
-    "keyword arguments": "Parameters",
-    "attributes": "Attributes",
-    "returns": "Returns",
-    "return": "Returns",
-    "yields": "Yields",
-    "receives": "Receives",
-    "raises": "Raises",
-    "warns": "Warns",
-    "methods": "Methods",
-}
+
+def _by_name(names: dict[str, str]) -> dict[str, str]:
+    """Returns name -> section, of section -> its names with commas between them."""
+    return {name: section for section, listed in names.items() for name in listed.split(", ")}
+
+
+ITEM_SECTIONS = _by_name(
+    {
+        "Parameters": "parameters, args, arguments, params, keyword args, keyword arguments",
+        "Other parameters": "other parameters",
+        "Attributes": "attributes",
+        "Returns": "returns, return",
+        "Yields": "yields",
+        "Receives": "receives",
+        "Raises": "raises",
+        "Warns": "warns",
+        "Methods": "methods",
+    }
+)
 """Sections that list names with what they are."""
-TEXT_SECTIONS = {
-    "notes": "Notes",
-    "note": "Notes",
-    "examples": "Examples",
-    "example": "Examples",
-    "usage": "Examples",
-    "warnings": "Warnings",
-    "warning": "Warnings",
-    "caution": "Warnings",
-    "tip": "Notes",
-}
+TEXT_SECTIONS = _by_name(
+    {"Notes": "notes, note, tip", "Examples": "examples, example, usage", "Warnings": "warnings, warning, caution"}
+)
 DROPPED_SECTIONS = {"see also", "references", "citation", "todo", "index"}
 """Lists of other places: they answer nothing themselves."""
 NAMELESS = {"Returns", "Yields", "Receives"}
 """Sections whose items may be a type alone."""
-SPHINX_FIELDS = {
-    "param": "Parameters",
-    "parameter": "Parameters",
-    "arg": "Parameters",
-    "argument": "Parameters",
-    "key": "Parameters",
-    "keyword": "Parameters",
-    "kwarg": "Parameters",
-    "returns": "Returns",
-    "return": "Returns",
-    "yield": "Yields",
-    "yields": "Yields",
-    "raises": "Raises",
-    "raise": "Raises",
-    "except": "Raises",
-    "exception": "Raises",
-    "ivar": "Attributes",
-    "var": "Attributes",
-    "cvar": "Attributes",
-}
+SPHINX_FIELDS = _by_name(
+    {
+        "Parameters": "param, parameter, arg, argument, key, keyword, kwarg",
+        "Returns": "returns, return",
+        "Yields": "yield, yields",
+        "Raises": "raises, raise, except, exception",
+        "Attributes": "ivar, var, cvar",
+    }
+)
 NUMPY_HEADING = re.compile(r"^(\S[^\n]{0,40})\n(-{3,}|={3,})[ ]*$", re.MULTILINE)
 GOOGLE_HEADING = re.compile(r"^([A-Z][A-Za-z ]{2,20}):[ ]*$")
 SPHINX_FIELD = re.compile(r"^:(\w+)(?:[ \t]+([^:\n]*?))?:[ \t]*(.*)$")

@@ -7,16 +7,9 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-FIELD_DECORATORS = {
-    "dataclass",
-    "dataclasses.dataclass",
-    "attrs.define",
-    "attrs.frozen",
-    "attr.s",
-    "attr.attrs",
-    "define",
-    "frozen",
-}
+from finetrieve.core.text import word_set
+
+FIELD_DECORATORS = word_set("dataclass dataclasses.dataclass attrs.define attrs.frozen attr.s attr.attrs define frozen")
 FIELD_BASES = {"NamedTuple", "TypedDict", "BaseModel", "BaseSettings", "Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
 """Classes whose body is a list of what they hold, whether it is described or not."""
 MAX_VALUE = 60

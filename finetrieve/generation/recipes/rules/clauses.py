@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import (
     inflect,
     is_adverb,
@@ -17,7 +18,7 @@ from finetrieve.generation.recipes.rules.grammar import (
     lemmas,
     verb_base,
 )
-from finetrieve.generation.recipes.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS, word_set
+from finetrieve.generation.recipes.rules.lexicon import CONJUNCTIONS, DETERMINERS, MODALS, PREPOSITIONS, PRONOUNS, VERBS
 from finetrieve.generation.recipes.rules.phrases import cut, first_person, lower_first, resolve, tidy, without_asides
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, content_words, searched
 from finetrieve.generation.recipes.rules.sentence_context import Context

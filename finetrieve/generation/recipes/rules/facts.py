@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import gerund_base, inflect, lemmas, starts_imperative, verb_base, words_of
-from finetrieve.generation.recipes.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, MODALS, PREPOSITIONS, VERBS, word_set
+from finetrieve.generation.recipes.rules.lexicon import FUNCTION_WORDS, MICRO_STEPS, MODALS, PREPOSITIONS, VERBS
 from finetrieve.generation.recipes.rules.phrases import (
     cut,
     first_person,

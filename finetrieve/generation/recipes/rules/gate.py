@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from finetrieve.core.text import normalise_query
+from finetrieve.core.text import normalise_query, word_set
 from finetrieve.generation.recipes.rules.grammar import (
     is_base_verb,
     is_code,
@@ -25,7 +25,6 @@ from finetrieve.generation.recipes.rules.lexicon import (
     NEEDS_COMPLEMENT,
     NEEDS_OBJECT,
     PREPOSITIONS,
-    word_set,
 )
 from finetrieve.generation.recipes.rules.phrasing import content_words
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import lemminflect
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.lexicon import (
     ADVERBS,
     AUXILIARIES,
@@ -19,7 +20,6 @@ from finetrieve.generation.recipes.rules.lexicon import (
     PREPOSITIONS,
     PRONOUNS,
     VERBS,
-    word_set,
 )
 
 _WORD = re.compile(r"[\w$€£%#@&+./\\:=<>~'’*-]+")

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from finetrieve.core.text import word_set
+
 _FOLDER = Path(__file__).parent / "words"
-
-
-def word_set(text: str) -> frozenset[str]:
-    """Returns the words of a text."""
-    return frozenset(text.split())
 
 
 def _words(name: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import (
     is_adverb,
     is_auxiliary,
@@ -23,7 +24,6 @@ from finetrieve.generation.recipes.rules.lexicon import (
     POSSESSIVES,
     PREPOSITIONS,
     VERBS,
-    word_set,
 )
 
 LONGEST = 11

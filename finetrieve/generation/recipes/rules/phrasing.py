@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import be_for, do_for
-from finetrieve.generation.recipes.rules.lexicon import GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS, word_set
+from finetrieve.generation.recipes.rules.lexicon import GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS
 from finetrieve.generation.recipes.rules.phrases import core, lower_first, without_determiners
 
 Form = tuple[str, str, int]

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import is_base_verb, lemmas
-from finetrieve.generation.recipes.rules.lexicon import FUNCTION_WORDS, word_set
+from finetrieve.generation.recipes.rules.lexicon import FUNCTION_WORDS
 
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$")

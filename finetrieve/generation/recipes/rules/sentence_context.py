@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import is_noun, lemmas
-from finetrieve.generation.recipes.rules.lexicon import PREPOSITIONS, PRONOUNS, word_set
+from finetrieve.generation.recipes.rules.lexicon import PREPOSITIONS, PRONOUNS
 from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, content_words, says_enough
 

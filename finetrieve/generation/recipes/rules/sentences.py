@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.facts import FACT_RULES, IF_YOU_WANT, LEADING_PLACE, is_finite, name_subject
 from finetrieve.generation.recipes.rules.grammar import gerund_base, is_base_verb, starts_imperative, third_person_base, words_of
-from finetrieve.generation.recipes.rules.lexicon import MICRO_STEPS, VERBS, word_set
+from finetrieve.generation.recipes.rules.lexicon import MICRO_STEPS, VERBS
 from finetrieve.generation.recipes.rules.phrases import cut, first_person, lower_first, noun_phrase, resolve, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, searched
 from finetrieve.generation.recipes.rules.sentence_context import Context, Rule
