@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs
-from pipelines.artifacts import Generated, RuntimeFingerprints
+from pipelines.shared import Fingerprints, Generated, evaluation_arguments
 from steps.base_models import choose_base_model, evaluate_base_model, train_base_model
 from steps.evaluation import evaluate_model
 from steps.training import train_model
@@ -25,81 +25,44 @@ class Trained(NamedTuple):
 
 
 def wire_training(
-    config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated, pairs: Any, ranking_lists: Any, free_texts: Any
+    config: Config, inputs: Fingerprints, made: Generated, pairs: Any, ranking_lists: Any, free_texts: Any
 ) -> Trained:
     """Wires the training and the evaluation inside the pipeline that calls this."""
+    trained_on = {"chunks": made.chunks, "pairs": pairs, "ranking_lists": ranking_lists, "free_texts": free_texts}
+    evaluated_on = {**evaluation_arguments(config, inputs, made), "pairs": pairs}
     if len(config.training.base_models) > 1:
-        return _wire_several(config, inputs, made, pairs, ranking_lists, free_texts)
+        return _wire_several(config, inputs, trained_on, evaluated_on)
     model, training_record = train_model(
-        pairs=pairs,
-        chunks=made.chunks,
-        settings=plain(config.training),
-        seed=config.seed,
-        base_model_fingerprint=inputs.base_model,
-        ranking_lists=ranking_lists,
-        free_texts=free_texts,
+        settings=plain(config.training), seed=config.seed, base_model_fingerprint=inputs.base_model, **trained_on
     )
     scores, scores_per_query, details = evaluate_model(
-        model=model,
-        chunks=made.chunks,
-        documents=made.documents,
-        duplicates=made.duplicates,
-        settings=plain(config.evaluation),
-        chunk_settings=plain(config.chunks),
-        base_model=config.training.base_model,
-        base_model_fingerprint=inputs.base_model,
-        eval_set_fingerprints=inputs.eval_sets,
-        seed=config.seed,
-        pairs=pairs,
+        model=model, base_model=config.training.base_model, base_model_fingerprint=inputs.base_model, **evaluated_on
     )
     return Trained(model, training_record, scores, scores_per_query, details)
 
 
-def _wire_several(
-    config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated, pairs: Any, ranking_lists: Any, free_texts: Any
-) -> Trained:
+def _wire_several(config: Config, inputs: Fingerprints, trained_on: dict[str, Any], evaluated_on: dict[str, Any]) -> Trained:
     """Wires a training and an evaluation for each base model -> choose_base_model."""
-    trained, evaluated = [], []
+    tried = []
     for number, base_model in enumerate(config.training.base_models):
         # A schedule's fingerprints are one artifact; else each base model has its own, and one more leaves the others cached.
         fingerprint = [inputs.base_models[number]] if isinstance(inputs, Inputs) else inputs.base_models
-        candidate = train_base_model(
-            pairs=pairs,
-            chunks=made.chunks,
+        candidate, record, error = train_base_model(
             settings=plain(config.training.of(base_model)),
             seed=config.seed,
             base_model_fingerprint=fingerprint,
-            ranking_lists=ranking_lists,
-            free_texts=free_texts,
             id=f"train_base_model_{number + 1}",
+            **trained_on,
         )
-        trained.append(candidate)
-        evaluated.append(
-            evaluate_base_model(
-                candidate=candidate[0],
-                candidate_error=candidate[2],
-                chunks=made.chunks,
-                documents=made.documents,
-                duplicates=made.duplicates,
-                settings=plain(config.evaluation),
-                chunk_settings=plain(config.chunks),
-                base_model=base_model,
-                base_model_fingerprint=fingerprint,
-                eval_set_fingerprints=inputs.eval_sets,
-                seed=config.seed,
-                pairs=pairs,
-                id=f"evaluate_base_model_{number + 1}",
-            )
+        evaluated = evaluate_base_model(
+            candidate=candidate,
+            candidate_error=error,
+            base_model=base_model,
+            base_model_fingerprint=fingerprint,
+            id=f"evaluate_base_model_{number + 1}",
+            **evaluated_on,
         )
-    return Trained(
-        *choose_base_model(
-            candidates=[found[0] for found in trained],
-            records=[found[1] for found in trained],
-            scores=[found[0] for found in evaluated],
-            scores_per_query=[found[1] for found in evaluated],
-            details=[found[2] for found in evaluated],
-            outcomes=[found[3] for found in evaluated],
-            settings=plain(config.evaluation),
-            seed=config.seed,
-        )
-    )
+        tried.append((candidate, record, *evaluated))
+    names = ("candidates", "records", "scores", "scores_per_query", "details", "outcomes")
+    columns = {name: list(column) for name, column in zip(names, zip(*tried, strict=True), strict=True)}
+    return Trained(*choose_base_model(task=evaluated_on["task"], **columns))

@@ -10,38 +10,32 @@ from finetrieve.app.config import Config, plain
 from finetrieve.app.earlier_runs import find_generated_queries
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.run_metadata import RunMetadata
-from pipelines.artifacts import Generated, RuntimeFingerprints
 from pipelines.base_models import wire_training
-from pipelines.own_data import wire_own_pairs, wire_own_queries
-from pipelines.review import wire_comparison, wire_pull
-from pipelines.tracking import wire_tracking
+from pipelines.own_data import wire_own_data
+from pipelines.review import review_settings, wire_comparison, wire_pull
+from pipelines.shared import Fingerprints, Generated, evaluation_arguments, split_arguments, wire_tracking
 from steps.evaluation import build_report, compare_with_production
 from steps.promotion import find_production, promote
 from steps.training import split_queries
 
 
 def wire_finetuning(
-    config: Config, inputs: Inputs | RuntimeFingerprints, made: Generated, run_metadata: RunMetadata, pushed: bool = False
+    config: Config, inputs: Fingerprints, made: Generated, run_metadata: RunMetadata, pushed: bool = False
 ) -> tuple[Any, Any]:
     """Returns the metrics and the decision on the model, after wiring the steps inside the pipeline that calls this.
 
     `pushed` says whether the same pipeline sends queries to people first.
     """
     reviewed = wire_pull(config, made, pushed)
-    own = wire_own_pairs(config, inputs, made)
-    asked = wire_own_queries(config, inputs, made)
+    own = wire_own_data(config, inputs, made)
     pairs, ranking_lists, split_report = split_queries(
-        queries=made.queries,
-        chunks=made.chunks,
-        documents=made.documents,
-        settings=plain(config.split),
-        eval_sets=[plain(settings) for settings in config.evaluation.eval_sets],
-        eval_set_fingerprints=inputs.eval_sets,
-        **(reviewed.split_arguments if reviewed else {}),
-        **(own.split_arguments if own else {}),
-        **(asked.split_arguments if asked else {}),
+        annotations=reviewed.annotations,
+        labelled_pairs=own.labelled_pairs,
+        clicked_pairs=own.clicked_pairs,
+        pseudo_labels=own.pseudo_labels,
+        **split_arguments(config, inputs, made, pairs=config.pairs, query_logs=config.query_logs, **review_settings(config)),
     )
-    trained = wire_training(config, inputs, made, pairs, ranking_lists, own.free_texts if own else None)
+    trained = wire_training(config, inputs, made, pairs, ranking_lists, own.free_texts)
     _, metrics = build_report(
         scores=trained.scores,
         evaluation_details=trained.details,
@@ -55,10 +49,10 @@ def wire_finetuning(
         split_report=split_report,
         queries=made.queries,
         rejected_queries=made.rejected_queries,
-        annotation_report=reviewed.annotation_report if reviewed else None,
+        annotation_report=reviewed.annotation_report,
         review_effect=wire_comparison(config, inputs, made, pairs, trained.scores_per_query),
-        pairs_report=own.pairs_report if own else None,
-        queries_report=asked.queries_report if asked else None,
+        pairs_report=own.pairs_report,
+        queries_report=own.queries_report,
         headline_arm=config.evaluation.headline_arm,
         base_models=trained.base_models,
     )
@@ -66,14 +60,8 @@ def wire_finetuning(
         model=trained.model,
         production_model=find_production(model_name=config.model_name),
         scores_per_query=trained.scores_per_query,
-        chunks=made.chunks,
-        documents=made.documents,
-        duplicates=made.duplicates,
         pairs=pairs,
-        settings=plain(config.evaluation),
-        chunk_settings=plain(config.chunks),
-        eval_set_fingerprints=inputs.eval_sets,
-        seed=config.seed,
+        **evaluation_arguments(config, inputs, made),
     )
     decision, _ = promote(
         model=trained.model,

@@ -9,44 +9,30 @@ from zenml import pipeline
 from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs
 from finetrieve.core.code_hash import plugin_hash
-from pipelines.artifacts import Generated, RuntimeFingerprints, fingerprint_at_run_time
 from pipelines.review import wire_push
-from steps.corpus import load_chunks
+from pipelines.shared import Fingerprints, Generated, fingerprint_at_run_time, wire_documents
 from steps.generation import curate_queries, generate_queries
 
 
-def wire_generation(config: Config, inputs: Inputs | RuntimeFingerprints) -> Generated:
+def wire_generation(config: Config, inputs: Fingerprints) -> Generated:
     """Returns the artifacts of the three steps, wired inside the pipeline that calls this."""
-    chunks, documents, duplicates, corpus_report = load_chunks(
-        source=plain(config.source),
-        settings=plain(config.chunks),
-        base_model=config.training.base_model,
-        base_model_fingerprint=inputs.base_model,
-        documents_fingerprint=inputs.documents,
-    )
+    made = wire_documents(config, inputs)
     generated, _, _, _, generation_report = generate_queries(
-        chunks=chunks,
+        chunks=made.chunks,
         settings=plain(config.generation),
         seed=config.seed,
         generation_state=inputs.generation_state,
     )
     queries, rejected_queries, curation_report = curate_queries(
         generated_queries=generated,
-        chunks=chunks,
+        chunks=made.chunks,
         filters=[plain(settings) for settings in config.filters],
         base_model=config.training.base_model,
         base_model_fingerprint=inputs.base_model,
         plugin_code=plugin_hash(type(settings) for settings in config.filters),
     )
-    return Generated(
-        chunks=chunks,
-        documents=documents,
-        duplicates=duplicates,
-        corpus_report=corpus_report,
-        generation_report=generation_report,
-        queries=queries,
-        rejected_queries=rejected_queries,
-        curation_report=curation_report,
+    return made._replace(
+        generation_report=generation_report, queries=queries, rejected_queries=rejected_queries, curation_report=curation_report
     )
 
 

@@ -9,10 +9,10 @@ from zenml import pipeline
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import Inputs
 from finetrieve.app.run_metadata import RunMetadata
-from pipelines.artifacts import fingerprint_at_run_time
 from pipelines.finetune import wire_finetuning
 from pipelines.generate import wire_generation
 from pipelines.review import wire_push
+from pipelines.shared import fingerprint_at_run_time
 from steps.promotion import notify
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
-from pydantic import TypeAdapter
 from zenml import add_tags, get_step_context, step
 from zenml.client import Client
 
@@ -14,19 +13,16 @@ from finetrieve.app.preflight import check, corpus_tag
 from finetrieve.core.logging import get_logger
 from finetrieve.corpus.chunking import build_corpus
 from finetrieve.corpus.report import CorpusReport
-from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.corpus.sources.base import Source
-from finetrieve.corpus.sources.registry import SourceSettings, read_source
+from finetrieve.corpus.sources.registry import CorpusSettings, read_source
 from finetrieve.retrieval.base_model import load_tokenizer
 from steps.caching import cache_policy
-from steps.materializers import JsonMaterializer, TableMaterializer
 
 logger = get_logger(__name__)
 
 
 @step(enable_cache=False)
 def fingerprint_inputs(
-    pipeline: str, config: dict[str, Any]
+    pipeline: str, config: Config
 ) -> tuple[
     Annotated[str, "documents_fingerprint"],
     Annotated[str, "base_model_fingerprint"],
@@ -45,7 +41,7 @@ def fingerprint_inputs(
     Raises:
         InputError: One of them cannot be used.
     """
-    inputs = check(pipeline, Config.model_validate(config), None)
+    inputs = check(pipeline, config, None)
     tag, run = corpus_tag(inputs), get_step_context().pipeline_run
     known = Client().list_pipeline_runs(tags=[tag], sort_by="desc:created", size=1)
     add_tags(tags=[tag], run=run.id)
@@ -54,18 +50,9 @@ def fingerprint_inputs(
     return *found, list(inputs.pairs), list(inputs.queries), inputs.reranker, list(inputs.base_models)
 
 
-@step(
-    cache_policy=cache_policy(__file__, "load_chunks"),
-    output_materializers={
-        "chunks": TableMaterializer,
-        "documents": TableMaterializer,
-        "duplicates": TableMaterializer,
-        "corpus_report": JsonMaterializer,
-    },
-)
+@step(cache_policy=cache_policy(__file__, "load_chunks"))
 def load_chunks(
-    source: dict[str, Any],
-    settings: dict[str, Any],
+    settings: CorpusSettings,
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key: the tokenizer measures the chunks)
     documents_fingerprint: str,
@@ -76,8 +63,8 @@ def load_chunks(
     Annotated[CorpusReport, "corpus_report"],
 ]:
     """Returns the chunks, the documents they come from, the chunks left out as duplicates, and what was read and skipped."""
-    read = read_source(TypeAdapter[Source](SourceSettings).validate_python(source))
-    corpus, report = build_corpus(read, ChunkSettings.model_validate(settings), load_tokenizer(base_model), documents_fingerprint)
+    read = read_source(settings.source)
+    corpus, report = build_corpus(read, settings.chunks, load_tokenizer(base_model), documents_fingerprint)
     state = f"; {read.version}" if read.version else ""
     logger.info(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks{state}")
     for line in report.skipped_lines():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
 from zenml import get_step_context, step
@@ -10,53 +10,42 @@ from zenml.client import Client
 
 from finetrieve.core.annotation_report import AnnotationReport
 from finetrieve.core.base_model_report import BaseModelComparison
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.curation_report import CurationReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.own_data_report import PairsReport, QueriesReport
 from finetrieve.core.progress import reporter
-from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
 from finetrieve.core.split_report import SplitReport
-from finetrieve.core.tables import to_rows
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.corpus.report import CorpusReport
-from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.comparison import compare_models
 from finetrieve.evaluation.details import EvaluationDetails
 from finetrieve.evaluation.evaluate import evaluate
 from finetrieve.evaluation.result import EvaluationResult, QueryReport, ReviewEffect
-from finetrieve.evaluation.settings import EvaluationSettings
+from finetrieve.evaluation.settings import EvaluationTask
 from finetrieve.evaluation.verdict import AUTO, reach_verdict
 from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel
 from finetrieve.registry.run_facts import facts_of_run
 from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_details import report_details, review_metrics
 from steps.caching import cache_policy
-from steps.materializers import HtmlMaterializer, JsonMaterializer, TableMaterializer
+from steps.materializers import HtmlMaterializer
 
 logger = get_logger(__name__)
 
 
-@step(
-    cache_policy=cache_policy(__file__, "evaluate_model"),
-    output_materializers={
-        "scores": JsonMaterializer,
-        "scores_per_query": TableMaterializer,
-        "evaluation_details": JsonMaterializer,
-    },
-)
+@step(cache_policy=cache_policy(__file__, "evaluate_model"))
 def evaluate_model(
     model: ModelDirectory,
     chunks: pa.Table,
     documents: pa.Table,
     duplicates: pa.Table,
-    settings: dict[str, Any],
-    chunk_settings: dict[str, Any],
+    task: EvaluationTask,
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
-    seed: int,
     pairs: pa.Table | None = None,
 ) -> tuple[
     Annotated[EvaluationResult, "scores"],
@@ -64,25 +53,11 @@ def evaluate_model(
     Annotated[EvaluationDetails, "evaluation_details"],
 ]:
     """Returns the metrics of all arms with intervals, the scores per query, and what the report shows of single queries."""
-    result = evaluate(
-        model=model.path,
-        base_model=base_model,
-        pairs=to_rows(pairs, Pair) if pairs is not None else [],
-        chunks=to_rows(chunks, Chunk),
-        documents=to_rows(documents, DocumentEntry),
-        duplicates=to_rows(duplicates, DuplicateChunk),
-        settings=EvaluationSettings.model_validate(settings),
-        chunk_settings=ChunkSettings.model_validate(chunk_settings),
-        seed=seed,
-        progress=reporter,
-    )
-    return result.metrics, result.per_query, result.details
+    found = evaluate(model.path, base_model, Corpus(chunks, documents, duplicates), pairs, task, reporter)
+    return found.metrics, found.per_query, found.details
 
 
-@step(
-    cache_policy=cache_policy(__file__, "compare_with_production"),
-    output_materializers={"comparison_with_production": JsonMaterializer},
-)
+@step(cache_policy=cache_policy(__file__, "compare_with_production"))
 def compare_with_production(
     model: ModelDirectory,  # noqa: ARG001 (its content hash tells whether it is the one in production)
     production_model: ProductionModel,
@@ -91,10 +66,8 @@ def compare_with_production(
     documents: pa.Table,
     duplicates: pa.Table,
     pairs: pa.Table,
-    settings: dict[str, Any],
-    chunk_settings: dict[str, Any],
+    task: EvaluationTask,
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
-    seed: int,
 ) -> Annotated[ModelComparison, "comparison_with_production"]:
     """Returns how the new model differs from the one in production."""
     label = production_model.label
@@ -103,21 +76,12 @@ def compare_with_production(
     if get_step_context().inputs["model"][0].content_hash == production_model.content_hash:
         return ModelComparison(against=label, is_production=True)
     logger.info(f"The same questions to {label}, which is in production")
-    rows = compare_models(
-        Client().get_artifact_version(str(production_model.artifact)).load().path,
-        scores_per_query,
-        chunks=chunks,
-        documents=documents,
-        duplicates=duplicates,
-        pairs=pairs,
-        settings=EvaluationSettings.model_validate(settings),
-        chunk_settings=ChunkSettings.model_validate(chunk_settings),
-        seed=seed,
-    )
+    other = Client().get_artifact_version(str(production_model.artifact)).load().path
+    rows = compare_models(other, scores_per_query, Corpus(chunks, documents, duplicates), pairs, task)
     return ModelComparison(against=label, rows=rows)
 
 
-@step(cache_policy=cache_policy(__file__, "measure_review"), output_materializers={"review_effect": JsonMaterializer})
+@step(cache_policy=cache_policy(__file__, "measure_review"))
 def measure_review(
     generated_only_model: ModelDirectory,
     scores_per_query: pa.Table,
@@ -125,33 +89,18 @@ def measure_review(
     documents: pa.Table,
     duplicates: pa.Table,
     pairs: pa.Table,
-    settings: dict[str, Any],
-    chunk_settings: dict[str, Any],
+    task: EvaluationTask,
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
-    seed: int,
 ) -> Annotated[ReviewEffect, "review_effect"]:
     """Returns per evaluation set, arm and metric the reviewed model's value, the other's, and the difference.
 
     Both models answer the same questions, also where people corrected a generated one: what is measured is the training.
     """
-    rows = compare_models(
-        generated_only_model.path,
-        scores_per_query,
-        chunks=chunks,
-        documents=documents,
-        duplicates=duplicates,
-        pairs=pairs,
-        settings=EvaluationSettings.model_validate(settings),
-        chunk_settings=ChunkSettings.model_validate(chunk_settings),
-        seed=seed,
-    )
-    return ReviewEffect(rows=rows)
+    corpus = Corpus(chunks, documents, duplicates)
+    return ReviewEffect(rows=compare_models(generated_only_model.path, scores_per_query, corpus, pairs, task))
 
 
-@step(
-    cache_policy=cache_policy(__file__, "build_report"),
-    output_materializers={"report": HtmlMaterializer, "metrics": JsonMaterializer},
-)
+@step(cache_policy=cache_policy(__file__, "build_report"), output_materializers={"report": HtmlMaterializer})
 def build_report(
     scores: EvaluationResult,
     evaluation_details: EvaluationDetails,

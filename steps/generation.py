@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
-from pydantic import TypeAdapter
 from zenml import step
 
 from finetrieve.core.corpus import Corpus
@@ -16,29 +15,20 @@ from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.logging import get_logger
 from finetrieve.core.progress import reporter
 from finetrieve.curation.curate import curate
-from finetrieve.curation.filters import FilterSettings, QueryFilter
+from finetrieve.curation.filters import FilterSettings
 from finetrieve.generation.generate import generate
 from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.settings import GenerationSettings
 from steps.caching import cache_policy
-from steps.materializers import GraphMaterializer, JsonMaterializer, TableMaterializer
+from steps.materializers import GraphMaterializer
 
 logger = get_logger(__name__)
 
 
-@step(
-    cache_policy=cache_policy(__file__, "generate_queries"),
-    output_materializers={
-        "generated_queries": TableMaterializer,
-        "unreadable_queries": TableMaterializer,
-        "written_rows": TableMaterializer,
-        "chunk_graph": GraphMaterializer,
-        "generation_report": JsonMaterializer,
-    },
-)
+@step(cache_policy=cache_policy(__file__, "generate_queries"), output_materializers={"chunk_graph": GraphMaterializer})
 def generate_queries(
     chunks: pa.Table,
-    settings: dict[str, Any],
+    settings: GenerationSettings,
     seed: int,
     generation_state: str = "",  # noqa: ARG001  # after a run with failed requests it differs, and so does the cache key
 ) -> tuple[
@@ -49,9 +39,8 @@ def generate_queries(
     Annotated[GenerationReport, "generation_report"],
 ]:
     """Returns queries with their chunks, what read badly, rows that are no queries, the links between chunks, and the counts."""
-    recipes = GenerationSettings.model_validate(settings)
-    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
-        result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
+    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(settings) as key_envs:
+        result = generate(chunks, settings, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
     logger.info(f"{result.queries.num_rows:,} queries for {chunks.num_rows:,} chunks")
     if result.written.num_rows:
         logger.info(f"{result.written.num_rows:,} rows that are no queries for a chunk")
@@ -63,18 +52,11 @@ def generate_queries(
     return result.queries, result.rejects, result.written, result.links, result.report
 
 
-@step(
-    cache_policy=cache_policy(__file__, "curate_queries"),
-    output_materializers={
-        "queries": TableMaterializer,
-        "rejected_queries": TableMaterializer,
-        "curation_report": JsonMaterializer,
-    },
-)
+@step(cache_policy=cache_policy(__file__, "curate_queries"))
 def curate_queries(
     generated_queries: pa.Table,
     chunks: pa.Table,
-    filters: list[dict[str, Any]],
+    filters: list[FilterSettings],
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     plugin_code: str,  # noqa: ARG001 (part of the cache key: of filters that are not this project's)
@@ -84,7 +66,6 @@ def curate_queries(
     Annotated[CurationReport, "curation_report"],
 ]:
     """Returns the queries that pass every filter, the others with the reason, and the keep rates."""
-    settings = TypeAdapter[list[QueryFilter]](list[FilterSettings]).validate_python(filters)
-    result = curate(generated_queries, Corpus(chunks), settings, base_model)
+    result = curate(generated_queries, Corpus(chunks), filters, base_model)
     logger.info(f"{result.queries.num_rows:,} of {generated_queries.num_rows:,} queries kept")
     return result.queries, result.rejects, result.report

@@ -87,39 +87,35 @@ def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
 
 
 class JsonMaterializer(BaseMaterializer):
-    """Stores a dictionary of plain values, or a typed record of them, as JSON and shows it as nested tables."""
+    """Stores a typed record as JSON and shows it as nested tables."""
 
-    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (dict, Record)
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (Record,)
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.DATA_ANALYSIS
-    SKIP_REGISTRATION: ClassVar[bool] = True
+    SKIP_REGISTRATION: ClassVar[bool] = False
 
-    def load(self, data_type: type[Any]) -> dict[str, Any] | Record:
-        """Returns the stored dictionary, or the record of the wanted type."""
+    def load(self, data_type: type[Any]) -> Record:
+        """Returns the record of the wanted type."""
         with self.artifact_store.open(f"{self.uri}/record.json", "r") as file:
-            record: dict[str, Any] = json.loads(file.read())
-        return data_type.read(record) if issubclass(data_type, Record) else record
+            record: Record = data_type.read(json.loads(file.read()))
+        return record
 
-    def save(self, data: dict[str, Any] | Record) -> None:
+    def save(self, data: Record) -> None:
         """Writes the values; one that JSON cannot hold is our mistake and raises."""
         with self.artifact_store.open(f"{self.uri}/record.json", "w") as file:
-            file.write(json.dumps(_plain(data), indent=1, ensure_ascii=True, allow_nan=False))
+            file.write(json.dumps(data.as_json(), indent=1, ensure_ascii=True, allow_nan=False))
 
-    def save_visualizations(self, data: dict[str, Any] | Record) -> dict[str, VisualizationType]:
+    def save_visualizations(self, data: Record) -> dict[str, VisualizationType]:
         """Writes a page of nested tables, every word escaped."""
-        return _write_page(self, record_page(_plain(data)))
+        return _write_page(self, record_page(data.as_json()))
 
-    def extract_metadata(self, data: dict[str, Any] | Record) -> dict[str, MetadataType]:
+    def extract_metadata(self, data: Record) -> dict[str, MetadataType]:
         """Returns the top-level plain values, which ZenML can filter by."""
-        return _plain_values(_plain(data))
+        return _plain_values(data.as_json())
 
-    def compute_content_hash(self, data: dict[str, Any] | Record) -> str:
+    def compute_content_hash(self, data: Record) -> str:
         """Returns the sha256 of the canonical JSON, without how long it took: doing the same again changes nothing."""
-        lasting = {key: value for key, value in _plain(data).items() if key != "seconds"}
+        lasting = {key: value for key, value in data.as_json().items() if key != "seconds"}
         return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
-
-
-def _plain(data: dict[str, Any] | Record) -> dict[str, Any]:
-    return data.as_json() if isinstance(data, Record) else data
 
 
 def _plain_values(record: dict[str, Any]) -> dict[str, MetadataType]:

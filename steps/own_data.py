@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
 from zenml import step
@@ -16,25 +16,16 @@ from finetrieve.own_data.label_queries import label_own_queries
 from finetrieve.own_data.load import load_own_pairs
 from finetrieve.own_data.settings import PairSettings, QuerySettings
 from steps.caching import cache_policy
-from steps.materializers import JsonMaterializer, TableMaterializer
 
 logger = get_logger(__name__)
 
 
-@step(
-    cache_policy=cache_policy(__file__, "load_pairs"),
-    output_materializers={
-        "labelled_pairs": TableMaterializer,
-        "free_texts": TableMaterializer,
-        "unmatched_pairs": TableMaterializer,
-        "pairs_report": JsonMaterializer,
-    },
-)
+@step(cache_policy=cache_policy(__file__, "load_pairs"))
 def load_pairs(
     chunks: pa.Table,
     documents: pa.Table,
     duplicates: pa.Table,
-    sets: list[dict[str, Any]],
+    sets: list[PairSettings],
     pair_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
@@ -45,8 +36,7 @@ def load_pairs(
     Annotated[PairsReport, "pairs_report"],
 ]:
     """Returns the pairs of one's own with their chunks, texts that are no chunks, what was not matched, and the counts."""
-    settings = [PairSettings.model_validate(item) for item in sets]
-    found = load_own_pairs(settings, Corpus(chunks, documents, duplicates), base_model)
+    found = load_own_pairs(sets, Corpus(chunks, documents, duplicates), base_model)
     for name, counts in found.report.sets.items():
         how = ", ".join(f"{kind} {number:,}" for kind, number in counts.matched.items())
         logger.info(f"{name}: {counts.pairs:,} pairs of {counts.queries:,} queries ({how or 'none matched'})")
@@ -61,20 +51,13 @@ def load_pairs(
     )
 
 
-@step(
-    cache_policy=cache_policy(__file__, "label_queries"),
-    output_materializers={
-        "pseudo_labels": TableMaterializer,
-        "clicked_pairs": TableMaterializer,
-        "queries_report": JsonMaterializer,
-    },
-)
+@step(cache_policy=cache_policy(__file__, "label_queries"))
 def label_queries(
     chunks: pa.Table,
     documents: pa.Table,
     duplicates: pa.Table,
     generated: pa.Table,
-    sets: list[dict[str, Any]],
+    sets: list[QuerySettings],
     query_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
@@ -86,9 +69,8 @@ def label_queries(
     Annotated[QueriesReport, "queries_report"],
 ]:
     """Returns what a teacher finds for queries without answers, what was clicked, and how generated queries differ from them."""
-    settings = [QuerySettings.model_validate(item) for item in sets]
     corpus = Corpus(chunks, documents, duplicates)
-    found = label_own_queries(settings, corpus, to_rows(generated, GeneratedQuery), base_model, reranker)
+    found = label_own_queries(sets, corpus, to_rows(generated, GeneratedQuery), base_model, reranker)
     for name, counts in found.report.sets.items():
         logger.info(f"{name}: {counts.queries:,} queries, {counts.clicked:,} with a click, {counts.sure:,} labelled surely")
         if left_out := sum(counts.personal_data.values()):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
 from zenml import add_tags, get_step_context, log_metadata, step
 from zenml.client import Client
 
 from finetrieve.app.notifications import steps_that_ran, success_message, tell
+from finetrieve.app.run_metadata import RunMetadata
 from finetrieve.core.code_hash import library_versions
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
@@ -19,12 +20,12 @@ from finetrieve.registry.promotion_rule import ModelComparison, ProductionModel,
 from finetrieve.registry.run_facts import facts_of_run, outcome_tags
 from finetrieve.registry.versions import artifact_of, attach, link, register, set_stage, version_in, versions
 from finetrieve.reporting.model_history import history_page
-from steps.materializers import HtmlMaterializer, JsonMaterializer
+from steps.materializers import HtmlMaterializer
 
 logger = get_logger(__name__)
 
 
-@step(enable_cache=False, output_materializers={"production_model": JsonMaterializer})
+@step(enable_cache=False)
 def find_production(model_name: str) -> Annotated[ProductionModel, "production_model"]:
     """Returns the version in production.
 
@@ -37,17 +38,14 @@ def find_production(model_name: str) -> Annotated[ProductionModel, "production_m
     return ProductionModel(version=version.number, label=version.label, content_hash=found.content_hash, artifact=str(found.id))
 
 
-@step(
-    enable_cache=False,
-    output_materializers={"promotion_decision": JsonMaterializer, "model_history": HtmlMaterializer},
-)
+@step(enable_cache=False, output_materializers={"model_history": HtmlMaterializer})
 def promote(
     model: ModelDirectory,  # noqa: ARG001 (its artifact is what is registered)
     chunks: pa.Table,  # noqa: ARG001 (kept with the version: what it searches)
     metrics: EvaluationResult,
     comparison_with_production: ModelComparison,
     model_name: str,
-    run_metadata: dict[str, Any],
+    run_metadata: RunMetadata,
 ) -> tuple[Annotated[PromotionDecision, "promotion_decision"], Annotated[str, "model_history"]]:
     """Returns the decision with the model's version, and a page with the history of the model's versions.
 
@@ -63,7 +61,7 @@ def promote(
     attach(version, {**facts, **made_of, **made_by(version.record, run)})
 
     # 2. The decision; it is logged before the stage changes, so that no stage is without a reason.
-    anyway = bool(run_metadata.get("promote_anyway"))
+    anyway = run_metadata.promote_anyway
     decision = decide_about(version.record, metrics, comparison_with_production, anyway, version.label)
     if not comparison_with_production.is_production:
         now = datetime.now(UTC).isoformat(timespec="seconds")

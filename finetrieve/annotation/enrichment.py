@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ class Enriched:
 
 def enrich(
     triplets: Sequence[GeneratedQuery],
-    chunks: Sequence[Chunk],
+    chunks: Iterable[Chunk],
     splits: Sequence[str],
     embedder: Embedder,
 ) -> Enriched:
@@ -41,8 +41,9 @@ def enrich(
         splits: The side on which each query falls.
         embedder: The base model.
     """
-    of_id = {chunk.id: chunk for chunk in chunks}
     asked = list(dict.fromkeys(triplet.chunk_id for triplet in triplets))
+    wanted = set(asked)
+    of_id = {chunk.id: chunk for chunk in chunks if chunk.id in wanted}
     row_of = {chunk_id: row for row, chunk_id in enumerate(asked)}
     # 1. One vector per distinct text.
     chunk_vectors = embedder.embed([embedded_text(of_id[chunk_id]) for chunk_id in asked], "document")  # (n_asked, dim)

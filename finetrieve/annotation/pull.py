@@ -34,7 +34,7 @@ class Pulled:
     report: AnnotationReport
 
 
-def pull(server: Server, workspace: Json, name: str, chunks: Sequence[Chunk], progress: Callable[[str], Progress]) -> Pulled:
+def pull(server: Server, workspace: Json, name: str, chunks: Iterable[Chunk], progress: Callable[[str], Progress]) -> Pulled:
     """Returns what people made of a dataset; nothing where there is no such dataset yet.
 
     The same responses give the same result, whatever else happened on the server.
@@ -60,14 +60,14 @@ def _count_records(records: Iterable[Json], seen: Counter[str]) -> Iterator[Json
         yield record
 
 
-def from_records(records: Sequence[ReviewedRecord], name: str, n_records: int, chunks: Sequence[Chunk]) -> Pulled:
+def from_records(records: Sequence[ReviewedRecord], name: str, n_records: int, chunks: Iterable[Chunk]) -> Pulled:
     """Returns the annotations and the report of reviewed records.
 
     Args:
         records: The reviewed ones.
         name: The dataset's.
         n_records: All that there are.
-        chunks: The corpus as it is today.
+        chunks: The corpus as it is today; read several times.
     """
     ordered = sorted(records, key=lambda record: record.external_id)
     homes = current_chunks(ordered, chunks)
@@ -96,7 +96,7 @@ def from_records(records: Sequence[ReviewedRecord], name: str, n_records: int, c
     return Pulled(sorted([*reviewed, *own], key=lambda annotation: (annotation.id, annotation.status)), report)
 
 
-def current_chunks(records: Sequence[ReviewedRecord], chunks: Sequence[Chunk]) -> dict[str, str]:
+def current_chunks(records: Sequence[ReviewedRecord], chunks: Iterable[Chunk]) -> dict[str, str]:
     """Returns record id -> the chunk it is about today: its own, or what its own became when the document was edited.
 
     A chunk that is gone and has no likeness in its document keeps its id, which is then none of the corpus's.

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from finetrieve.annotation.dataset import (
     CHUNK,
@@ -23,9 +24,12 @@ from finetrieve.annotation.dataset import (
     QUERY,
     QUERY_VECTOR,
 )
+from finetrieve.annotation.enrichment import vectors_by_id
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.html import clean
 from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts
+from finetrieve.core.tables import to_rows
 
 NEGATIVE_SIMILARITY = "similarity-anchor-negative"
 AGENT_LENGTH, SECTION_LENGTH = 200, 200
@@ -53,6 +57,25 @@ class Record:
     def fingerprint(self) -> str:
         """A hash of everything above."""
         return str(self.metadata[FINGERPRINT])
+
+
+def records_of(
+    queries: pa.Table, corpus: Corpus, facts: pa.Table, query_vectors: pa.Table, chunk_vectors: pa.Table
+) -> list[Record]:
+    """Returns the records of the queries that the facts (`QueryFacts`) are about, in their order.
+
+    Args:
+        queries: Rows are `GeneratedQuery`.
+        corpus: What they ask about.
+        facts: Of the queries that are wanted.
+        query_vectors: `id` of the query and `vector`.
+        chunk_vectors: `id` of the chunk and `vector`.
+    """
+    of_query = {row.id: row for row in to_rows(queries, GeneratedQuery)}
+    wanted = to_rows(facts, QueryFacts)
+    named = {chunk_id for fact in wanted for chunk_id in of_query[fact.id].chunk_ids}
+    of_chunk = {chunk.id: chunk for chunk in corpus.chunk_rows() if chunk.id in named}
+    return make_records(wanted, of_query, of_chunk, vectors_by_id(chunk_vectors), vectors_by_id(query_vectors))
 
 
 def make_records(

@@ -120,6 +120,13 @@ class AnnotationReport(Record):
     chunk_gone: int = 0
     """Records whose chunk is no longer in the corpus, in whatever form."""
 
+    @property
+    def summary(self) -> str:
+        """What people did, in a line."""
+        outcomes = ", ".join(f"{count:,} {name}" for name, count in self.outcomes.items())
+        reviewed = f"{self.reviewed:,} of {self.records:,} records reviewed{f' ({outcomes})' if outcomes else ''}"
+        return f"{reviewed}, {self.human_queries:,} queries of people's own"
+
 
 class ReviewCounts(Record):
     """What became of the queries when the review was applied."""

@@ -38,6 +38,15 @@ class BaseModelTrial(Record):
     """Of searching by these, encoding included."""
 
 
+class BaseModelOutcome(Record):
+    """What became of the evaluation of one base model."""
+
+    base_model: Text
+    error: Text = ""
+    """Why there is none; empty where there is one."""
+    seconds: float = 0.0
+
+
 class BaseModelComparison(Record):
     """All of them, the best first, those without figures last."""
 

@@ -11,16 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.progress import reporter
-from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair
-from finetrieve.core.tables import to_rows
-from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.arms import COMPARED_METRICS
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.evaluate import evaluate
 from finetrieve.evaluation.formats import TUNED_ARMS
 from finetrieve.evaluation.result import Comparison
-from finetrieve.evaluation.settings import EvaluationSettings
+from finetrieve.evaluation.settings import EvaluationTask
 from finetrieve.evaluation.verdict import own_base
 
 CANDIDATE_ARMS = {arm: own_base(arm) for arm in TUNED_ARMS}
@@ -28,37 +26,18 @@ CANDIDATE_ARMS = {arm: own_base(arm) for arm in TUNED_ARMS}
 
 
 def compare_models(
-    other_model: Path,
-    scores_per_query: pa.Table,
-    *,
-    chunks: pa.Table,
-    documents: pa.Table,
-    duplicates: pa.Table,
-    pairs: pa.Table,
-    settings: EvaluationSettings,
-    chunk_settings: ChunkSettings,
-    seed: int,
+    other_model: Path, scores_per_query: pa.Table, corpus: Corpus, pairs: pa.Table, task: EvaluationTask
 ) -> list[Comparison]:
     """Returns how the model of `scores_per_query` differs from another one, which is asked the same questions.
 
     The rows are those of `compare_scores`; there are none where the settings name no arm that a trained model takes part in.
     """
-    arms = [arm for arm in settings.arms if arm in CANDIDATE_ARMS]
+    arms = [arm for arm in task.evaluation.arms if arm in CANDIDATE_ARMS]
     if not arms:
         return []
-    found = evaluate(
-        model=other_model,
-        base_model=None,
-        pairs=to_rows(pairs, Pair),
-        chunks=to_rows(chunks, Chunk),
-        documents=to_rows(documents, DocumentEntry),
-        duplicates=to_rows(duplicates, DuplicateChunk),
-        settings=settings.model_copy(update={"arms": arms, "dimensions": [], "bill": False}),
-        chunk_settings=chunk_settings,
-        seed=seed,
-        progress=reporter,
-    )
-    return compare_scores(scores_per_query, found.per_query, settings.bootstrap_samples, seed)
+    asked = task.evaluation.model_copy(update={"arms": arms, "dimensions": [], "bill": False})
+    found = evaluate(other_model, None, corpus, pairs, task.model_copy(update={"evaluation": asked}), reporter)
+    return compare_scores(scores_per_query, found.per_query, asked.bootstrap_samples, task.seed)
 
 
 def compare_scores(candidate: pa.Table, other: pa.Table, samples: int, seed: int) -> list[Comparison]:

@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError
 from finetrieve.core.record import Interval
-from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Pair, embedded_text
+from finetrieve.core.rows import Chunk, DuplicateChunk, Pair, embedded_text
+from finetrieve.core.tables import to_rows
 from finetrieve.evaluation.arms import ARMS, BASE, COMPARED_METRICS, FINETUNED, UNTRAINED, arm_of, compared_with, left_out
 from finetrieve.evaluation.bootstrap import difference, interval, resampled_means
 from finetrieve.evaluation.breakdowns import with_breakdowns
@@ -24,7 +25,7 @@ from finetrieve.evaluation.metrics import HEADLINE, METRICS, Scores
 from finetrieve.evaluation.pair_sets import generated_eval_set, held_out_eval_sets
 from finetrieve.evaluation.result import Comparison, EvaluationResult, FusionRecord, SetResult
 from finetrieve.evaluation.scoring import Reranking, ScoredSet, fusion_scores, score_set
-from finetrieve.evaluation.settings import EvaluationSettings
+from finetrieve.evaluation.settings import EvaluationSettings, EvaluationTask
 from finetrieve.evaluation.storage_costs import measure_storage_costs
 from finetrieve.evaluation.verdict import reach_verdict
 from finetrieve.retrieval.base_model import load_tokenizer
@@ -33,9 +34,6 @@ from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion, candidates, choos
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.reranker import Reranker, load_reranker
 from finetrieve.retrieval.vector_cache import CachedEmbedder, Embedder, TokenEmbedder
-
-if TYPE_CHECKING:
-    from finetrieve.corpus.settings import ChunkSettings
 
 Reporter = Callable[[str], Callable[[int, int], None]]
 """Takes what is being done, returns a callback that is told (done, total)."""
@@ -60,13 +58,9 @@ class Evaluation:
 def evaluate(
     model: Path | str | None,
     base_model: Path | str | None,
-    pairs: Sequence[Pair],
-    chunks: Sequence[Chunk],
-    documents: Sequence[DocumentEntry],
-    duplicates: Sequence[DuplicateChunk],
-    settings: EvaluationSettings,
-    chunk_settings: ChunkSettings,
-    seed: int,
+    corpus: Corpus,
+    pairs: pa.Table | None,
+    task: EvaluationTask,
     progress: Reporter | None = None,
 ) -> Evaluation:
     """Returns the evaluation of a model beside its base model, on the human sets and on the generated test queries.
@@ -74,13 +68,9 @@ def evaluate(
     Args:
         model: The fine-tuned model; None leaves its arms out.
         base_model: The base model; None leaves its arms out.
-        pairs: Queries; `test` ones are evaluated, `dev` ones choose how fused arms add up.
-        chunks: The pipeline's corpus.
-        documents: Its documents.
-        duplicates: Chunks that the corpus left out.
-        settings: What is evaluated.
-        chunk_settings: How the corpus of a set that brings its own is cut.
-        seed: Of the bootstrap.
+        corpus: The pipeline's.
+        pairs: Queries (`Pair`); `test` ones are evaluated, `dev` ones choose how fused arms add up.
+        task: What is evaluated.
         progress: Shows how far encoding is.
 
     Raises:
@@ -89,14 +79,15 @@ def evaluate(
     refs = {name: ref for name, ref in ((BASE, base_model), (FINETUNED, model)) if ref is not None}
     if not refs:
         raise InputError("There is no model to evaluate.")
-    tokenizer = load_tokenizer(next(iter(refs.values())))
-    document_ids = [document.doc_id for document in documents]
+    settings, tokenizer = task.evaluation, load_tokenizer(next(iter(refs.values())))
+    chunks, duplicates = to_rows(corpus.chunks, Chunk), to_rows(corpus.duplicates, DuplicateChunk)
+    rows = to_rows(pairs, Pair) if pairs is not None else []
+    document_ids = corpus.documents.column("doc_id").to_pylist()
     eval_sets = [
-        load_eval_set(item, chunks, duplicates, document_ids, chunk_settings, tokenizer, checked=True)
-        for item in settings.eval_sets
+        load_eval_set(item, chunks, duplicates, document_ids, task.chunks, tokenizer, checked=True) for item in settings.eval_sets
     ]
-    eval_sets += held_out_eval_sets(pairs, chunks, duplicates, len(documents))
-    generated = generated_eval_set(pairs, chunks, TEST)
+    eval_sets += held_out_eval_sets(rows, chunks, duplicates, len(document_ids))
+    generated = generated_eval_set(rows, chunks, TEST)
     if generated is not None:
         eval_sets.append(generated)
     models: dict[str, Embedder] = {
@@ -104,7 +95,7 @@ def evaluate(
         for name, ref in refs.items()
     }
     reranker = load_reranker(settings.reranker, settings.batch_size) if settings.reranker is not None else None
-    return evaluate_models(eval_sets, models, generated_eval_set(pairs, chunks, DEV), settings, seed, reranker)
+    return evaluate_models(eval_sets, models, generated_eval_set(rows, chunks, DEV), settings, task.seed, reranker)
 
 
 def evaluate_models(

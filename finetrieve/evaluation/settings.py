@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath, PathSetting
+from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.arms import ARMS, known_arm
 
 GENERATED = "generated"
@@ -90,3 +91,15 @@ class EvaluationSettings(BaseModel):
                 raise InputError(f"Two evaluation sets are named '{eval_set.label}'; give each a `name` of its own.")
             seen.add(eval_set.label)
         return self
+
+
+class EvaluationTask(BaseModel):
+    """What an evaluation depends on beside its models and its corpus."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    evaluation: EvaluationSettings
+    chunks: ChunkSettings
+    """How the corpus of a set that brings its own is cut."""
+    seed: int
+    """Of the bootstrap."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from finetrieve.core.rows import HELD_OUT, OWN, PSEUDO, Chunk, GeneratedQuery, LabelledPair, Pair, RankedChunk
 from finetrieve.core.text import normalise_query
@@ -22,7 +22,7 @@ def split_with_own(
     triplets: Sequence[GeneratedQuery],
     own: Sequence[LabelledPair],
     sets: Sequence[PairSettings],
-    chunks: Sequence[Chunk],
+    chunks: Iterable[Chunk],
     settings: SplitSettings,
     *,
     groups: Mapping[str, str],
@@ -40,7 +40,7 @@ def split_with_own(
         triplets: Generated queries.
         own: Pairs of one's own; those with a score of 0 or less are no answers and left out here.
         sets: Their settings.
-        chunks: The corpus.
+        chunks: The corpus; read several times.
         settings: The shares.
         groups: Document id -> key that near-duplicate documents share.
         human_eval: Whether there are other human evaluation sets.

@@ -45,7 +45,7 @@ def position_of(key: str) -> float:
 
 def split_pairs(
     triplets: Sequence[GeneratedQuery],
-    chunks: Sequence[Chunk],
+    chunks: Iterable[Chunk],
     settings: SplitSettings,
     *,
     groups: Mapping[str, str],
@@ -65,7 +65,7 @@ def split_pairs(
 
     Args:
         triplets: Curated queries; each names one of `chunks`.
-        chunks: The corpus.
+        chunks: The corpus; read several times.
         settings: The shares.
         groups: Document id -> key that near-duplicate documents share; a missing document stands for itself.
         human_eval: Whether people's questions judge the model: test's share is then trained on as well.

@@ -11,19 +11,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from datasets.utils import logging as datasets_logging
 from transformers.utils import logging as transformers_logging
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
+from finetrieve.core.model_directory import ModelDirectory
+from finetrieve.core.paths import scratch_folder
+from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, Pair, RankedChunk
+from finetrieve.core.tables import to_rows
 from finetrieve.core.training_record import ChosenModel, TrainingRecord
 from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.api_reference import gentler, is_api_reference
 from finetrieve.training.averaging import choose_share, copy_weights
 from finetrieve.training.base_card import base_model_card
-from finetrieve.training.checkpoints import clear_disk_errors, run_folder, training_fingerprint
+from finetrieve.training.checkpoints import checkpoint_root, clear_disk_errors, run_folder, training_fingerprint
 from finetrieve.training.dev import dev_set
 from finetrieve.training.frozen_layers import freeze_layers
 from finetrieve.training.learning_curve import point_of, train_on_parts
@@ -133,6 +138,41 @@ def train_model(
         with clear_disk_errors(out_dir.parent):
             _save(model, base_model, record, out_dir)
     return TrainingResult(out_dir, record)
+
+
+def train_on_tables(
+    pairs: pa.Table,
+    chunks: pa.Table,
+    settings: TrainingSettings,
+    seed: int,
+    ranking_lists: pa.Table | None = None,
+    free_texts: pa.Table | None = None,
+    label: str = "Training",
+) -> tuple[ModelDirectory, TrainingRecord]:
+    """Returns the model that dev chose and the record of its training; a run that was cut off continues.
+
+    Args:
+        pairs: Rows are `Pair`.
+        chunks: Rows are `Chunk`.
+        settings: How to train.
+        seed: Decides the batches and the dropout.
+        ranking_lists: Rows are `RankedChunk`.
+        free_texts: Texts of one's own pairs that are no chunks; rows are `Chunk`.
+        label: In front of the progress.
+    """
+    texts = [table for table in (chunks, free_texts) if table is not None]
+    result = train_model(
+        to_rows(pairs, Pair),
+        [chunk for table in texts for chunk in to_rows(table, Chunk)],
+        settings,
+        settings.base_model,
+        scratch_folder() / "model",
+        checkpoint_root(),
+        seed,
+        reporter(label),
+        to_rows(ranking_lists, RankedChunk) if ranking_lists is not None else [],
+    )
+    return ModelDirectory(result.model_dir), result.record
 
 
 def lists_note(settings: TrainingSettings, ranking_lists: Sequence[RankedChunk]) -> str:

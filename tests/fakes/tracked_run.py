@@ -16,7 +16,7 @@ from zenml.client import Client
 from finetrieve.app.remote.stacks import register, run_options
 from finetrieve.app.zenml_environment import quiet_zenml
 from finetrieve.evaluation.result import EvaluationResult
-from pipelines.tracking import wire_tracking
+from pipelines.shared import wire_tracking
 from steps.materializers import JsonMaterializer
 from tests.evaluation.many_arms import many_arms
 

@@ -8,6 +8,7 @@ from zenml.artifact_stores import LocalArtifactStore, LocalArtifactStoreConfig
 from zenml.enums import StackComponentType
 from zenml.utils.time_utils import utc_now
 
+from finetrieve.core.record import Record
 from steps.materializers import HtmlMaterializer, JsonMaterializer, ModelDirectory, ModelMaterializer, TableMaterializer
 
 HOSTILE = "<script>alert('x')</script>"
@@ -65,11 +66,17 @@ def test_what_a_dashboard_shows_of_a_table_is_escaped_and_short(store: LocalArti
     assert len(text) < 100_000
 
 
+class Counts(Record):
+    chunks: int
+    skipped: dict[str, int]
+    rate: float
+
+
 def test_a_record_comes_back_and_is_shown_escaped(store: LocalArtifactStore) -> None:
     materializer = JsonMaterializer(place(store, "record"), store)
-    record = {"chunks": 3, "skipped": {HOSTILE: 2}, "rate": 0.25}
+    record = Counts(chunks=3, skipped={HOSTILE: 2}, rate=0.25)
     materializer.save(record)
-    assert materializer.load(dict) == record
+    assert materializer.load(Counts) == record
     [page] = materializer.save_visualizations(record)
     assert HOSTILE not in Path(page).read_text()
     assert materializer.extract_metadata(record) == {"chunks": 3, "rate": 0.25}

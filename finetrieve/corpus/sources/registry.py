@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
@@ -15,6 +15,7 @@ from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.rows import Skipped
 from finetrieve.core.secrets import mask_logins
 from finetrieve.corpus.parsing.readers.base import readers_by_suffix
+from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.base import FetchingReader, SamplingReader, Source, SourceRead
 
 SOURCES: Registry[Source] = Registry(
@@ -32,6 +33,15 @@ SOURCES: Registry[Source] = Registry(
     ],
 )
 SourceSettings = Annotated[Source, NamedSettings(SOURCES)]
+
+
+class CorpusSettings(BaseModel):
+    """Which documents are read, and how they are cut."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: SourceSettings
+    chunks: ChunkSettings
 
 
 def read_source(source: Source) -> SourceRead:
