@@ -1,4 +1,8 @@
-"""The API documentation of an installed Python package, parsed from its source; nothing of the package is imported."""
+"""The API documentation of an installed Python package, parsed from its source; nothing of the package is imported.
+
+Not by griffe (2.4.1): scikit-learn's 630 public objects take it 9.1 s of processor instead of 1.0, and of their 4,917 parameters
+443 do not keep the type as it is written (`{'a', 'b'}, default='a'` loses its braces), which changes the chunks and every figure.
+"""
 
 from __future__ import annotations
 
