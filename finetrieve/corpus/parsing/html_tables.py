@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from lxml.html import HtmlElement
 
+from finetrieve.corpus.parsing.markdown import table_of
+
 if TYPE_CHECKING:
     from finetrieve.corpus.parsing.html import HtmlWriter
 
@@ -24,10 +26,7 @@ def table_to_markdown(table: HtmlElement, writer: HtmlWriter, depth: int) -> lis
         cells = [cell for row in rows for cell in _cells(row)]
         return [*caption, *(block for cell in cells for block in writer.blocks(cell, depth))]
     grid = _grid(rows, writer)
-    width = max((len(row) for row in grid), default=0)
-    lines = [f"| {' | '.join([*row, *[''] * (width - len(row))])} |" for row in grid]
-    lines.insert(1, f"|{' --- |' * width}")
-    return [*caption, "\n".join(lines)] if width else caption
+    return [*caption, table_of(grid)] if any(grid) else caption
 
 
 def _rows(table: HtmlElement) -> list[HtmlElement]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -106,6 +107,13 @@ def fence_indented_code(text: str) -> str:
         prefix = " " * max(len(place) - len(place.lstrip()) - 4 - (len(first) - len(first.lstrip())), 0)
         lines[start:end] = [f"{prefix}{line}" if line else "" for line in fence_code(token.content.strip("\n")).split("\n")]
     return "\n".join(lines)
+
+
+def table_of(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows of cells as a table, the first as its header; short rows are filled up with empty cells."""
+    width = max(map(len, rows))
+    lines = [f"| {' | '.join([*row, *[''] * (width - len(row))])} |" for row in rows]
+    return "\n".join([lines[0], f"|{' --- |' * width}", *lines[1:]])
 
 
 def fence_code(code: str, language: str = "", fence: str = "") -> str:

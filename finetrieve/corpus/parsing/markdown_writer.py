@@ -10,7 +10,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from finetrieve.corpus.parsing.markdown import fence_code
+from finetrieve.corpus.parsing.markdown import fence_code, table_of
 from finetrieve.corpus.parsing.markdown_extensions import extend
 from finetrieve.corpus.parsing.markdown_inline import InlineWriter
 from finetrieve.corpus.parsing.myst import directive_to_markdown
@@ -181,9 +181,7 @@ class MarkdownWriter:
             elif token.type == "inline":
                 cell = self._inline(token, in_cell=True).replace("\n", " ")
                 rows[-1].append(re.sub(r"(?<!\\)\|", r"\\|", " ".join(cell.split())))
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        lines.insert(1, f"|{' --- |' * len(rows[0])}")
-        return "\n".join(lines)
+        return table_of(rows)
 
     def _definitions(self) -> list[str]:
         found: list[str] = []

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Callable
 
-from finetrieve.corpus.parsing.markdown import fence_code
+from finetrieve.corpus.parsing.markdown import fence_code, table_of
 from finetrieve.corpus.parsing.prose import says_something
 from finetrieve.corpus.parsing.removal import MARKS, Removals
 
@@ -108,7 +108,7 @@ def _list_table(body: str, again: Again) -> list[str]:
         elif line.strip():
             return again(body)
     cells = [[" ".join(" ".join(again("\n".join(lines))).split()).replace("|", "\\|") for lines in row] for row in rows]
-    return [_table(cells)] if cells else []
+    return [table_of(cells)] if cells else []
 
 
 def _csv_table(text: str) -> list[str]:
@@ -117,13 +117,7 @@ def _csv_table(text: str) -> list[str]:
         for row in csv.reader(text.split("\n"), skipinitialspace=True)
         if row
     ]
-    return [_table(rows)] if rows else []
-
-
-def _table(rows: list[list[str]]) -> str:
-    width = max(map(len, rows))
-    lines = [f"| {' | '.join([*row, *[''] * (width - len(row))])} |" for row in rows]
-    return "\n".join([lines[0], f"|{' --- |' * width}", *lines[1:]])
+    return [table_of(rows)] if rows else []
 
 
 def _from_restructuredtext(text: str, removals: Removals) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from finetrieve.corpus.parsing.cleaning import tidy
-from finetrieve.corpus.parsing.markdown import fence_code
+from finetrieve.corpus.parsing.markdown import fence_code, table_of
 from finetrieve.corpus.parsing.prose import WORD
 from finetrieve.corpus.parsing.readers.pdf_furniture import without_contents, without_furniture
 from finetrieve.corpus.parsing.readers.pdf_lines import Line, PageLines
@@ -377,15 +377,9 @@ def _markdown(blocks: list[_Block]) -> Iterator[str]:
         elif block.kind == "code":
             yield fence_code(block.text)
         elif block.kind == "table":
-            yield _table(block.rows)
+            yield table_of([[cell.replace("|", "\\|") for cell in row] for row in block.rows])
         else:
             yield STARTS_BLOCK.sub(r"\\\1", block.text)
-
-
-def _table(rows: list[list[str]]) -> str:
-    width = max(map(len, rows))
-    lines = [" | ".join(cell.replace("|", "\\|") for cell in [*row, *[""] * (width - len(row))]) for row in rows]
-    return "\n".join([f"| {lines[0]} |", f"|{' --- |' * width}", *(f"| {line} |" for line in lines[1:])])
 
 
 def _key(text: str) -> str:
