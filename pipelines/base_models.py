@@ -64,5 +64,5 @@ def _wire_several(config: Config, inputs: Fingerprints, trained_on: dict[str, An
         )
         tried.append((candidate, record, *evaluated))
     names = ("candidates", "records", "scores", "scores_per_query", "details", "outcomes")
-    columns = {name: list(column) for name, column in zip(names, zip(*tried, strict=True), strict=True)}
+    columns: dict[str, Any] = {name: list(column) for name, column in zip(names, zip(*tried, strict=True), strict=True)}
     return Trained(*choose_base_model(task=evaluated_on["task"], **columns))

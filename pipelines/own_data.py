@@ -24,7 +24,7 @@ class OwnData(NamedTuple):
 def wire_own_data(config: Config, inputs: Fingerprints, made: Generated) -> OwnData:
     """Wires load_pairs and label_queries inside the pipeline that calls this, where the configuration has such data."""
     found = OwnData()
-    base_model = {"base_model": config.training.base_model, "base_model_fingerprint": inputs.base_model}
+    base_model: dict[str, Any] = {"base_model": config.training.base_model, "base_model_fingerprint": inputs.base_model}
     if config.pairs:
         sets = [plain(item) for item in config.pairs]
         found = OwnData(*load_pairs(sets=sets, pair_fingerprints=inputs.pairs, **base_model, **tables_of(made)))
