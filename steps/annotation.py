@@ -42,7 +42,7 @@ def enrich_queries(
     """Returns similarities, sides and the order of review, and the vectors of queries and chunks."""
     corpus, rows = Corpus(chunks, documents), to_rows(queries, GeneratedQuery)
     groups = corpus.group_of_document
-    pairs = split_pairs(rows, corpus.chunk_rows(), split, groups=groups, human_eval=human_eval).pairs
+    pairs = split_pairs(rows, corpus.chunk_places(), split, groups=groups, human_eval=human_eval).pairs
     encoder = CachedEmbedder(base_model, on_progress=reporter("Chunks encoded"))
     found = enrich(rows, corpus.chunk_rows(), [pair.split for pair in pairs], encoder)
     return to_table(found.facts, QueryFacts), found.query_vectors, found.chunk_vectors

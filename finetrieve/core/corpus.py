@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 
 import pyarrow as pa
 
-from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, embedded_text
+from finetrieve.core.rows import Chunk, ChunkPlace, DocumentEntry, DuplicateChunk, embedded_text
 from finetrieve.core.tables import ROWS_AT_ONCE, Rows, to_rows, to_table
 
 
@@ -43,6 +43,10 @@ class Corpus:
     def chunk_rows(self) -> Rows[Chunk]:
         """Returns the chunks in their order, of which only a batch is in memory at a time; can be read again and again."""
         return Rows(self.chunks, Chunk)
+
+    def chunk_places(self) -> Rows[ChunkPlace]:
+        """Returns of each chunk which one it is and of which document; likewise, at a fraction of the time."""
+        return Rows(self.chunks, ChunkPlace)
 
     def texts(self) -> Iterator[str]:
         """Yields what the model reads of each chunk: title and heading path in front of the text."""

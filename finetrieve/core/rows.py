@@ -27,12 +27,18 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of a document: what is embedded, retrieved and asked about."""
+class ChunkPlace:
+    """Which chunk it is, and of which document."""
 
     id: str
     """Content hash of the document id and the text."""
     doc_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk(ChunkPlace):
+    """A piece of a document: what is embedded, retrieved and asked about."""
+
     source: str
     title: str
     """The document's title."""

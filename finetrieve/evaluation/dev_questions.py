@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from finetrieve.core.rows import Chunk, Pair
+from finetrieve.core.rows import ChunkPlace, Pair
 from finetrieve.evaluation.eval_sets import read_dev_judgements, read_questions
 from finetrieve.evaluation.settings import EvalSetSettings
 
 
-def human_dev_pairs(eval_sets: list[EvalSetSettings], chunks: Iterable[Chunk]) -> list[Pair]:
+def human_dev_pairs(eval_sets: list[EvalSetSettings], chunks: Iterable[ChunkPlace]) -> list[Pair]:
     """Returns the sets' own dev questions with every chunk of the documents that answer them.
 
     They choose the checkpoint and the averaging better than generated queries can. A set that asks about other documents than

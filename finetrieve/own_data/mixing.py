@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from finetrieve.core.rows import HELD_OUT, OWN, PSEUDO, Chunk, GeneratedQuery, LabelledPair, Pair, RankedChunk
+from finetrieve.core.rows import HELD_OUT, OWN, PSEUDO, ChunkPlace, GeneratedQuery, LabelledPair, Pair, RankedChunk
 from finetrieve.core.text import normalise_query
 from finetrieve.own_data.matching import FREE_TEXT
 from finetrieve.own_data.pseudo_labels import lists_of_labels
@@ -22,7 +22,7 @@ def split_with_own(
     triplets: Sequence[GeneratedQuery],
     own: Sequence[LabelledPair],
     sets: Sequence[PairSettings],
-    chunks: Iterable[Chunk],
+    chunks: Iterable[ChunkPlace],
     settings: SplitSettings,
     *,
     groups: Mapping[str, str],

@@ -78,7 +78,7 @@ def split_all_queries(
         triplets,
         list(own),
         task.pairs,
-        corpus.chunk_rows(),
+        corpus.chunk_places(),
         task.split,
         groups=corpus.group_of_document,
         human_eval=bool(task.eval_sets),
@@ -88,6 +88,6 @@ def split_all_queries(
         sure={item.label: item.sure for item in task.query_logs},
     )
     check_testable(result.report)
-    dev = human_dev_pairs(task.eval_sets, corpus.chunk_rows())
+    dev = human_dev_pairs(task.eval_sets, corpus.chunk_places())
     report = result.report.model_copy(update={**reviewed, "human_dev_questions": len({pair.query for pair in dev})})
     return SplitQueries([*result.pairs, *dev], lists, report)

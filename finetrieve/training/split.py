@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, GeneratedQuery, Pair
+from finetrieve.core.rows import ChunkPlace, GeneratedQuery, Pair
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.text import normalise_query
 from finetrieve.training.settings import SplitSettings
@@ -45,7 +45,7 @@ def position_of(key: str) -> float:
 
 def split_pairs(
     triplets: Sequence[GeneratedQuery],
-    chunks: Iterable[Chunk],
+    chunks: Iterable[ChunkPlace],
     settings: SplitSettings,
     *,
     groups: Mapping[str, str],
