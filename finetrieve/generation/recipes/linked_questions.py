@@ -12,23 +12,13 @@ from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.chunk_graph.graph import ENTITIES, Link
 from finetrieve.generation.recipes.rules.gate import reject_reason
 from finetrieve.generation.recipes.rules.grammar import do_for
+from finetrieve.generation.recipes.rules.lexicon import FORMS
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, content_words, searched, weighted_order
 from finetrieve.generation.recipes.rules.prose import plain, sentences
 from finetrieve.generation.recipes.rules.writer import find_candidates, reads_english
 
-COMPARISONS: tuple[Form, ...] = (
-    ("comparison", "What is the difference between {a} and {b}?", 10),
-    ("comparison", "How {do} {a} differ from {b}?", 5),
-    ("comparison", "How {do} {a} compare with {b}?", 3),
-    ("comparison", "Which one do I need, {a} or {b}?", 4),
-    ("comparison", "{ka} vs {kb}", 5),
-)
-SEQUENCES: tuple[Form, ...] = (
-    ("sequence", "How do I {a} and then {b}?", 10),
-    ("sequence", "How can I {a} and after that {b}?", 5),
-    ("sequence", "What are the steps to {a} and then {b}?", 4),
-    ("sequence", "{ka}, then {kb}", 3),
-)
+COMPARISONS = FORMS["comparison"]
+SEQUENCES = FORMS["sequence"]
 LEAST_SCORE = 0.8
 """How sure it has to be that a chunk answers a part."""
 LEAST_LINK = 0.3

@@ -66,3 +66,8 @@ for _heading, _style, _template in _rows("vague_headings"):
 
 EMPTY_HEADINGS = frozenset(row[0] for row in _rows("empty_headings"))
 """Headings that nobody asks about."""
+
+FORMS: dict[str, tuple[tuple[str, str, int], ...]] = {}
+"""What is asked about -> (style, template, weight): `p` is its phrase, `k` its words as people search for them."""
+for _kind, _style, _template, _weight in _rows("forms"):
+    FORMS[_kind] = (*FORMS.get(_kind, ()), (_style, _template, int(_weight)))

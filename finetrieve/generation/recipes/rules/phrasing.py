@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import be_for, do_for
-from finetrieve.generation.recipes.rules.lexicon import GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS
+from finetrieve.generation.recipes.rules.lexicon import FORMS, GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS
 from finetrieve.generation.recipes.rules.phrases import core, lower_first, without_determiners
 
 Form = tuple[str, str, int]
@@ -34,75 +34,19 @@ class Candidate:
     tags: frozenset[str] = field(default_factory=frozenset)
 
 
-ACTION_FORMS: tuple[Form, ...] = (
-    ("how_to", "How do I {p}?", 26),
-    ("how_to", "How can I {p}?", 20),
-    ("how_to", "How to {p}", 9),
-    ("how_to", "How to {p}?", 5),
-    ("yes_no", "Can I {p}?", 9),
-    ("yes_no", "Is it possible to {p}?", 7),
-    ("yes_no", "Is there a way to {p}?", 6),
-    ("how_to", "What is the way to {p}?", 1),
-    ("how_to", "What's the best way to {p}?", 4),
-    ("how_to", "What do I need to do to {p}?", 3),
-    ("intent", "I want to {p}. How do I do that?", 3),
-    ("how_to", "What should I do to {p}?", 2),
-    ("keywords", "{k}", 3),
-)
-ACTION_SEARCHES: tuple[Form, ...] = (
-    ("keywords", "{k}", 12),
-    ("need", "I want to {p}", 8),
-    ("need", "I need to {p}", 6),
-    ("need", "looking for a way to {p}", 4),
-    ("problem", "I can't {p}", 4),
-    ("problem", "unable to {p}", 3),
-    ("need", "trying to {p}", 3),
-)
+ACTION_FORMS = FORMS["action"]
+ACTION_SEARCHES = FORMS["action_search"]
 """What people type without asking: searches, needs and what does not work. Only beside a question about the same."""
-THING_SEARCHES: tuple[Form, ...] = (("keywords", "{k}", 8), ("keywords", "{k} explained", 3))
-PLACE_FORMS: tuple[Form, ...] = (
-    ("where", "Where can I {p}?", 14),
-    ("where", "Where do I {p}?", 8),
-    ("where", "Where can I find the option to {p}?", 5),
-)
+THING_SEARCHES = FORMS["thing_search"]
+PLACE_FORMS = FORMS["place"]
 _PLACE_VERBS = word_set(
     "view see find change set enable disable choose select check turn adjust manage configure customize edit add show hide "
     "access review"
 )
-THING_FORMS: tuple[Form, ...] = (
-    ("what_is", "What {be} {p}?", 16),
-    ("what_is", "What {do} {p} do?", 6),
-    ("what_is", "What {be} {p} for?", 5),
-    ("how_to", "How {do} {p} work?", 6),
-    ("how_to", "How do I use {p}?", 12),
-    ("how_to", "How can I use {p}?", 8),
-    ("what_is", "Can you explain {p}?", 2),
-    ("keywords", "{k}", 1),
-)
-FACT_FORMS: tuple[Form, ...] = (
-    ("what_is", "What {be} {p}?", 10),
-    ("what_is", "What is meant by {p}?", 1),
-    ("what_is", "Can you explain {p}?", 1),
-)
-OPTION_FORMS: tuple[Form, ...] = (
-    ("what_is", "What {do} {p} do?", 10),
-    ("what_is", "What {be} {p} for?", 5),
-    ("what_is", "What {be} {p}?", 8),
-    ("what_is", "What is the {p} feature?", 4),
-    ("what_is", "What is the {p} option for?", 6),
-    ("what_is", "What does the {p} setting do?", 6),
-    ("how_to", "How do I use {p}?", 6),
-    ("how_to", "How do I set {p}?", 4),
-    ("where", "Where do I find {p}?", 4),
-)
-PREFERENCE_FORMS: tuple[Form, ...] = (
-    ("how_to", "How do I change the {p}?", 10),
-    ("where", "Where are the {p}?", 6),
-    ("where", "Where can I find the {p}?", 7),
-    ("what_is", "What {p} are there?", 7),
-    ("how_to", "How can I customize the {p}?", 6),
-    ("what_is", "What can I set in the {p}?", 3),
-)
+THING_FORMS = FORMS["thing"]
+FACT_FORMS = FORMS["fact"]
+OPTION_FORMS = FORMS["option"]
+PREFERENCE_FORMS = FORMS["preference"]
 _SYNONYM_SHARE = 38
 """Percent of verbs that are said with another word than the text's."""
 _NOUN_SYNONYM_SHARE = 22
