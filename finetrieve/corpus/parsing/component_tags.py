@@ -21,6 +21,8 @@ PROSE = (
     "deprecated", "note", "placeholder", "footer", "excerpt", "body", "cta", "legend",
 )  # fmt: skip
 CODE = ("command", "code", "cmd", "snippet", "example", "usage", "shell")
+FACTS = {"required", "deprecated", "optional", "nullable", "readonly", "experimental"}
+"""Attributes that say something by being there."""
 SETTINGS = frozenset([
     "class", "classname", "id", "style", "href", "src", "url", "link", "to", "target", "rel", "width", "height", "color",
     "colour", "icon", "icontype", "size", "align", "variant", "theme", "ref", "key", "cols", "columns", "loading",
@@ -153,14 +155,7 @@ def attribute_words(attributes: tuple[tuple[str, str], ...], positional: bool = 
             prose.append(words)
             dropped.append(key)
         elif value == "true":
-            facts.append(key) if name in (
-                "required",
-                "deprecated",
-                "optional",
-                "nullable",
-                "readonly",
-                "experimental",
-            ) else dropped.append(key)
+            (facts if name in FACTS else dropped).append(key)
         elif name in ("type", "style", "kind", "level", "status") and words.lower() in LOOKS:
             dropped.append(f"{key} {value}")
         else:

@@ -26,6 +26,7 @@ from finetrieve.generation.recipes.rules.phrasing import (
     FAMILIES,
     THING_FORMS,
     Candidate,
+    Form,
     content_words,
     renderings,
     searched,
@@ -130,33 +131,16 @@ def _example_candidates(heading: str) -> list[Candidate]:
         for each in heading_candidates(heading, "", -2, "", False, False)
         if each.kind != "ready" and len(content_words(each.phrase)) > 1
     ]
-    return [
-        Candidate(
-            "ready",
-            each.phrase,
-            0.6,
-            -2,
-            (
-                ("keywords", f"{searched(each.phrase)} example", 8),
-                ("keywords", f"{searched(each.phrase)} code example", 4),
-                (
-                    "example",
-                    f"Is there an example of how to {each.phrase}?"
-                    if each.kind == "action"
-                    else f"Is there an example of {each.phrase}?",
-                    5,
-                ),
-                (
-                    "need",
-                    f"I need a code example to {each.phrase}"
-                    if each.kind == "action"
-                    else f"I need a code example of {each.phrase}",
-                    3,
-                ),
-            ),
-        )
-        for each in about
-    ]
+    return [Candidate("ready", each.phrase, 0.6, -2, _example_forms(each.phrase, each.kind == "action")) for each in about]
+
+
+def _example_forms(phrase: str, is_action: bool) -> tuple[Form, ...]:
+    return (
+        ("keywords", f"{searched(phrase)} example", 8),
+        ("keywords", f"{searched(phrase)} code example", 4),
+        ("example", f"Is there an example of {'how to ' if is_action else ''}{phrase}?", 5),
+        ("need", f"I need a code example {'to' if is_action else 'of'} {phrase}", 3),
+    )
 
 
 def _instructs(text: str, read: list[Unit]) -> bool:
