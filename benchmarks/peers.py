@@ -10,6 +10,8 @@ chunk of its document that the base model's late score ranks first.
 - zenml: ZenML's guide to fine-tuning embeddings. Matryoshka over MNRL, 4 epochs of batch 4 x 16 accumulated, 2e-5 falling as a
   cosine, warmup 0.1, fp32 on a CPU. Of triplets it would take the negatives; pairs have none.
 - llamaindex: LlamaIndex's example. MNRL, 2 epochs of batch 10, `fit`'s defaults: 2e-5 falling linearly, warmup 0.1.
+- dense_fp32: `train_model` for the single vector alone, as it was before late interaction: cached MNRL in fp32, with the steps,
+  batches and looks at dev that `ours` has. What its seconds say is what training for both ways of searching costs.
 
 A peer's model is one for dense search and for a hybrid; ours is one for late interaction too. Seconds are those of training
 alone, one after the other in one process.
@@ -189,6 +191,17 @@ def ours(material: Material, out: Path, max_steps: int | None) -> None:  # noqa:
     train_model(material.pairs, material.chunks, settings, base, out, out.parent / "checkpoints", material.config.seed)
 
 
+def dense_fp32(material: Material, out: Path, max_steps: int | None) -> None:  # noqa: ARG001 (in the settings already)
+    """Trains the single vector alone, in fp32."""
+    from finetrieve.training.train import train_model
+
+    given = material.config.training
+    settings = given.model_copy(update={"loss": "cached_mnrl", "precision": "fp32", "learning_rate": 1e-4})
+    train_model(
+        material.pairs, material.chunks, settings, given.base_model, out, out.parent / "checkpoints", material.config.seed
+    )
+
+
 def zenml(material: Material, out: Path, max_steps: int | None) -> None:
     """Trains as ZenML's guide does."""
     from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss, MultipleNegativesRankingLoss
@@ -221,7 +234,12 @@ def llamaindex(material: Material, out: Path, max_steps: int | None) -> None:
     _trained(material, out, settings, MultipleNegativesRankingLoss, max_steps)
 
 
-RECIPES: dict[str, Callable[[Material, Path, int | None], None]] = {OURS: ours, "zenml": zenml, "llamaindex": llamaindex}
+RECIPES: dict[str, Callable[[Material, Path, int | None], None]] = {
+    OURS: ours,
+    "dense_fp32": dense_fp32,
+    "zenml": zenml,
+    "llamaindex": llamaindex,
+}
 
 
 def _trained(

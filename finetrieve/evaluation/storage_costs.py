@@ -125,16 +125,11 @@ def _row(point: _Point, means: npt.NDArray[np.float64], recommended: bool) -> St
 
 
 def _recommended(points: Sequence[_Point]) -> int:
-    """Returns the smallest point that loses at most LOSS, of equals the better one.
-
-    The loss is against late interaction with whole vectors, and against the point's own way of searching with whole vectors.
-    """
-    full: dict[str, float] = {}
-    for point in points:
-        full.setdefault(point.way, float(point.ndcg.mean()))
-    lost = [max(full["late"], full[point.way]) - float(point.ndcg.mean()) for point in points]
-    fitting = [row for row, loss in enumerate(lost) if loss <= LOSS + 1e-9]
-    return min(fitting, key=lambda row: (points[row].bytes_per_chunk, -float(points[row].ndcg.mean())))
+    """Returns the smallest point that loses at most LOSS against the best way of searching with whole vectors."""
+    scores = [float(point.ndcg.mean()) for point in points]
+    first_of_way = {point.way: score for point, score in zip(reversed(points), reversed(scores), strict=True)}
+    fitting = [row for row, score in enumerate(scores) if score >= max(first_of_way.values()) - LOSS - 1e-9]
+    return min(fitting, key=lambda row: (points[row].bytes_per_chunk, -scores[row]))
 
 
 def _ground(eval_set: EvalSet, index: SearchIndex, hybrid: Fusion, fused: Fusion) -> _Ground:
