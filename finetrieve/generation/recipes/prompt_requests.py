@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,12 @@ def parse_answer(text: str, schema: Schema | None) -> dict[str, Any]:
 
 
 def estimate_prompts(
-    recipe: PromptRecipe, chunks: list[ChunkContext], seed: int, responses: Path, coverage: bool = True
+    recipe: PromptRecipe,
+    chunks: list[ChunkContext],
+    seed: int,
+    responses: Path,
+    coverage: bool = True,
+    further: Sequence[Request] = (),
 ) -> Estimate:
     """Returns what a recipe would send for the chunks; requests that follow an answer are counted with an example of one.
 
@@ -174,6 +180,7 @@ def estimate_prompts(
         seed: Of every draw.
         responses: Directory of the response cache.
         coverage: Also say how often each value of an attribute is asked for.
+        further: Requests that follow those of the recipe.
 
     Raises:
         InputError: The recipe or the response cache cannot be used.
@@ -182,7 +189,14 @@ def estimate_prompts(
     drafts = [draft for chunk in chunks for draft in writer.drafts(chunk, seed)]
     requests = [writer.request(draft, 0) for draft in drafts]
     samples = sample_prompts([(draft.chunk.id, request.messages) for draft, request in zip(drafts, requests, strict=True)])
-    for stage in range(1, len(recipe.stages)):
+    requests += [*following_requests(writer, drafts), *further]
+    return estimate_requests(recipe, requests, responses, [*(_coverage(writer, drafts) if coverage else []), *samples])
+
+
+def following_requests(writer: PromptRequests, drafts: Sequence[Draft]) -> list[Request]:
+    """Returns the requests of the drafts' stages after the first, each with an example of the answers before."""
+    requests: list[Request] = []
+    for stage in range(1, len(writer.recipe.stages)):
         schema = writer.forms.schemas[stage - 1]
         example = {PLAIN: "x"} if schema is None else example_of(schema)
         if example is None:
@@ -191,7 +205,7 @@ def estimate_prompts(
             draft.fields |= example
             draft.again = number  # the same example is no same answer
         requests += [writer.request(draft, stage) for draft in drafts]
-    return estimate_requests(recipe, requests, responses, [*(_coverage(writer, drafts) if coverage else []), *samples])
+    return requests
 
 
 def _coverage(writer: PromptRequests, drafts: list[Draft]) -> list[str]:
