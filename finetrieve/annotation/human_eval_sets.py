@@ -61,10 +61,13 @@ def collect_human_queries(records: Sequence[ReviewedRecord], document_ids: Colle
     texts: dict[str, str] = {}
     documents: dict[str, set[str]] = {}
     for record in sorted(records, key=lambda record: record.external_id):
-        for query in (query for response in record.responses for query in response.own_queries if record.doc_id in document_ids):
+        shown = {doc_id for _, doc_id, _ in record.shown_chunks}
+        if not all(doc_id in document_ids for doc_id in shown):
+            continue
+        for query in (query for response in record.responses for query in response.own_queries):
             key = normalise_query(query)
             texts.setdefault(key, query)
-            documents.setdefault(key, set()).add(record.doc_id)
+            documents.setdefault(key, set()).update(shown)
     found = [HumanQuery(_id(key), text, tuple(sorted(documents[key]))) for key, text in texts.items()]
     return sorted(found, key=lambda query: query.id)
 

@@ -90,33 +90,33 @@ def from_records(records: Sequence[ReviewedRecord], name: str, n_records: int, c
         own=[OwnQuery(query=annotation.query) for annotation in own[:LISTED]],
         disagreements=disagreements[:LISTED],
         disagreements_in_all=len(disagreements),
-        chunk_changed=sum(record.chunk_id != homes[record.external_id] for record in ordered),
-        chunk_gone=sum(homes[record.external_id] not in known for record in ordered),
+        chunk_changed=sum(record.chunk_ids != homes[record.external_id] for record in ordered),
+        chunk_gone=sum(not known.issuperset(homes[record.external_id]) for record in ordered),
     )
     return Pulled(sorted([*reviewed, *own], key=lambda annotation: (annotation.id, annotation.status)), report)
 
 
-def current_chunks(records: Sequence[ReviewedRecord], chunks: Iterable[Chunk]) -> dict[str, str]:
-    """Returns record id -> the chunk it is about today: its own, or what its own became when the document was edited.
+def current_chunks(records: Sequence[ReviewedRecord], chunks: Iterable[Chunk]) -> dict[str, tuple[str, ...]]:
+    """Returns record id -> the chunks it is about today: those that were shown, or what they became when a document was edited.
 
     A chunk that is gone and has no likeness in its document keeps its id, which is then none of the corpus's.
     """
     from rapidfuzz import fuzz, process
 
     known = {chunk.id for chunk in chunks}
-    lost = {record.doc_id for record in records if record.chunk_id not in known}
+    lost = {doc_id for record in records for chunk_id, doc_id, _ in record.shown_chunks if chunk_id not in known}
     texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for chunk in chunks:
         if chunk.doc_id in lost:
             texts[chunk.doc_id][chunk.id] = sanitize_markdown(chunk.text)
-    found = {}
-    for record in records:
-        home = record.chunk_id
-        if home not in known and texts[record.doc_id]:
-            best = process.extractOne(record.chunk_text, texts[record.doc_id], scorer=fuzz.ratio, score_cutoff=SAME_CHUNK)
-            home = best[2] if best else home
-        found[record.external_id] = home
-    return found
+
+    def home(chunk_id: str, doc_id: str, text: str) -> str:
+        if chunk_id in known or not texts[doc_id]:
+            return chunk_id
+        best = process.extractOne(text, texts[doc_id], scorer=fuzz.ratio, score_cutoff=SAME_CHUNK)
+        return best[2] if best else chunk_id
+
+    return {record.external_id: tuple(home(*shown) for shown in record.shown_chunks) for record in records}
 
 
 def _summarize_annotators(

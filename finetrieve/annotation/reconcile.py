@@ -30,16 +30,17 @@ class Reconciled:
     disagreement: Disagreement | None
 
 
-def reconcile(record: ReviewedRecord, chunk_id: str | None = None) -> Reconciled:
+def reconcile(record: ReviewedRecord, chunk_ids: Sequence[str] = ()) -> Reconciled:
     """Returns the annotation of a record, and people's own queries.
 
     Whether a query stays is decided first, then its words among those who keep it: an edit outvotes nobody who rejected it.
 
     Args:
         record: With at least one response.
-        chunk_id: The chunk that it is about today, where that is not the one that was shown.
+        chunk_ids: The chunks that it is about today, its own first, where those are not the ones that were shown.
     """
-    chunk_id = record.chunk_id if chunk_id is None else chunk_id
+    chunk_id, *others = chunk_ids or record.chunk_ids
+    further = " ".join(others)
     outcomes = [(response, _outcome(response, record.suggested_query)) for response in record.responses]
     kept = _prevailing([outcome in (CONFIRMED, EDITED) for _, outcome in outcomes], lambda keeps: keeps)
     deciding = [(response, outcome) for response, outcome in outcomes if (outcome in (CONFIRMED, EDITED)) == kept]
@@ -57,8 +58,9 @@ def reconcile(record: ReviewedRecord, chunk_id: str | None = None) -> Reconciled
         annotators=" ".join(sorted({response.annotator for response in record.responses})),
         agreement=round(len(agreeing) / len(outcomes), 4),
         complete=record.complete,
+        further_chunk_ids=further,
     )
-    return Reconciled(annotation, _own_queries(record, chunk_id), _disagreement(record, outcomes))
+    return Reconciled(annotation, _own_queries(record, chunk_id, further), _disagreement(record, outcomes))
 
 
 def _outcome(response: Response, suggested: str) -> str:
@@ -86,7 +88,7 @@ def _prevailing(items: Sequence[Item], key: Callable[[Item], Hashable]) -> Item:
     return next(item for item in reversed(items) if sizes[key(item)] == most)
 
 
-def _own_queries(record: ReviewedRecord, chunk_id: str) -> list[Annotation]:
+def _own_queries(record: ReviewedRecord, chunk_id: str, further: str) -> list[Annotation]:
     authors: dict[str, list[Response]] = {}
     for response in record.responses:
         for query in response.own_queries:
@@ -103,6 +105,7 @@ def _own_queries(record: ReviewedRecord, chunk_id: str) -> list[Annotation]:
             annotators=" ".join(sorted({response.annotator for response in responses})),
             agreement=1.0,
             complete=True,
+            further_chunk_ids=further,
         )
         for query, responses in authors.items()
     ]

@@ -15,8 +15,11 @@ import pyarrow as pa
 
 from finetrieve.annotation.dataset import (
     CHUNK,
+    CHUNK_SEPARATOR,
     CHUNK_VECTOR,
     FINGERPRINT,
+    FURTHER_CHUNKS,
+    FURTHER_DOCUMENTS,
     JUDGE_SCORE,
     NEGATIVE,
     PLACE,
@@ -33,6 +36,7 @@ from finetrieve.core.tables import to_rows
 
 NEGATIVE_SIMILARITY = "similarity-anchor-negative"
 AGENT_LENGTH, SECTION_LENGTH = 200, 200
+_OTHER_LINE = "\n\n***\n\n"
 VECTOR_DECIMALS = 5
 """An error of 1e-5 in a cosine is nothing to a search, and a record is half as large to send, store and read."""
 _NO_AGENT = re.compile(r"[^a-zA-Z0-9_:./\s-]+")
@@ -100,9 +104,11 @@ def make_records(
         triplet = triplets[fact.id]
         chunk = chunks[triplet.chunk_id]
         key = " ".join(triplet.chunk_ids)
+        further = [chunks[other] for other in triplet.chunk_ids[1:] if other in chunks]
         if key not in shown:
-            shown[key] = render_chunk(chunk, [chunks[other] for other in triplet.chunk_ids[1:] if other in chunks])
-        records.append(make_record(triplet, chunk, fact, chunk_vectors[chunk.id], query_vectors[fact.id], shown[key]))
+            shown[key] = render_chunk(chunk, further)
+        vectors = chunk_vectors[chunk.id], query_vectors[fact.id]
+        records.append(make_record(triplet, chunk, fact, *vectors, shown[key], further))
     return records
 
 
@@ -110,18 +116,36 @@ def render_chunk(chunk: Chunk, further: Sequence[Chunk] = ()) -> dict[str, str]:
     """Returns the fields that show a chunk and its place, sanitized; below it the others that the query needs as well."""
     places = [render_place(chunk), *(render_place(other) for other in further)]
     texts = [sanitize_markdown(chunk.text) or " ", *(sanitize_markdown(other.text) for other in further)]
-    return {PLACE: "\n\n".join(places), CHUNK: "\n\n---\n\n".join(texts)}
+    if further:  # the way back parts the texts again
+        texts = [text.replace(CHUNK_SEPARATOR, _OTHER_LINE) for text in texts]
+    return {PLACE: "\n\n".join(places), CHUNK: CHUNK_SEPARATOR.join(texts)}
 
 
 def make_record(
-    triplet: GeneratedQuery, chunk: Chunk, facts: QueryFacts, chunk_vector: Vector, query_vector: Vector, fields: dict[str, str]
+    triplet: GeneratedQuery,
+    chunk: Chunk,
+    facts: QueryFacts,
+    chunk_vector: Vector,
+    query_vector: Vector,
+    fields: dict[str, str],
+    further: Sequence[Chunk] = (),
 ) -> Record:
-    """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint."""
+    """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint.
+
+    Args:
+        triplet: The query.
+        chunk: Its own chunk.
+        facts: Of the query.
+        chunk_vector: Of its own chunk.
+        query_vector: Of the query.
+        fields: What `render_chunk` returns.
+        further: The other chunks that it needs.
+    """
     suggestions = [_suggestion(QUERY, triplet.query, triplet, facts.chunk_similarity)]
     if triplet.negative_query:
         suggestions.append(_suggestion(NEGATIVE, triplet.negative_query, triplet, facts.negative_chunk_similarity))
     vectors = {CHUNK_VECTOR: _round_vector(chunk_vector), QUERY_VECTOR: _round_vector(query_vector)}
-    metadata = _metadata(triplet, chunk, facts)
+    metadata = {**_metadata(triplet, chunk, facts), **_further(further)}
     digest = hashlib.sha256(json.dumps([fields, metadata, suggestions], sort_keys=True).encode())
     for vector in vectors.values():
         digest.update(vector.tobytes())
@@ -167,6 +191,14 @@ def _metadata(triplet: GeneratedQuery, chunk: Chunk, facts: QueryFacts) -> Json:
         "doc_id": chunk.doc_id,
     }
     return {name: clean(value) if isinstance(value, str) else value for name, value in values.items() if value is not None}
+
+
+def _further(chunks: Sequence[Chunk]) -> Json:
+    """Returns what the way back needs of the other chunks of a query; a query of one chunk has none of it."""
+    if not chunks:
+        return {}
+    documents = json.dumps([chunk.doc_id for chunk in chunks], ensure_ascii=False)
+    return {FURTHER_CHUNKS: " ".join(chunk.id for chunk in chunks), FURTHER_DOCUMENTS: clean(documents)}
 
 
 def _round_vector(vector: Vector) -> Vector:

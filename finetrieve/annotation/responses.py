@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finetrieve.annotation.dataset import JUDGE_SCORE, NEGATIVE, OWN_QUERIES, QUERY, VERDICT
+from finetrieve.annotation.dataset import (
+    CHUNK_SEPARATOR,
+    FURTHER_CHUNKS,
+    FURTHER_DOCUMENTS,
+    JUDGE_SCORE,
+    NEGATIVE,
+    OWN_QUERIES,
+    QUERY,
+    VERDICT,
+)
 
 SUBMITTED, DISCARDED = "submitted", "discarded"
 OWN_QUERY_LENGTH = 2_000
@@ -51,6 +61,21 @@ class ReviewedRecord:
     """The earliest first."""
     judge_score: float | None = None
     """What an LLM gave the suggested query, 0..10; None where none was asked."""
+    further: tuple[tuple[str, str], ...] = ()
+    """The other chunks that the query needs, and the document of each."""
+
+    @property
+    def chunk_ids(self) -> tuple[str, ...]:
+        """Every chunk that was shown, the query's own first."""
+        return (self.chunk_id, *(chunk_id for chunk_id, _ in self.further))
+
+    @property
+    def shown_chunks(self) -> list[tuple[str, str, str]]:
+        """Chunk id, document id and text of every chunk that was shown."""
+        places = ((self.chunk_id, self.doc_id), *self.further)
+        texts = self.chunk_text.split(CHUNK_SEPARATOR) if self.further else [self.chunk_text]
+        texts += [""] * (len(places) - len(texts))
+        return [(*place, text) for place, text in zip(places, texts, strict=False)]
 
 
 def pseudonym(dataset_id: str, user_id: str) -> str:
@@ -87,7 +112,14 @@ def _record(record: Json, dataset_id: str, names: Mapping[str, str]) -> Reviewed
         complete=record.get("status") == "completed",
         responses=tuple(sorted(responses, key=lambda response: (response.at, response.annotator))),
         judge_score=float(score) if isinstance(score := metadata.get(JUDGE_SCORE), int | float) else None,
+        further=_further(metadata),
     )
+
+
+def _further(metadata: Json) -> tuple[tuple[str, str], ...]:
+    chunk_ids = str(metadata.get(FURTHER_CHUNKS) or "").split()
+    documents = json.loads(metadata[FURTHER_DOCUMENTS]) if chunk_ids else []
+    return tuple(zip(chunk_ids, documents, strict=True))
 
 
 def _response(response: Json, dataset_id: str) -> Response:

@@ -42,7 +42,8 @@ def review(
     """Returns the rows to use: people's text wins, what they rejected goes, what they did not touch goes by `use`.
 
     An annotation belongs to the query of its id. Where its document was changed since, it belongs to the query that asks the
-    same of the chunk that took its chunk's place. A query that people kept stays even if it is no longer generated.
+    same of the chunk that took its chunk's place. A query that people kept stays even if it is no longer generated, as long as
+    every chunk that it needs is there.
 
     Args:
         triplets: Generated queries that passed the filters.
@@ -52,7 +53,8 @@ def review(
             dataset asks for.
         with_human_queries: Whether people's own queries are rows too.
     """
-    reviewed = [annotation for annotation in annotations if annotation.status != HUMAN and annotation.chunk_id in chunk_ids]
+    corpus = frozenset(chunk_ids)
+    reviewed = [annotation for annotation in annotations if annotation.status != HUMAN and annotation.chunk_id in corpus]
     by_id = {annotation.id: annotation for annotation in reviewed}
     by_question = {_question(annotation.chunk_id, annotation.generated_query): annotation for annotation in reviewed}
     left_out: Counter[str] = Counter()
@@ -70,10 +72,10 @@ def review(
             left_out[status] += 1
     # 2. What people kept or added, beside them.
     for annotation in reviewed:
-        if annotation.id not in used and _status(annotation, use) in _KEPT:
+        if annotation.id not in used and _status(annotation, use) in _KEPT and corpus.issuperset(annotation.chunk_ids):
             rows.append((_triplet(annotation), annotation.status))
     if with_human_queries:
-        own = [item for item in annotations if item.status == HUMAN and item.chunk_id in chunk_ids]
+        own = [item for item in annotations if item.status == HUMAN and corpus.issuperset(item.chunk_ids)]
         rows += [(_triplet(annotation), HUMAN) for annotation in own]
     kept = _drop_repeated(rows)
     left_out["the same query"] += len(rows) - len(kept)
@@ -106,7 +108,14 @@ def _apply_annotation(triplet: GeneratedQuery, annotation: Annotation | None) ->
 def _triplet(annotation: Annotation) -> GeneratedQuery:
     style = annotation.style or ANNOTATED
     return GeneratedQuery(
-        annotation.id, annotation.chunk_id, annotation.query, annotation.negative_query, style, ANNOTATED, ANNOTATED
+        annotation.id,
+        annotation.chunk_id,
+        annotation.query,
+        annotation.negative_query,
+        style,
+        ANNOTATED,
+        ANNOTATED,
+        further_chunk_ids=annotation.further_chunk_ids,
     )
 
 

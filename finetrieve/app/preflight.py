@@ -92,6 +92,8 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         check_engine(config.generation)
         for recipe in config.generation.recipes if asks else []:
             recipe.check(config.generation.engine)
+        if config.generation.topics is not None:
+            check_base_model(config.generation.topics.embedding_model)
     document_ids = check_source(config.source)
     for note in filter(None, [unread_beside(config.source)]):
         logger.info(note)

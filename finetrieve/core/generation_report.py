@@ -50,6 +50,18 @@ class AttributeCoverage(Record):
     """Combination -> rows, of those that occur least."""
 
 
+class TopicCoverage(Record):
+    """What of a topic is asked about."""
+
+    chunks: int = 0
+    chunks_asked: int = 0
+    """Of these, such as answer a query, alone or with others."""
+    queries: int = 0
+    """A query of several chunks counts for the topic of its own."""
+    rows: int = 0
+    """That are no queries for a chunk, by the chunk that they were written from."""
+
+
 class DiversityReport(Record):
     """How varied the queries are, and what of the documents nobody asks about."""
 
@@ -81,6 +93,8 @@ class DiversityReport(Record):
     documents_unasked: int = 0
     unasked_examples: Sequence[Text] = ()
     """The largest of these sections, with their chunks."""
+    topics: Mapping[Text, TopicCoverage] = {}
+    """Topic of the corpus, by its label, the largest first; where `generation.topics` asks for them."""
     coverage: Mapping[Text, AttributeCoverage] = {}
     """Recipe -> its attributes: style and persona of queries, and whatever varied the prompt of other rows."""
 

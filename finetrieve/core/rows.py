@@ -161,6 +161,13 @@ class Annotation:
     """Share of them whose answer this is, 0..1."""
     complete: bool
     """As many answered as the dataset asks for."""
+    further_chunk_ids: str = ""
+    """As in `GeneratedQuery`."""
+
+    @property
+    def chunk_ids(self) -> tuple[str, ...]:
+        """Every chunk that the query needs, its own first."""
+        return (self.chunk_id, *self.further_chunk_ids.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,10 +37,21 @@ class ChunkContext:
     """As in `Chunk`."""
     doc_id: str = ""
     """Likewise."""
+    topic: str = ""
+    """The label of its topic; empty where no topics are asked for."""
+    words: str = ""
+    """Its telling words, a line each; empty where no recipe starts from them."""
+    corpus_words: str = ""
+    """Telling words of the corpus that are drawn for it, likewise."""
 
 
-def build_contexts(chunks: Iterable[Chunk]) -> Iterator[ChunkContext]:
-    """Yields one context per chunk, in the chunks' order; reads the chunks twice."""
+def build_contexts(chunks: Iterable[Chunk], facts: Mapping[str, Sequence[str]] | None = None) -> Iterator[ChunkContext]:
+    """Yields one context per chunk, in the chunks' order; reads the chunks twice.
+
+    Args:
+        chunks: The corpus.
+        facts: Field of `ChunkContext` -> its value for each chunk, of what only a look at the whole corpus tells.
+    """
     documents, sections, positions = array("Q"), array("Q"), array("q")
     for chunk in chunks:
         documents.append(fingerprint(chunk.doc_id))
@@ -57,6 +68,7 @@ def build_contexts(chunks: Iterable[Chunk]) -> Iterator[ChunkContext]:
             doc_id=chunk.doc_id,
             opens_document=bool(opens_document[number]),
             opens_section=bool(opens_section[number]),
+            **{name: values[number] for name, values in (facts or {}).items()},
         )
 
 
@@ -75,10 +87,10 @@ def fingerprint(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def write_contexts(path: Path, chunks: Iterable[Chunk]) -> None:
-    """Writes the chunks' contexts to a file."""
+def write_contexts(path: Path, chunks: Iterable[Chunk], facts: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Writes the chunks' contexts to a file; the arguments are those of `build_contexts`."""
     file = RowFile(path, ChunkContext, BLOCK)
-    file.extend(build_contexts(chunks))
+    file.extend(build_contexts(chunks, facts))
     file.close()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from finetrieve.core.generation_report import AttributeCoverage, DiversityReport
+from finetrieve.core.generation_report import AttributeCoverage, DiversityReport, TopicCoverage
 from finetrieve.core.languages import UNKNOWN, language_of
 from finetrieve.core.query_manner import is_question, length_shares
 from finetrieve.core.rows import GeneratedQuery, WrittenRow
@@ -27,7 +27,9 @@ _MOST_VALUES = 50
 """An attribute with more values, such as seed words, is no axis of a grid."""
 
 
-def diversity_report(chunks: pa.Table, queries: pa.Table, written: pa.Table) -> DiversityReport | None:
+def diversity_report(
+    chunks: pa.Table, queries: pa.Table, written: pa.Table, topics: Sequence[str] = ()
+) -> DiversityReport | None:
     """Returns the report, or None where nothing was written.
 
     Distinct-n as in Li et al. (1510.03055); it falls with the number of queries, so it is of a sample of one size.
@@ -36,6 +38,7 @@ def diversity_report(chunks: pa.Table, queries: pa.Table, written: pa.Table) -> 
         chunks: The corpus, of `Chunk`.
         queries: Of `GeneratedQuery`.
         written: Of `WrittenRow`.
+        topics: Of the chunks, where some were looked for.
     """
     if not queries.num_rows and not written.num_rows:
         return None
@@ -56,7 +59,9 @@ def diversity_report(chunks: pa.Table, queries: pa.Table, written: pa.Table) -> 
         "languages": _languages(_spread(sample, _LANGUAGE_SAMPLE)),
         "coverage": _coverage(queries, written),
     }
-    return _topics(chunks, queries).model_copy(update=said)
+    asked = _asked(queries)
+    covered = {"topics": _topic_coverage(chunks, queries, written, asked, topics)}
+    return _places(chunks, asked).model_copy(update={**said, **covered})
 
 
 def _spread(rows: Sequence[str], most: int) -> Sequence[str]:
@@ -97,11 +102,32 @@ def _languages(sample: Sequence[str]) -> dict[str, float]:
     return {code: round(count / known.total(), 4) for code, count in known.most_common(8)}
 
 
-def _topics(chunks: pa.Table, queries: pa.Table) -> DiversityReport:
-    """Returns what of the documents is asked about."""
+def _asked(queries: pa.Table) -> set[str]:
+    """Returns the chunks that answer a query, alone or with others."""
     asked = set(queries["chunk_id"].to_pylist())
     if "further_chunk_ids" in queries.column_names:
         asked |= {chunk_id for further in queries["further_chunk_ids"].unique().to_pylist() for chunk_id in further.split()}
+    return asked
+
+
+def _topic_coverage(
+    chunks: pa.Table, queries: pa.Table, written: pa.Table, asked: Collection[str], topics: Sequence[str]
+) -> dict[str, TopicCoverage]:
+    if not topics:
+        return {}
+    chunk_ids = chunks["id"].to_pylist()
+    topic_of = dict(zip(chunk_ids, topics, strict=True))
+    found = Counter(topics)
+    with_query = Counter(topic_of[chunk_id] for chunk_id in chunk_ids if chunk_id in asked)
+    asking, other = (Counter(topic_of[chunk_id] for chunk_id in rows["chunk_id"].to_pylist()) for rows in (queries, written))
+    return {
+        topic: TopicCoverage(chunks=count, chunks_asked=with_query[topic], queries=asking[topic], rows=other[topic])
+        for topic, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    }
+
+
+def _places(chunks: pa.Table, asked: Collection[str]) -> DiversityReport:
+    """Returns what of the documents is asked about."""
     sections: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     titles: dict[str, str] = {}
     columns = (chunks[name].to_pylist() for name in ("id", "doc_id", "section", "title"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from finetrieve.core.rows import Chunk
 from finetrieve.generation.chunk_context import build_contexts
+from finetrieve.generation.corpus_facts import find_facts
 from finetrieve.generation.llm.response_cache import response_cache_directory
 from finetrieve.generation.recipes.base import Estimate, Recipe
 from finetrieve.generation.settings import Budget, GenerationSettings
@@ -13,9 +14,9 @@ def dry_run(chunks: list[Chunk], settings: GenerationSettings, seed: int) -> str
     """Returns the text of a dry run.
 
     Raises:
-        InputError: The response cache or a template cannot be used.
+        InputError: The response cache or a template cannot be used, or the corpus has too few chunks for its topics.
     """
-    contexts = list(build_contexts(chunks))
+    contexts = list(build_contexts(chunks, find_facts(chunks, settings, seed)))
     responses = response_cache_directory(settings)
     estimates = {recipe.row_label: recipe.estimate(contexts, seed, responses) for recipe in settings.recipes}
     return "\n\n".join(

@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,12 @@ from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import Rows
 from finetrieve.generation.assemble import RecipeResults, RequestOutcomes, assemble_rows, count_outcomes
 from finetrieve.generation.chunk_context import write_contexts
+from finetrieve.generation.corpus_facts import find_facts
 from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.generation_report import generation_report
 from finetrieve.generation.llm.batches import SUBMITTED
 from finetrieve.generation.llm.response_cache import ResponseCache, failure_scope, response_cache_directory
-from finetrieve.generation.recipes.base import RunResources
+from finetrieve.generation.recipes.base import TOPIC, RunResources
 from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import GenerationSettings
 
@@ -77,18 +78,21 @@ def generate(
     cache_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="generation-", dir=cache_dir) as name:
         scratch = Path(name)
-        tables, usage = _run_pipeline(chunks, settings, seed, scratch, on_progress, dict(key_envs or {}))
+        facts = find_facts(Rows(chunks, Chunk), settings, seed)
+        tables, usage = _run_pipeline(chunks, facts, settings, seed, scratch, on_progress, dict(key_envs or {}))
         results = {label: RecipeResults(table, chunks.num_rows) for label, table in tables.items()}
         _check_failures(count_outcomes(results, settings), settings)
         rows = assemble_rows(chunks, results, settings, scratch)
         # What rules found in the cache is left out of the report: the same queries give the same report.
         asking = [recipe.row_label for recipe in settings.recipes if recipe.asks_llm]
-        report = generation_report(chunks, rows, {label: usage.get(label, Usage()) for label in asking})
+        used = {label: usage.get(label, Usage()) for label in asking}
+        report = generation_report(chunks, rows, used, facts.get(TOPIC, ()))
         return GenerationResult(rows.queries, rows.rejects, rows.written, rows.links, report, usage)
 
 
 def _run_pipeline(
     chunks: pa.Table,
+    facts: Mapping[str, Sequence[str]],
     settings: GenerationSettings,
     seed: int,
     scratch: Path,
@@ -106,7 +110,7 @@ def _run_pipeline(
             ResponseCache(responses).close()  # whatever is wrong with it is reported before anything is sent
         run_state = RunState.create(directory / "run_state.sqlite")
         contexts = directory / "chunks.arrow"
-        write_contexts(contexts, Rows(chunks, Chunk))
+        write_contexts(contexts, Rows(chunks, Chunk), facts)
         resources = RunResources(
             run_state=str(run_state.path),
             responses=str(responses),

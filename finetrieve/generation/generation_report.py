@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -20,13 +20,16 @@ _EXAMPLES_WITHOUT_QUERY = 5
 _EXAMPLES_PER_STYLE = 3
 
 
-def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str, Usage]) -> GenerationReport:
+def generation_report(
+    chunks: pa.Table, rows: AssembledRows, usage: Mapping[str, Usage], topics: Sequence[str] = ()
+) -> GenerationReport:
     """Returns the report.
 
     Args:
         chunks: The corpus.
         rows: The queries that are left, and what was dropped before.
         usage: Recipe label -> what it asked an LLM for.
+        topics: The chunks' topics, where some were looked for.
     """
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("style", "persona", "recipe", "generator")}
     examples: dict[str, list[str]] = defaultdict(list)
@@ -56,7 +59,7 @@ def generation_report(chunks: pa.Table, rows: AssembledRows, usage: Mapping[str,
         recipes=dict(counts["recipe"].most_common()),
         generators=dict(counts["generator"].most_common()),
         several_chunks=int(pc.sum(pc.not_equal(rows.queries["further_chunk_ids"], "")).as_py() or 0),
-        diversity=diversity_report(chunks, rows.queries, rows.written),
+        diversity=diversity_report(chunks, rows.queries, rows.written, topics),
         graphs=_graphs(rows.links, chunks.num_rows),
         written=dict(Counter(rows.written["recipe"].to_pylist()).most_common()),
         dropped=dict(rows.dropped.most_common()),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetrieve.core.paths import ConfigPath
-from finetrieve.generation.recipes.base import AnyRecipe
+from finetrieve.generation.recipes.base import TOPIC, AnyRecipe
 from finetrieve.generation.recipes.rules_recipe import RulesRecipe
 
 
@@ -26,6 +26,19 @@ class Budget(BaseModel):
     """`stop`: the step fails and keeps the answers; `go_on`: train on what there is."""
 
 
+class Topics(BaseModel):
+    """Topics of the corpus: clusters of its chunks' vectors, labelled by their most telling terms."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int = Field(default=12, ge=2, le=200)
+    """So many clusters."""
+    terms: int = Field(default=3, ge=1, le=8)
+    """Of a topic's label."""
+    embedding_model: str = "embedded"
+    """Whose vectors are clustered: `embedded`, a directory or a Hub id."""
+
+
 class GenerationSettings(BaseModel):
     """The recipes that write queries, each over every chunk."""
 
@@ -35,6 +48,9 @@ class GenerationSettings(BaseModel):
     """[] writes no queries: `retrain` then trains on pairs of one's own alone."""
     answers: ConfigPath | None = None
     """Directory of the answer cache; null: `finetrieve/answers` in the user's cache directory."""
+    topics: Topics | None = None
+    """Find topics in the corpus, for an attribute `{topics: true}` of recipe `prompt` and the report on what is asked about:
+    their number, or settings; null: none are looked for."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
     """More failed requests than this share fail the step rather than train on scraps."""
     budget: Budget = Budget()
@@ -43,6 +59,19 @@ class GenerationSettings(BaseModel):
     ray_address: str | None = None
     """Of the Ray cluster for engine `ray`: `host:port`, or `auto` for the one that runs here; null: RAY_ADDRESS's, or else a new
     one on this machine."""
+
+    @field_validator("topics", mode="before", json_schema_input_type=int | Topics | None)
+    @classmethod
+    def _plain_number(cls, topics: Any) -> Any:
+        """A bare number is that of the topics."""
+        return {"number": topics} if isinstance(topics, int) and not isinstance(topics, bool) else topics
+
+    @model_validator(mode="after")
+    def _topics_there(self) -> GenerationSettings:
+        for recipe in self.recipes:
+            if TOPIC in recipe.corpus_facts and self.topics is None:
+                raise ValueError(f"recipe '{recipe.row_label}' asks about the corpus's topics: say how many, as topics: 12.")
+        return self
 
     @model_validator(mode="after")
     def _told_apart(self) -> GenerationSettings:

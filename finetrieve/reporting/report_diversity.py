@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from finetrieve.core.generation_report import AttributeCoverage, DiversityReport
+from finetrieve.core.generation_report import AttributeCoverage, DiversityReport, TopicCoverage
 from finetrieve.core.html import one_line
 from finetrieve.core.languages import language_name
 from finetrieve.evaluation.formats import count, percent, score
@@ -38,12 +38,18 @@ def diversity_view(found: DiversityReport | None) -> dict[str, Any] | None:
         "rows": [(label, value, detail) for label, value, detail in rows if value],
         "unasked": [one_line(section, 120) for section in found.unasked_examples],
         "picture": lengths_picture([("Generated", found.lengths, "finetuned")]),
+        "topics": [_topic(label, topic) for label, topic in found.topics.items()],
         "grids": [_grid(recipe, grid) for recipe, grid in found.coverage.items()],
     }
 
 
 def _share(share: float | None) -> str:
     return "" if share is None else percent(share)
+
+
+def _topic(label: str, topic: TopicCoverage) -> tuple[str, str, str, str, str]:
+    asked = f"{count(topic.chunks_asked)} ({percent(topic.chunks_asked / topic.chunks)})"
+    return one_line(label, 80), count(topic.chunks), asked, count(topic.queries), count(topic.rows)
 
 
 def _grid(recipe: str, grid: AttributeCoverage) -> tuple[str, str, str, str]:

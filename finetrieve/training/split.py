@@ -78,7 +78,7 @@ def split_pairs(
     held_out = {same(query) for query in held_out_queries}
     rows = [triplet for triplet in triplets if same(triplet.query) not in held_out]
     origin = provenance or {}
-    own = {row.chunk_id for row in rows if origin.get(row.id) == HUMAN}
+    own = {chunk_id for row in rows if origin.get(row.id) == HUMAN for chunk_id in row.chunk_ids}
     # A query that needs several chunks has a pair with each of them; below, all its pairs come to one side.
     answers = {row.id: [chunk_id for chunk_id in row.chunk_ids if chunk_id in doc_of] for row in rows}
     unit, side = _sides(sorted({chunk_id for row in rows for chunk_id in answers[row.id]}), own, group_of, settings)

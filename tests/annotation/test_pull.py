@@ -32,13 +32,24 @@ def submitted(user: str = "a", **values: str) -> dict[str, Any]:
 def test_an_answer_goes_with_its_chunk_when_the_document_is_edited() -> None:
     edited = chunk("new", TEXT.replace("by hand", "with your hand"))
     other = chunk("other", "Something about valves that shares hardly a word with it.")
-    assert current_chunks([record(submitted())], [other, edited]) == {"t1": "new"}
+    assert current_chunks([record(submitted())], [other, edited]) == {"t1": ("new",)}
 
 
 def test_an_answer_about_text_that_is_gone_stays_where_it_was() -> None:
     elsewhere = chunk("new", TEXT, doc_id="valve.md")
     rewritten = chunk("other", "Something about valves that shares hardly a word with it.")
-    assert current_chunks([record(submitted())], [elsewhere, rewritten]) == {"t1": "c1"}
+    assert current_chunks([record(submitted())], [elsewhere, rewritten]) == {"t1": ("c1",)}
+
+
+def test_an_answer_goes_with_every_chunk_that_its_query_needs() -> None:
+    valve = "Turn the valve to the right until it stands still."
+    places = {"further_chunk_ids": "v1", "further_doc_ids": '["the valve.md"]'}
+    answered = record(submitted(own_queries="pump and valve"), text=f"{TEXT}\n\n---\n\n{valve}", **places)
+    today = [chunk("p2", TEXT.replace("by hand", "with your hand")), chunk("v2", f"{valve} Wait.", "the valve.md")]
+    found = from_records([answered], "docs", 1, today)
+    assert {row.status: row.chunk_ids for row in found.annotations} == {"confirmed": ("p2", "v2"), "human": ("p2", "v2")}
+    [query] = collect_human_queries([answered], {"pump.md", "the valve.md"})
+    assert query.doc_ids == ("pump.md", "the valve.md") and collect_human_queries([answered], {"pump.md"}) == []
 
 
 def test_the_report_counts_what_was_done_by_whom() -> None:

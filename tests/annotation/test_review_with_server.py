@@ -18,7 +18,8 @@ from finetrieve.annotation.connection import connect_embedded
 from finetrieve.annotation.dataset import ensure_dataset, question_ids
 from finetrieve.annotation.pull import pull
 from finetrieve.annotation.push import push
-from finetrieve.annotation.records import Record, make_record, render_chunk
+from finetrieve.annotation.records import Record, make_record, make_records, render_chunk
+from finetrieve.annotation.review import review
 from finetrieve.app.argilla_inputs import ENOUGH, check_named_server, with_argilla_sets
 from finetrieve.app.config import Config
 from finetrieve.argilla_server import server_status
@@ -26,6 +27,9 @@ from finetrieve.core.annotation_report import PushReport
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Annotation, QueryFacts
 from finetrieve.evaluation.eval_sets import read_questions
+from finetrieve.evaluation.pair_sets import generated_eval_set
+from finetrieve.training.settings import SplitSettings
+from finetrieve.training.split import split_pairs
 from tests.annotation.rows import chunk, triplet
 
 pytestmark = pytest.mark.slow
@@ -267,3 +271,35 @@ def test_a_named_server_is_checked_before_the_work(bench: Bench, monkeypatch: py
         check_named_server("retrain", config)
     check_named_server("evaluate", config)
     check_named_server("retrain", config.model_copy(update={"annotation": None}))
+
+
+def test_an_edited_question_of_several_chunks_keeps_all_of_them_into_training_and_the_qrels(bench: Bench) -> None:
+    # 1. A question of two chunks of two documents, one of which has a line of its own like the one between the chunks.
+    chunks = {
+        "c1": chunk("c1", "Open cover 1.\n\n---\n\nIt is behind the filter.", "pump.md"),
+        "c2": chunk("c2", "The valve is shut by turning it to the right, then the cover is closed again.", "the valve.md"),
+    }
+    row = triplet("t1", "how do I reach the pump and shut the valve", "c1", further_chunk_ids="c2")
+    vector = np.array([1, 0, 0, 0], np.float32)
+    facts = QueryFacts("t1", "train", 0.5, None, None, 0.9, "spot check")
+    bench.push(make_records([facts], {"t1": row}, chunks, {"c1": vector}, {"t1": vector}))
+    bench.answer("t1", query="reach the pump, then shut the valve?", verdict="fixable", own_queries="pump and valve")
+
+    # 2. The second document is edited, and the question is not generated any more.
+    moved = replace(chunks["c2"], id="c3", text=chunks["c2"].text.replace("then", "and then"))
+    corpus = [chunks["c1"], moved]
+    pulled = pull(bench.server, bench.workspace, bench.name, corpus, NOBODY_LISTENS)
+    assert {row.status: row.chunk_ids for row in pulled.annotations} == {"edited": ("c1", "c3"), "human": ("c1", "c3")}
+    assert (pulled.report.chunk_changed, pulled.report.chunk_gone) == (1, 0)
+
+    # 3. What is trained and evaluated on has both.
+    reviewed = review([], pulled.annotations, {row.id for row in corpus})
+    result = split_pairs(reviewed.triplets, corpus, SplitSettings(), groups={}, provenance=reviewed.provenance)
+    positives = {(pair.provenance, pair.chunk_id) for pair in result.pairs}
+    assert positives == {(status, chunk_id) for status in ("edited", "human") for chunk_id in ("c1", "c3")}
+    found = generated_eval_set(result.pairs, corpus, result.pairs[0].split)
+    assert found is not None and all(judged == {"c1": 1, "c3": 1} for judged in found.qrels.values()) and len(found.qrels) == 2
+
+    # 4. Without one of its chunks it has no answer.
+    gone = pull(bench.server, bench.workspace, bench.name, [chunks["c1"]], NOBODY_LISTENS)
+    assert review([], gone.annotations, {"c1"}).triplets == [] and gone.report.chunk_gone == 1

@@ -14,6 +14,7 @@ from finetrieve.generation.llm.request_scheduler import Outcome
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.descriptions import DescriptionsRecipe
 from finetrieve.generation.recipes.descriptions_step import DescriptionRequests, DescriptionsStep
+from finetrieve.generation.recipes.stage_runner import StageRunner
 
 CHUNK = ChunkContext("c1", "Router", "", "The guest network has a name of its own and no access to your devices.", True, True)
 GOOD = ["A separate place for visitors to go online", "Visitors are kept away from what the owner has"]
@@ -75,15 +76,16 @@ def test_garbage_is_told_what_is_wrong(answer: str, said: str) -> None:
 
 def test_without_the_abstract_description_the_others_are_kept() -> None:
     step = DescriptionsStep.model_construct(recipe=recipe())
-    step._writer = writer()
+    step._writer, step._scheduler = writer(), None  # type: ignore[assignment]
     [draft] = step._writer.drafts(CHUNK, 13)
     result: dict[str, Any] = {"queries": [], "rejects": [], "failures": [], "unasked": 0, "answered": 0}
-    step._take(draft, result, Outcome(parsed={"good": GOOD, "bad": BAD}), 0)
-    step._take(draft, result, Outcome(failure="timeout", reason="no answer"), 1)
+    runner = StageRunner(step._writer, step._scheduler, step.optional_stages)
+    runner.take(draft, result, Outcome(parsed={"good": GOOD, "bad": BAD}), 0)
+    runner.take(draft, result, Outcome(failure="timeout", reason="no answer"), 1)
     assert result["failures"] == [["", "timeout", "no answer"]] and not draft.ended
     step._keep(draft, result)
     assert [row["query"] for row in result["queries"]] == GOOD
-    step._take(draft, result, Outcome(failure="timeout", reason="no answer"), 0)
+    runner.take(draft, result, Outcome(failure="timeout", reason="no answer"), 0)
     assert draft.ended == "failed"
 
 

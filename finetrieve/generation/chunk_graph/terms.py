@@ -18,18 +18,22 @@ _FEWEST = 25
 """Chunks from which a word's share says something."""
 
 
-def extract_terms(texts: Sequence[str], per_text: int) -> list[list[str]]:
+def extract_terms(
+    texts: Sequence[str], per_text: int, longest: int = LONGEST, left_out: frozenset[str] = frozenset()
+) -> list[list[str]]:
     """Returns the terms of each text, the most telling first: TF-IDF over runs of words as in RAKE (Rose et al., 2010).
 
     Args:
         texts: The corpus; it is read twice, and what is kept is one count per term.
         per_text: At most so many terms each.
+        longest: Words of a term.
+        left_out: Words that part terms, beside those that too many texts have.
     """
-    stops = _stop_words(texts)
+    stops = _stop_words(texts) | left_out
     found = Counter[str]()
     for text in texts:
-        found.update(set(_candidates(text, stops)))
-    return [_best(Counter(_candidates(text, stops)), found, len(texts), per_text) for text in texts]
+        found.update(set(candidates(text, stops, longest)))
+    return [_best(Counter(candidates(text, stops, longest)), found, len(texts), per_text) for text in texts]
 
 
 def _stop_words(texts: Sequence[str]) -> frozenset[str]:
@@ -41,14 +45,15 @@ def _stop_words(texts: Sequence[str]) -> frozenset[str]:
     return FRAME_WORDS | {word for word, count in counts.items() if count > _COMMON_SHARE * len(texts)}
 
 
-def _candidates(text: str, stops: frozenset[str]) -> Iterator[str]:
+def candidates(text: str, stops: frozenset[str], longest: int = LONGEST) -> Iterator[str]:
+    """Yields the runs of words of a text, up to `longest` words long, in which there is no stop word and no number."""
     for segment in _SEGMENT.split(text):
         run: list[str] = []
         for word in query_words(segment):
             if word in stops or word.isdigit():
                 run = []
                 continue
-            run = [*run[-(LONGEST - 1) :], word]
+            run = [*run, word][-longest:]
             for length in range(1, len(run) + 1):
                 term = " ".join(run[-length:])
                 if len(term) > 2:

@@ -21,6 +21,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.kv_store import KeyValueStore, explain_store_error
 from finetrieve.core.paths import user_cache
 from finetrieve.generation.settings import GenerationSettings
+from finetrieve.retrieval.base_model import model_fingerprint
 
 FORMAT = 1
 _FILE = "answers.sqlite"
@@ -95,7 +96,8 @@ def failed_generations(settings: GenerationSettings) -> int:
 
 
 def generation_state(settings: GenerationSettings) -> str:
-    """Returns what decides the queries beside settings and chunks: templates, code of plug-ins, and runs that left something out.
+    """Returns what decides the queries beside settings and chunks: templates, code of plug-ins, the model that finds topics, and
+    runs that left something out.
 
     A template that cannot be read counts as empty: who needs it says so.
 
@@ -104,8 +106,9 @@ def generation_state(settings: GenerationSettings) -> str:
     """
     texts = [path.read_bytes() if path.is_file() else b"" for recipe in settings.recipes for path in recipe.files()]
     digest = hashlib.sha256(b"\0".join(texts)).hexdigest()[:12] if texts else "none"
+    found_by = f", topics by {model_fingerprint(settings.topics.embedding_model)[:12]}" if settings.topics is not None else ""
     plugins = plugin_hash(plugin for recipe in settings.recipes for plugin in recipe.plugins())
-    return f"failed {failed_generations(settings)}, templates {digest}{f', plug-ins {plugins}' if plugins else ''}"
+    return f"failed {failed_generations(settings)}, templates {digest}{found_by}{f', plug-ins {plugins}' if plugins else ''}"
 
 
 def request_key(request: dict[str, Any]) -> bytes:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Weight = Annotated[float, Field(gt=0)]
 
+TOPIC, WORDS, CORPUS_WORDS = "topic", "words", "corpus_words"
+"""Fields of `ChunkContext` that only a look at the whole corpus fills, for the recipes that ask for them."""
+
 ChunkResult = dict[str, Any]
 """What a recipe made of a chunk: `queries` [{query, style, and where there are: negative, persona, shortened, and `further`,
 the numbers of the other chunks that it needs}] best first, `rows` [{columns, attributes}] of rows that are no queries for the
@@ -89,6 +92,11 @@ class Recipe(BaseModel):
     def requests_per_chunk(self) -> int:
         """Returns how many units of progress a chunk has."""
         return self.queries_per_chunk if self.asks_llm else 1
+
+    @property
+    def corpus_facts(self) -> frozenset[str]:
+        """Returns what it has to know of a chunk that only the whole corpus tells: fields of `ChunkContext`."""
+        return frozenset()
 
     @property
     def wants_gpu(self) -> bool:

@@ -11,7 +11,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.generation.recipes.base import Estimate, RunResources
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.prompt import PromptRecipe, with_variables
-from finetrieve.generation.recipes.stages import Stage
+from finetrieve.generation.recipes.stages import Judge, Stage
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -92,6 +92,8 @@ class DescriptionsRecipe(LlmRecipe):
     """Jinja, in place of our own. It can use `similar`, `examples`, `most`, and `text`, `title` and `section` of the chunk."""
     abstract_prompt: str = Field(default=_ABSTRACT, min_length=1)
     """Jinja, likewise, and the list `good`; the answer's field is `abstract`."""
+    judge: Judge | None = None
+    """The LLM judges each description, and mends it once: `judge: {at_least: 7, rewrite: true}`; null: it does not."""
     answer: dict[str, Any] | None = None
     """A form of the answer in place of our own, with the lists of texts `good` and `bad`, and whatever else you ask for."""
 
@@ -125,7 +127,13 @@ class DescriptionsRecipe(LlmRecipe):
     @property
     def requests_per_chunk(self) -> int:
         """Returns how many requests a chunk has, when all answers can be used."""
-        return 2 if self.abstract else 1
+        asked = 1 + self.abstract
+        return asked + (self.most_judged * len(self.judge.stages("query")) if self.judge is not None else 0)
+
+    @property
+    def most_judged(self) -> int:
+        """Returns how many descriptions of a chunk a judge sees at most."""
+        return min(self.queries_per_chunk, self.descriptions + self.abstract)
 
     def check(self, engine: str) -> None:
         """Checks the provider, the prompts and the form of the answer."""
@@ -145,8 +153,13 @@ class DescriptionsRecipe(LlmRecipe):
     def estimate(self, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
         """Returns the requests that the cache does not answer, their tokens and cost, and sample prompts."""
         from finetrieve.generation.recipes.prompt_requests import estimate_prompts
+        from finetrieve.generation.recipes.query_judge import QueryJudge
 
-        return estimate_prompts(self.as_prompt(), chunks, seed, responses, coverage=False)
+        further = []
+        if self.judge is not None:
+            judged = [chunk for chunk in chunks for _ in range(self.most_judged)]
+            further = QueryJudge(self, self.judge, "description").example_requests(judged)
+        return estimate_prompts(self.as_prompt(), chunks, seed, responses, coverage=False, further=further)
 
     def step(self, seed: int, resources: RunResources) -> Step:
         """Returns the distilabel step."""

@@ -2,15 +2,17 @@
 
 # No `from __future__ import annotations`: distilabel reads annotations as objects.
 
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any, ClassVar, cast
 
 from finetrieve.core.text import normalise_query
-from finetrieve.generation.llm.request_scheduler import Outcome
+from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.base import ChunkResult
 from finetrieve.generation.recipes.descriptions import ABSTRACT, BAD, GOOD, DescriptionsRecipe
 from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests
 from finetrieve.generation.recipes.prompt_step import PromptStep
+from finetrieve.generation.recipes.query_judge import QueryJudge
 
 
 class DescriptionRequests(PromptRequests):
@@ -33,18 +35,22 @@ class DescriptionRequests(PromptRequests):
 
 
 class DescriptionsStep(PromptStep):
-    """Asks for descriptions, and for an abstract one of the first."""
+    """Asks for descriptions, and for an abstract one of the first, without which the others are kept all the same."""
+
+    optional_stages: ClassVar[frozenset[int]] = frozenset({1})
 
     def open(self) -> None:
         """Opens the response cache and makes what writes and sends requests."""
         super().open()
         self._writer = DescriptionRequests(cast(DescriptionsRecipe, self.recipe).as_prompt())
 
-    def _take(self, draft: Draft, result: ChunkResult, outcome: Outcome, stage: int) -> None:
-        """Takes what became of a request; without the abstract description the others are kept all the same."""
-        super()._take(draft, result, outcome, stage)
-        if stage > 0:
-            draft.ended = ""
+    def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
+        """Yields the results, where the recipe has a judge with what passes it."""
+        recipe, corpus = cast(DescriptionsRecipe, self.recipe), list(chunks)
+        results = super().results(iter(corpus))
+        if recipe.judge is None:
+            return results
+        return iter(QueryJudge(recipe, recipe.judge, "description").judge(self._scheduler, corpus, list(results)))
 
 
 def _distinct(texts: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -39,6 +40,34 @@ Write a query that one of these people could type next, and that the following t
 spelling. It repeats none of the queries above and copies no sentence of the text.
 
 {{ text }}"""
+SHOWN, EXAMPLE_SEPARATOR = "shown", "\n- "
+"""The variable with the examples of a prompt, and what stands between them."""
+_RUBRICS_AT_MOST = 4
+"""As the prompt says."""
+_SHOWN_QUERY = """\
+{{ text }}
+
+A person typed this query, which the text above answers:
+
+- {{ query }}
+"""
+_RUBRICS = (
+    _SHOWN_QUERY
+    + """
+Say first what it is for: its use case, in a few words, and up to three skills that whoever answers it needs. Then think of all
+queries of this use case that ask for these skills. Write up to four rubrics: each says what tells a demanding and useful one of
+them from a simple one. For each rubric write an action: what to do with a query so that it does better by the rubric, in one
+sentence that holds for any query of this use case."""
+)
+_IMPROVE = (
+    _SHOWN_QUERY
+    + """
+Its use case: {{ use_case }}. Improve it so:
+
+- {{ actions[(action_number | int) % (actions | length)] }}
+
+It stays one line that a person would type, of at most 30 words, and the text still answers it."""
+)
 _EVOLVE = """\
 {{ text }}
 
@@ -49,13 +78,27 @@ A person typed this query, which the text above answers:
 Rewrite it so that {{ operations[operation] }}. It stays one line that a person would type, of at most 30 words, and the text
 still answers it."""
 
+_LINE: dict[str, Any] = {"type": "string", "minLength": 3}
+_RUBRICS_ANSWER: dict[str, Any] = {
+    "use_case": _LINE,
+    **{
+        name: {"type": "array", "minItems": 1, "maxItems": most, "items": _LINE}
+        for name, most in (("skills", 3), ("rubrics", _RUBRICS_AT_MOST), ("actions", _RUBRICS_AT_MOST))
+    },
+}
+_RUBRIC_ATTRIBUTES = {
+    "action_number": Attribute(values={str(number): 1.0 for number in range(_RUBRICS_AT_MOST)}),
+    "style": Attribute(values={"self_rubrics": 1.0}),
+}
+
 
 class FewShotRecipe(LlmRecipe):
     """Queries like a few of one's own, and harder ones made of them.
 
     InPars (Bonifacio et al., 2202.05144) and Promptagator (Dai et al., 2209.11755) ask with a few examples. As in Self-Instruct
     (Wang et al., 2212.10560) a query that is too near one of the pool, which grows with each that is kept, is dropped. The ways
-    to make one harder are those of Evol-Instruct (Xu et al., 2304.12244).
+    to make one harder are those of Evol-Instruct (Xu et al., 2304.12244), or the LLM's own: the self-rubrics of CodecLM (Wang et
+    al., 2404.05875).
     """
 
     description: ClassVar[str] = "queries like a few of your own, none too near another, and harder ones made of them"
@@ -69,13 +112,16 @@ class FewShotRecipe(LlmRecipe):
     """A UTF-8 file with a query a line, in place of `queries`."""
     shown: int = Field(default=5, ge=1, le=50)
     """Of your queries, drawn for each request; no more than there are."""
+    shown_generated: int = Field(default=0, ge=0, le=50)
+    """Beside them, so many of the queries that the recipe wrote for other chunks and kept (Self-Instruct shows 6 and 2)."""
     context: str = ""
     """Tells the LLM what the documents are and who asks."""
     max_rouge: float = Field(default=0.7, gt=0, le=1)
     """A query that is as near to another (ROUGE-L, 0..1) is dropped; 1: only the same words."""
     evolve: dict[str, Weight] = Field(default={})
     """Ways to make each query harder, `constrain`, `deepen`, `concretise`, `reason`, with weights; empty: none is."""
-
+    self_rubrics: bool = False
+    """In their place, the LLM says what a query is for, writes rubrics and actions for it, and improves it by one action."""
     judge: Judge | None = None
     """The LLM judges each query, and mends it once: `judge: {at_least: 7, rewrite: true}`; null: it does not."""
 
@@ -106,15 +152,19 @@ class FewShotRecipe(LlmRecipe):
         own = self.own_queries
         asked = {name: getattr(self, name) for name in LlmRecipe.model_fields if name != "name"}
         attributes = {
-            "shown": Attribute(values=dict.fromkeys(own, 1.0), choose=min(self.shown, len(own)), joined_by="\n- "),
+            SHOWN: Attribute(values=dict.fromkeys(own, 1.0), choose=min(self.shown, len(own)), joined_by=EXAMPLE_SEPARATOR),
             **({"operation": Attribute(values=self.evolve)} if self.evolve else {}),
+            **(_RUBRIC_ATTRIBUTES if self.self_rubrics else {}),
         }
         answer = {"query": "text"}
+        then = [Stage(prompt=with_variables({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else []
+        if self.self_rubrics:
+            then = [Stage(prompt=_RUBRICS, answer=_RUBRICS_ANSWER), Stage(prompt=_IMPROVE, answer=answer)]
         return PromptRecipe(
             **asked,
             prompt=with_variables({"context": self.context}, _PROMPT),
             answer=answer,
-            then=[Stage(prompt=with_variables({"operations": OPERATIONS}, _EVOLVE), answer=answer)] if self.evolve else [],
+            then=then,
             attributes=attributes,
             requests=self.queries_per_chunk,
             judge=self.judge,
@@ -125,7 +175,7 @@ class FewShotRecipe(LlmRecipe):
     def requests_per_chunk(self) -> int:
         """Returns how many requests a chunk has, when all answers can be used."""
         judged = len(self.judge.stages("query")) if self.judge is not None else 0
-        return self.queries_per_chunk * (1 + bool(self.evolve) + judged)
+        return self.queries_per_chunk * (1 + bool(self.evolve) + 2 * self.self_rubrics + judged)
 
     def check(self, engine: str) -> None:
         """Checks the provider and the user's queries."""
@@ -140,14 +190,19 @@ class FewShotRecipe(LlmRecipe):
         """Returns the requests that the cache does not answer, their tokens and cost, and sample prompts."""
         from finetrieve.generation.recipes.prompt_requests import estimate_prompts
 
-        return estimate_prompts(self.as_prompt(), chunks, seed, responses, coverage=False)
+        found = estimate_prompts(self.as_prompt(), chunks, seed, responses, coverage=False)
+        if not self.shown_generated:
+            return found
+        later = f"  after the first chunks prompts also show {self.shown_generated} queries of the recipe's own, not counted here"
+        return replace(found, details=[later, *found.details])
 
     def step(self, seed: int, resources: RunResources) -> Step:
         """Returns the distilabel step."""
+        from finetrieve.generation.recipes.corpus_step import ALL_CHUNKS
         from finetrieve.generation.recipes.few_shot_step import FewShotStep
         from finetrieve.generation.recipes.prompt_step import build_step
 
-        return build_step(self, seed, resources, FewShotStep)
+        return build_step(self, seed, resources, FewShotStep, ALL_CHUNKS if self.shown_generated else None)
 
     @field_validator("queries", mode="before")
     @classmethod
@@ -165,6 +220,8 @@ class FewShotRecipe(LlmRecipe):
             raise ValueError("give queries, or queries_file with one a line.")
         if unknown := sorted(set(self.evolve) - set(OPERATIONS)):
             raise ValueError(f"evolve: unknown way '{unknown[0]}'. Choose of: {', '.join(OPERATIONS)}.")
+        if self.evolve and self.self_rubrics:
+            raise ValueError("self_rubrics takes the place of evolve: leave one of them out, or list the recipe twice.")
         return self
 
 

@@ -2,50 +2,36 @@
 
 # No `from __future__ import annotations`: distilabel reads annotations as objects.
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any, cast
 
 from pydantic import PrivateAttr
-from rapidfuzz import process
-from rapidfuzz.distance import Indel
 
-from finetrieve.core.text import query_words
+from finetrieve.generation.chunk_context import ChunkContext
+from finetrieve.generation.prompts import escape_delimiters
 from finetrieve.generation.recipes.base import ChunkResult
-from finetrieve.generation.recipes.few_shot import FewShotRecipe
+from finetrieve.generation.recipes.few_shot import EXAMPLE_SEPARATOR, SHOWN, FewShotRecipe
+from finetrieve.generation.recipes.llm_step import empty_result
+from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests
 from finetrieve.generation.recipes.prompt_step import PromptStep
-
-_FIRST_LETTER = 0x10000
-"""Above the surrogates, which no comparison takes."""
+from finetrieve.generation.recipes.query_pool import Examples, QueryPool, draw_rounds
 
 
-class QueryPool:
-    """Queries, and which of them a new one is nearest to by ROUGE-L (F1 of the longest common subsequence of words).
+class FewShotRequests(PromptRequests):
+    """The requests, which show queries of the user's own and, once there are any, queries that the recipe wrote."""
 
-    A word becomes one letter, so that rapidfuzz compares words: its Indel similarity, twice the longest common subsequence over
-    both lengths, is then ROUGE-L.
-    """
+    def __init__(self, recipe: FewShotRecipe) -> None:
+        super().__init__(recipe.as_prompt())
+        self._generated = recipe.shown_generated
+        self.examples = Examples()
 
-    def __init__(self, queries: Iterable[str]) -> None:
-        self._letters: dict[str, str] = {}
-        self._texts: list[str] = []
-        self._words: list[str] = []
-        for query in queries:
-            self.add(query)
-
-    def add(self, query: str) -> None:
-        """Adds a query."""
-        self._texts.append(query)
-        self._words.append(self._encoded(query))
-
-    def nearest(self, query: str, least: float) -> tuple[str, float] | None:
-        """Returns the nearest query with its ROUGE-L, if that is at least so much."""
-        found = process.extractOne(
-            self._encoded(query), self._words, scorer=Indel.normalized_similarity, processor=None, score_cutoff=least
-        )
-        return (self._texts[found[2]], found[1]) if found else None
-
-    def _encoded(self, query: str) -> str:
-        return "".join(self._letters.setdefault(word, chr(_FIRST_LETTER + len(self._letters))) for word in query_words(query))
+    def drafts(self, chunk: ChunkContext, seed: int) -> list[Draft]:
+        """Returns the drafts of a chunk, each with its examples."""
+        drafts = super().drafts(chunk, seed)
+        for number, draft in enumerate(drafts):
+            drawn = self.examples.draw(self._generated, f"{seed}\x1f{self.recipe.label}\x1f{chunk.id}\x1f{number}")
+            draft.attributes[SHOWN] = EXAMPLE_SEPARATOR.join([draft.attributes[SHOWN], *map(escape_delimiters, drawn)])
+        return drafts
 
 
 class FewShotStep(PromptStep):
@@ -56,7 +42,31 @@ class FewShotStep(PromptStep):
     def open(self) -> None:
         """Fills the pool with the user's queries."""
         super().open()
-        self._pool = QueryPool(cast(FewShotRecipe, self.recipe).own_queries)
+        recipe = cast(FewShotRecipe, self.recipe)
+        self._writer = FewShotRequests(recipe)
+        self._pool = QueryPool(recipe.own_queries)
+
+    def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
+        """Yields the results; with generated examples in rounds, each of which shows what those before it wrote (Self-Instruct).
+
+        What a round shows rests on whole rounds alone: where one was cut off, the others are not asked for, so that the next run,
+        which has the missing answers, writes the prompts that this one would have written.
+        """
+        recipe = cast(FewShotRecipe, self.recipe)
+        if not recipe.shown_generated:
+            return super().results(chunks)
+        corpus, kept = list(chunks), list[str]()
+        results: list[ChunkResult] = [empty_result() for _ in corpus]
+        for places in draw_rounds([chunk.id for chunk in corpus], f"{self.seed}\x1f{recipe.label}"):
+            if any(result["unasked"] for result in results):
+                for place in places:
+                    results[place]["unasked"] = recipe.queries_per_chunk
+                continue
+            for place, result in zip(places, super().results(corpus[place] for place in places), strict=True):
+                results[place] = result
+                kept += [row["query"] for row in result["queries"]]
+            cast(FewShotRequests, self._writer).examples = Examples(kept)
+        return iter(results)
 
     def select(self, rows: list[dict[str, Any]], result: ChunkResult) -> list[dict[str, Any]]:
         """Returns the rows whose query is not too near one of the pool, which it joins."""

@@ -71,13 +71,21 @@ class PromptRecipe(LlmRecipe):
     @property
     def stages(self) -> list[Stage]:
         """Returns the requests in their order."""
-        judged = self.judge.stages(self.columns["query"]) if self.judge is not None and "query" in self.columns else []
+        judged = []
+        if self.judge is not None and (query := self.columns.get("query")) is not None:
+            words = [attribute.occurrence(name) for name, attribute in self.attributes.items() if attribute.occur_in == query]
+            judged = self.judge.stages(query, note="".join(f" {said}" for said in words))
         return [Stage(prompt=self.prompt, system=self.system, answer=self.answer), *self.then, *judged]
 
     @property
     def writes_queries(self) -> bool:
         """Whether the rows are queries for the documents' chunks."""
         return "query" in self.columns and "chunk" not in self.columns
+
+    @property
+    def corpus_facts(self) -> frozenset[str]:
+        """Returns what its attributes take from the corpus."""
+        return frozenset(attribute.fact for attribute in self.attributes.values() if attribute.fact is not None)
 
     @property
     def grid(self) -> Grid:

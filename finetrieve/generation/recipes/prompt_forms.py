@@ -14,6 +14,7 @@ from finetrieve.generation.llm.providers.base import Messages
 from finetrieve.generation.prompts import UNWRITABLE, PromptInput, delimit_chunk, escape_delimiters, jinja_environment
 from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, answer_schema, example_of, items_schema
 from finetrieve.generation.recipes.attribute_grid import Combination
+from finetrieve.generation.recipes.base import CORPUS_WORDS, TOPIC, WORDS
 from finetrieve.generation.recipes.stages import JUDGE_FIELDS
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ DATA_NOTE = (
 )
 FORM_NOTE = "Answer with one JSON object and nothing else. It meets this JSON Schema: {schema}"
 
+_EXAMPLE_FACTS = {fact: ["x"] for fact in (TOPIC, WORDS, CORPUS_WORDS)}
 Fields = Mapping[str, Any]
 """What the answers to one draft say so far; of two with the same field, the later one counts."""
 
@@ -52,6 +54,7 @@ class PromptForms:
             self._check_columns()
             self._check_limits()
             self._check_quotes()
+            self._check_words()
         except InputError as error:
             raise InputError(f"Recipe '{recipe.label}': {error}") from None
 
@@ -135,7 +138,7 @@ class PromptForms:
         system, user = self._template(number, "system", stage.system), self._template(number, "prompt", stage.prompt)
         examples = [({PLAIN: "x"} if schema is None else example_of(schema)) for schema in self.schemas[:number]]
         if all(example is not None for example in examples):
-            values: dict[str, Any] = {**dict.fromkeys(CHUNK_VARIABLES, "x"), **self.grid.draw(1, 0, "")[0]}
+            values: dict[str, Any] = {**dict.fromkeys(CHUNK_VARIABLES, "x"), **self.grid.draw(1, 0, "", _EXAMPLE_FACTS)[0]}
             for example in examples:
                 values |= {name: _as_data(value) for name, value in (example or {}).items()}
             for part, template in (("system", system), ("prompt", user)):
@@ -194,6 +197,13 @@ class PromptForms:
         for name in self._recipe.quotes:
             if name not in known:
                 raise InputError(f"quotes: the first answer has no field '{name}'.{did_you_mean(name, known)}")
+
+    def _check_words(self) -> None:
+        known = [name for number in range(len(self.schemas)) for name in self._fields_of(number)]
+        for name, attribute in self._recipe.attributes.items():
+            if attribute.occur_in is not None and attribute.occur_in not in known:
+                near = did_you_mean(attribute.occur_in, known)
+                raise InputError(f"attributes.{name}.occur_in: no answer has the field '{attribute.occur_in}'.{near}")
 
     def _check_limits(self) -> None:
         for number, stage in enumerate(self._recipe.stages):

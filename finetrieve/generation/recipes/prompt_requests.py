@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from finetrieve.generation.recipes.llm_requests import counts_text, estimate_req
 from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_forms import PromptForms
 from finetrieve.generation.recipes.stages import judge_score
+from finetrieve.retrieval.analysis import analyzer
 
 
 @dataclass(slots=True)
@@ -64,7 +67,9 @@ class PromptRequests:
         """Returns the drafts of a chunk, one per combination of attributes."""
         seen: Counter[str] = Counter()
         drafts = []
-        for attributes in self.forms.grid.draw(self.recipe.requests, seed, f"{self.recipe.label}\x1f{chunk.id}"):
+        facts = {name: getattr(chunk, name).splitlines() for name in self.recipe.corpus_facts}
+        key = f"{self.recipe.label}\x1f{chunk.id}"
+        for attributes in self.forms.grid.draw(self.recipe.requests, seed, key, facts):
             name = json.dumps(attributes)
             drafts.append(Draft(chunk, attributes, seen[name]))
             seen[name] += 1
@@ -83,6 +88,7 @@ class PromptRequests:
             found = parse_answer(answer, schema)
             if stage == 0:
                 self._check_quotes(found, draft)
+            self._check_words(found, draft)
             if self.forms.makes_rows(stage):
                 self.rows(draft, fields | found)
             return found
@@ -102,6 +108,20 @@ class PromptRequests:
                     raise InvalidResponseError(
                         "invalid", f"'{name}' does not stand in the text word for word: {str(quote)[:80]!r}"
                     )
+
+    def _check_words(self, fields: dict[str, Any], draft: Draft) -> None:
+        terms = analyzer(draft.chunk.language or "en").terms
+        for name, attribute in self.recipe.attributes.items():
+            if attribute.occur_in not in fields:
+                continue
+            chosen = draft.attributes[name].split(attribute.joined_by)
+            said = set(terms(str(fields[attribute.occur_in])))
+            missing = [value for value in chosen if not said.issuperset(terms(value))]
+            wanted = min(attribute.occur or len(chosen), len(chosen))
+            if len(chosen) - len(missing) < wanted:
+                raise InvalidResponseError(
+                    "invalid", f"'{attribute.occur_in}' has to have {wanted} of {chosen} in it, and lacks: {', '.join(missing)}"
+                )
 
     def rows(self, draft: Draft, fields: dict[str, Any]) -> list[dict[str, Any]]:
         """Returns the rows that a draft's answers make.
@@ -164,7 +184,12 @@ def parse_answer(text: str, schema: Schema | None) -> dict[str, Any]:
 
 
 def estimate_prompts(
-    recipe: PromptRecipe, chunks: list[ChunkContext], seed: int, responses: Path, coverage: bool = True
+    recipe: PromptRecipe,
+    chunks: list[ChunkContext],
+    seed: int,
+    responses: Path,
+    coverage: bool = True,
+    further: Sequence[Request] = (),
 ) -> Estimate:
     """Returns what a recipe would send for the chunks; requests that follow an answer are counted with an example of one.
 
@@ -174,6 +199,7 @@ def estimate_prompts(
         seed: Of every draw.
         responses: Directory of the response cache.
         coverage: Also say how often each value of an attribute is asked for.
+        further: Requests that follow those of the recipe.
 
     Raises:
         InputError: The recipe or the response cache cannot be used.
@@ -182,7 +208,14 @@ def estimate_prompts(
     drafts = [draft for chunk in chunks for draft in writer.drafts(chunk, seed)]
     requests = [writer.request(draft, 0) for draft in drafts]
     samples = sample_prompts([(draft.chunk.id, request.messages) for draft, request in zip(drafts, requests, strict=True)])
-    for stage in range(1, len(recipe.stages)):
+    requests += [*following_requests(writer, drafts), *further]
+    return estimate_requests(recipe, requests, responses, [*(_coverage(writer, drafts) if coverage else []), *samples])
+
+
+def following_requests(writer: PromptRequests, drafts: Sequence[Draft]) -> list[Request]:
+    """Returns the requests of the drafts' stages after the first, each with an example of the answers before."""
+    requests: list[Request] = []
+    for stage in range(1, len(writer.recipe.stages)):
         schema = writer.forms.schemas[stage - 1]
         example = {PLAIN: "x"} if schema is None else example_of(schema)
         if example is None:
@@ -191,7 +224,7 @@ def estimate_prompts(
             draft.fields |= example
             draft.again = number  # the same example is no same answer
         requests += [writer.request(draft, stage) for draft in drafts]
-    return estimate_requests(recipe, requests, responses, [*(_coverage(writer, drafts) if coverage else []), *samples])
+    return requests
 
 
 def _coverage(writer: PromptRequests, drafts: list[Draft]) -> list[str]:
@@ -199,9 +232,14 @@ def _coverage(writer: PromptRequests, drafts: list[Draft]) -> list[str]:
     recipe = writer.recipe
     if not recipe.attributes:
         return []
-    counts = {name: Counter(draft.attributes[name] for draft in drafts) for name in recipe.attributes}
-    drawn = len({json.dumps(draft.attributes) for draft in drafts})
+    counts = {
+        name: Counter(draft.attributes[name] for draft in drafts)
+        for name, attribute in recipe.attributes.items()
+        if attribute.words is None  # no axis of the grid
+    }
+    drawn = len({tuple(draft.attributes[name] for name in counts) for draft in drafts})
+    topics = math.prod(len(counts[name]) for name in counts if recipe.attributes[name].topics)
     return [
         *(f"  {name}: {counts_text(values)}" for name, values in counts.items()),
-        f"  combinations: {drawn:,} of {writer.forms.grid.combinations:,} asked for",
+        f"  combinations: {drawn:,} of {writer.forms.grid.combinations * topics:,} asked for",
     ]

@@ -18,7 +18,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache, request_key
 from finetrieve.generation.recipes import rules
-from finetrieve.generation.recipes.base import ChunkResult
+from finetrieve.generation.recipes.base import CORPUS_WORDS, TOPIC, WORDS, ChunkResult
 from finetrieve.generation.recipes.chunk_step import ChunkStep, open_responses
 from finetrieve.generation.recipes.rules import write_queries
 
@@ -51,7 +51,8 @@ class RulesStep(ChunkStep):
     def _key(self, chunk: ChunkContext) -> bytes:
         settings = {"rules": code_version(), "seed": self.seed, "queries": self.recipe.queries_per_chunk}
         passage = asdict(chunk)
-        del passage["doc_id"]  # the rules do not read it, and a page that moves is asked the same
+        for unread in ("doc_id", TOPIC, WORDS, CORPUS_WORDS):  # a page that moves is asked the same
+            del passage[unread]
         return request_key({**settings, "passage": passage})
 
     def _keep(self, texts: dict[bytes, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,10 +16,17 @@ SCORES: dict[str, str] = {
 }
 """What the judge scores from 0 to 10, and what a 10 means."""
 JUDGE_FIELDS = (REASON, *SCORES)
+_DESCRIPTION_SCORES: dict[str, str] = {
+    "self_contained": SCORES["self_contained"],
+    "clear": "it says one thing, in one line that a person would type who looks for such texts",
+    "answerable": "it is true of the text, each part of it",
+    "own_words": "it says in general what the text says in particular, and shares few words with it",
+}
+"""The same of a description."""
 _JUDGE = """\
 {{ text }}
 
-A person typed this query, which the text above is to answer:
+%s
 
 - {{ %s }}
 
@@ -30,13 +37,27 @@ to 10 (entirely):
 _REWRITE = """\
 {{ text }}
 
-This query, which the text above is to answer, was found wanting:
+%s was found wanting:
 
 - {{ %s }}
 
 The reason: {{ judge_reason }}
 
 Write it anew, so that this is mended. It stays one line that a person would type, as near to the first one as it can be."""
+Judged = Literal["query", "description"]
+_JUDGED: dict[Judged, tuple[str, str, dict[str, str]]] = {
+    "query": (
+        "A person typed this query, which the text above is to answer:",
+        "This query, which the text above is to answer,",
+        SCORES,
+    ),
+    "description": (
+        "This description is to be true of the text above:",
+        "This description of the text above",
+        _DESCRIPTION_SCORES,
+    ),
+}
+"""What is judged -> how the judge is told of it, how it is when it is to be mended, and what a 10 means."""
 
 
 class Stage(BaseModel):
@@ -69,21 +90,24 @@ class Judge(BaseModel):
     rewrite: bool = True
     """A query that would be dropped is first written anew, with the judge's reason, and judged again."""
 
-    def stages(self, field: str) -> list[Stage]:
+    def stages(self, field: str, judged: Judged = "query", note: str = "") -> list[Stage]:
         """Returns the requests that follow the answer with the query.
 
         Args:
             field: Of the answer, with the query.
+            judged: What it is.
+            note: Jinja, for whoever writes it anew: what else has to be true of it.
         """
+        shown, wanting, scores = _JUDGED[judged]
         limits = dict.fromkeys(SCORES, self.at_least)
         score = {"type": "integer", "minimum": 0, "maximum": 10}
         answer: dict[str, Any] = {REASON: "text", **dict.fromkeys(SCORES, score)}
-        prompt = _JUDGE % (field, "\n".join(f"- {name}: {says}" for name, says in SCORES.items()))
+        prompt = _JUDGE % (shown, field, "\n".join(f"- {name}: {says}" for name, says in scores.items()))
         if not self.rewrite or not self.at_least:
             return [Stage(prompt=prompt, answer=answer, at_least=limits)]
         return [
             Stage(prompt=prompt, answer=answer),
-            Stage(prompt=_REWRITE % field, answer={field: "text"}, if_below=limits),
+            Stage(prompt=_REWRITE % (wanting, field) + note, answer={field: "text"}, if_below=limits),
             Stage(prompt=prompt, answer=answer, if_below=limits, at_least=limits),
         ]
 

@@ -13,8 +13,8 @@ from finetrieve.generation.llm.distilabel_llm import ProviderLLM
 from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
-from finetrieve.generation.recipes.few_shot_step import QueryPool
 from finetrieve.generation.recipes.llm_step import build_llm_step, empty_result, is_answered, open_scheduler
+from finetrieve.generation.recipes.query_pool import QueryPool
 from finetrieve.generation.recipes.tasks import THOUGHT_UP, TaskKind, TasksRecipe
 from finetrieve.generation.recipes.tasks_requests import FORMS, TaskDraft, TaskRequests
 

@@ -12,6 +12,7 @@ from finetrieve.core.paths import ConfigPath
 from finetrieve.generation.query_styles import PERSONAS, STYLES
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
+from finetrieve.generation.recipes.stages import Judge
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -50,8 +51,15 @@ class TripletRecipe(LlmRecipe):
     """Name -> its weight, or for one of your own `{weight: ..., says: ...}`."""
     personas: dict[str, StyleChoice] = Field(default={})
     """Likewise; empty: nobody in particular asks."""
+    judge: Judge | None = None
+    """The LLM judges each query, and mends it once: `judge: {at_least: 7, rewrite: true}`; null: it does not."""
     template: ConfigPath | None = None
     """A Jinja file that writes the user message itself."""
+
+    @property
+    def requests_per_chunk(self) -> int:
+        """Returns how many requests a chunk has, when all answers can be used."""
+        return self.queries_per_chunk * (1 + (len(self.judge.stages("query")) if self.judge is not None else 0))
 
     def check(self, engine: str) -> None:
         """Checks the provider, the model and the template."""

@@ -21,6 +21,7 @@ from finetrieve.generation.prompts import PromptInput, UserTemplate, delimit_chu
 from finetrieve.generation.query_styles import PERSONAS, STYLES, QueryStyle, WeightedNames, draw_styles
 from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
+from finetrieve.generation.recipes.query_judge import QueryJudge
 from finetrieve.generation.recipes.triplet import StyleChoice, TripletRecipe
 
 
@@ -103,7 +104,10 @@ def estimate_triplets(recipe: TripletRecipe, chunks: list[ChunkContext], seed: i
     """
     writer = prompt_writer(recipe)
     drafts = [draft for chunk in chunks for draft in writer.drafts(chunk, seed)]
-    return estimate_requests(recipe, [draft.request for draft in drafts], responses, _describe(drafts))
+    requests = [draft.request for draft in drafts]
+    if recipe.judge is not None:
+        requests += QueryJudge(recipe, recipe.judge).example_requests([draft.chunk for draft in drafts])
+    return estimate_requests(recipe, requests, responses, _describe(drafts))
 
 
 def _describe(drafts: list[Draft]) -> list[str]:

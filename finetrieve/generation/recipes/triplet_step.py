@@ -16,6 +16,7 @@ from finetrieve.generation.query_styles import QueryStyle
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.llm_step import build_llm_step, note_unanswered, open_scheduler
+from finetrieve.generation.recipes.query_judge import QueryJudge
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.recipes.triplet_prompts import PromptWriter
 
@@ -33,7 +34,14 @@ class TripletStep(ChunkStep, GenerateSentencePair):
         self._scheduler = open_scheduler(self, cast(ProviderLLM, self.llm))
 
     def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
-        """Yields the results; a query that fails has its failure there, and the others go on."""
+        """Yields the results, where the recipe has a judge with what passes it; a query that fails has its failure there."""
+        recipe = cast(TripletRecipe, self.recipe)
+        if recipe.judge is None:
+            return self._asked(chunks)
+        corpus = list(chunks)
+        return iter(QueryJudge(recipe, recipe.judge).judge(self._scheduler, corpus, list(self._asked(iter(corpus)))))
+
+    def _asked(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
         drawn: list[list[tuple[QueryStyle, bool]]] = []
         outcomes = iter(self._scheduler.send(self._requests(chunks, drawn)))
         for queries in drawn:
