@@ -90,6 +90,20 @@ def command(own_home: dict[str, str]) -> RunCommand:
     return run
 
 
+@pytest.fixture
+def called(own_home: dict[str, str]) -> RunCommand:
+    """Runs the command line as a call in this process, for tests of what it says where nothing needs ZenML."""
+    from click.testing import CliRunner
+
+    from finetrieve.cli.main import main
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments], env={**own_home, **environment})
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
 # The same without the seconds in which libraries are imported and ZenML's store is made: for all but tests of a first start.
 
 
