@@ -179,7 +179,7 @@ class WarmPython:
 
 
 def _import_libraries() -> None:
-    gc.disable()
+    gc.set_threshold(20_000)  # also of every fork: by default a collection follows on each 700 new objects
     from finetrieve.app.zenml_environment import quiet_zenml
 
     quiet_zenml()
@@ -200,7 +200,6 @@ def _import_libraries() -> None:
     sys.excepthook = sys.__excepthook__
     sys.stdout.flush()  # what is not written yet would be written by every fork
     sys.stderr.flush()
-    gc.enable()
 
 
 def _import_project() -> None:
