@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo check test lint slowest test-airflow fix clean
+.PHONY: help demo check test lint types borders dependencies style slowest test-airflow fix clean
 .DEFAULT_GOAL := help
 
 help:  ## Print the targets
@@ -24,11 +24,20 @@ test: lint  ## Everything: make check, then whole pipelines
 	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: $(READY)  ## Style, types, who may import whom, and declared dependencies
+	@$(MAKE) --no-print-directory -j 4 types borders dependencies style
+
+types:
+	$(BIN)/mypy
+
+borders:
+	$(BIN)/lint-imports
+
+dependencies:
+	$(BIN)/deptry .
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
-	$(BIN)/deptry .
-	$(BIN)/mypy
 
 slowest: $(READY)  ## The 20 slowest tests
 	$(BIN)/pytest -q -n 2 --dist worksteal --durations 20 --durations-min 1

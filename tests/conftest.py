@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ sys.path.insert(0, str(ROOT))
 # worker. Set before anything imports torch, which reads it once; what the tests start inherits it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# By default a garbage collection follows on every 700 new objects, and goes through the millions that the libraries made.
+gc.set_threshold(20_000)
 
 from finetrieve.annotation.client import Connection  # noqa: E402
 from finetrieve.annotation.connection import connect_embedded  # noqa: E402
@@ -35,6 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         longest[item.path] = max(longest.get(item.path, 0.0), _minutes(item))
     items.sort(key=lambda item: longest[item.path], reverse=True)
+
+
+def pytest_collection_finish() -> None:
+    """Has the garbage collector leave alone what is there before the first test."""
+    gc.freeze()
 
 
 def _minutes(item: pytest.Item) -> float:
@@ -78,6 +86,20 @@ def command(own_home: dict[str, str]) -> RunCommand:
             timeout=timeout,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def called(own_home: dict[str, str]) -> RunCommand:
+    """Runs the command line as a call in this process, for tests of what it says where nothing needs ZenML."""
+    from click.testing import CliRunner
+
+    from finetrieve.cli.main import main
+
+    def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments], env={**own_home, **environment})
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run
 

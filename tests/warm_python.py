@@ -4,18 +4,22 @@
         done = python.run(["run.py", "models"], environment, ROOT)
 
 A fork is a process of its own, with its own environment, folder, streams and end. Only what a library reads from the environment
-while it is imported, ZenML's verbosity above all, is as it was at the start. Nothing of this project is imported before the fork.
+while it is imported, ZenML's verbosity above all, is as it was at the start. The library of this project is imported before the fork
+as well, but for commands of another checkout; its steps and pipelines, which ask ZenML's store, never are.
 What is tested about starting (its time, its imports, `-v`) needs a `subprocess`.
 """
 
 from __future__ import annotations
 
 import atexit
+import functools
 import gc
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import socket
@@ -25,9 +29,10 @@ import sys
 import tempfile
 import threading
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 _LIBRARIES = (
     "zenml.client",
@@ -46,6 +51,9 @@ _LIBRARIES = (
     "lemminflect",
     "openai",
 )
+_ELSEWHERE = ("finetrieve.argilla_server.embedded", "finetrieve.generation.ray_cluster")
+"""What has libraries of its own, or one that reads the environment while it is imported."""
+_ROOT = Path(__file__).resolve().parent.parent
 NOTHING = Path(os.devnull)
 _LONGEST = 100_000
 """Bytes of a request, most of which is the environment."""
@@ -133,6 +141,27 @@ class WarmPython:
             socket.send_fds(self._started(), [json.dumps(request).encode()], files)
         return WarmProcess(ours)
 
+    @contextmanager
+    def running(
+        self, arguments: Sequence[str | Path], environment: dict[str, str], folder: Path, errors: Path
+    ) -> Iterator[tuple[WarmProcess, TextIO]]:
+        """Yields `python ARGUMENTS` as a process that runs, and its output; its errors go to a file. A failed test kills it."""
+        ours, theirs = socket.socketpair()
+        with ours, NOTHING.open("rb") as nothing, errors.open("wb") as file:
+            with theirs:
+                process = self.start(arguments, environment, folder, (nothing, theirs, file))
+            with ours.makefile("r") as output:
+                try:
+                    yield process, output
+                except BaseException:
+                    with suppress(ProcessLookupError):
+                        process.kill()
+                    raise
+
+    def prepare(self, code: str) -> None:
+        """Runs code in the process that is forked, so that every later fork finds what it imported."""
+        self._started().send(json.dumps({"prepare": code}).encode())
+
     def _started(self) -> socket.socket:
         if self._control is None:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -142,7 +171,7 @@ class WarmPython:
                 self._process = subprocess.Popen(
                     command,
                     env=environment,
-                    cwd=Path(__file__).parent.parent,
+                    cwd=_ROOT,
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                 )
@@ -150,6 +179,7 @@ class WarmPython:
 
 
 def _import_libraries() -> None:
+    gc.set_threshold(20_000)  # also of every fork: by default a collection follows on each 700 new objects
     from finetrieve.app.zenml_environment import quiet_zenml
 
     quiet_zenml()
@@ -157,13 +187,40 @@ def _import_libraries() -> None:
         if importlib.util.find_spec(name.partition(".")[0]):  # some come with an extra
             importlib.import_module(name)
     from sqlalchemy import Engine, event
+    from sqlalchemy.orm import configure_mappers
+    from zenml.integrations.registry import integration_registry
 
     event.listen(Engine, "connect", _leave_syncing_to_the_system)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "finetrieve"]:
-        del sys.modules[name]  # a command may be that of another checkout
+    configure_mappers()
+    integration_registry._initialize()
+    # ZenML asks which package a module comes from, and what is installed does not change: a third of a second of each run.
+    importlib.metadata.packages_distributions = functools.cache(importlib.metadata.packages_distributions)
+    importlib.metadata.packages_distributions()
+    _import_project()
     sys.excepthook = sys.__excepthook__
     sys.stdout.flush()  # what is not written yet would be written by every fork
     sys.stderr.flush()
+
+
+def _import_project() -> None:
+    """Imports the library of this project, and reads which files each of its modules needs."""
+    import finetrieve
+    from finetrieve.core.code_hash import reached_files
+
+    for module in pkgutil.walk_packages(finetrieve.__path__, "finetrieve."):
+        if not module.name.startswith(_ELSEWHERE):
+            with suppress(ImportError):  # what comes with an extra
+                importlib.import_module(module.name)
+    reached_files(_ROOT / "pipelines" / "retrain.py")
+
+
+def _forget_project() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "finetrieve"]:
+        del sys.modules[name]
+
+
+def _leave_alone() -> None:
+    """Has the garbage collector never look at what is there, which every fork shares."""
     gc.collect()
     gc.freeze()
 
@@ -177,10 +234,16 @@ def _leave_syncing_to_the_system(connection: Any, _: Any) -> None:
 def _forked(control: socket.socket) -> list[str]:
     """Forks a process for each request, and returns its arguments in that process."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    _leave_alone()
     while True:
         message, files, _, _ = socket.recv_fds(control, _LONGEST, 4)
         if not message:
             os._exit(0)
+        request: dict[str, Any] = json.loads(message)
+        if "prepare" in request:
+            exec(request["prepare"], {})
+            _leave_alone()
+            continue
         if os.fork() == 0:
             break
         for file in files:
@@ -200,7 +263,6 @@ def _forked(control: socket.socket) -> list[str]:
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
-    request: dict[str, Any] = json.loads(message)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
@@ -211,6 +273,8 @@ def _execute(arguments: list[str]) -> None:
     """Does what `python ARGUMENTS` does."""
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     script, *rest = arguments
+    if (Path.cwd() if script == "-c" else Path(script).resolve().parent) != _ROOT:
+        _forget_project()  # the code may be that of another checkout
     if script == "-c":
         code, *rest = rest
         sys.argv, sys.path[:1] = ["-c", *rest], ["", *paths]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import distributions, packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution, distributions, packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +103,15 @@ def _installed_packages() -> list[str]:
 
 def _package_of(module_name: str) -> str | None:
     """Returns the package that a module comes from; None where that is none or several."""
-    packages = _packages_of_modules().get(module_name.partition(".")[0], [])
+    return _package_with(module_name.partition(".")[0])
+
+
+@cache
+def _package_with(top_module: str) -> str | None:
+    """Returns the package with a top-level module: the one of its name, or after a look at every file of all packages."""
+    with suppress(PackageNotFoundError):
+        return str(distribution(top_module).metadata["Name"])
+    packages = _packages_of_modules().get(top_module, [])
     return packages[0] if len(packages) == 1 else None
 
 

@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -21,7 +21,7 @@ _LEFT_OUT = (
     ROOT / "finetrieve" / "reporting" / "artifact_pages.py",
 )
 """What makes cache keys, and the pictures of artifacts: no result depends on them."""
-_REGISTERED = re.compile(r"^((?:finetrieve|steps|pipelines)(?:\.\w+)+):\w+$")
+_REGISTERED = re.compile(r"""["']((?:finetrieve|steps|pipelines)(?:\.\w+)+):\w+["']""")
 _DATA_SUFFIXES = (".jsonl", ".tsv", ".txt")
 
 _LIBRARIES = (
@@ -107,7 +107,9 @@ def reached_files(start: Path, function: str | None = None) -> list[Path]:
 
 @functools.cache
 def _imported_files(path: Path) -> frozenset[Path]:
-    return _files_named_in(_tree(path), path)
+    text = _text(path)
+    # The tree is not kept: the garbage collector would go through those of hundreds of files again and again.
+    return _files_named_in(ast.parse(text).body, text, path)
 
 
 def _files_of_function(path: Path, function: str) -> frozenset[Path]:
@@ -124,7 +126,9 @@ def _files_of_function(path: Path, function: str) -> frozenset[Path]:
         if name in bound and name not in used:
             used.add(name)
             waiting.extend(node.id for node in ast.walk(bound[name]) if isinstance(node, ast.Name))
-    return frozenset(file for name in used for file in _files_named_in(_only(bound[name], name), path))
+    lines = _text(path).splitlines()
+    files = (_files_named_in([_only(bound[name], name)], _lines_of(bound[name], lines), path) for name in used)
+    return frozenset(file for found in files for file in found)
 
 
 def _bound_names(statement: ast.stmt) -> list[str]:
@@ -146,43 +150,48 @@ def _only(statement: ast.stmt, name: str) -> ast.stmt:
     return ast.ImportFrom(statement.module, names, statement.level)
 
 
+def _lines_of(statement: ast.stmt, lines: Sequence[str]) -> str:
+    """Returns the text of a statement, with its decorators."""
+    first = min(node.lineno for node in (statement, *getattr(statement, "decorator_list", ())))
+    return "\n".join(lines[first - 1 : statement.end_lineno])
+
+
 @functools.cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse(_text(path))
 
 
-def _imports_and_constants(tree: ast.AST) -> list[ast.Import | ast.ImportFrom | ast.Constant]:
-    """Returns these nodes, but for what only type checkers read: it decides no result.
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
-    Written out because every start of a pipeline goes through the whole project: `ast.walk` takes three times as long.
+
+def _imports(statements: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yields the imports, but for what only type checkers read: it decides no result.
+
+    It looks at statements alone, since every start of a pipeline goes through the whole project: `ast.walk`, which looks at each
+    name and number as well, takes ten times as long.
     """
-    found: list[ast.Import | ast.ImportFrom | ast.Constant] = []
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.Constant):
-            found.append(node)
+    for node in statements:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
         elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            waiting.extend(node.orelse)
-        elif not isinstance(node, ast.Name):
-            for value in vars(node).values():
-                if isinstance(value, list):
-                    waiting.extend(item for item in value if isinstance(item, ast.AST))
-                elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
-                    waiting.append(value)
-    return found
+            yield from _imports(node.orelse)
+        else:
+            for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+                inner = getattr(node, block, None)
+                if isinstance(inner, list):  # that of a lambda or of `a if b else c` is an expression
+                    yield from _imports(inner)
 
 
-def _files_named_in(tree: ast.AST, path: Path) -> frozenset[Path]:
-    nodes = _imports_and_constants(tree)
-    names = {name for name in _module_names(nodes, path) if name.split(".")[0] in _PACKAGES}
-    return frozenset({file for name in names for file in _files_of(name)} | _data_files(nodes, path.parent))
+def _files_named_in(statements: Iterable[ast.AST], text: str, path: Path) -> frozenset[Path]:
+    """Returns the files that statements import, or name in quotes; `text` is theirs."""
+    names = {name for node in _imports(statements) for name in _module_names(node, path)} | set(_REGISTERED.findall(text))
+    return frozenset({file for name in names for file in _files_of(name)} | _data_files(text, path.parent))
 
 
-def _data_files(nodes: Iterable[ast.AST], folder: Path) -> set[Path]:
+def _data_files(text: str, folder: Path) -> set[Path]:
     """Returns the templates and data in the module's folder that it names, and the files of a folder of data there."""
-    words = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    beside = [path for path in _entries(folder) if path.name in words]
+    beside = [path for path in _entries(folder) if f'"{path.name}"' in text or f"'{path.name}'" in text]
     files = {path for path in beside if path.suffix in (".j2", *_DATA_SUFFIXES) and path.is_file()}
     return files | {path for place in beside for path in place.glob("*") if path.suffix in _DATA_SUFFIXES}
 
@@ -192,17 +201,14 @@ def _entries(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix != ".py"]
 
 
-def _module_names(nodes: Iterable[ast.AST], path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, path)
-            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (match := _REGISTERED.match(node.value)):
-            names.add(match.group(1))
-    return names
+def _module_names(node: ast.Import | ast.ImportFrom, path: Path) -> set[str]:
+    """Returns the modules of this project that an import may mean."""
+    if isinstance(node, ast.Import):
+        names = {alias.name for alias in node.names}
+    else:
+        base = _absolute(node, path)
+        names = {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] in _PACKAGES}
 
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:
@@ -212,8 +218,9 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
     return ".".join((*package, *([node.module] if node.module else [])))
 
 
-def _files_of(name: str) -> set[Path]:
+@functools.cache
+def _files_of(name: str) -> frozenset[Path]:
     """Returns the module's file; of a package its `__init__.py`; nothing for a name that is no module."""
     place = ROOT.joinpath(*name.split("."))
     candidates = (place.with_suffix(".py"), place / "__init__.py")
-    return {path for path in candidates if path.is_file()}
+    return frozenset(path for path in candidates if path.is_file())

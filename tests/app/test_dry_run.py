@@ -38,9 +38,9 @@ def docs(tmp_path: Path) -> Path:
 
 
 def test_a_dry_run_shows_prompts_counts_and_cost_and_asks_nobody(
-    command: RunCommand, llm_config: Path, docs: Path, tmp_path: Path
+    called: RunCommand, llm_config: Path, docs: Path, tmp_path: Path
 ) -> None:
-    done = command("--pipeline", "generate", "--config", llm_config, "--docs", docs, "--dry-run")
+    done = called("--pipeline", "generate", "--config", llm_config, "--docs", docs, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "queries: 3, of which the cache answers 0" in done.stdout
     assert "cost: about 0.000" in done.stdout
@@ -52,14 +52,14 @@ def test_a_dry_run_shows_prompts_counts_and_cost_and_asks_nobody(
 
 
 def test_a_dry_run_needs_no_key_and_says_what_a_run_would_lack(
-    command: RunCommand, llm_config: Path, docs: Path, tmp_path: Path
+    called: RunCommand, llm_config: Path, docs: Path, tmp_path: Path
 ) -> None:
     raw = yaml.safe_load(llm_config.read_text(encoding="utf-8"))
     raw["generation"]["recipes"][0] |= {"base_url": None, "api_key_env": "A_KEY_THAT_IS_NOT_SET"}
     llm_config.write_text(yaml.safe_dump(raw), encoding="utf-8")
     for page in ("lamp", "radio"):
         (docs / f"{page}.md").unlink()
-    done = command("--pipeline", "retrain", "--config", llm_config, "--docs", docs, "--dry-run")
+    done = called("--pipeline", "retrain", "--config", llm_config, "--docs", docs, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "queries: 1, of which the cache answers 0" in done.stdout
     assert "Training: at most 36 steps of 64 queries with 'embedded'." in done.stdout
@@ -67,14 +67,14 @@ def test_a_dry_run_needs_no_key_and_says_what_a_run_would_lack(
     assert "Before a run: Provider 'openai' needs a key: the environment variable A_KEY_THAT_IS_NOT_SET" in done.stdout
 
 
-def test_a_dry_run_of_a_pipeline_that_generates_nothing_is_a_mistake(command: RunCommand, llm_config: Path) -> None:
-    done = command("--pipeline", "evaluate", "--config", llm_config, "--dry-run")
+def test_a_dry_run_of_a_pipeline_that_generates_nothing_is_a_mistake(called: RunCommand, llm_config: Path) -> None:
+    done = called("--pipeline", "evaluate", "--config", llm_config, "--dry-run")
     assert done.returncode == 2
     assert "'evaluate' generates nothing" in done.stderr
 
 
-def test_answers_are_shown_and_pruned(command: RunCommand, llm_config: Path, tmp_path: Path) -> None:
-    empty = command("answers", "--config", llm_config, "show")
+def test_answers_are_shown_and_pruned(called: RunCommand, llm_config: Path, tmp_path: Path) -> None:
+    empty = called("answers", "--config", llm_config, "show")
     assert "empty; no LLM was asked yet" in empty.stdout
     cache = ResponseCache(tmp_path / "answers")
     cache.put(b"1", CachedResponse("{}", 10, 2, False), "openai/a")
@@ -82,16 +82,16 @@ def test_answers_are_shown_and_pruned(command: RunCommand, llm_config: Path, tmp
     assert set(cache.get([b"1", b"3"])) == {b"1"}
     cache.close()
 
-    shown = command("answers", "--config", llm_config, "show").stdout
+    shown = called("answers", "--config", llm_config, "show").stdout
     assert "answers   2 in" in shown
     assert "hit rate  50% of 2 lookups" in shown
-    assert "1 answers deleted" in command("answers", "--config", llm_config, "prune", "--model", "openai/a").stdout
-    assert "0 answers deleted" in command("answers", "--config", llm_config, "prune", "--unused-for", "1d").stdout
-    assert "1 answers deleted" in command("answers", "--config", llm_config, "prune", "--all").stdout
+    assert "1 answers deleted" in called("answers", "--config", llm_config, "prune", "--model", "openai/a").stdout
+    assert "0 answers deleted" in called("answers", "--config", llm_config, "prune", "--unused-for", "1d").stdout
+    assert "1 answers deleted" in called("answers", "--config", llm_config, "prune", "--all").stdout
 
 
 @pytest.mark.parametrize("arguments", [[], ["--unused-for", "soon"], ["--all", "--model", "openai/a"]])
-def test_a_prune_that_says_nothing_clear_deletes_nothing(command: RunCommand, llm_config: Path, arguments: list[str]) -> None:
-    done = command("answers", "--config", llm_config, "prune", *arguments)
+def test_a_prune_that_says_nothing_clear_deletes_nothing(called: RunCommand, llm_config: Path, arguments: list[str]) -> None:
+    done = called("answers", "--config", llm_config, "prune", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("Error: ")

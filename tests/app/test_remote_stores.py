@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ from tests.fakes.zenml import MariaDb
 from tests.pipelines.test_retrain import ALWAYS, ran, write_config, write_docs
 from tests.warm_python import WarmPython
 
-pytest.importorskip("s3fs", reason="pip install -e '.[s3]'")
-pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MariaDb.missing()), reason=MariaDb.missing())]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MariaDb.missing()), reason=MariaDb.missing()),
+    pytest.mark.skipif(not find_spec("s3fs"), reason="pip install -e '.[s3]'"),
+    pytest.mark.skipif(not find_spec("moto"), reason="pip install -e '.[dev]'"),
+]
 
 
 @pytest.mark.slow(minutes=2)

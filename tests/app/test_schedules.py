@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from tests.fakes.world import IMAGE, World
 from tests.pipelines.test_retrain import write_config, write_docs
 from tests.warm_python import WarmPython
 
-pytest.importorskip("kubernetes", reason="pip install -e '.[kubernetes]'")
-pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(kubernetes.missing()), reason=kubernetes.missing())]
+# Both take a second to import, and every worker reads this file.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(kubernetes.missing()), reason=kubernetes.missing()),
+    pytest.mark.skipif(not find_spec("kubernetes"), reason="pip install -e '.[kubernetes]'"),
+    pytest.mark.skipif(not find_spec("moto"), reason="pip install -e '.[dev]'"),
+]
 
 CHEAP = {"fingerprint_inputs", "find_production", "promote", "notify"}
 """What runs each time: it looks at the world outside, or tells it."""

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.docs.pages import blocks, commands
+from tests.fakes.two_corpora import run_in_store
 from tests.training.conftest import tiny_model  # noqa: F401  # a fixture
 from tests.warm_python import WarmPython
 
@@ -113,16 +114,7 @@ def run(warm_python: WarmPython, home: Path, tiny_model: Path) -> Run:  # noqa: 
     environment = {**os.environ, **{name: str(path) for name, path in {**places, **zenml}.items()}, "PYTHONPATH": str(ROOT)}
     environment["OPENAI_API_KEY"] = "sk-of-nobody"
 
-    def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        (home / "jobs.json").write_text(json.dumps(jobs))
-        code = "import runpy; runpy.run_module('tests.fakes.two_corpora', run_name='__main__', alter_sys=True)"
-        arguments = [tiny_model, home / "jobs.json", home / "results.json"]
-        done = warm_python.run(["-c", code, *arguments], environment, ROOT, timeout=900)
-        assert done.returncode == 0, done.stdout + done.stderr
-        results: list[dict[str, Any]] = json.loads((home / "results.json").read_text())
-        return results
-
-    return run_jobs
+    return lambda jobs: run_in_store(warm_python, environment, tiny_model, jobs, home)
 
 
 def test_every_documented_command_and_snippet_works_where_two_corpora_have_models(run: Run, home: Path) -> None:

@@ -129,15 +129,14 @@ def test_what_the_rule_promoted_once_is_brought_back_without_a_question(store: S
 
 
 def test_a_question_in_a_terminal_can_be_declined(store: Store) -> None:
-    command = [sys.executable, "run.py", "models", "promote", "beta:2"]
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=ROOT, env=store.environment, stdin=theirs, stdout=theirs, stderr=theirs) as asked:
-        os.close(theirs)
-        shown = b""
-        while b"[y/N]" not in shown:
-            shown += os.read(ours, 4096)
-        os.write(ours, b"n\n")
-        assert asked.wait(120) == 1
+    with os.fdopen(theirs, "wb", buffering=0) as terminal:
+        asked = store.warm.start([ROOT / "run.py", "models", "promote", "beta:2"], store.environment, ROOT, (terminal,) * 3)
+    shown = b""
+    while b"[y/N]" not in shown:
+        shown += os.read(ours, 4096)
+    os.write(ours, b"n\n")
+    assert asked.wait(120) == 1
     os.close(ours)
     assert shown.startswith(b"Looking into ZenML's store ...")
     assert b"Promote it all the same? [y/N]" in shown

@@ -1,4 +1,4 @@
-"""A step's container in a warm Python: `container.py ROOT HOST MODULE ARGUMENTS` does there what `python -m MODULE ARGUMENTS` does.
+"""A container in a warm Python: `container.py ROOT HOST MODULE ARGUMENTS` does there what `python -m MODULE ARGUMENTS` does.
 
 The process gives itself what `unshare` gives another command (see `tests/fakes/kubernetes.py`): a file system and a host name of
 its own. What ZenML read of its environment while it was imported it reads again.

@@ -9,7 +9,7 @@
 It keeps what it is given and answers reads, lists with label selectors, merge patches and deletes. A Job starts a pod; the pod's
 process gets the environment of its manifest (values and references to Secrets) and nothing else, its own host name, and a
 file system in which everything of this machine is mounted and /app is its own, as in a container. The image is not looked at.
-A step's pod is a fork of a warm Python; any other, as the pod that starts the steps, is a new process.
+Every pod is a fork of a warm Python.
 """
 
 from __future__ import annotations
@@ -48,8 +48,16 @@ _KINDS = {
     "rolebindings": ("rbac.authorization.k8s.io/v1", "RoleBinding"),
     "namespaces": ("v1", "Namespace"),
 }
-_STEP = ["python", "-m", "zenml.entrypoints.entrypoint"]
-"""What ZenML starts a step with."""
+_IN_PODS = """
+import kubernetes.config.kube_config, s3fs
+import zenml.integrations.kubernetes.orchestrators.kubernetes_orchestrator
+import zenml.integrations.s3.artifact_stores.s3_artifact_store
+import zenml.zen_stores.rest_zen_store
+from zenml.environment import Environment
+found = Environment.get_python_packages()
+Environment.get_python_packages = staticmethod(lambda: found)
+"""
+"""What each pod would import anew, and ask pip for."""
 _ISOLATED = ["unshare", "--map-root-user", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
 
 
@@ -73,7 +81,7 @@ class Cluster:
         self._folder, self._python = folder, python
         self._things: dict[str, dict[str, dict[str, Any]]] = {}
         self._lock = threading.RLock()
-        self._running: list[subprocess.Popen[bytes] | WarmProcess] = []
+        self._running: list[WarmProcess] = []
         self._closed = False
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request, in their order."""
@@ -106,6 +114,9 @@ class Cluster:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.kubeconfig = self._folder / "kubeconfig"
         self.kubeconfig.write_text(yaml.safe_dump(self._kubeconfig()))
+        # The client reads KUBECONFIG when it is imported.
+        places = "kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION = kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
+        self._python.prepare(f"{_IN_PODS}\n{places} = {str(self.kubeconfig)!r}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -250,16 +261,11 @@ class Cluster:
                 self._things["pods"][name]["status"] = {"phase": "Failed" if code else "Succeeded"}
         return code
 
-    def _start(
-        self, place: list[str], command: list[str], environment: dict[str, str], log: IO[bytes]
-    ) -> subprocess.Popen[bytes] | WarmProcess:
-        if command[: len(_STEP)] == _STEP:
-            arguments = [container.__file__, *place, *command[len(_STEP) - 1 :]]
-            with Path(os.devnull).open("rb") as nothing:
-                return self._python.start(arguments, environment, Path("/"), (nothing, log, log))
-        return subprocess.Popen(
-            [*container_command(), *place, *command], env=environment, stdout=log, stderr=subprocess.STDOUT, cwd="/"
-        )
+    def _start(self, place: list[str], command: list[str], environment: dict[str, str], log: IO[bytes]) -> WarmProcess:
+        python, option, *module = command
+        assert (python, option) == ("python", "-m"), command
+        with Path(os.devnull).open("rb") as nothing:
+            return self._python.start([container.__file__, *place, *module], environment, Path("/"), (nothing, log, log))
 
     def _environment(self, given_container: dict[str, Any]) -> dict[str, str]:
         """Returns what the manifest gives a container; PATH and KUBECONFIG stand for the image and the in-cluster credentials."""

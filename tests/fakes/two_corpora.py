@@ -16,7 +16,12 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.warm_python import WarmPython
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 CORPORA = {
     "my-docs": {
@@ -28,6 +33,18 @@ CORPORA = {
 }
 VERSIONS = {"my-docs": ("archived", "archived", "production", "staging"), "other-docs": ("production",)}
 """Model -> the stages of its versions."""
+
+
+def run_in_store(
+    python: WarmPython, environment: dict[str, str], tiny_model: Path, jobs: list[dict[str, Any]], folder: Path
+) -> list[dict[str, Any]]:
+    """Returns what became of jobs that this module runs in a process of its own; their files are left in a folder."""
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    code = "import runpy; runpy.run_module('tests.fakes.two_corpora', run_name='__main__', alter_sys=True)"
+    done = python.run(["-c", code, tiny_model, folder / "jobs.json", folder / "results.json"], environment, ROOT, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results: list[dict[str, Any]] = json.loads((folder / "results.json").read_text())
+    return results
 
 
 def make_store(tiny_model: Path) -> None:

@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,9 @@ from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
 from tests.generation.generating import generate
+from tests.warm_python import WarmPython
 
-pytest.importorskip("ray")
-pytest.importorskip("openai")
-from ray._raylet import Config
+pytestmark = pytest.mark.skipif(not (find_spec("ray") and find_spec("openai")), reason="pip install -e '.[ray]'")
 
 
 def chunks(count: int) -> list[Chunk]:
@@ -71,6 +71,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def cluster(folder: Path) -> Iterator[str]:
     """The address of a cluster of two nodes that lets in who has its token."""
+    from ray._raylet import Config
+
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_AUTH_MODE", "token")
         environment.setenv("RAY_AUTH_TOKEN", uuid.uuid4().hex)
@@ -176,31 +178,27 @@ def wait_until_gone(marker: str) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_ended_keeps_its_answers_and_takes_its_cluster_with_it(
-    number: signal.Signals, server: LlmServer, tmp_path: Path
+    number: signal.Signals, server: LlmServer, warm_python: WarmPython, tmp_path: Path
 ) -> None:
     server.configure(latency=1.0)
     wanted = settings(tmp_path / "answers", server, engine="ray").model_dump_json()
     marker = uuid.uuid4().hex
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     environment |= {KEY: server.key, "FINETRIEVE_TEST_MARKER": marker, "HOME": str(tmp_path)}  # Ray keeps its token at home
-    command = [sys.executable, "-c", HOST, wanted]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
-        assert run.stdout is not None
-        assert run.stderr is not None
-        for line in run.stdout:
+    with warm_python.running(["-c", HOST, wanted], environment, ROOT, tmp_path / "errors") as (run, output):
+        for line in output:
             if int(line) >= 430:  # the rules' 400 and some of the LLM's
                 break
+        assert processes_of(marker)  # Ray's: a fork's own environment is not seen from outside
         os.killpg(run.pid, number)
         started = time.monotonic()
-        said = run.stdout.read().split("\n")
-        errors = run.stderr.read()
-        run.wait(60)
+        said = output.read().split("\n")
+        assert run.wait(60) == (0 if number == signal.SIGINT else -number)
     assert wait_until_gone(marker) == []
     if number == signal.SIGINT:
         assert time.monotonic() - started < 60
         assert "interrupted []" in said
-        assert errors == ""
+        assert (tmp_path / "errors").read_text() == ""
     cache = ResponseCache(tmp_path / "answers")
     assert 30 <= cache.statistics().models["openai/gpt-4o-mini"] < 400
     cache.close()

@@ -7,10 +7,10 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -182,11 +182,10 @@ def free_port() -> int:
 
 
 def test_the_page_answers_in_a_browser_and_runs_no_script(trained: Trained, browser: Any) -> None:
-    port = free_port()
-    command = [sys.executable, str(ROOT / "run.py"), "ask", "--serve", "--port", str(port)]
-    server = subprocess.Popen(command, env=trained.environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None and any("Ask at" in line for line in server.stdout)
+    port, errors = free_port(), trained.folder / "serve-errors"
+    command = [ROOT / "run.py", "ask", "--serve", "--port", str(port)]
+    with trained.warm.running(command, trained.environment, trained.folder, errors) as (server, output):
+        assert any("Ask at" in line for line in output), errors.read_text()
         browser.goto(f"http://127.0.0.1:{port}/")
         browser.get_by_placeholder("how do I ...?").fill("how do I clean the <b>door</b>?")
         browser.get_by_role("button", name="Ask").click()
@@ -197,8 +196,7 @@ def test_the_page_answers_in_a_browser_and_runs_no_script(trained: Trained, brow
         assert browser.locator("b").count() == 0
         assert browser.get_by_placeholder("how do I ...?").input_value() == "how do I clean the <b>door</b>?"
         browser.screenshot(path=trained.folder / "ask.png")
-    finally:
-        server.terminate()
+        os.kill(server.pid, signal.SIGTERM)
         server.wait(30)
 
 

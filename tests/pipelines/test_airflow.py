@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,11 @@ from tests.warm_python import WarmPython
 
 AIRFLOW = os.environ.get("FINETRIEVE_AIRFLOW", "")
 """The bin folder of an environment that has Airflow, which cannot live in the project's own."""
-pytest.importorskip("moto.server", reason="pip install -e '.[dev]'")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(kubernetes.missing()), reason=kubernetes.missing())]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(kubernetes.missing()), reason=kubernetes.missing()),
+    pytest.mark.skipif(not find_spec("moto"), reason="pip install -e '.[dev]'"),
+]
 
 
 @pytest.mark.skipif(not AIRFLOW, reason="needs Airflow in an environment of its own: make test-airflow")

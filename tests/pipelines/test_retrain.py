@@ -6,19 +6,15 @@ import json
 import os
 import re
 import signal
-import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 import yaml
 
 from tests.conftest import ROOT, RunCommand
 from tests.small_base import write_small_base
-from tests.warm_python import NOTHING, WarmProcess, WarmPython
+from tests.warm_python import WarmPython
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("scored_base")]
 
@@ -105,19 +101,6 @@ def test_finetune_and_evaluate_go_on_from_what_earlier_runs_made(warm_command: R
     assert metrics["eval_sets"]["questions"]["n_documents"] == len(THINGS)
 
 
-@contextmanager
-def started(
-    warm_python: WarmPython, arguments: Sequence[str | Path], environment: dict[str, str], errors: Path
-) -> Iterator[tuple[WarmProcess, TextIO]]:
-    """Yields a command that runs, and its output."""
-    ours, theirs = socket.socketpair()
-    with ours, NOTHING.open("rb") as nothing, errors.open("wb") as file:
-        with theirs:
-            process = warm_python.start([ROOT / "run.py", *arguments], environment, ROOT, (nothing, theirs, file))
-        with ours.makefile("r") as output:
-            yield process, output
-
-
 def wait_for_training(home: Path) -> None:
     """Returns once a run in a home is training: its folder of checkpoints is locked."""
     end = time.monotonic() + 300
@@ -131,7 +114,7 @@ def test_a_run_that_was_interrupted_says_so_and_keeps_finished_steps(
 ) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml", small=True)
     arguments = ["--pipeline", "retrain", "--config", config, "--docs", docs]
-    with started(warm_python, arguments, own_home, tmp_path / "errors") as (process, output):
+    with warm_python.running([ROOT / "run.py", *arguments], own_home, ROOT, tmp_path / "errors") as (process, output):
         assert any(line.rstrip().endswith("pairs") for line in output)
         wait_for_training(Path(own_home["HOME"]))
         os.kill(process.pid, signal.SIGINT)
@@ -155,7 +138,7 @@ def test_a_run_that_was_killed_is_gone_on_with_and_none_stays_running(
 ) -> None:
     docs, config = write_docs(tmp_path / "docs"), write_config(tmp_path / "config.yaml", small=True)
     arguments = ["--pipeline", "retrain", "--config", config, "--docs", docs]
-    with started(warm_python, arguments, own_home, tmp_path / "errors") as (process, output):
+    with warm_python.running([ROOT / "run.py", *arguments], own_home, ROOT, tmp_path / "errors") as (process, output):
         assert any(line.rstrip().endswith("pairs") for line in output)
         process.kill()
         assert process.wait() == -signal.SIGKILL
