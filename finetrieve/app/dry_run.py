@@ -42,7 +42,8 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     parts = [dry_run(chunks, config.generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))
-        parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training)]
+        on_top = " An LLM's answers come on top." if any(item.asks_llm for item in config.generation.recipes) else ""
+        parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training) + on_top]
     parts += ["\n".join(report.words.lines())] if report.words else []
     return "\n\n".join([*(part for part in parts if part), *_missing(config)])
 

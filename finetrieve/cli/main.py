@@ -9,7 +9,7 @@ import click
 
 from finetrieve.app.catalogue import PIPELINES, describe_names
 from finetrieve.app.zenml_environment import quiet_zenml
-from finetrieve.cli.commands import CommandGroup, announce_start
+from finetrieve.cli.commands import CommandGroup, announce_start, refuse_options_before
 from finetrieve.core.logging import set_level
 
 
@@ -99,6 +99,7 @@ def main(
     set_level(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     quiet_zenml(verbose)
     if context.invoked_subcommand is not None:
+        refuse_options_before(context, context.invoked_subcommand)
         announce_start(context.invoked_subcommand, quiet)
         return
     if list_names:

@@ -11,6 +11,7 @@ import click
 from finetrieve.app.argilla_inputs import check_named_server, refuse_argilla_sets, with_argilla_sets
 from finetrieve.app.catalogue import PIPELINES, SCHEDULABLE
 from finetrieve.app.config import DEFAULT_CONFIG, OFFLINE_CONFIG, load_config
+from finetrieve.cli.commands import announce
 from finetrieve.core.errors import InputError, UnreachableError, unknown_name
 from finetrieve.core.logging import get_logger
 
@@ -98,6 +99,7 @@ def show_dry_run(
     """
     if pipeline_name not in PIPELINES:
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
+    announce("Reading the documents and the questions ...")
     from finetrieve.app.dry_run import dry_run_text
 
     config = load_config(config_path, docs, eval_sets, overrides, *own)

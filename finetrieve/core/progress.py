@@ -21,6 +21,8 @@ class Progress(Protocol):
 
 _TERMINAL_SECONDS = 0.2
 _LOG_SECONDS = 15.0
+_SLOW = 0.2
+"""Per second: below it, the seconds of each say more."""
 
 
 def reporter(label: str) -> Progress:
@@ -43,7 +45,8 @@ def reporter(label: str) -> Progress:
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
         more = f", {details}" if details else ""
-        line = f"{label}: {done:,}/{total:,} ({rate:,.1f}/s{left}{more})"
+        speed = f"{1 / rate:,.0f} s each" if 0 < rate < _SLOW else f"{rate:,.1f}/s"
+        line = f"{label}: {done:,}/{total:,} ({speed}{left}{more})"
         if not terminal:
             logger.info(line)
         elif logger.isEnabledFor(logging.INFO):
