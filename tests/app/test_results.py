@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from finetrieve.core.own_output import MODEL_MARK
 from finetrieve.app.results import check_replaceable, write_queries, write_results
 from finetrieve.core.errors import InputError
+from finetrieve.core.own_output import MODEL_MARK
 from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.question_files import read_question_file

@@ -14,11 +14,11 @@ from finetrieve.app import vector_index
 from finetrieve.app.vector_index import Served, choose_vectors, drift_of, load_into_engine, write_index
 from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
+from finetrieve.core.own_output import VECTORS_MARK
 from finetrieve.core.rows import Chunk
 from finetrieve.engines import vector_files
 from finetrieve.engines.base import engine_at
 from finetrieve.engines.drift import DriftError, check_drift
-from finetrieve.core.own_output import VECTORS_MARK
 from finetrieve.engines.vector_files import Stored, StoredVectors
 from finetrieve.engines.vector_search import open_search
 from finetrieve.evaluation.eval_sets import EvalSet
