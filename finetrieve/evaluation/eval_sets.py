@@ -146,8 +146,8 @@ def _file(settings: EvalSetSettings, name: str) -> Path:
     if not settings.path.is_dir():
         problem = "is a file of another kind" if settings.path.exists() else "does not exist"
         raise InputError(
-            f"Evaluation set '{settings.path}' {problem}; give a CSV (as a spreadsheet exports it) or JSONL file with the columns "
-            "question and page, or a folder with queries.jsonl and qrels/*.tsv."
+            f"Evaluation set '{settings.path}' {problem}; give a CSV (as a spreadsheet exports it) or JSONL file with the "
+            "columns question and page, or a folder with queries.jsonl and qrels/*.tsv."
         )
     path = settings.path / name
     if not path.is_file():
