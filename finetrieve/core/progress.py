@@ -29,18 +29,20 @@ def reporter(label: str) -> Progress:
     """Returns a callback that shows `label: done/total (rate, time left, details)`; the clock starts with its first call."""
     terminal = sys.stdout.isatty()
     started: float | None = None
-    first, last = 0, 0.0
+    first, last, finished_once = 0, 0.0, False
 
     def report(done: int, total: int, details: str = "") -> None:
-        nonlocal started, first, last
+        nonlocal started, first, last, finished_once
         now = time.monotonic()
+        if finished_once:
+            return
         if started is None:
             started, first = now, done
             last = now - (_LOG_SECONDS if terminal else 0.0)
         finished = done >= total
         if now - last < (_TERMINAL_SECONDS if terminal else _LOG_SECONDS) and not (finished and terminal):
             return
-        last = now
+        last, finished_once = now, finished
         elapsed = now - started
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
