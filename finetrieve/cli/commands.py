@@ -12,11 +12,13 @@ from click.core import ParameterSource
 from finetrieve.app.catalogue import PIPELINES
 from finetrieve.cli.options import run_again_with
 from finetrieve.core.errors import InputError, SeveralModels, unknown_name
+from finetrieve.core.failures import was_interrupted
 from finetrieve.core.logging import get_logger
 
 logger = get_logger(__name__)
 
 FAILED, BAD_INPUT = 1, 2
+_INTERRUPTED = "\nInterrupted. Nothing is lost: run the same command again to pick up where it was."
 _OF_ALL = ("verbose", "quiet")
 """Options before a command's name that every command heeds."""
 
@@ -107,12 +109,12 @@ class CommandGroup(click.Group):
         except InputError as error:
             line, code = f"Error: {error}{_with_one(error)}", BAD_INPUT
         except KeyboardInterrupt:
-            line, code = "\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", FAILED
+            line, code = _INTERRUPTED, FAILED
         except Exception as error:
             from finetrieve.app.failures import explain
 
             logger.debug("the traceback of the error", exc_info=True)
-            line, code = f"Failed: {explain(error)}", FAILED
+            line, code = _INTERRUPTED if was_interrupted(error) else f"Failed: {explain(error)}", FAILED
         click.echo(line, err=True)
         raise click.exceptions.Exit(code)
 

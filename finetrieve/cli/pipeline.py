@@ -70,6 +70,7 @@ def run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.preflight import check
 
+    announce("Reading the documents and the questions ...")
     config = load_config(config_path, docs, eval_sets, overrides, *own)
     check_named_server(pipeline_name, config)
     config = with_argilla_sets(pipeline_name, config)

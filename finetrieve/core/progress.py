@@ -47,8 +47,9 @@ def reporter(label: str) -> Progress:
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
         more = f", {details}" if details else ""
-        speed = f"{1 / rate:,.0f} s each" if 0 < rate < _SLOW else f"{rate:,.1f}/s"
-        line = f"{label}: {done:,}/{total:,} ({speed}{left}{more})"
+        speed = f"{1 / rate:,.0f} s each" if 0 < rate < _SLOW else f"{rate:,.1f}/s" if rate else ""
+        said = f"{speed}{left}{more}".removeprefix(", ")
+        line = f"{label}: {done:,}/{total:,}" + (f" ({said})" if said else "")
         if not terminal:
             logger.info(line)
         elif logger.isEnabledFor(logging.INFO):

@@ -16,10 +16,20 @@ from finetrieve.core.logging import set_level
 ERRORS: dict[str, type[BaseException]] = {"mistake": InputError, "fault": RuntimeError, "interrupt": KeyboardInterrupt}
 
 
+class DatabaseLockedError(Exception):
+    """What a library says whose cleaning up fails after Ctrl-C."""
+
+
+
 @click.command()
 @click.argument("kind")
 def fail(kind: str) -> None:
     """Raise an error of a kind."""
+    if kind == "locked":
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise DatabaseLockedError("database is locked") from stop
     raise ERRORS[kind]("the reason")
 
 
@@ -39,6 +49,7 @@ def run(*arguments: str) -> Result:
     [
         ("mistake", 2, "Error: the reason"),
         ("fault", 1, "Failed: RuntimeError: the reason (FINETRIEVE_DEBUG=1 shows the traceback.)"),
+        ("locked", 1, "\nInterrupted. Nothing is lost: run the same command again to pick up where it was."),
         ("interrupt", 1, "\nInterrupted. Nothing is lost: run the same command again to pick up where it was."),
     ],
 )
