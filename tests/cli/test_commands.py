@@ -20,7 +20,6 @@ class DatabaseLockedError(Exception):
     """What a library says whose cleaning up fails after Ctrl-C."""
 
 
-
 @click.command()
 @click.argument("kind")
 def fail(kind: str) -> None:
