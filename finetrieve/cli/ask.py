@@ -139,7 +139,7 @@ def _serve(version: str | None, model: str | None, k: int, host: str, port: int)
 
 
 def warm(comparison: SearchComparison) -> SearchComparison:
-    """Returns the comparison with its models loaded; else the first question would wait for them, as vectors come from a cache."""
+    """Returns the comparison with its models loaded; else the first question waits for them, as vectors come from a cache."""
     comparison.corpus.search("how do I", 1)
     return comparison
 
