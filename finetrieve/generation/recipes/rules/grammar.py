@@ -211,10 +211,10 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
         return False
     if first in VERBS or (not lemmas(first) and is_base_verb(first)):
         return True
-    objects = DETERMINERS | PRONOUNS | {"somebody", "anybody", "what"} if heading else DETERMINERS
+    opens_object = DETERMINERS | PRONOUNS | {"somebody", "anybody", "what"} if heading else DETERMINERS
     if first not in MAYBE_VERBS:
         plainly = heading or not {"NOUN", "ADJ"} & set(lemmas(first))  # a noun of a heading has no article behind it
-        return first in lemmas(first).get("VERB", ()) and plainly and after in objects and words[1] != "A"
+        return first in lemmas(first).get("VERB", ()) and plainly and after in opens_object and words[1] != "A"
     if after == "for" and first in {"search", "look", "wait", "ask", "apply", "check", "test"} and len(words) > 2:
         return True
     if (
