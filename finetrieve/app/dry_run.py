@@ -8,6 +8,7 @@ from finetrieve.app.config import Config
 from finetrieve.app.preflight import check
 from finetrieve.app.run_time import time_line
 from finetrieve.core.errors import InputError
+from finetrieve.evaluation.formats import counted
 
 _FEWEST_CHUNKS = 3
 """One each to train on, to choose by and to test on."""
@@ -38,11 +39,12 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     corpus, report = build_corpus(read, config.chunks, load_tokenizer(config.training.base_model))
     chunks = list(corpus.chunk_rows())
     state = f" ({read.version})" if read.version else ""
-    lines = [f"{len(read.documents):,} documents are read{state}.", *(f"  {line}" for line in report.skipped_lines())]
+    lines = [f"{counted(len(read.documents), 'document')} read{state}.", *(f"  {line}" for line in report.skipped_lines())]
     parts = [dry_run(chunks, config.generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))
-        parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training)]
+        on_top = " An LLM's answers come on top." if any(item.asks_llm for item in config.generation.recipes) else ""
+        parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training) + on_top]
     parts += ["\n".join(report.words.lines())] if report.words else []
     return "\n\n".join([*(part for part in parts if part), *_missing(config)])
 
@@ -57,7 +59,7 @@ def _training_lines(config: Config, n_chunks: int) -> list[str]:
     lines = [f"Training: at most {training.max_steps:,} steps of {training.batch_size:,} queries with '{training.base_model}'."]
     if n_chunks < _FEWEST_CHUNKS and not config.evaluation.eval_sets:
         lines.append(
-            f"Nothing could say whether the model is better: {n_chunks:,} chunks are too few to hold any out. "
+            f"Nothing could say whether the model is better: {counted(n_chunks, 'chunk')}, too few to hold any out. "
             "Give more documents, or questions of people with --eval-set."
         )
     return lines

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.own_output import MODEL_MARK, is_own_report
 from finetrieve.core.rows import Chunk, GeneratedQuery, WrittenRow
 from finetrieve.core.tables import Rows
 from finetrieve.evaluation.result import EvaluationResult
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_FILE = "rows.jsonl"
-MARK = ".finetrieve"
-"""In a model folder that we wrote: it may be replaced."""
 _MARK_TEXT = "Written by Finetrieve. A run with the same --out replaces this folder.\n"
-_MADE_BY = "Made by Finetrieve."
-_END_OF_REPORT = 4_096
-"""Bytes at the end of a report that name its maker."""
-
 
 EVALUATED, GENERATED = ("model", "metrics.json", "report.html"), ("queries.jsonl", ROWS_FILE)
 """What a pipeline that evaluates writes, and what `generate` writes."""
@@ -43,7 +38,7 @@ def check_replaceable(out: Path, names: Sequence[str] = EVALUATED) -> None:
     ours: dict[str, Callable[[Path], bool]] = {
         "model": _is_our_model,
         "metrics.json": _is_our_metrics,
-        "report.html": _is_our_report,
+        "report.html": is_own_report,
         "queries.jsonl": _is_our_queries,
         ROWS_FILE: _are_our_rows,
     }
@@ -65,7 +60,7 @@ def _is_our_model(path: Path) -> bool:
     if path.is_symlink() or not path.is_dir():
         return False
     return (
-        (path / MARK).is_file()
+        (path / MODEL_MARK).is_file()
         or _json_keys(path / "training_record.json") >= {"base_model", "loss_name"}
         or not any(path.iterdir())
     )
@@ -124,15 +119,6 @@ def write_rows(out: Path, rows: pa.Table) -> None:
         fresh.replace(out / ROWS_FILE)
     except PermissionError as error:
         raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
-
-
-def _is_our_report(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _END_OF_REPORT))
-            return _MADE_BY.encode() in file.read()
-    except OSError:
-        return False
 
 
 def write_results(
@@ -217,6 +203,6 @@ def _write_model(
     from finetrieve.retrieval.multi_vector import save_late
 
     shutil.copytree(model, target)
-    (target / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+    (target / MODEL_MARK).write_text(_MARK_TEXT, encoding="utf-8")
     write_card(target, metrics, provenance)
     save_late(target, texts, *recommended_settings(metrics))

@@ -79,7 +79,7 @@ def reckoned(work: Work, speed: Speed) -> str:
     low, high = (total * share for share in RANGE)
     return (
         f"Time: a guess of {duration(total)}, probably {duration(low)} to {duration(high)}, of which {duration(training)} for "
-        f"{work.steps:,} steps of training; an LLM's answers come on top. Reckoned from the {speed.tokens_per_second:,.0f} "
+        f"{work.steps:,} steps of training. Reckoned from the {speed.tokens_per_second:,.0f} "
         f"tokens that this machine ({speed.device}) just read in a second, with whatever else it is doing."
     )
 

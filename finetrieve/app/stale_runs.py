@@ -27,7 +27,7 @@ _AT_ONCE = 100
 
 @contextmanager
 def record_process(run_name: str) -> Iterator[None]:
-    """Keeps a note of the process that a run lives in while the body runs."""
+    """Keeps a note of the process that a run lives in; it stays where the body fails, since ZenML may not have noted the end."""
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     note = folder / f"{run_name}.json"
@@ -36,10 +36,8 @@ def record_process(run_name: str) -> Iterator[None]:
     part = note.with_suffix(".part")
     part.write_text(json.dumps(facts), encoding="utf-8")
     part.replace(note)
-    try:
-        yield
-    finally:
-        note.unlink(missing_ok=True)
+    yield
+    note.unlink(missing_ok=True)
 
 
 def close_stale_runs() -> list[str]:

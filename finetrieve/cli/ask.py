@@ -17,6 +17,8 @@ from finetrieve.core.errors import InputError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from finetrieve.app.search import SearchComparison
+
 _PORT = 8600
 
 
@@ -120,13 +122,13 @@ def _serve(version: str | None, model: str | None, k: int, host: str, port: int)
         from finetrieve.core.progress import reporter
 
         key = served_key(version, model)
-        first = load_comparison(version, reporter("Passages embedded"), model)
+        first = warm(load_comparison(version, reporter("Passages embedded"), model))
         follows = version is None or version.endswith(":")  # a version that was named stays
         live = LiveComparison(
             first,
             key,
             partial(served_key, version, first.name) if follows else None,  # of this model, whatever others come
-            partial(load_comparison, version, None, first.name),
+            lambda: warm(load_comparison(version, None, first.name)),
             settings.reload_seconds,
         )
         live.start()
@@ -136,11 +138,17 @@ def _serve(version: str | None, model: str | None, k: int, host: str, port: int)
             live.stop()
 
 
+def warm(comparison: SearchComparison) -> SearchComparison:
+    """Returns the comparison with its models loaded; else the first question waits for them, as vectors come from a cache."""
+    comparison.corpus.search("how do I", 1)
+    return comparison
+
+
 def run_until_interrupted(app: FastAPI, listener: socket.socket) -> None:
     """Serves the page on a bound socket until Ctrl-C, after which nothing waits to be picked up."""
     import uvicorn
 
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_keep_alive=5))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, timeout_keep_alive=5, lifespan="off"))
     listener.listen()  # whoever comes after the line below waits for the server instead of being turned away
     host, port = listener.getsockname()[:2]
     from finetrieve.app.serving.settings import is_loopback

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, cast
 
 import click
+from click.core import ParameterSource
 
 from finetrieve.app.catalogue import PIPELINES
 from finetrieve.cli.options import run_again_with
 from finetrieve.core.errors import InputError, SeveralModelsError, unknown_name
+from finetrieve.core.failures import was_interrupted
 from finetrieve.core.logging import get_logger
 
 logger = get_logger(__name__)
 
 FAILED, BAD_INPUT = 1, 2
+_INTERRUPTED = "\nInterrupted. Nothing is lost: run the same command again to pick up where it was."
+_OF_ALL = ("verbose", "quiet")
+"""Options before a command's name that every command heeds."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "answers": ("The answer cache of LLM generation: show, prune.", "finetrieve.cli.answers:command"),
@@ -41,8 +46,14 @@ _ASK_ZENML = ("ask", "dashboard", "index", "models", "schedules", "stack")
 
 def announce_start(name: str, quiet: bool) -> None:
     """Says in a terminal what a command is about to do, where nothing else would be said for seconds."""
-    if name in _ASK_ZENML and not quiet and sys.stderr.isatty() and not {"-h", "--help"} & set(sys.argv):
-        click.echo("Looking into ZenML's store ...", err=True)
+    if name in _ASK_ZENML and not quiet and not {"-h", "--help"} & set(sys.argv):
+        announce("Looking into ZenML's store ...")
+
+
+def announce(line: str) -> None:
+    """Says in a terminal, and nowhere else, what is being done."""
+    if sys.stderr.isatty():
+        click.echo(line, err=True)
 
 
 class CommandGroup(click.Group):
@@ -59,6 +70,18 @@ class CommandGroup(click.Group):
         module, _, function = COMMANDS[cmd_name][1].partition(":")
         command: click.Command = getattr(importlib.import_module(module), function)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Returns the rest of the arguments; where an option of a command stands before it, says where it belongs."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = next((word for word in typed if word in COMMANDS), None)
+            command = self.get_command(ctx, name) if name else None
+            if name is None or command is None or not _takes(command, error.option_name):
+                raise
+            raise misplaced(error.option_name, name, command) from None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Returns the command of the first argument.
@@ -86,14 +109,40 @@ class CommandGroup(click.Group):
         except InputError as error:
             line, code = f"Error: {error}{_with_one(error)}", BAD_INPUT
         except KeyboardInterrupt:
-            line, code = "\nInterrupted. Nothing is lost: run the same command again to pick up where it was.", FAILED
+            line, code = _INTERRUPTED, FAILED
         except Exception as error:
             from finetrieve.app.failures import explain
 
             logger.debug("the traceback of the error", exc_info=True)
-            line, code = f"Failed: {explain(error)}", FAILED
+            line, code = _INTERRUPTED if was_interrupted(error) else f"Failed: {explain(error)}", FAILED
         click.echo(line, err=True)
         raise click.exceptions.Exit(code)
+
+
+def refuse_options_before(context: click.Context, name: str) -> None:
+    """Refuses what was typed before a command's name and would do nothing there.
+
+    Raises:
+        click.UsageError: An option of pipelines, or one that belongs behind the name.
+    """
+    group = cast("CommandGroup", context.command)
+    for option in group.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is ParameterSource.COMMANDLINE and option.name not in _OF_ALL and (command := group.get_command(context, name)):
+            raise misplaced(option.opts[0], name, command)
+
+
+def misplaced(option: str, name: str, command: click.Command) -> click.UsageError:
+    """Returns the mistake of an option before a command's name: where it belongs, or that it is not the command's."""
+    if _takes(command, option):
+        return click.UsageError(f"{option} is an option of '{name}' and stands behind it: python run.py {name} {option} ...")
+    return click.UsageError(f"{option} says how a pipeline is run, and '{name}' runs none. Leave one of the two out.")
+
+
+def _takes(command: click.Command, option: str) -> bool:
+    """Whether a command, or one of a group's commands, has an option."""
+    parts = command.commands.values() if isinstance(command, click.Group) else ()
+    return any(option in parameter.opts for parameter in command.params) or any(_takes(part, option) for part in parts)
 
 
 def _with_one(error: InputError) -> str:

@@ -10,7 +10,7 @@ import click
 
 from finetrieve.app.catalogue import PIPELINES, describe_names
 from finetrieve.app.zenml_environment import quiet_zenml
-from finetrieve.cli.commands import CommandGroup, announce_start
+from finetrieve.cli.commands import CommandGroup, announce_start, refuse_options_before
 from finetrieve.core.logging import set_level
 
 _NEW_OBJECTS = 20_000
@@ -105,6 +105,7 @@ def main(
     set_level(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     quiet_zenml(verbose)
     if context.invoked_subcommand is not None:
+        refuse_options_before(context, context.invoked_subcommand)
         announce_start(context.invoked_subcommand, quiet)
         return
     if list_names:

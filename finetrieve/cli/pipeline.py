@@ -11,6 +11,7 @@ import click
 from finetrieve.app.argilla_inputs import check_named_server, refuse_argilla_sets, with_argilla_sets
 from finetrieve.app.catalogue import PIPELINES, SCHEDULABLE
 from finetrieve.app.config import DEFAULT_CONFIG, OFFLINE_CONFIG, load_config
+from finetrieve.cli.commands import announce
 from finetrieve.core.errors import InputError, UnreachableError, unknown_name
 from finetrieve.core.logging import get_logger
 
@@ -69,6 +70,7 @@ def run(
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
     from finetrieve.app.preflight import check
 
+    announce("Reading the documents and the questions ...")
     config = load_config(config_path, docs, eval_sets, overrides, *own)
     check_named_server(pipeline_name, config)
     config = with_argilla_sets(pipeline_name, config)
@@ -98,6 +100,7 @@ def show_dry_run(
     """
     if pipeline_name not in PIPELINES:
         raise unknown_name("pipeline", pipeline_name, PIPELINES)
+    announce("Reading the documents and the questions ...")
     from finetrieve.app.dry_run import dry_run_text
 
     config = load_config(config_path, docs, eval_sets, overrides, *own)

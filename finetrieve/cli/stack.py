@@ -33,7 +33,7 @@ def list_(as_json: bool) -> None:
         print_json({"stacks": [vars(line) for line in stacks], "files": files})
         return
     rows = [
-        (f"{'*' if line.active else ' '} {line.name}", f"{line.orchestrator}, artifacts in {line.artifact_store}")
+        (f"{'*' if line.active else ' '} {line.name}", f"{line.orchestrator}, artifacts: {line.artifact_store}")
         for line in stacks
     ]
     click.echo("\n".join(table_lines(rows)))

@@ -1,4 +1,4 @@
-"""Classification of the machine's errors: a full disk, and what an error was raised from."""
+"""Classification of errors: a full disk, an interrupt, and what an error was raised from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ _FULL_DISK = (
     "PytorchStreamWriter failed",  # torch, as is the next
     "file write failed",
 )
+_STOPS = ("RunInterruptedException", "RunStoppedException")
+"""What ZenML raises where a signal came."""
 
 
 def causes(error: BaseException) -> list[BaseException]:
@@ -21,6 +23,11 @@ def causes(error: BaseException) -> list[BaseException]:
         chain.append(current)
         current = current.__cause__ or current.__context__
     return chain
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Returns whether an error came of Ctrl-C: whoever cleans up then, ZenML above all, may fail and say something else."""
+    return any(isinstance(cause, KeyboardInterrupt) or type(cause).__name__ in _STOPS for cause in causes(error))
 
 
 def is_disk_full(problem: BaseException | str) -> bool:

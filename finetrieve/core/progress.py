@@ -21,29 +21,35 @@ class Progress(Protocol):
 
 _TERMINAL_SECONDS = 0.2
 _LOG_SECONDS = 15.0
+_SLOW = 0.2
+"""Per second: below it, the seconds of each say more."""
 
 
 def reporter(label: str) -> Progress:
     """Returns a callback that shows `label: done/total (rate, time left, details)`; the clock starts with its first call."""
     terminal = sys.stdout.isatty()
     started: float | None = None
-    first, last = 0, 0.0
+    first, last, finished_once = 0, 0.0, False
 
     def report(done: int, total: int, details: str = "") -> None:
-        nonlocal started, first, last
+        nonlocal started, first, last, finished_once
         now = time.monotonic()
+        if finished_once:
+            return
         if started is None:
             started, first = now, done
             last = now - (_LOG_SECONDS if terminal else 0.0)
         finished = done >= total
         if now - last < (_TERMINAL_SECONDS if terminal else _LOG_SECONDS) and not (finished and terminal):
             return
-        last = now
+        last, finished_once = now, finished
         elapsed = now - started
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
         more = f", {details}" if details else ""
-        line = f"{label}: {done:,}/{total:,} ({rate:,.1f}/s{left}{more})"
+        speed = f"{1 / rate:,.0f} s each" if 0 < rate < _SLOW else f"{rate:,.1f}/s" if rate else ""
+        said = f"{speed}{left}{more}".removeprefix(", ")
+        line = f"{label}: {done:,}/{total:,}" + (f" ({said})" if said else "")
         if not terminal:
             logger.info(line)
         elif logger.isEnabledFor(logging.INFO):

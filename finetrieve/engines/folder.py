@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.own_output import VECTORS_MARK
 
-MARK = "finetrieve.json"
-"""In every folder of vectors that we wrote: what is in it."""
 MODEL = "model"
 """The model that turns questions into vectors for them, inside the folder."""
 _FORMAT = 1
@@ -22,7 +21,7 @@ _FORMAT = 1
 def read_mark(folder: Path) -> dict[str, Any] | None:
     """Returns what a folder of vectors says of itself, or None where it is none of ours."""
     try:
-        facts = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        facts = json.loads((folder / VECTORS_MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) and {"format", "engine", "key"} <= set(facts) else None
@@ -37,7 +36,7 @@ def checked_mark(folder: Path, engine: str) -> dict[str, Any]:
     facts = read_mark(folder)
     if facts is None:
         cut_off = " Its writing was cut off: run the same `index` command again." if _unfinished(folder).is_dir() else ""
-        raise InputError(f"There are no vectors of ours in '{folder}': it has no {MARK}.{cut_off}")
+        raise InputError(f"There are no vectors of ours in '{folder}': it has no {VECTORS_MARK}.{cut_off}")
     if facts["format"] != _FORMAT:
         raise InputError(f"The vectors in '{folder}' were written by another version of Finetrieve. Write them anew.")
     if facts["engine"] != engine:
@@ -77,7 +76,7 @@ def write_folder(folder: Path, facts: Mapping[str, Any], write: Callable[[Path],
             work.mkdir()
             (work / ".key").write_text(str(facts["key"]), encoding="utf-8")
         write(work)
-        (work / MARK).write_text(json.dumps(marked, indent=1) + "\n", encoding="utf-8")
+        (work / VECTORS_MARK).write_text(json.dumps(marked, indent=1) + "\n", encoding="utf-8")
         (work / ".key").unlink()
         _replace(folder, work)
     except PermissionError as error:

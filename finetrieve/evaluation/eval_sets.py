@@ -144,10 +144,10 @@ def _files(settings: EvalSetSettings) -> list[Path | None]:
 
 def _file(settings: EvalSetSettings, name: str) -> Path:
     if not settings.path.is_dir():
-        problem = "is a file" if settings.path.exists() else "does not exist"
+        problem = "is a file of another kind" if settings.path.exists() else "does not exist"
         raise InputError(
-            f"Evaluation set '{settings.path}' {problem}; give a CSV or JSONL file with the columns question and page, "
-            "or a folder with queries.jsonl and qrels/*.tsv."
+            f"Evaluation set '{settings.path}' {problem}; give a CSV (as a spreadsheet exports it) or JSONL file with the "
+            "columns question and page, or a folder with queries.jsonl and qrels/*.tsv."
         )
     path = settings.path / name
     if not path.is_file():

@@ -15,7 +15,7 @@ from finetrieve.evaluation.scoring import ScoredSet
 SHOWN = 10
 """Queries that got better, and as many that got worse."""
 EXPECTED = 2
-"""Relevant units whose first chunk is quoted."""
+"""Relevant units of which a chunk is quoted."""
 DRAWN = 2_000
 """Cosines per histogram, spread over the queries."""
 
@@ -48,7 +48,7 @@ def _example(scored: ScoredSet, row: int) -> ChangedQuery:
         query_id=query_id,
         query=eval_set.queries[query_id],
         relevant=relevant,
-        expected=[QuotedChunk(**_place(chunk)) for chunk in _first_chunks(scored, relevant[:EXPECTED])],
+        expected=[QuotedChunk(**_place(chunk)) for chunk in _answering_chunks(scored, row, relevant[:EXPECTED])],
         delta=finetuned.ndcg - base.ndcg,
         base=base,
         finetuned=finetuned,
@@ -66,10 +66,11 @@ def _found(scored: ScoredSet, model: str, row: int) -> list[FoundChunk]:
     return found
 
 
-def _first_chunks(scored: ScoredSet, units: Sequence[str]) -> list[Chunk]:
-    """Returns the first chunk of each unit that has one."""
+def _answering_chunks(scored: ScoredSet, row: int, units: Sequence[str]) -> list[Chunk]:
+    """Returns a chunk of each unit: of a document the one that a model found for the query, or else its first."""
     first: dict[str, Chunk] = {}
-    for chunk in scored.eval_set.chunks:
+    found = [scored.eval_set.chunks[place] for model in reversed(_MODELS) for place in scored.retrieved[model].rows[row]]
+    for chunk in (*found, *scored.eval_set.chunks):
         for unit in scored.eval_set.units_of(chunk):
             if unit in units:
                 first.setdefault(unit, chunk)

@@ -21,7 +21,7 @@ def dry_run(chunks: list[Chunk], settings: GenerationSettings, seed: int) -> str
     estimates = {recipe.row_label: recipe.estimate(contexts, seed, responses) for recipe in settings.recipes}
     return "\n\n".join(
         [
-            f"Dry run: {len(contexts):,} chunks; nothing is asked, nothing is written.",
+            f"Dry run: {len(contexts):,} {'chunk' if len(contexts) == 1 else 'chunks'}; nothing is asked, nothing is written.",
             *(_recipe_text(recipe, estimates[recipe.row_label]) for recipe in settings.recipes),
             *_beyond_budget(settings.budget, list(estimates.values())),
         ]

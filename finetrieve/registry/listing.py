@@ -119,7 +119,7 @@ def _measured(record: Mapping[str, Any]) -> str:
     if not known(record.get("ndcg_at_10")):
         return ""
     interval = f"[{score(record.get('ndcg_at_10_low'))}, {score(record.get('ndcg_at_10_high'))}]"
-    asked = f"{record.get('eval_queries', 0):,} questions, {one_line(record.get('eval_set', ''), 24)}"
+    asked = f"{record.get('eval_queries', 0):,} questions of '{one_line(record.get('eval_set', ''), 24)}'"
     if record.get("arm"):
         asked += f", {way_name(str(record['arm'])).lower()}"
     return f"{score(record['ndcg_at_10'])} {interval} on {asked}"

@@ -27,7 +27,7 @@ def history_page(model: str, versions: Sequence[Version]) -> str:
 def _row(version: Version) -> dict[str, Any]:
     record = version.record
     bar = [record.get(name) for name in ("ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")]
-    asked = f"{record['eval_queries']:,} questions, {record['eval_set']}" if record.get("eval_queries") else ""
+    asked = f"{record['eval_queries']:,} questions of '{record['eval_set']}'" if record.get("eval_queries") else ""
     why, change = why_of(record)
     return {
         "number": version.number,

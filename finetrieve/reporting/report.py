@@ -98,6 +98,9 @@ def _origin(provenance: Mapping[str, int | str]) -> str:
 
 def _provenance(provenance: Mapping[str, int | str]) -> list[dict[str, str]]:
     return [
-        {"label": one_line(name.replace("_", " "), 60).capitalize(), "value": one_line(str(value), WORDS_LIMIT)}
+        {
+            "label": one_line(name.replace("_", " "), 60).capitalize().replace("Zenml", "ZenML"),
+            "value": one_line(str(value), WORDS_LIMIT),
+        }
         for name, value in provenance.items()
     ]

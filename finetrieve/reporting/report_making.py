@@ -299,7 +299,9 @@ def _dev_picture(
 
 
 def _dev_axis(found: Sequence[tuple[float, float]]) -> Axis:
-    return axis_of((y for _, y in found), low=0.0, high=1.0, ticks=5)
+    """Returns an axis of two points at least, so that chance does not look like a fall."""
+    middle = (min(y for _, y in found) + max(y for _, y in found)) / 2
+    return axis_of([middle - 0.01, middle + 0.01, *(y for _, y in found)], low=0.0, high=1.0, ticks=5)
 
 
 def _mean_points(found: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

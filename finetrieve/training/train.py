@@ -107,6 +107,8 @@ def train_model(
         loss_curve = fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress, ranking_lists)
 
         # 2. Choose how much of the base model stays, and see what general understanding the training cost.
+        if on_progress:
+            logger.info("Choosing how much of the base model stays ...")
         final = run.best_weights() or copy_weights(model)
         base = load_encoder(base_model)
         averaging, share = choose_share(model, base, base_model, final, settings, run)

@@ -164,6 +164,11 @@ class _Watch(TrainerCallback):
         self._run, self._loss, self._seconds, self._on_progress = run, loss, seconds, on_progress
         self._saved = time.monotonic()
 
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
+        """Runs once, after a checkpoint was loaded: the clock of the progress starts here."""
+        if self._on_progress:
+            self._on_progress(state.global_step, state.max_steps)
+
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
         """Runs before each optimizer step, also before the first one after a checkpoint was loaded."""
         self._loss.step = state.global_step  # type: ignore[assignment]  # torch's type knows tensors and modules alone

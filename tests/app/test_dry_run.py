@@ -63,7 +63,7 @@ def test_a_dry_run_needs_no_key_and_says_what_a_run_would_lack(
     assert done.returncode == 0, done.stderr
     assert "queries: 1, of which the cache answers 0" in done.stdout
     assert "Training: at most 36 steps of 64 queries with 'embedded'." in done.stdout
-    assert "1 chunks are too few to hold any out" in done.stdout
+    assert "1 chunk, too few to hold any out" in done.stdout
     assert "Before a run: Provider 'openai' needs a key: the environment variable A_KEY_THAT_IS_NOT_SET" in done.stdout
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from finetrieve.app.results import MARK, check_replaceable, write_queries, write_results
+from finetrieve.app.results import check_replaceable, write_queries, write_results
 from finetrieve.core.errors import InputError
+from finetrieve.core.own_output import MODEL_MARK
 from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.evaluation.question_files import read_question_file
@@ -30,7 +31,7 @@ def test_results_are_written_with_both_forms_of_the_model_and_replaced_by_the_ne
     write_results(tmp_path, METRICS, report, model, ["A text."])
     kept = tmp_path / "model" / "model.safetensors"
     assert kept.samefile(tmp_path / "model" / "late" / "model.safetensors")
-    assert (tmp_path / "model" / MARK).is_file()
+    assert (tmp_path / "model" / MODEL_MARK).is_file()
     (tmp_path / "notes.txt").write_text("mine")
     check_replaceable(tmp_path)
     write_results(tmp_path, METRICS.model_copy(update={"corpus": CorpusReport(documents=1)}), report, model)
@@ -91,7 +92,7 @@ def test_what_is_not_ours_is_refused_and_left_as_it_is(tmp_path: Path, report: s
 def test_a_link_to_a_model_elsewhere_is_refused(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / MARK).touch()
+    (elsewhere / MODEL_MARK).touch()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "model").symlink_to(elsewhere)
     with pytest.raises(InputError):

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from finetrieve.app.search import BASE, LONGEST_QUESTION, TRAINED, SearchComparison, checked_question, choose_methods
 from finetrieve.app.search_page import format_terminal, render_page
 from finetrieve.app.serving.api import create_app
+from finetrieve.cli.ask import warm
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
 from finetrieve.evaluation.result import EvaluationResult, SetResult
@@ -108,7 +109,18 @@ with socket.socket() as listener:
 """
 
 
-def test_ctrl_c_stops_the_page_and_promises_nothing() -> None:
+def test_both_models_are_asked_once_before_the_page_is_announced(
+    comparison: SearchComparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    embed = Fixed.embed
+    monkeypatch.setattr(Fixed, "embed", lambda self, texts, role: asked.append(role) or embed(self, texts, role))
+    assert warm(comparison) is comparison
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_stops_the_page_and_promises_nothing(times: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-c", SERVING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as page:
@@ -116,7 +128,8 @@ def test_ctrl_c_stops_the_page_and_promises_nothing() -> None:
         address = re.findall(r"http://\S+/", page.stdout.readline())[0]
         assert page.stdout.readline().startswith("As JSON: ")
         assert httpx.get(address, timeout=120).status_code == 404  # it answers
-        page.send_signal(signal.SIGINT)
+        for _ in range(times):
+            page.send_signal(signal.SIGINT)
         rest = page.stdout.read()
     assert (page.returncode, rest) == (0, "The page is stopped.\n")
 

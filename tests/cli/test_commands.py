@@ -16,10 +16,19 @@ from finetrieve.core.logging import set_level
 ERRORS: dict[str, type[BaseException]] = {"mistake": InputError, "fault": RuntimeError, "interrupt": KeyboardInterrupt}
 
 
+class DatabaseLockedError(Exception):
+    """What a library says whose cleaning up fails after Ctrl-C."""
+
+
 @click.command()
 @click.argument("kind")
 def fail(kind: str) -> None:
     """Raise an error of a kind."""
+    if kind == "locked":
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise DatabaseLockedError("database is locked") from stop
     raise ERRORS[kind]("the reason")
 
 
@@ -39,6 +48,7 @@ def run(*arguments: str) -> Result:
     [
         ("mistake", 2, "Error: the reason"),
         ("fault", 1, "Failed: RuntimeError: the reason (FINETRIEVE_DEBUG=1 shows the traceback.)"),
+        ("locked", 1, "\nInterrupted. Nothing is lost: run the same command again to pick up where it was."),
         ("interrupt", 1, "\nInterrupted. Nothing is lost: run the same command again to pick up where it was."),
     ],
 )
@@ -78,3 +88,27 @@ def test_the_shell_is_offered_commands_options_and_pipelines(typed: list[str], s
 def test_the_script_for_a_shell_asks_the_command_itself(shell: str) -> None:
     done = run("completion", shell)
     assert done.exit_code == 0 and f"_FINETRIEVE_COMPLETE={shell}_complete" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        (("--model", "x", "models"), "--model is an option of 'models' and stands behind it: python run.py models --model ..."),
+        (("--model=x", "ask", "hello"), "--model is an option of 'ask' and stands behind it: python run.py ask --model ..."),
+        (("--json", "models", "list"), "--json is an option of 'models' and stands behind it: python run.py models --json ..."),
+        (
+            ("--config", "x.yaml", "doctor"),
+            "--config is an option of 'doctor' and stands behind it: python run.py doctor --config",
+        ),
+        (("--pipeline", "retrain", "ask", "hello"), "--pipeline says how a pipeline is run, and 'ask' runs none."),
+        (("--no-cache", "models"), "--no-cache says how a pipeline is run, and 'models' runs none."),
+    ],
+)
+def test_an_option_before_a_command_is_never_lost_in_silence(typed: tuple[str, ...], line: str) -> None:
+    done = run(*typed)
+    assert done.exit_code == 2 and line in " ".join(done.stderr.split())
+
+
+def test_an_option_that_no_command_has_keeps_the_nearest_name() -> None:
+    done = run("--modell", "x", "completion", "bash")
+    assert done.exit_code == 2 and "No such option '--modell'" in done.stderr

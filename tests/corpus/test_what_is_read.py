@@ -64,6 +64,9 @@ NOT_PAGES = {
     "env/pyvenv.cfg": "other people's files",
     ".github/ISSUE.md": "hidden folder",
     ".notes.md": "hidden file",
+    "results/model/.finetrieve": "written by Finetrieve",
+    "vectors/finetrieve.json": "written by Finetrieve",
+    "results/report.html": "a report of Finetrieve",
     "robots.txt": "for programs",
     "static/crawl.txt": "crawlers",
     "requirements.txt": "packages to install",
@@ -80,6 +83,7 @@ CONTENT = {
     "base.html": "<html><body>{% block content %}{% endblock %} words of every page</body></html>",
     "layouts/single.html": '{{ define "main" }}<p>words of every page</p>{{ end }}',
     ".notes.md": PAGE,
+    "results/report.html": "<p>words</p><footer>Made by Finetrieve.</footer>",
 }
 
 

@@ -14,11 +14,11 @@ from finetrieve.app import vector_index
 from finetrieve.app.vector_index import Served, choose_vectors, drift_of, load_into_engine, write_index
 from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
+from finetrieve.core.own_output import VECTORS_MARK
 from finetrieve.core.rows import Chunk
 from finetrieve.engines import vector_files
 from finetrieve.engines.base import engine_at
 from finetrieve.engines.drift import DriftError, check_drift
-from finetrieve.engines.folder import MARK
 from finetrieve.engines.vector_files import Stored, StoredVectors
 from finetrieve.engines.vector_search import open_search
 from finetrieve.evaluation.eval_sets import EvalSet
@@ -163,7 +163,7 @@ def test_only_an_empty_folder_or_one_of_ours_is_written_to(source: Served, tmp_p
     assert [path.name for path in foreign.iterdir()] == ["notes.txt"]
     with pytest.raises(InputError, match=r"Unknown engine 'lancdb'\. Did you mean 'lancedb'"):
         engine_at("lancdb:there")
-    with pytest.raises(InputError, match=re.escape(f"it has no {MARK}")):
+    with pytest.raises(InputError, match=re.escape(f"it has no {VECTORS_MARK}")):
         open_search(str(foreign))
     with pytest.raises(InputError, match=rf"was written for parquet, not for qdrant: name it parquet:{tmp_path / 'vectors'}"):
         open_search(f"qdrant:{tmp_path / 'vectors'}")

@@ -304,6 +304,8 @@ def test_what_a_model_found_is_kept_for_the_report(result: Evaluation) -> None:
     assert best["delta"] == pytest.approx(best["finetuned"]["ndcg@10"] - best["base"]["ndcg@10"])
     assert any(chunk["relevant"] for chunk in best["finetuned"]["found"])
     assert [chunk["doc_id"] for chunk in best["expected"]] == best["relevant"]
+    right = {chunk["chunk_id"] for chunk in best["finetuned"]["found"] if chunk["relevant"]}
+    assert right >= {chunk["chunk_id"] for chunk in best["expected"]}  # what was found of a document, not its first chunk
     lengths = {len(values) for model in result.details.as_json()["similarities"]["phones"].values() for values in model.values()}
     assert lengths == {60}
 

@@ -147,7 +147,7 @@ MISTAKES = {
     "open quotation": ('question,page\nA?,faq.md\n"B?,faq.md\n', r"line 3: not valid CSV .* quotation marks"),
     "unknown pages": (
         "question,page\nA?,guide/rest.md\nB?,x\nC?,guide/rest.md\n",
-        r"line 2: page 'guide/rest\.md' is not among the 6 documents\. Nearest: 'guide/reset\.md'.* 1 more pages are unknown\.$",
+        r"line 2: page 'guide/rest\.md' is not among the 6 documents that are read\. Nearest: 'guide/reset\.md'.* 1 more pages are unknown\.$",
     ),
     "ambiguous page": ("question,page\nA?,widgets\n", r"line 2: page 'widgets' can be 'widgets\.html', 'widgets\.md'"),
     "broken score": ("question,page,score\nA?,faq.md,0.5\n", r"line 2: the score '0\.5' is no whole number"),

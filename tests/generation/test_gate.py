@@ -58,6 +58,16 @@ from finetrieve.generation.recipes.rules.gate import reject_reason
         ("How do I finish the open hopper and twice to shut every gate?", "goes with 'and twice to'"),
         ("finish open hopper and to shut gate", "goes with 'and to'"),
         ("How do I use Calibrate a scale?", "heading"),
+        ("Can you explain Lay a plate under a hive?", "heading"),
+        ("What are Switch automatic updates off for?", "heading"),
+        ("What are Too many false alarms?", "heading"),
+        ("What is blue?", "'blue' is no thing"),
+        ("How do I use local in Airflow Orchestrator?", "'local' is no thing"),
+        ("What does the weight jumps do?", "a statement: 'jumps'"),
+        ("I need to see how full a battery", "last clause is cut short"),
+        ("What should I do to check how full a battery?", "last clause is cut short"),
+        ("unable to put a paving stone", "goes with 'put"),
+        ("I want to change at any time under Account > Plan", "goes with 'change at'"),
         ("What is meant by Every week?", "heading"),
         ("How do I use First start?", "heading"),
         ("What does Fixed address do?", "heading"),
@@ -140,3 +150,22 @@ def test_what_people_ask_passes(query: str) -> None:
 
 def test_a_copied_sentence_is_dropped() -> None:
     assert reject_reason("change the size of the text", frozenset({"change the size of the text"})) == "a sentence of the chunk"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence", "passes"),
+    [
+        ("What is a wireless?", "lay the phone on a wireless charger", False),
+        ("How does a Bluetooth work?", "turn on bluetooth first", False),
+        ("How do I use an azure?", "choose azure or aws", False),
+        ("What is the alarm?", "open the alarm list", False),
+        ("What is the alarm?", "the alarm rings every morning", True),
+        ("What is a pipeline for?", "write a pipeline", True),
+        ("How do I use a voicemail in Phone?", "listen to your voicemail at any time", True),
+        ("What are the prerequisites for Seldon?", "check all prerequisites first", True),
+        ("How do I use a boat?", "a ship floats", True),  # said for another word
+    ],
+)
+def test_what_has_an_article_is_a_thing_in_the_chunk_as_well(query: str, sentence: str, passes: bool) -> None:
+    reason = reject_reason(query, frozenset({sentence}))
+    assert reason is None if passes else "is no thing" in (reason or "")

@@ -50,7 +50,7 @@ def test_a_version_says_what_was_measured_and_where_it_comes_from() -> None:
     assert "0.500 [0.400, 0.600]" in lines["NDCG@10"]
     assert measured_words(version) == (
         "docs:2 was trained on 2026-01-02 from org/small (commit 0123456789ab); "
-        "nDCG@10 0.500 [0.400, 0.600] on 220 questions, human."
+        "nDCG@10 0.500 [0.400, 0.600] on 220 questions of 'human'."
     )
     assert details(a_version(1)).count("\n") == 2  # of an older one only its name, the decision and the date are known
 

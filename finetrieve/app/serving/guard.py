@@ -56,7 +56,8 @@ class Guard:
             work = asyncio.ensure_future(self._answer(scope, body))
             await asyncio.wait({work}, timeout=self._limits.seconds)
             if not work.done():
-                await _refuse(send, 504, f"It took more than {self._limits.seconds:g} seconds.", {})
+                plain = {"content-type": "text/plain; charset=utf-8"} if scope["path"] == "/" else {}  # for a browser
+                await _refuse(send, 504, f"It took more than {self._limits.seconds:g} seconds.", plain)
                 return
             for message in work.result():
                 await send(message)
@@ -129,8 +130,9 @@ class Guard:
 
 
 async def _refuse(send: Send, status: int, error: str, headers: dict[str, str]) -> None:
-    """Answers with an error in JSON."""
+    """Answers with an error, in JSON where the headers say nothing else."""
     named = {"content-type": "application/json", **headers}
+    body = json.dumps({"error": error}) if named["content-type"] == "application/json" else f"{error} Reload the page.\n"
     pairs = [(name.encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": json.dumps({"error": error}).encode()})
+    await send({"type": "http.response.body", "body": body.encode()})

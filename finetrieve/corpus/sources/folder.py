@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.own_output import is_own_report
 from finetrieve.core.paths import ConfigPath
 from finetrieve.core.rows import Skipped
 from finetrieve.corpus.parsing.api_file import API_SUFFIXES
@@ -286,6 +287,8 @@ class Folder:
         limit = self.settings.max_file_mb
         if size > limit * 1e6:
             return f"{size / 1e6:.0f} MB is over the limit of {limit:g} MB (max_file_mb)"
+        if suffix == ".html" and is_own_report(path):
+            return "a report of Finetrieve"
         if suffix in API_SUFFIXES and not describes_api(path):
             return f"{suffix} is no kind of documentation that is read, unless it describes an API"
         return ""

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from finetrieve.core.own_output import FOLDER_MARKS
+
 FOREIGN_FOLDERS = {
     "node_modules", "bower_components", "jspm_packages", "__pycache__", "venv", "virtualenv", "site-packages", "dist-packages",
     "vendor", "third_party", "third-party", "thirdparty",
@@ -41,6 +43,8 @@ def folder_objection(folder: Path, wanted: Collection[str]) -> str:
         return ""
     if name.startswith("."):
         return "a hidden folder"
+    if any((folder / mark).is_file() for mark in FOLDER_MARKS):
+        return "written by Finetrieve"
     if name in FOREIGN_FOLDERS or (folder / "pyvenv.cfg").is_file():
         return "a folder of other people's files"
     if name in TEMPLATE_FOLDERS:

@@ -6,13 +6,10 @@ import re
 from functools import lru_cache
 
 from finetrieve.core.text import normalise_query, word_set
+from finetrieve.generation.recipes.rules.asked_things import thing_reason
 from finetrieve.generation.recipes.rules.grammar import (
     is_base_verb,
     is_code,
-    is_noun,
-    is_only_adjective,
-    is_plural_noun,
-    is_word,
     lemmas,
     third_person_base,
     verb_base,
@@ -68,6 +65,8 @@ _LACKS = (
     (re.compile(r"\bbetween\b"), re.compile(r"\bbetween\b.+(?:\band\b|s\b)")),
     (re.compile(r"\b(?:of|for|with|by) at\b|\band (?:once|twice|again) to\b"), re.compile(r"(?!)")),
     (re.compile(r"\band to\b"), re.compile(r"\bto\b.*\band to\b")),
+    (re.compile(r"\bput \w"), re.compile(r"\bput\b.*\b(?:on|off|in|into|onto|under|to|at|up|over|through|down|back|away)\b")),
+    (re.compile(r"\b(?:change|adjust|modify|edit) (?:at|in|under|on)\b"), re.compile(r"(?!)")),
     (re.compile(r"\bfrom one\b"), re.compile(r"\bfrom one\b.+\b(?:to|into)\b")),
     (
         re.compile(r"\bturn (?!on|off|into|up|down|over|around|back|out)"),
@@ -97,17 +96,7 @@ _SAYS_NOTHING_IF = re.compile(
     r"was) (?:not )?(?:provided|given|set|"
     r"specified|passed|used|needed|required|defined|present|available|None|True|False)\?$"
 )
-_THING_ASKED = re.compile(
-    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do I|can I|to) use|Can you explain|How does|How do) (.+?)(?: do|"
-    r" for| mean| work)?\?$"
-)
-_CODE_NAME = re.compile(r"^(?:the )?(?:[A-Z]{2,}[-_ ]?\d[\w-]*|[A-Z][A-Z\d]*_[A-Z\d_]+|[\d.-]+|v\d[\w.]*)$")
-_AGREES = re.compile(
-    r"^What (is|are) (?!meant by)([\w'-]+(?: [\w'-]+){0,4}?)(?:\?| (?:for|in|of|that|which)\b)"
-    r"|^(Does) ((?:the |my |an? )?[\w'-]+(?: [\w'-]+){0,2}?) (?:support|require|need|include|use|have|provide|contain|"
-    r"work|allow)\b"
-)
-_OBJECT_CLAUSE_CUT = re.compile(r"\b(?:what|how|which|whether|where) (?:an?|the) [\w-]+\?$")
+_OBJECT_CLAUSE_CUT = re.compile(r"\b(?:what|which|whether|where|how(?: \w+)?) (?:an?|the) [\w-]+\?$")
 _ME_TWICE = re.compile(
     r"\b(?:do|can|should|could) I (?:give|help|let|show|tell|allow|ask|teach) (?:me|I)\b|\b(?:lets?|helps?|allows?|for|"
     r"with|to) I\b"
@@ -159,7 +148,8 @@ _HEADING_ASKED = re.compile(
     r"^(?:turn (?:on|off)|enable|disable|use|set) (?:the )?(?:feature|option|setting)$|"
     rf"^What do [A-Z]\w+ and \w+ do\?|^{_SEARCH} [A-Z]{{3,}} |"
     r"^(?:How (?:do|can|to)(?: I)? use|What does|What is meant by) [A-Z][a-z]+ (?:an?|the|my|your) |"
-    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do|can) I use|Can you explain) (?:Every|Each|First|Daily|Weekly) |"
+    r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do|can) I use|How (?:do|does)|Can you explain) "
+    r"(?:Every|Each|First|Too|Daily|Weekly) |"
     r"^What (?:is|does) [A-Z][a-z]+ed [a-z]+(?: do| for)?\?$"
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
@@ -193,7 +183,7 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         if not is_base_verb(first) and first not in ADVERBS and first not in {"be", "have", "do"} and not first.endswith("ly"):
             return f"{first!r} is no verb"
     lost = _lost_reason(asked, asked.rstrip("?").split())
-    return lost or _asked_reason(query, words) or _content_reason(query, words, sentences)
+    return lost or _asked_reason(query, words, sentences) or _content_reason(query, words, sentences)
 
 
 def _lost_reason(query: str, words: list[str]) -> str | None:
@@ -205,7 +195,8 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         return f"lacks what to {match[1].lower()!r}"
     if _COMPLEMENT_LOST.match(query):
         return f"lacks what goes with {words[-1]!r}"
-    if _OBJECT_CLAUSE_CUT.search(query) and not re.match(r"^(?:What|How|Which|Where)\b", query):
+    action = re.sub(rf"^(?:{_SEARCH}|What (?:should I do|do I need to do) to) ", "", query)
+    if _OBJECT_CLAUSE_CUT.search(action) and not re.match(r"^(?:What|How|Which|Where)\b", action):
         return "its last clause is cut short"
     for pattern in (_PARTICLE_ALONE, _FORM_ALONE, _OVER, _USED_ALONE, _STATE_ALONE):
         if match := pattern.search(query):
@@ -245,7 +236,7 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
     return None
 
 
-def _asked_reason(query: str, words: list[str]) -> str | None:
+def _asked_reason(query: str, words: list[str], sentences: frozenset[str]) -> str | None:
     """What is asked about is a code, a bare heading or nothing, or does not agree with its verb."""
     if match := _ARTICLE_INSIDE.search(query):
         return f"a title inside: {match[0].split()[0]!r}"
@@ -267,20 +258,7 @@ def _asked_reason(query: str, words: list[str]) -> str | None:
         return f"asks about a heading: {match[0].strip()!r}"
     if _SAYS_NOTHING_IF.search(query):
         return "its condition says nothing"
-    if asked := _THING_ASKED.match(query):
-        thing = asked[1]
-        if _CODE_NAME.match(thing):
-            return "asks about a code"
-        if query.startswith("What do ") and query.endswith(" do?") and len(words) <= 4 and thing.islower():
-            return "says nothing in particular"
-        if re.search(r"\w[a-z]ed$", thing) and query.endswith(" do?"):
-            return "a participle before 'do'"
-        article = re.match(r"^(?:an?|the) ([\w-]+)(?: (?:in|of|for|with) .+)?$", thing)
-        if article and is_only_adjective(article[1]) and not is_noun(article[1]):
-            return f"{article[1]!r} is no thing"
-    if match := _AGREES.match(query):
-        return _disagreement(match[1] or match[3], match[2] or match[4])
-    return None
+    return thing_reason(query, sentences)
 
 
 def _stated(words: list[str]) -> str | None:
@@ -299,26 +277,6 @@ def _stated(words: list[str]) -> str | None:
 def _is_subject(words: list[str], place: int) -> bool:
     """Returns whether the first word alone is what the second is said of: `robot writes`, not `get logs`."""
     return place == 1 and not is_base_verb(words[0])
-
-
-def _disagreement(verb: str, thing: str) -> str | None:
-    """`What is Webhooks`, `Does the connectors`, `What are feature selector`."""
-    words = thing.split()
-    head = words[-1]
-    if not is_word(head) or head.isupper() or head.lower() in FUNCTION_WORDS:
-        return None
-    many = " and " in thing or (is_plural_noun(head.lower()) and (bool(lemmas(head)) or is_plural_noun(head.capitalize())))
-    if (
-        verb in {"is", "Does"}
-        and many
-        and (len(words) == 1 or words[0][0].islower())
-        and len(words) < 6
-        and not head.endswith(("ics", "ings"))
-    ):
-        return f"{verb!r} does not agree with {head!r}"
-    if verb == "are" and not many and lemmas(head) and "VERB" not in lemmas(head) and not any(map(is_plural_noun, words)):
-        return f"{verb!r} does not agree with {head!r}"
-    return None
 
 
 def _is_stranded_on_purpose(query: str) -> bool:

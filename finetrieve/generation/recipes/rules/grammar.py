@@ -108,6 +108,12 @@ def is_only_adjective(word: str) -> bool:
     return bool(known) and ("ADJ" in known or "ADV" in known) and "NOUN" not in known
 
 
+def ends_noun_phrase(after: str | None) -> bool:
+    """Returns whether a noun phrase ends before a word: it is none, or carries grammar, or says what the phrase does."""
+    word = (after or "").lower()
+    return not word or word in FUNCTION_WORDS or is_adverb(word) or third_person_base(word) is not None
+
+
 def is_adverb(word: str) -> bool:
     """Returns whether the word is an adverb."""
     word = word.lower()
@@ -206,20 +212,17 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
         return False
     if first in VERBS or (not lemmas(first) and is_base_verb(first)):
         return True
+    opens_object = DETERMINERS | PRONOUNS | {"somebody", "anybody", "what"} if heading else DETERMINERS
     if first not in MAYBE_VERBS:
-        return (
-            not heading
-            and first in lemmas(first).get("VERB", ())
-            and "NOUN" not in lemmas(first)
-            and "ADJ" not in lemmas(first)
-            and after in DETERMINERS
-        )
+        plainly = heading or not {"NOUN", "ADJ"} & set(lemmas(first))  # a noun of a heading has no article behind it
+        return first in lemmas(first).get("VERB", ()) and plainly and after in opens_object and words[1] != "A"
     if after == "for" and first in {"search", "look", "wait", "ask", "apply", "check", "test"} and len(words) > 2:
         return True
     if (
         after in DETERMINERS
         or after in PRONOUNS
         or after in PARTICLES
+        or (heading and (after == "what" or (len(words) > 2 and words[-1].lower() in {"on", "off"})))
         or (after in PREPOSITIONS and after not in {"for", "with", "in", "on", "at", "by"})
     ):
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from finetrieve.generation.recipes.rules.grammar import (
+    ends_noun_phrase,
     gerund_base,
     gerund_starts_action,
     is_adverb,
@@ -217,8 +218,8 @@ def with_article(phrase: str, text: str) -> str:
         phrase = phrase.lower()
     if words[0].lower() in {"the", "a", "an", "my"} or is_plural_noun(words[-1]):
         return lower_first(phrase) if words[0].lower() in {"the", "a", "an", "my"} else phrase
-    match = re.search(rf"\b(the|an?)\s+{re.escape(phrase)}\b(?! [a-z]+(?:s|ing)\b)", text, re.I)
-    return f"{match[1].lower()} {phrase}" if match else phrase
+    uses = re.finditer(rf"\b(the|an?)\s+{re.escape(phrase)}\b(?: ([\w-]+))?", text, re.I)
+    return next((f"{use[1].lower()} {phrase}" for use in uses if ends_noun_phrase(use[2])), phrase)
 
 
 def _ready(forms: list[Form], phrase: str, unit: int, score: float) -> Candidate:
