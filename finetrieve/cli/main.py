@@ -14,7 +14,7 @@ from finetrieve.cli.commands import CommandGroup, announce_start, refuse_options
 from finetrieve.core.logging import set_level
 
 _NEW_OBJECTS = 20_000
-"""Between two garbage collections; by default they are 700. A start makes a million objects that stay, and to go through them again
+"""Between two garbage collections, 700 by default. A start makes a million objects that stay, and to go through them again
 and again takes a fifth of its time."""
 
 
