@@ -47,10 +47,8 @@ from finetrieve.evaluation.metrics import METRICS
 from finetrieve.generation.generate import generate
 
 Row = dict[str, Any]
-"""`set`, `name`, `n_pairs`, `n_mined`, `steps`, `seconds`, and by way of asking `scores` {way: nDCG@10} and `minus_rules`
-{way: delta, low, high}; of the row `untrained` the scores alone."""
-PerQuestion = dict[str, npt.NDArray[np.float64]]
-"""Way of searching -> nDCG@10 of each question."""
+"""`set`, `name`, `n_pairs`, `n_mined`, `steps`, `seconds`, `machine`, `commit`, and by way of asking {arm: nDCG@10 of each
+question}."""
 
 RULES = {"name": "rules", "queries_per_chunk": 6}
 LINKED = {"name": "linked_sections"}
@@ -106,32 +104,41 @@ def main() -> None:
     parser.add_argument("--max-steps", type=int, default=36, help="of every training, however few its pairs are")
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--folds", type=int, default=2, help="of a set with recorded answers one part of so many is held out")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write everything as JSON, after every variant")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write everything as JSON, and go on from what is there")
     given = parser.parse_args()
-    names = [name for name in VARIANTS if name == FIRST or name in given.only]
-    rows = list[Row]()
-
-    def save() -> None:
-        if given.save:
-            facts = {"commit": code_commit(), "machine": machine(), "max_steps": given.max_steps, "seed": given.seed}
-            given.save.write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-
+    asked_for = {"max_steps": given.max_steps, "seed": given.seed, "folds": given.folds}
+    rows = saved_rows(given.save, asked_for) if given.save else []
     for folder in bench_folders(given.folders):
         with tempfile.TemporaryDirectory(prefix="finetrieve-recipes-") as scratch:
-            config = config_of(folder, VARIANTS[FIRST], given.max_steps, given.seed)
-            bench = bench_of(folder, config, given.folds, Path(scratch))
-            first = dict[str, PerQuestion]()
-            for name in names:
-                if VARIANTS[name].recorded and not bench.recorded:
+            bench = bench_of(folder, config_of(folder, VARIANTS[FIRST], given.max_steps, given.seed), given.folds, Path(scratch))
+            for name, variant in VARIANTS.items():
+                wanted = (name == FIRST or name in given.only) and (not variant.recorded or bench.recorded)
+                if not wanted or any((row["set"], row["name"]) == (bench.name, name) for row in rows):
                     continue
-                made, scores = measured(
-                    bench, name, config_of(folder, VARIANTS[name], given.max_steps, given.seed), Path(scratch) / name
-                )
-                first = first or scores
-                rows += compared(made, scores, first, given.seed)
-                save()
+                config = config_of(folder, variant, given.max_steps, given.seed)
+                rows.append(measured(bench, name, config, Path(scratch) / name))
+                if given.save:
+                    found = [row | {"against_rules": gaps_of(row, rows, given.seed)} for row in rows]
+                    given.save.write_text(json.dumps({**asked_for, "rows": found}, indent=1) + "\n", encoding="utf-8")
+            own = [row for row in rows if row["set"] == bench.name]
         for way in (AS_ASKED, AS_TYPED):
-            print(f"\n{aligned(table_of([row for row in rows if row['set'] == bench.name], way))}", flush=True)
+            print(f"\n{aligned(table_of(own, way, given.seed))}", flush=True)
+
+
+def saved_rows(path: Path, asked_for: Mapping[str, int]) -> list[Row]:
+    """Returns the rows of an earlier run that was cut off, or of one over other sets.
+
+    Raises:
+        SystemExit: The file is of a run with other settings.
+    """
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in asked_for.items():
+        if found.get(name) != value:
+            raise SystemExit(f"{path} is of a run with {name} {found.get(name)}, not {value}; give --save another file.")
+    rows: list[Row] = found["rows"]
+    return rows
 
 
 # 1. What they train on and are asked.
@@ -245,8 +252,8 @@ def as_typed(questions: EvalSet, seed: int = TYPED_SEED) -> EvalSet:
 # 2. The trainings and what they gave.
 
 
-def measured(bench: Bench, name: str, config: Config, scratch: Path) -> tuple[Row, dict[str, PerQuestion]]:
-    """Returns the row of a variant, and by way of asking the score of each question, by the tuned model and untrained."""
+def measured(bench: Bench, name: str, config: Config, scratch: Path) -> Row:
+    """Trains a variant and returns its row."""
     from finetrieve.training.train import train_model
 
     variant, base = VARIANTS[name], config.training.base_model
@@ -256,44 +263,44 @@ def measured(bench: Bench, name: str, config: Config, scratch: Path) -> tuple[Ro
     record = train_model(
         pairs, bench.corpus.chunks, config.training, base, out, scratch / "checkpoints", config.seed, None, lists
     ).record
-    seconds = round(time.monotonic() - started, 1)
-    scores = dict[str, PerQuestion]()
+    row: Row = {"set": bench.name, "name": name, "n_pairs": record.n_pairs, "n_mined": record.n_ranking_lists}
+    row |= {"steps": record.steps, "seconds": round(time.monotonic() - started, 1), "machine": machine(), "commit": code_commit()}
     for asking, questions in ((AS_ASKED, bench.questions), (AS_TYPED, as_typed(bench.questions))):
         found = evaluated(questions, out, config, scratch.parent / "vectors").scored[0].arms
-        scores[asking] = {arm: values[:, METRICS.index(METRIC)] for arm, values in found.items()}
-    facts = {"n_pairs": record.n_pairs, "n_mined": record.n_ranking_lists, "steps": record.steps, "seconds": seconds}
-    return {"set": bench.name, "name": name, **facts}, scores
+        row[asking] = {arm: values[:, METRICS.index(METRIC)].tolist() for arm, values in found.items()}
+    shown = ", ".join(f"{way} {mean:.3f}" for way, mean in means_of(row, AS_ASKED, WAYS).items())
+    print(f"{bench.name}, {name}: {record.n_pairs} pairs, {shown}, {row['seconds']:,.0f} s", file=sys.stderr, flush=True)
+    return row
 
 
-def compared(made: Row, scores: Mapping[str, PerQuestion], first: Mapping[str, PerQuestion], seed: int) -> list[Row]:
-    """Returns a variant's row with its scores and how far they are from the first variant's; the untrained row before that."""
-
-    def means(arms: Mapping[str, str]) -> Row:
-        return {
-            asking: {"scores": {way: float(found[arm].mean()) for way, arm in arms.items()}} for asking, found in scores.items()
-        }
-
-    row = made | means(WAYS)
-    if scores is first:
-        untrained = {way: arm.replace("finetuned", "base") for way, arm in WAYS.items()}
-        rows = [{"set": made["set"], "name": "untrained", **means(untrained)}, row]
-    else:
-        for asking, found in scores.items():
-            row[asking]["minus_rules"] = {way: paired_gap(found[arm], first[asking][arm], seed) for way, arm in WAYS.items()}
-        rows = [row]
-    shown = ", ".join(f"{way} {score:.3f}" for way, score in row[AS_ASKED]["scores"].items())
-    print(f"{row['set']}, {row['name']}: {row['n_pairs']} pairs, {shown}, {row['seconds']:.0f} s", file=sys.stderr, flush=True)
-    return rows
+def means_of(row: Row, asking: str, arms: Mapping[str, str]) -> dict[str, float]:
+    """Returns way of searching -> nDCG@10."""
+    return {way: float(np.mean(row[asking][arm])) for way, arm in arms.items()}
 
 
-def table_of(rows: Sequence[Row], asking: str) -> list[list[str]]:
+def gaps_of(row: Row, rows: Sequence[Row], seed: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Returns way of asking -> way of searching -> how far a row is from the first variant of its set; of that one nothing."""
+    first = next(other for other in rows if (other["set"], other["name"]) == (row["set"], FIRST))
+    if row is first:
+        return {}
+    return {
+        asking: {way: paired_gap(np.asarray(row[asking][arm]), np.asarray(first[asking][arm]), seed) for way, arm in WAYS.items()}
+        for asking in (AS_ASKED, AS_TYPED)
+    }
+
+
+def table_of(rows: Sequence[Row], asking: str, seed: int) -> list[list[str]]:
     """Returns the table of one set and way of asking: after each score how far it is from the first variant's, in points."""
-    head = [f"{rows[0]['set']}, {asking}", "pairs", *(cell for way in WAYS for cell in (way, f"- {FIRST}"))]
-    table = [head]
+    untrained = means_of(rows[0], asking, {way: arm.replace("finetuned", "base") for way, arm in WAYS.items()})
+    table = [
+        [f"{rows[0]['set']}, {asking}", "pairs", *(cell for way in WAYS for cell in (way, f"- {FIRST}"))],
+        ["untrained", "-", *(cell for mean in untrained.values() for cell in (f"{mean:.3f}", "-"))],
+    ]
     for row in rows:
-        gaps = row[asking].get("minus_rules", {})
-        cells = [cell for way in WAYS for cell in (f"{row[asking]['scores'][way]:.3f}", shown_gap(gaps.get(way)))]
-        table.append([row["name"], str(row.get("n_pairs", "-")), *cells])
+        gaps = gaps_of(row, rows, seed).get(asking, {})
+        means = means_of(row, asking, WAYS)
+        cells = [cell for way, mean in means.items() for cell in (f"{mean:.3f}", shown_gap(gaps.get(way)))]
+        table.append([row["name"], f"{row['n_pairs']:,}", *cells])
     return table
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import recipes
 from bench_sets import Corpus
-from recipes import AS_ASKED, AS_TYPED, Bench, Variant, as_typed, bench_of, compared, config_of, mined, pairs_for, table_of
+from recipes import AS_ASKED, AS_TYPED, Bench, Variant, as_typed, bench_of, config_of, mined, pairs_for, saved_rows, table_of
 
 from finetrieve.core.rows import Chunk, DocumentEntry, GeneratedQuery, Pair
 from finetrieve.evaluation.eval_sets import EvalSet
@@ -81,17 +82,25 @@ def test_half_of_the_pages_of_recorded_answers_are_asked_about_and_never_trained
     assert asked_about | found.trainable == {"z0", "z1", "z2", "z3"} == {chunk.id for chunk in found.questions.chunks}
 
 
-def test_a_row_has_its_difference_to_the_rules_beside_each_score(capsys: pytest.CaptureFixture[str]) -> None:
-    arms = [f"{way}{model}" for way in ("", "late_", "fused_") for model in ("base", "finetuned")]
+ARMS = [f"{way}{model}" for way in ("", "late_", "fused_") for model in ("base", "finetuned")]
 
-    def scores(value: float) -> dict[str, dict[str, np.ndarray]]:
-        return {asking: dict.fromkeys(arms, np.full(5, value)) for asking in (AS_ASKED, AS_TYPED)}
 
-    made = {"set": "manual", "name": "rules", "n_pairs": 9, "seconds": 3.0}
-    first = scores(0.5)
-    rows = compared(made, first, first, 13) + compared(made | {"name": "rules, noise"}, scores(0.75), first, 13)
-    table = table_of(rows, AS_TYPED)
-    assert [row[0] for row in table] == ["manual, as typed", "untrained", "rules", "rules, noise"]
+def row(name: str, value: float) -> dict[str, Any]:
+    scores = {asking: dict.fromkeys(ARMS, [value] * 5) for asking in (AS_ASKED, AS_TYPED)}
+    return {"set": "manual", "name": name, "n_pairs": 9, "seconds": 3.0, **scores}
+
+
+def test_a_row_has_its_difference_to_the_rules_beside_each_score() -> None:
+    table = table_of([row("rules", 0.5), row("rules, noise", 0.75)], AS_TYPED, 13)
+    assert [line[0] for line in table] == ["manual, as typed", "untrained", "rules", "rules, noise"]
     assert table[2][1:4] == ["9", "0.500", "-"]
     assert table[3][1:4] == ["9", "0.750", "+25.0 [+25.0, +25.0]"]
-    assert "manual, rules, noise: 9 pairs, dense 0.750" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_from_what_is_saved_unless_its_settings_differ(tmp_path: Path) -> None:
+    path, settings = tmp_path / "figures.json", {"max_steps": 12, "seed": 13}
+    assert saved_rows(path, settings) == []
+    path.write_text(json.dumps({**settings, "rows": [row("rules", 0.5)]}))
+    assert [found["name"] for found in saved_rows(path, settings)] == ["rules"]
+    with pytest.raises(SystemExit, match="is of a run with max_steps 12, not 36; give --save another file"):
+        saved_rows(path, settings | {"max_steps": 36})

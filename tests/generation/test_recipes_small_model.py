@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from finetrieve.core.errors import UnreachableError
-from finetrieve.core.rows import Chunk, GeneratedQuery, Reject, WrittenRow
+from finetrieve.core.rows import Chunk, GeneratedQuery, WrittenRow
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.generation.generate import GenerationResult, generate
-from finetrieve.generation.llm.gguf_models import PACKAGED_MODELS, gguf_file
+from finetrieve.generation.llm.gguf_models import gguf_file
 from finetrieve.generation.recipes.base import RECIPES
 from finetrieve.generation.settings import GenerationSettings
 
 MODEL = "smollm2"
 CHUNKS = [
-    Chunk("c0", "d0", "m.md", "Pages", "", "To share a page, open its menu and choose Share. Readers see all changes at once.", 20, 0),
+    Chunk(
+        "c0",
+        "d0",
+        "m.md",
+        "Pages",
+        "",
+        "To share a page, open its menu and choose Share. Readers see all changes at once.",
+        20,
+        0,
+    ),
     Chunk("c1", "d1", "m.md", "Network", "", "The guest network has a name of its own. Guests reach the internet only.", 20, 0),
 ]
 ASKED: dict[str, Any] = {
     "provider": "llamacpp",
     "model": MODEL,
-    "context_window": 2048,
-    "asks": 2,
-    "sampling": {"temperature": 0.0, "max_tokens": 120, "seed": 1},
+    "context_window": 1024,
+    "asks": 1,  # it answers as before when it is asked again
+    "sampling": {"temperature": 0.0, "max_tokens": 160, "seed": 1},
 }
 LINE = {"type": "string", "minLength": 10, "maxLength": 80}
+"""Held to by llama.cpp: no answer rambles."""
+LINES = {"type": "array", "minItems": 1, "maxItems": 1, "items": LINE}
 LEAST: dict[str, dict[str, Any]] = {
     "triplet": {"negative": False, "styles": {"how_to": 1}},
     "prompt": {
@@ -40,9 +48,67 @@ LEAST: dict[str, dict[str, Any]] = {
         "columns": {"query": "question"},
     },
     "few_shot": {"queries": ["how do i print a page", "guest wifi slow"]},
-    "descriptions": {"descriptions": 1, "abstract": False},
+    "descriptions": {"answer": {"good": LINES, "bad": LINES}, "abstract": False},
     "tasks": {"kinds": ["classification"], "tasks": 1},
     "graph": {"personas": 0, "embedding_model": None},
-    "axes": {"query_types": {"factual": "It asks for a fact."}, "reasoning_types": {"stated": "The passage says it."}, "threshold": 0},
+    "axes": {
+        "query_types": {"factual": "It asks for a fact."},
+        "reasoning_types": {"stated": "The passage says it."},
+        "threshold": 0,
+    },
 }
 """Recipe -> the settings with which it asks for as little as it can. A new recipe is asked with its defaults."""
+
+UNABLE: dict[str, str] = {}
+"""Recipe -> what so small a model cannot do; all others have to give a row."""
+LLM_RECIPES = [name for name, recipe in RECIPES.classes().items() if recipe.asks_llm]
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    return {"name": name, **ASKED, **LEAST.get(name, {})}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> GenerationResult:
+    """What all recipes wrote in one run; the model is in the cache of whoever runs the tests."""
+    pytest.importorskip("xllamacpp", reason="needs the extra 'llamacpp'")
+    try:
+        gguf_file(MODEL)
+    except UnreachableError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("small-model")
+    recipes = [settings_of(name) for name in LLM_RECIPES]
+    settings = GenerationSettings.model_validate(
+        {"recipes": recipes, "answers": str(folder / "answers"), "max_failed_share": 1.0}
+    )
+    return generate(to_table(CHUNKS, Chunk), settings, 13, folder)
+
+
+@pytest.mark.parametrize("name", LLM_RECIPES)
+def test_each_recipe_has_settings_with_which_the_small_model_can_be_asked(name: str) -> None:
+    try:
+        GenerationSettings.model_validate({"recipes": [settings_of(name)]})
+    except ValidationError as error:
+        pytest.fail(f"Recipe '{name}' cannot be run with its defaults; give it settings in LEAST: {error}")
+
+
+@pytest.mark.slow(minutes=1)
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_a_row_of_a_real_model_is_valid_or_what_it_could_not_do_is_recorded(name: str, request: pytest.FixtureRequest) -> None:
+    if name not in LLM_RECIPES:
+        pytest.skip(f"recipe '{name}' asks no LLM")
+    made: GenerationResult = request.getfixturevalue("made")
+    queries = [row for row in to_rows(made.queries, GeneratedQuery) if row.recipe == name]
+    written = [row for row in to_rows(made.written, WrittenRow) if row.recipe == name]
+    for row in queries:
+        assert row.query.strip() and row.query != row.negative_query
+        assert set(row.chunk_ids) <= {chunk.id for chunk in CHUNKS} and row.generator == f"llamacpp/{MODEL}"
+    for row in written:
+        columns = json.loads(row.columns)
+        assert columns and all(columns.values()) and row.generator == f"llamacpp/{MODEL}"
+    asked = made.usage[name]
+    assert asked.requests > 0
+    if name in UNABLE:
+        assert asked.failed or queries or written, f"{UNABLE[name]}: nothing was recorded"
+    else:
+        assert queries or written, f"no row; what was dropped: {made.report.dropped_examples}"
