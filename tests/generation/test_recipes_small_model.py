@@ -106,9 +106,9 @@ def test_a_row_of_a_real_model_is_valid_or_what_it_could_not_do_is_recorded(name
     for row in queries:
         assert row.query.strip() and row.query != row.negative_query
         assert set(row.chunk_ids) <= {chunk.id for chunk in CHUNKS} and row.generator == f"llamacpp/{MODEL}"
-    for row in written:
-        columns = json.loads(row.columns)
-        assert columns and all(columns.values()) and row.generator == f"llamacpp/{MODEL}"
+    for other in written:
+        columns = json.loads(other.columns)
+        assert columns and all(columns.values()) and other.generator == f"llamacpp/{MODEL}"
     asked = made.usage[name]
     assert asked.requests > 0
     unable = name in UNABLE and asked.failed > 0
