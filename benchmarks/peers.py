@@ -318,11 +318,16 @@ def _against(row: Row, rows: Sequence[Row], dense: Mapping[str, npt.NDArray[np.f
     mine = next((other for other in rows if other["name"] == OURS), None)
     if mine is None or row["name"] not in dense or row["name"] == OURS:
         return {}
-    both = np.stack([dense[OURS], dense[row["name"]]], axis=1)
+    gap = paired_gap(dense[OURS], dense[row["name"]], seed)
+    return {"ours_minus_peer": gap, "time_ratio": mine["seconds"] / row["seconds"]}
+
+
+def paired_gap(scores: npt.NDArray[np.float64], against: npt.NDArray[np.float64], seed: int) -> dict[str, float]:
+    """Returns `delta`, `low` and `high` of the mean difference of two columns of scores of the same questions."""
+    both = np.stack([scores, against], axis=1)
     means = resampled_means(both, SAMPLES, seed)
     found = difference(both[:, 0], both[:, 1], means[:, 0], means[:, 1])
-    gap = {"delta": found.delta, "low": found.low, "high": found.high}
-    return {"ours_minus_peer": gap, "time_ratio": mine["seconds"] / row["seconds"]}
+    return {"delta": found.delta, "low": found.low, "high": found.high}
 
 
 def table_of(rows: Sequence[Row]) -> list[list[str]]:
@@ -336,10 +341,18 @@ def _cells(row: Row, names: Mapping[str, str]) -> list[str]:
     arms = [f"{row['arms'][arm]:.3f}" if arm in row["arms"] else "-" for arm in names]
     label = row["name"] + (f" (BM25 {row['bm25']:.3f})" if "bm25" in row else "")
     seconds = f"{row['seconds']:,.0f}" if "seconds" in row else "-"
-    return [label, str(row.get("n_pairs", "-")), *arms, seconds, _gap(row.get("ours_minus_peer")), _times(row.get("time_ratio"))]
+    return [
+        label,
+        str(row.get("n_pairs", "-")),
+        *arms,
+        seconds,
+        shown_gap(row.get("ours_minus_peer")),
+        _times(row.get("time_ratio")),
+    ]
 
 
-def _gap(found: Mapping[str, float] | None) -> str:
+def shown_gap(found: Mapping[str, float] | None) -> str:
+    """Returns a difference of nDCG@10 with its interval, in points."""
     return f"{100 * found['delta']:+.1f} [{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]" if found else "-"
 
 
