@@ -49,7 +49,7 @@ def test_without_a_terminal_the_defaults_are_taken_and_said_and_a_dry_run_passes
     assert [key for key in wanted if key != "source" and given[key] != wanted[key]] == []
 
     dry = run("--pipeline", "retrain", "--config", f"mine/{CONFIG}", "--dry-run")
-    assert dry.exit_code == 0 and dry.stdout.startswith("Dry run: 1 chunks;"), dry.output
+    assert dry.exit_code == 0 and dry.stdout.startswith("Dry run: 1 chunk;"), dry.output
 
 
 def test_nothing_is_overwritten_and_a_gitignore_of_ones_own_stays(place: Path) -> None:

@@ -208,7 +208,7 @@ def test_the_installed_command_works_from_any_folder(own_home: dict[str, str], t
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Dry run: 1 chunks;")
+    assert done.stdout.startswith("Dry run: 1 chunk;")
 
 
 def test_a_pipeline_given_as_a_command_is_told_how_it_is_run(command: RunCommand) -> None:

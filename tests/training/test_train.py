@@ -76,7 +76,7 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
     assert model.encode(["how do I rotate a key"]).shape == (1, 16)
     assert (result.model_dir / "README.md").read_text().startswith("---\n")
     assert json.loads((result.model_dir / "training_record.json").read_text())["chosen"] == record["chosen"]
-    assert steps_seen == [(step, record["steps"]) for step in range(1, record["steps"] + 1)]
+    assert steps_seen == [(step, record["steps"]) for step in range(record["steps"] + 1)]
     assert [entry["step"] for entry in record["loss"]] == [step for step, _ in steps_seen]
     assert [entry["step"] for entry in record["dev"]] == list(record["evaluate_at"])
     tried = [entry["base_share"] for entry in record["averaging"]]
