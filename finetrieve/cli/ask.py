@@ -33,7 +33,9 @@ _PORT = 8600
 @click.option(
     "--index", "place", metavar="DIR|ENGINE:PATH", help="Ask what `index` wrote: a folder, lancedb:PATH or qdrant:PATH."
 )
-@click.option("--by", "way", type=click.Choice(["dense", "late"]), help="With --index: which vectors. Default: late, if there.")
+@click.option(
+    "--by", "way", type=click.Choice(["dense", "late", "fused"]), help="With --index: by what. Default: as the version is evaluated."
+)
 @JSON
 def command(
     question: str | None,
@@ -93,11 +95,11 @@ def _answer_from(place: str, text: str, k: int, way: str | None, as_json: bool) 
     finally:
         search.close()
     if as_json:
-        hits = [{"rank": rank, **asdict(hit), "document": hit.chunk.doc_id} for rank, hit in enumerate(found, 1)]
+        hits = [{**asdict(hit), "document": hit.document} for hit in found]
         print_json({"question": question, "index": place, "name": search.name, "way": chosen, "hits": hits})
         return
-    names = {"dense": "by vectors", "late": "by late interaction"}
-    heading = f"{search.name}, {names[chosen]}, from {place}"
+    names = {"dense": "vectors", "late": "late interaction", "fused": search.fusion.description}
+    heading = f"{search.name}, by {names[chosen]}, from {place}"
     click.echo(format_found(heading, question, found, shutil.get_terminal_size().columns))
 
 

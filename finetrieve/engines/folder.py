@@ -16,7 +16,7 @@ MARK = "finetrieve.json"
 """In every folder of vectors that we wrote: what is in it."""
 MODEL = "model"
 """The model that turns questions into vectors for them, inside the folder."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 def read_mark(folder: Path) -> dict[str, Any] | None:
