@@ -33,7 +33,7 @@ def command() -> None:
 @click.argument("version", default="production")
 @MODEL
 @TO
-@click.option("--form", default="hub", metavar="FORM", help="hub (Parquet), beir, llamaindex or ragas. Default: hub.")
+@click.option("--form", default="hub", metavar="FORM", help="hub (Parquet), beir, llamaindex, ragas, argilla.")
 @click.option("--no-chunks", is_flag=True, help="Without the texts of the documents: queries and ids alone.")
 @LICENCE
 @PUBLIC
