@@ -34,7 +34,7 @@ _PORT = 8600
     "--index", "place", metavar="DIR|ENGINE:PATH", help="Ask what `index` wrote: a folder, lancedb:PATH or qdrant:PATH."
 )
 @click.option(
-    "--by", "way", type=click.Choice(["dense", "late", "fused"]), help="With --index: by what. Default: as the version is evaluated."
+    "--by", "way", type=click.Choice(["dense", "late", "fused"]), help="With --index: by what. Default: as was evaluated."
 )
 @JSON
 def command(

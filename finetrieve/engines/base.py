@@ -79,6 +79,7 @@ ENGINES: Registry[Engine] = Registry(
         "finetrieve.engines.parquet_engine:ParquetEngine",
         "finetrieve.engines.lancedb_engine:LanceDbEngine",
         "finetrieve.engines.qdrant_engine:QdrantEngine",
+        "finetrieve.engines.pgvector_engine:PgVectorEngine",
     ],
 )
 

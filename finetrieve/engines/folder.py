@@ -91,6 +91,11 @@ def _unfinished(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.unfinished")
 
 
+def whole_name(work: Path) -> str:
+    """Returns the name that a folder will have when it is whole."""
+    return work.name.removeprefix(".").removesuffix(".unfinished")
+
+
 def _is_work_on(work: Path, key: str) -> bool:
     try:
         return (work / ".key").read_text(encoding="utf-8") == key

@@ -12,7 +12,16 @@ from finetrieve.annotation.disk_form import write_disk_form
 from finetrieve.core.rows import Chunk, Pair
 
 CHUNKS = [
-    Chunk("c0", "pump.md", "pump.md", "The pump", "Use > Daily", "The pump **moves** water.\n\n| a | b |\n|---|---|\n| 1 | 2 |", 9, 0),
+    Chunk(
+        "c0",
+        "pump.md",
+        "pump.md",
+        "The pump",
+        "Use > Daily",
+        "The pump **moves** water.\n\n| a | b |\n|---|---|\n| 1 | 2 |",
+        9,
+        0,
+    ),
     Chunk("c1", "valve.md", "valve.md", "The valve", "", "The valve stops water.", 7, 0),
 ]
 PAIRS = [
@@ -39,11 +48,15 @@ def test_argillas_own_client_loads_it_into_a_server_and_writes_the_same_again(se
     client = rg.Argilla(api_url=server.url, api_key=server.api_key)
     loaded = rg.Dataset.from_disk(str(tmp_path / "ours"), workspace=client.workspaces.default.name, client=client)
     try:
-        assert loaded.name == "disk-form" and [question.name for question in loaded.settings.questions][:2] == ["verdict", "query"]
+        assert loaded.name == "disk-form" and [question.name for question in loaded.settings.questions][:2] == [
+            "verdict",
+            "query",
+        ]
         (tmp_path / "theirs").mkdir()
         loaded.to_disk(str(tmp_path / "theirs"))
         ours, theirs = (
-            {row.pop("id"): row for row in json.loads((tmp_path / who / "records.json").read_text())} for who in ("ours", "theirs")
+            {row.pop("id"): row for row in json.loads((tmp_path / who / "records.json").read_text())}
+            for who in ("ours", "theirs")
         )
         for row in theirs.values():
             assert row.pop("_server_id")

@@ -16,14 +16,12 @@ from finetrieve.app.index import load_index
 from finetrieve.app.vector_index import Served, choose_vectors, drift_of, load_into_engine, write_index
 from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk
 from finetrieve.engines import fused_search, vector_files
 from finetrieve.engines.base import engine_at
 from finetrieve.engines.drift import DriftError, check_drift
 from finetrieve.engines.folder import MARK
 from finetrieve.engines.vector_files import Stored, StoredVectors
 from finetrieve.engines.vector_search import open_search, stored_fusion
-from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion
@@ -31,42 +29,9 @@ from finetrieve.retrieval.hybrid_index import build_index
 from finetrieve.retrieval.search import Searcher
 from finetrieve.retrieval.search import search as own_search
 from finetrieve.retrieval.vector_cache import CachedEmbedder
-from tests.training.conftest import tiny_model  # noqa: F401  # a fixture
+from tests.engines.conftest import BOTH, CHUNKS, EVAL_SET
 
-THINGS = ["pump", "door", "lamp", "radio", "kettle", "heater", "window", "clock", "stove", "chair", "fan", "mirror", "bell"]
-COLOURS = ["green", "red", "blue", "grey", "white"]
-CHUNKS = [
-    Chunk(
-        f"c{row}",
-        f"{word}.md",
-        f"{word}.md",
-        word.title(),
-        "",
-        f"The {word} has a {COLOURS[row % 5]} button.",
-        9,
-        row // len(THINGS),
-    )
-    for row, word in enumerate(THINGS * 2)
-]
-QUESTIONS = {f"q{row}": f"where is the {word}'s button?" for row, word in enumerate(THINGS)}
-EVAL_SET = EvalSet(
-    "human",
-    "human",
-    QUESTIONS,
-    {f"q{row}": {f"{word}.md": 1} for row, word in enumerate(THINGS)},
-    "document",
-    CHUNKS,
-    len(THINGS),
-)
-BOTH = StoredVectors(Stored(16), Stored(16))
 ENGINES = ("parquet", "lancedb", "qdrant")
-
-
-@pytest.fixture
-def source(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:  # noqa: F811
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(vector_files, "CHUNKS_AT_ONCE", 10)  # three files
-    return Served("docs:1", tiny_model, CHUNKS, EvaluationResult())
 
 
 def places_of(folder: Path) -> dict[str, str]:
@@ -182,6 +147,7 @@ def test_the_code_of_the_readme_loads_the_files_without_us(
     stored = StoredVectors(Stored(16), Stored(8, "int8"))
     write_index(source, tmp_path / "vectors", stored)
     readme = (tmp_path / "vectors" / "README.md").read_text()
+    readme, pgvector = readme.split("## pgvector")  # which needs a server
     code = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL)).replace(
         "how do I start?", "where is the lamp's button?"
     )
@@ -192,7 +158,7 @@ def test_the_code_of_the_readme_loads_the_files_without_us(
     search = open_search(str(tmp_path / "vectors"))
     expected = [hit.chunk.id for hit in search.search("where is the lamp's button?", 5, "late")]
     assert printed == [expected, expected]
-    assert "vector(16)" in readme and "tensor<float>(token{}, x[8])" in readme
+    assert "dense vector(16), late vector(8)[]" in pgvector and "tensor<float>(token{}, x[8])" in pgvector
 
 
 def test_ask_reads_from_what_index_wrote(source: Served, tmp_path: Path) -> None:

@@ -78,7 +78,9 @@ def test_the_command_line_s_queries_are_shown_and_stay_out_of_the_configuration(
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "pump.md").write_text("# Pump\n\nReplace the seal of the pump every year. Look at the gauge.\n" * 3)
     [item] = log(tmp_path)
-    (tmp_path / "config.yaml").write_text(json.dumps({"source": {"name": "folder", "path": "docs"}, "generation": plain(generation(TRIPLET))}))
+    (tmp_path / "config.yaml").write_text(
+        json.dumps({"source": {"name": "folder", "path": "docs"}, "generation": plain(generation(TRIPLET))})
+    )
     config: Config = load_config(tmp_path / "config.yaml", queries=(str(item.path),))
     said = dry_run_text("generate", config)
     assert "These are queries that people typed:" in said and "jane.doe" not in said

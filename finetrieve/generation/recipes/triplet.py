@@ -52,7 +52,7 @@ class TripletRecipe(LlmRecipe):
     """Name -> its weight, or for one of your own `{weight: ..., says: ...}`."""
     personas: dict[str, StyleChoice] = Field(default={})
     """Likewise; empty: nobody in particular asks."""
-    examples: list[str] | Literal["query_logs"] = []
+    examples: list[str] | Literal["query_logs"] = Field(default=[])
     """Queries that people typed, whose manner each query has; `query_logs`: those of `query_logs`, or of --queries."""
     shown: int = Field(default=5, ge=1, le=50)
     """Of the examples, drawn for each request."""
