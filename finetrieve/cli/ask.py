@@ -31,7 +31,10 @@ _PORT = 8600
 @click.option("--host", default="127.0.0.1", show_default=True, help="Of the page; another one needs FINETRIEVE_SERVE_KEY.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
 @click.option(
-    "--index", "place", metavar="DIR|ENGINE:PATH", help="Ask what `index` wrote: a folder, lancedb:PATH or qdrant:PATH."
+    "--index",
+    "place",
+    metavar="DIR|ENGINE:PATH",
+    help="Ask what `index` wrote: a folder, lancedb:PATH, qdrant:PATH or pgvector:PATH.",
 )
 @click.option(
     "--by", "way", type=click.Choice(["dense", "late", "fused"]), help="With --index: by what. Default: as was evaluated."
