@@ -175,7 +175,7 @@ def write_index(source: Served, folder: Path, stored: StoredVectors) -> bool:
 
 
 def load_into_engine(folder: Path, place: str) -> bool:
-    """Loads the vectors of a folder into `lancedb:PATH` or `qdrant:PATH`; returns False where the same ones are there already.
+    """Loads the vectors of a folder into an engine, `lancedb:PATH` and the like; returns False where the same ones are there.
 
     Raises:
         InputError: There is no such engine, its package is not installed, or its folder holds something that is not ours.

@@ -85,7 +85,7 @@ ENGINES: Registry[Engine] = Registry(
 
 
 def engine_at(place: str) -> tuple[type[Engine], Path]:
-    """Returns the engine and the folder that `lancedb:PATH`, `qdrant:PATH` or a path alone (Parquet files) mean.
+    """Returns the engine and the folder that `lancedb:PATH` and the like, or a path alone (Parquet files), mean.
 
     Raises:
         InputError: There is no such engine, no path, or the engine's package is not installed.

@@ -140,7 +140,7 @@ def stored_fusion(fusion: Fusion, stored: StoredVectors) -> Fusion:
 
 
 def open_search(place: str) -> VectorSearch:
-    """Returns the search in `lancedb:PATH`, `qdrant:PATH`, or a folder of Parquet files that `index` wrote.
+    """Returns the search in an engine, `lancedb:PATH` and the like, or in a folder of Parquet files that `index` wrote.
 
     Raises:
         InputError: There is nothing of ours, it is damaged, or the engine's package is not installed.
