@@ -63,7 +63,7 @@ class FusedSearch:
     def _scores(self, ask: Ask, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> FloatMatrix:
         """Returns the scores of some chunks `(n_chunks,)`; of the others, nan."""
         scores = np.full(len(self._chunks), np.nan, np.float32)
-        for hit in ask(len(rows), [self._chunks[row].id for row in rows]):
+        for hit in ask(len(rows), [self._chunks[row].id for row in rows.tolist()]):
             scores[self._row_of[hit.chunk.id]] = hit.score
         return scores
 

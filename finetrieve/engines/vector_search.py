@@ -135,8 +135,9 @@ class VectorSearch:
 def stored_fusion(fusion: Fusion, stored: StoredVectors) -> Fusion:
     """Returns how scores add up where some vectors are not stored: the others' weights stay."""
     kept = replace(fusion, dense=fusion.dense if stored.dense else 0.0, late=fusion.late if stored.late else 0.0)
-    searched = kept.dense or kept.late or not (fusion.dense or fusion.late)
-    return kept if searched else replace(kept, **{stored.ways[-1]: 1.0})
+    if kept.dense or kept.late or not (fusion.dense or fusion.late):
+        return kept
+    return replace(kept, dense=1.0) if stored.dense else replace(kept, late=1.0)
 
 
 def open_search(place: str) -> VectorSearch:

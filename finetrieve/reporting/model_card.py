@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from finetrieve.core.html import one_line
 from finetrieve.core.model_directory import VERSION_LABEL
@@ -14,7 +14,7 @@ from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.training.model_card import model_card
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult
+    from huggingface_hub import EvalResult, ModelCardData
 
 _DENSE = "finetuned"
 
@@ -44,10 +44,10 @@ def write_published_card(directory: Path, metrics: EvaluationResult, name: str, 
         card = ModelCard(measured_card(metrics, {VERSION_LABEL: name}))
     else:
         card = ModelCard(f"{said.rstrip()}\n\n{_measured(metrics, {})}", ignore_metadata_errors=True)
-        card.data.model_name = name
-        card.data.eval_results = all_results(metrics) or None
+        header = cast("ModelCardData", card.data)
+        header.model_name, header.eval_results = name, all_results(metrics) or None
     if licence:
-        card.data.license = licence
+        cast("ModelCardData", card.data).license = licence
     base = str(metrics.training.base_model or "")
     text = str(card)
     path.write_text(text.replace(base, Path(base).name) if Path(base).is_absolute() else text, encoding="utf-8")
