@@ -24,7 +24,7 @@ _LOG_SECONDS = 15.0
 
 
 def reporter(label: str) -> Progress:
-    """Returns a callback that shows `label: done/total (rate, time left, details)`; the clock starts with its first call."""
+    """Returns a callback that shows `label: done/total (rate, time left, details)`; each work has its own clock."""
     terminal = sys.stdout.isatty()
     started: float | None = None
     first, last = 0, 0.0
@@ -35,11 +35,12 @@ def reporter(label: str) -> Progress:
         if started is None:
             started, first = now, done
             last = now - (_LOG_SECONDS if terminal else 0.0)
-        finished = done >= total
+        finished, elapsed = done >= total, now - started
+        if finished:
+            started = None  # what comes next under this label has a clock of its own
         if now - last < (_TERMINAL_SECONDS if terminal else _LOG_SECONDS) and not (finished and terminal):
             return
         last = now
-        elapsed = now - started
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
         more = f", {details}" if details else ""
