@@ -22,6 +22,8 @@ def wire_generation(config: Config, inputs: Fingerprints) -> Generated:
         settings=plain(config.generation),
         seed=config.seed,
         generation_state=inputs.generation_state,
+        query_sets=[plain(item) for item in config.query_logs] if config.generation.imitates_logs else [],
+        query_fingerprints=inputs.queries if config.generation.imitates_logs else [],
     )
     queries, rejected_queries, curation_report = curate_queries(
         generated_queries=generated,

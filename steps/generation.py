@@ -19,6 +19,8 @@ from finetrieve.curation.filters import FilterSettings
 from finetrieve.generation.generate import generate
 from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.settings import GenerationSettings
+from finetrieve.own_data.imitation import with_real_queries
+from finetrieve.own_data.settings import QuerySettings
 from steps.caching import cache_policy
 from steps.materializers import GraphMaterializer
 
@@ -31,6 +33,8 @@ def generate_queries(
     settings: GenerationSettings,
     seed: int,
     generation_state: str = "",  # noqa: ARG001  # after a run with failed requests it differs, and so does the cache key
+    query_sets: list[QuerySettings] | None = None,
+    query_fingerprints: list[str] | None = None,  # noqa: ARG001 (part of the cache key)
 ) -> tuple[
     Annotated[pa.Table, "generated_queries"],
     Annotated[pa.Table, "unreadable_queries"],
@@ -39,8 +43,9 @@ def generate_queries(
     Annotated[GenerationReport, "generation_report"],
 ]:
     """Returns queries with their chunks, what read badly, rows that are no queries, the links between chunks, and the counts."""
-    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(settings) as key_envs:
-        result = generate(chunks, settings, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
+    recipes = with_real_queries(settings, query_sets or [], seed)
+    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
+        result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
     logger.info(f"{result.queries.num_rows:,} queries for {chunks.num_rows:,} chunks")
     if result.written.num_rows:
         logger.info(f"{result.written.num_rows:,} rows that are no queries for a chunk")

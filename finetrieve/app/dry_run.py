@@ -9,6 +9,8 @@ from finetrieve.app.preflight import check
 from finetrieve.app.run_time import time_line
 from finetrieve.core.errors import InputError
 from finetrieve.evaluation.formats import counted
+from finetrieve.generation.settings import GenerationSettings
+from finetrieve.own_data.imitation import with_real_queries
 
 _FEWEST_CHUNKS = 3
 """One each to train on, to choose by and to test on."""
@@ -26,6 +28,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     if pipeline not in ("generate", "retrain"):
         raise InputError(f"--dry-run shows what generation would ask; '{pipeline}' generates nothing. Use generate or retrain.")
     check(pipeline, config, None, asks=False)
+    generation = with_real_queries(config.generation, config.query_logs, config.seed)
 
     from finetrieve.corpus.chunking import build_corpus
     from finetrieve.corpus.sources.registry import read_source
@@ -40,13 +43,13 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     chunks = list(corpus.chunk_rows())
     state = f" ({read.version})" if read.version else ""
     lines = [f"{counted(len(read.documents), 'document')} read{state}.", *(f"  {line}" for line in report.skipped_lines())]
-    parts = [dry_run(chunks, config.generation, config.seed), "\n".join(lines)]
+    parts = [dry_run(chunks, generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
         parts += _training_lines(config, len(chunks))
         on_top = " An LLM's answers come on top." if any(item.asks_llm for item in config.generation.recipes) else ""
         parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training) + on_top]
     parts += ["\n".join(report.words.lines())] if report.words else []
-    return "\n\n".join([*(part for part in parts if part), *_missing(config)])
+    return "\n\n".join([*(part for part in parts if part), *_missing(generation)])
 
 
 def _expected_queries(config: Config, n_chunks: int) -> int:
@@ -65,12 +68,12 @@ def _training_lines(config: Config, n_chunks: int) -> list[str]:
     return lines
 
 
-def _missing(config: Config) -> list[str]:
+def _missing(generation: GenerationSettings) -> list[str]:
     """Returns a line for each recipe that could not ask its LLM from here: its client library or its key is missing."""
     lines = []
-    for recipe in config.generation.recipes:
+    for recipe in generation.recipes:
         try:
-            recipe.check(config.generation.engine)
+            recipe.check(generation.engine)
         except InputError as error:
             lines.append(f"Before a run: {error}")
     return lines

@@ -12,6 +12,9 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import to_rows
 from finetrieve.corpus.settings import ChunkSettings
+from finetrieve.engines.base import ENGINES
+from finetrieve.engines.folder import read_mark
+from finetrieve.engines.vector_search import open_search
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.retrieval.base_model import fetch_model, load_tokenizer
 from finetrieve.retrieval.bm25 import Bm25
@@ -54,12 +57,33 @@ class Index:
         save_index(Path(folder), self.chunks, self._searcher, self._model, {"name": self.name})
 
 
+class VectorIndex(Index):
+    """What `finetrieve index` wrote, searched where it is."""
+
+    def __init__(self, place: str) -> None:
+        self._place, self._search = place, open_search(place)
+        self.chunks, self.name = self._search.chunks, self._search.name
+
+    def search(self, question: str, k: int = 5) -> list[Hit]:
+        """Returns the k best chunks, the best first, by the way of searching that the version was evaluated by.
+
+        Raises:
+            InputError: The question is empty or too long.
+        """
+        return self._search.search(checked_question(question), k, self._search.way(None))
+
+    def save(self, folder: str | Path) -> None:  # noqa: ARG002
+        """Raises an InputError: what is on disk can be copied."""
+        raise InputError(f"'{self._place}' is on disk already: copy its folder.")
+
+
 def load_index(place: str | Path | None = None, docs: str | Path | None = None) -> Index:
     """Returns an index to search: `load_index("my-docs").search("how do I ...", k=5)`.
 
     Args:
         place: A model's name in the registry, whose version in production searches the documents that it was trained for; a
-            folder that `Index.save` wrote; or, with `docs`, a model's directory. May be left out where there is one model.
+            folder that `Index.save` or `finetrieve index` wrote, or `lancedb:PATH` and the like; or, with `docs`, a model's
+            directory. May be left out where there is one model.
         docs: Documents for a model's directory to search, as `--docs` takes them; cut as `configs/default.yaml` cuts them.
 
     Raises:
@@ -70,6 +94,9 @@ def load_index(place: str | Path | None = None, docs: str | Path | None = None) 
     if place is not None and is_index(Path(place)):
         saved = read_index(Path(place))
         return Index(saved.chunks, saved.searcher, saved.model, str(saved.facts.get("name", "")))
+    engine, colon, _ = str(place).partition(":")
+    if place is not None and (read_mark(Path(place)) is not None or (colon and engine in ENGINES.names())):
+        return VectorIndex(str(place))
     if place is not None and Path(place).is_dir():
         raise InputError(f"'{place}' is a folder, but no saved index. Give `docs` as well if it is a model's directory.")
     return _index_in_production(None if place is None else str(place))

@@ -21,6 +21,7 @@ from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
 from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.settings import GenerationSettings
+from finetrieve.own_data.imitation import with_real_queries
 from finetrieve.own_data.pair_files import check_pairs, pairs_fingerprint
 from finetrieve.own_data.query_files import read_queries
 from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
@@ -88,9 +89,11 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         raise InputError(
             "generation.recipes is empty, so no queries are written. Name a recipe, or give pairs of your own: --pairs FILE."
         )
-    if pipeline in ("generate", "retrain"):
+    writes = pipeline in ("generate", "retrain")
+    generation = with_real_queries(config.generation, config.query_logs, config.seed) if writes else config.generation
+    if writes:
         check_engine(config.generation)
-        for recipe in config.generation.recipes if asks else []:
+        for recipe in generation.recipes if asks else []:
             recipe.check(config.generation.engine)
         if config.generation.topics is not None:
             check_base_model(config.generation.topics.embedding_model)
@@ -104,6 +107,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
     trains = pipeline in ("finetune", "retrain")
     for pairs in config.pairs if trains else []:
         check_pairs(pairs)
+    reads_queries = trains or (writes and generation is not config.generation)
     for queries in config.query_logs if trains else []:
         read_queries(queries)
     loss = plugin_hash([LOSSES.get(config.training.loss)])
@@ -113,9 +117,9 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         base_models=[model_fingerprint(base_model) + loss for base_model in config.training.base_models] if trains else [],
         eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_evaluation_plugins(config)],
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
-        generation_state=generation_state(config.generation),
+        generation_state=generation_state(generation),
         pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if trains else [],
-        queries=[files_fingerprint([Path(item.path).expanduser()]) for item in config.query_logs] if trains else [],
+        queries=[files_fingerprint([Path(item.path).expanduser()]) for item in config.query_logs] if reads_queries else [],
         reranker="".join(_reranker_fingerprint(config)) if trains and config.query_logs else "",
     )
     logger.debug(f"fingerprints: {inputs}")

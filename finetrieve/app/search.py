@@ -171,8 +171,7 @@ class SearchMethod:
     @property
     def description(self) -> str:
         """What is compared, for people."""
-        named = {"dense": "vectors", "late": "late interaction", "lexical": "BM25"}
-        return " + ".join(name for part, name in named.items() if self.fusion.weights[part] > 0)
+        return self.fusion.description
 
 
 def choose_methods(metrics: EvaluationResult, eval_set: str) -> dict[str, SearchMethod]:

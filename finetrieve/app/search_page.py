@@ -10,7 +10,6 @@ from finetrieve.app.search import BASE, TRAINED, SearchComparison
 from finetrieve.core.html import one_line
 from finetrieve.core.rows import Chunk
 from finetrieve.core.snippet import marked, snippet
-from finetrieve.engines.base import Found
 from finetrieve.reporting import pages
 from finetrieve.retrieval.search import Hit
 
@@ -55,8 +54,9 @@ def _place(chunk: Chunk) -> str:
 
 
 def _facts(hit: Hit) -> str:
-    late = "" if hit.late is None else f"late {hit.late:.2f}, "
-    return f"score {hit.score:.2f} (cosine {hit.cosine:.2f}, {late}BM25 {hit.bm25:.1f})"
+    parts = [("cosine", hit.cosine, 2), ("late", hit.late, 2), ("BM25", hit.bm25, 1)]
+    shown = ", ".join(f"{name} {value:.{decimals}f}" for name, value, decimals in parts if value is not None)
+    return f"score {hit.score:.2f} ({shown})"
 
 
 def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> str:
@@ -68,14 +68,14 @@ def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> str
     return f"; {'base' if other == BASE else 'trained'}: {f'rank {rank}' if rank else f'below {len(answers[other])}'}"
 
 
-def format_found(heading: str, question: str, found: Sequence[Found], width: int) -> str:
+def format_found(heading: str, question: str, found: Sequence[Hit], width: int) -> str:
     """Returns what an engine found for a terminal of so many columns."""
     width = min(width, _WIDEST)
     lines = [f"? {one_line(question, 500)}", one_line(heading, width), "-" * width]
-    for rank, hit in enumerate(found, 1):
-        place = textwrap.wrap(f"{rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
+    for hit in found:
+        place = textwrap.wrap(f"{hit.rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
         words = textwrap.wrap(snippet(hit.chunk.text, _SNIPPET, question), max(20, width - 3))[:2]
-        lines += [*place, *(f"   {line}" for line in (f"score {hit.score:.2f}", *words)), ""]
+        lines += [*place, *(f"   {line}" for line in (_facts(hit), *words)), ""]
     return "\n".join(lines)
 
 

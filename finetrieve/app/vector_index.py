@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from finetrieve.app.search import TRAINED, choose_methods
 from finetrieve.core.errors import InputError
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, DuplicateChunk, Pair, embedded_text
@@ -15,13 +16,24 @@ from finetrieve.engines.base import engine_at
 from finetrieve.engines.drift import Drift, measure_drift
 from finetrieve.engines.folder import MODEL, checked_mark, link_tree, write_folder
 from finetrieve.engines.readme import vectors_readme
-from finetrieve.engines.vector_files import FOLDER, Stored, StoredVectors, content_key, read_blocks, stored_from, write_vectors
-from finetrieve.engines.vector_search import open_search
+from finetrieve.engines.vector_files import (
+    FOLDER,
+    TEXTS,
+    Stored,
+    StoredVectors,
+    content_key,
+    read_blocks,
+    stored_from,
+    write_texts,
+    write_vectors,
+)
+from finetrieve.engines.vector_search import open_search, stored_fusion
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.result import EvaluationResult, StoragePoint
 from finetrieve.retrieval.base_model import model_fingerprint
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.encoder import load_encoder
+from finetrieve.retrieval.fusion import FUSED, Fusion
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.multi_vector import LateSettings, VectorPrecision, has_token_vectors
 from finetrieve.retrieval.vector_cache import CachedEmbedder
@@ -42,6 +54,8 @@ class Served:
     """Its directory."""
     chunks: Sequence[Chunk]
     metrics: EvaluationResult
+    fusion: Fusion = FUSED
+    """How its scores add up, as its evaluation found best."""
 
 
 def served(version: Version) -> Served:
@@ -54,7 +68,8 @@ def served(version: Version) -> Served:
 
     chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
     metrics = EvaluationResult.read(artifact_of(version, "metrics").load())
-    return Served(version.label, load_model(version).path, chunks, metrics)
+    fusion = choose_methods(metrics, str(version.record.get("eval_set")))[TRAINED].fusion
+    return Served(version.label, load_model(version).path, chunks, metrics, fusion)
 
 
 # 1. Which vectors, and how many numbers of them.
@@ -147,13 +162,20 @@ def write_index(source: Served, folder: Path, stored: StoredVectors) -> bool:
         readme = vectors_readme(source.label, len(source.chunks), stored, {"query": prompts["query"]})
         (work / "README.md").write_text(readme, encoding="utf-8")
 
-    key = content_key(source.chunks, model_fingerprint(source.model), stored)
-    facts = {"engine": "parquet", "key": key, "name": source.label, "n_chunks": len(source.chunks), "stored": stored.as_dict()}
+    fusion = stored_fusion(source.fusion, stored)
+    facts = {
+        "engine": "parquet",
+        "key": content_key(source.chunks, model_fingerprint(source.model), stored, fusion),
+        "name": source.label,
+        "n_chunks": len(source.chunks),
+        "stored": stored.as_dict(),
+        "fusion": fusion.as_dict(),
+    }
     return write_folder(folder, facts, write)
 
 
 def load_into_engine(folder: Path, place: str) -> bool:
-    """Loads the vectors of a folder into `lancedb:PATH` or `qdrant:PATH`; returns False where the same ones are there already.
+    """Loads the vectors of a folder into an engine, `lancedb:PATH` and the like; returns False where the same ones are there.
 
     Raises:
         InputError: There is no such engine, its package is not installed, or its folder holds something that is not ours.
@@ -164,6 +186,7 @@ def load_into_engine(folder: Path, place: str) -> bool:
 
     def write(work: Path) -> None:
         engine.build(work, read_blocks(folder / FOLDER, stored), stored)
+        write_texts(work / TEXTS, folder / FOLDER)
         link_tree(folder / MODEL, work / MODEL)
 
     return write_folder(target, {**facts, "engine": engine.name}, write)

@@ -33,9 +33,14 @@ _PORT = 8600
 @click.option("--host", default="127.0.0.1", show_default=True, help="Of the page; another one needs FINETRIEVE_SERVE_KEY.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
 @click.option(
-    "--index", "place", metavar="DIR|ENGINE:PATH", help="Ask what `index` wrote: a folder, lancedb:PATH or qdrant:PATH."
+    "--index",
+    "place",
+    metavar="DIR|ENGINE:PATH",
+    help="Ask what `index` wrote: a folder, lancedb:PATH, qdrant:PATH or pgvector:PATH.",
 )
-@click.option("--by", "way", type=click.Choice(["dense", "late"]), help="With --index: which vectors. Default: late, if there.")
+@click.option(
+    "--by", "way", type=click.Choice(["dense", "late", "fused"]), help="With --index: by what. Default: as was evaluated."
+)
 @JSON
 def command(
     question: str | None,
@@ -95,11 +100,11 @@ def _answer_from(place: str, text: str, k: int, way: str | None, as_json: bool) 
     finally:
         search.close()
     if as_json:
-        hits = [{"rank": rank, **asdict(hit), "document": hit.chunk.doc_id} for rank, hit in enumerate(found, 1)]
+        hits = [{**asdict(hit), "document": hit.document} for hit in found]
         print_json({"question": question, "index": place, "name": search.name, "way": chosen, "hits": hits})
         return
-    names = {"dense": "by vectors", "late": "by late interaction"}
-    heading = f"{search.name}, {names[chosen]}, from {place}"
+    names = {"dense": "vectors", "late": "late interaction", "fused": search.fusion.description}
+    heading = f"{search.name}, by {names[chosen]}, from {place}"
     click.echo(format_found(heading, question, found, shutil.get_terminal_size().columns))
 
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -32,7 +33,7 @@ def command() -> None:
 @click.argument("version", default="production")
 @MODEL
 @TO
-@click.option("--form", default="hub", metavar="FORM", help="hub (Parquet), beir, llamaindex or ragas. Default: hub.")
+@click.option("--form", default="hub", metavar="FORM", help="hub (Parquet), beir, llamaindex, ragas, argilla.")
 @click.option("--no-chunks", is_flag=True, help="Without the texts of the documents: queries and ids alone.")
 @LICENCE
 @PUBLIC
@@ -88,20 +89,17 @@ def export_model(version: str, model: str | None, target: str, licence: str, pub
     from finetrieve.core.tables import to_rows
     from finetrieve.evaluation.result import EvaluationResult
     from finetrieve.registry.export import export_model as write_model
-    from finetrieve.registry.hub_card import hub_card
     from finetrieve.registry.vector_settings import recommended_settings
     from finetrieve.registry.versions import artifact_of, find_version, load_model
+    from finetrieve.reporting.model_card import write_published_card
 
     found = find_version(version, model)
     texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
     metrics = EvaluationResult.read(artifact_of(found, "metrics").load())
 
     def write(folder: Path) -> None:
-        write_model(load_model(found).path, folder, False, texts, *recommended_settings(metrics))
-        card = folder / "README.md"
-        name = repository or found.label
-        said = card.read_text(encoding="utf-8") if card.is_file() else ""
-        card.write_text(hub_card(said, metrics, name, licence), encoding="utf-8")
+        card = partial(write_published_card, metrics=metrics, name=repository or found.label, licence=licence)
+        write_model(load_model(found).path, folder, False, texts, *recommended_settings(metrics), card)
 
     notes = ["No text of the documents is in it; how often their tokens occur goes with `late/`."]
     _hand_over(write, target, repository, "model", not public, yes, f"Model {found.label}", notes)

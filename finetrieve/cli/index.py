@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 @MODEL
 @click.option("--to", "target", type=click.Path(path_type=Path), required=True, help="A new or empty folder, or one from before.")
 @click.option(
-    "--load", "places", multiple=True, metavar="ENGINE:PATH", help="Also load it: lancedb:PATH, qdrant:PATH. Repeatable."
+    "--load",
+    "places",
+    multiple=True,
+    metavar="ENGINE:PATH",
+    help="Also load it: lancedb:PATH, qdrant:PATH, pgvector:PATH. Repeatable.",
 )
 @click.option("--vectors", type=click.Choice(["dense", "late", "both"]), help="Default: what the recommended search reads.")
 @click.option("--dimensions", type=click.IntRange(1, 65_536), help="Numbers of each vector. Default: as recommended.")
@@ -62,7 +66,7 @@ def command(
     for place in places:
         engine, folder = engine_at(place)
         if engine.name == "parquet":
-            raise InputError(f"--load '{place}' names no engine; expected lancedb:PATH or qdrant:PATH.")
+            raise InputError(f"--load '{place}' names no engine; expected lancedb:PATH, qdrant:PATH or pgvector:PATH.")
         check_vector_folder(folder)
     from finetrieve.app.vector_index import choose_vectors, served, vector_dims
     from finetrieve.registry.versions import find_version

@@ -26,24 +26,27 @@ _SLOW = 0.2
 
 
 def reporter(label: str) -> Progress:
-    """Returns a callback that shows `label: done/total (rate, time left, details)`; the clock starts with its first call."""
+    """Returns a callback that shows `label: done/total (rate, time left, details)`; each work has its own clock."""
     terminal = sys.stdout.isatty()
     started: float | None = None
-    first, last, finished_once = 0, 0.0, False
+    first, last, is_over = 0, 0.0, False
 
     def report(done: int, total: int, details: str = "") -> None:
-        nonlocal started, first, last, finished_once
+        nonlocal started, first, last, is_over
         now = time.monotonic()
-        if finished_once:
+        finished = done >= total
+        if finished and is_over:
             return
+        is_over = finished
         if started is None:
             started, first = now, done
             last = now - (_LOG_SECONDS if terminal else 0.0)
-        finished = done >= total
+        elapsed = now - started
+        if finished:
+            started = None  # what comes next under this label has a clock of its own
         if now - last < (_TERMINAL_SECONDS if terminal else _LOG_SECONDS) and not (finished and terminal):
             return
-        last, finished_once = now, finished
-        elapsed = now - started
+        last = now
         rate = (done - first) / elapsed if elapsed > 0 else 0.0
         left = f", about {(total - done) / rate:.0f} s left" if rate and not finished else ""
         more = f", {details}" if details else ""

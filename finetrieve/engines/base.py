@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -48,14 +48,23 @@ class Engine(ABC):
         """Opens a folder that `build` filled."""
 
     @abstractmethod
-    def dense(self, vector: FloatMatrix, k: int) -> list[Found]:
-        """Returns the k nearest chunks of a unit vector `(dims,)`, the best first."""
+    def dense(self, vector: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
+        """Returns the k nearest chunks of a unit vector `(dims,)`, the best first.
+
+        Args:
+            vector: Of the query.
+            k: How many.
+            among: Ids of the chunks that are compared; None compares all.
+        """
 
     @abstractmethod
-    def late(self, vectors: FloatMatrix, k: int) -> list[Found]:
+    def late(self, vectors: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
         """Returns the k best chunks by MaxSim of a query's token vectors `(n_tokens, dims)`, the best first.
 
-        Each vector is as long as its token's share of the score, so the sum of the best dot products is the score.
+        Args:
+            vectors: Each is as long as its token's share of the score, so the sum of the best dot products is the score.
+            k: How many.
+            among: Ids of the chunks that are compared; None compares all.
         """
 
     def close(self) -> None:  # noqa: B027  # nothing to do for most
@@ -70,12 +79,13 @@ ENGINES: Registry[Engine] = Registry(
         "finetrieve.engines.parquet_engine:ParquetEngine",
         "finetrieve.engines.lancedb_engine:LanceDbEngine",
         "finetrieve.engines.qdrant_engine:QdrantEngine",
+        "finetrieve.engines.pgvector_engine:PgVectorEngine",
     ],
 )
 
 
 def engine_at(place: str) -> tuple[type[Engine], Path]:
-    """Returns the engine and the folder that `lancedb:PATH`, `qdrant:PATH` or a path alone (Parquet files) mean.
+    """Returns the engine and the folder that `lancedb:PATH` and the like, or a path alone (Parquet files), mean.
 
     Raises:
         InputError: There is no such engine, no path, or the engine's package is not installed.

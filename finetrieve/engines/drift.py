@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from finetrieve.core.progress import Progress
 from finetrieve.core.text_table import table_lines
-from finetrieve.engines.base import Found
 from finetrieve.engines.vector_search import VectorSearch, Way
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
 from finetrieve.evaluation.scoring import Units, spread, units_of
-from finetrieve.retrieval.hybrid_index import SearchIndex
+from finetrieve.retrieval.fusion import Fusion, fuse
+from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
+from finetrieve.retrieval.search import Hit
 
 FloatMatrix = npt.NDArray[np.float32]
 
@@ -56,7 +57,7 @@ class Drift:
 def measure_drift(
     search: VectorSearch, own: SearchIndex, eval_set: EvalSet, most: int, progress: Progress | None = None
 ) -> list[Drift]:
-    """Returns the drift of each kind of vectors that the engine holds.
+    """Returns the drift of each way of searching that the engine has.
 
     Args:
         search: The engine.
@@ -67,8 +68,7 @@ def measure_drift(
     """
     asked = spread(eval_set, most)
     units = units_of(asked)
-    ways: list[Way] = [search.way(way) for way in search.stored.ways]
-    return [_drift(way, search, own, asked, units, progress) for way in ways]
+    return [_drift(way, search, own, asked, units, progress) for way in search.ways]
 
 
 def _drift(way: Way, search: VectorSearch, own: SearchIndex, asked: EvalSet, units: Units, progress: Progress | None) -> Drift:
@@ -78,13 +78,20 @@ def _drift(way: Way, search: VectorSearch, own: SearchIndex, asked: EvalSet, uni
     for start in range(0, len(texts), _QUERIES_AT_ONCE):
         part = texts[start : start + _QUERIES_AT_ONCE]
         queries = own.prepare(part)
-        evaluated.append(units.best(own.late(queries) if way == "late" else own.dense(queries)))
+        evaluated.append(_own_scores(own, queries, way, units, search.fusion))
         served.append(np.stack([_served_scores(search, text, way, asked, columns) for text in part]))
         if progress is not None:
             progress(start + len(part), len(texts))
     whole, found = np.concatenate(evaluated), np.concatenate(served)  # (n_queries, n_units)
     ndcg = [float(score_queries(scores, relevance)[:, METRICS.index(HEADLINE)].mean()) for scores in (found, whole)]
     return Drift(way, len(texts), ndcg[0], ndcg[1], _shared(found, whole))
+
+
+def _own_scores(own: SearchIndex, queries: Queries, way: Way, units: Units, fusion: Fusion) -> FloatMatrix:
+    """Returns the scores of the units `(n_queries, n_units)`, each that of its best chunk."""
+    if way == "fused":
+        return units.best(fuse(own.parts(queries), fusion))
+    return units.best(own.late(queries) if way == "late" else own.dense(queries))
 
 
 def _served_scores(search: VectorSearch, text: str, way: Way, asked: EvalSet, columns: dict[str, int]) -> FloatMatrix:
@@ -100,7 +107,7 @@ def _served_scores(search: VectorSearch, text: str, way: Way, asked: EvalSet, co
     return scores
 
 
-def _best_units(found: Sequence[Found], asked: EvalSet) -> dict[str, float]:
+def _best_units(found: Sequence[Hit], asked: EvalSet) -> dict[str, float]:
     best: dict[str, float] = {}
     for hit in found:
         for unit in asked.units_of(hit.chunk):
@@ -142,7 +149,7 @@ def check_drift(drifts: Sequence[Drift], place: str, tolerance: float) -> None:
     for drift in drifts:
         if abs(drift.difference) > tolerance:
             raise DriftError(
-                f"{place} serves other results than were evaluated: by {drift.way} vectors nDCG@10 is {drift.served:.3f} on "
+                f"{place} serves other results than were evaluated: by {drift.way} search nDCG@10 is {drift.served:.3f} on "
                 f"{drift.n_queries:,} questions, and {drift.evaluated:.3f} in the evaluation's own search; at most "
                 f"{tolerance:g} apart was expected. Store more dimensions or bits (--dimensions, --precision) or set --tolerance."
             )

@@ -15,7 +15,7 @@ from finetrieve.core.own_output import VECTORS_MARK
 
 MODEL = "model"
 """The model that turns questions into vectors for them, inside the folder."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 def read_mark(folder: Path) -> dict[str, Any] | None:
@@ -88,6 +88,11 @@ def _unfinished(folder: Path) -> Path:
     """Returns where a folder is written until it is whole: beside it, so that moving it is one step."""
     folder = folder.absolute()
     return folder.with_name(f".{folder.name}.unfinished")
+
+
+def whole_name(work: Path) -> str:
+    """Returns the name that a folder will have when it is whole."""
+    return work.name.removeprefix(".").removesuffix(".unfinished")
 
 
 def _is_work_on(work: Path, key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -43,20 +43,22 @@ class LanceDbEngine(Engine):
     def __init__(self, folder: Path, stored: StoredVectors) -> None:
         self._table = _connect(folder).open_table(TABLE)
 
-    def dense(self, vector: FloatMatrix, k: int) -> list[Found]:
+    def dense(self, vector: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
         """Returns the k nearest chunks of a unit vector `(dims,)`, the best first."""
-        return self._search(vector, "dense", k, offset=1.0)
+        return self._search(vector, "dense", k, among, offset=1.0)
 
-    def late(self, vectors: FloatMatrix, k: int) -> list[Found]:
+    def late(self, vectors: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
         """Returns the k best chunks by MaxSim, the best first."""
-        return self._search(vectors, "late", k, offset=float(len(vectors)))
+        return self._search(vectors, "late", k, among, offset=float(len(vectors)))
 
-    def _search(self, query: FloatMatrix, column: str, k: int, offset: float) -> list[Found]:
+    def _search(self, query: FloatMatrix, column: str, k: int, among: Sequence[str] | None, offset: float) -> list[Found]:
         # By dot product, in which a token counts by its length; the distance is 1 for each vector less the score.
         names = [field.name for field in self._table.schema if field.name not in ("dense", "late")]
-        found = (
-            self._table.search(query, vector_column_name=column).metric("dot").limit(k).select([*names, "_distance"]).to_arrow()
-        )
+        asked = self._table.search(query, vector_column_name=column).metric("dot").limit(k).select([*names, "_distance"])
+        if among is not None:
+            ids = ", ".join("'" + name.replace("'", "''") + "'" for name in among)
+            asked = asked.where(f"id IN ({ids})")
+        found = asked.to_arrow()
         scores = [offset - float(distance) for distance in found.column("_distance").to_pylist()]
         return [Found(chunk, score) for chunk, score in zip(to_rows(found.select(names), Chunk), scores, strict=True)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from finetrieve.engines.vector_files import FOLDER, Block, StoredVectors, read_b
 from finetrieve.retrieval.late_interaction import TokenVectors, TokenWriter, late_scores
 
 FloatMatrix = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
 
 
 class ParquetEngine(Engine):
@@ -38,20 +39,27 @@ class ParquetEngine(Engine):
                 writer.add(block.late)
         self._dense = np.concatenate(dense) if dense else None
         self._late = writer.done() if stored.late is not None else None
+        self._row_of = {chunk.id: row for row, chunk in enumerate(self._chunks)}
 
-    def dense(self, vector: FloatMatrix, k: int) -> list[Found]:
+    def dense(self, vector: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
         """Returns the k nearest chunks of a unit vector `(dims,)`, the best first, ties in the chunks' order."""
         assert self._dense is not None
-        return self._best(self._dense @ vector, k)
+        rows = self._rows(among)
+        return self._best((self._dense if among is None else self._dense[rows]) @ vector, rows, k)
 
-    def late(self, vectors: FloatMatrix, k: int) -> list[Found]:
+    def late(self, vectors: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
         """Returns the k best chunks by MaxSim, the best first, ties in the chunks' order."""
         assert self._late is not None
         lengths = np.linalg.norm(vectors, axis=1)
         directions = (vectors / np.maximum(lengths, 1e-12)[:, None]).astype(np.float16)
         query = TokenVectors(directions, np.zeros(len(vectors), np.int32), np.array([0, len(vectors)], np.int64))
-        return self._best(late_scores(query, self._late, lengths.astype(np.float32))[0], k)
+        rows = self._rows(among)
+        compared = self._late if among is None else self._late.take(rows)
+        return self._best(late_scores(query, compared, lengths.astype(np.float32))[0], rows, k)
 
-    def _best(self, scores: FloatMatrix, k: int) -> list[Found]:
+    def _rows(self, among: Sequence[str] | None) -> Rows:
+        return np.arange(len(self._chunks)) if among is None else np.array(sorted(self._row_of[name] for name in among), np.int64)
+
+    def _best(self, scores: FloatMatrix, rows: Rows, k: int) -> list[Found]:
         order = np.argsort(-scores, kind="stable")[:k]
-        return [Found(self._chunks[row], float(scores[row])) for row in order]
+        return [Found(self._chunks[rows[place]], float(scores[place])) for place in order]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -51,20 +51,25 @@ class QdrantEngine(Engine):
     def __init__(self, folder: Path, stored: StoredVectors) -> None:
         self._client = _open(folder)
 
-    def dense(self, vector: FloatMatrix, k: int) -> list[Found]:
+    def dense(self, vector: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
         """Returns the k nearest chunks of a unit vector `(dims,)`, the best first."""
-        return self._search(vector, "dense", k)
+        return self._search(vector, "dense", k, among)
 
-    def late(self, vectors: FloatMatrix, k: int) -> list[Found]:
+    def late(self, vectors: FloatMatrix, k: int, among: Sequence[str] | None = None) -> list[Found]:
         """Returns the k best chunks by MaxSim, the best first."""
-        return self._search(vectors, "late", k)
+        return self._search(vectors, "late", k, among)
 
     def close(self) -> None:
         """Frees the folder, which one process at a time may have open."""
         self._client.close()
 
-    def _search(self, query: FloatMatrix, using: str, k: int) -> list[Found]:
-        found = self._client.query_points(COLLECTION, query=query.tolist(), using=using, limit=k, with_payload=True)
+    def _search(self, query: FloatMatrix, using: str, k: int, among: Sequence[str] | None) -> list[Found]:
+        from qdrant_client import models
+
+        only = None if among is None else models.Filter(must=[models.HasIdCondition(has_id=[_point_id(name) for name in among])])
+        found = self._client.query_points(
+            COLLECTION, query=query.tolist(), using=using, query_filter=only, limit=k, with_payload=True
+        )
         return [Found(Chunk(**(point.payload or {})), float(point.score)) for point in found.points]
 
 
@@ -101,4 +106,8 @@ def _points(block: Block) -> Iterable[Any]:
             vectors["dense"] = block.dense[row].tolist()
         if block.late is not None:
             vectors["late"] = np.asarray(block.late.part(row, row + 1).vectors, np.float32).tolist()
-        yield models.PointStruct(id=str(uuid.uuid5(_SPACE, chunk.id)), vector=vectors, payload=asdict(chunk))
+        yield models.PointStruct(id=_point_id(chunk.id), vector=vectors, payload=asdict(chunk))
+
+
+def _point_id(chunk_id: str) -> str:
+    return str(uuid.uuid5(_SPACE, chunk_id))

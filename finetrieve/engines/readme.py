@@ -26,7 +26,7 @@ def vectors_readme(name: str, n_chunks: int, stored: StoredVectors, prompts: dic
     ]
     parts += ["", "## The vectors of a question", "", _questions(stored, prompts)]
     parts += ["", "## LanceDB", "", _python(_lancedb(stored)), "", "## Qdrant", "", _QDRANT_WORDS, "", _python(_qdrant(stored))]
-    parts += ["", "## pgvector", "", _pgvector(stored), "", "## Vespa", "", _vespa(stored), ""]
+    parts += ["", "## pgvector", "", _PGVECTOR_WORDS, "", _python(_pgvector(stored)), "", "## Vespa", "", _vespa(stored), ""]
     return "\n".join(parts)
 
 
@@ -186,26 +186,55 @@ def _qdrant(stored: StoredVectors) -> str:
     return "\n".join(lines)
 
 
-def _pgvector(stored: StoredVectors) -> str:
-    if stored.dense is None:
-        return "pgvector compares one vector per row, and here are vectors of tokens alone: write them with `--vectors both`."
-    sql = f"""```sql
-CREATE EXTENSION IF NOT EXISTS vector;
-CREATE TABLE chunks (id text PRIMARY KEY, doc_id text, title text, text text, dense vector({stored.dense.dims}));
--- after the rows are in, with more than some 50,000 of them:
-CREATE INDEX ON chunks USING hnsw (dense vector_ip_ops);
-SELECT id, title, -(dense <#> %s::vector) AS score FROM chunks ORDER BY dense <#> %s::vector LIMIT 5;
-```
+_PGVECTOR_WORDS = """\
+The server is the one that PGHOST, PGDATABASE, PGUSER and PGPASSWORD name. With more than some 50,000 rows, single vectors want
+an index: `CREATE INDEX ON chunks USING hnsw (dense vector_ip_ops)`, which finds nearly the nearest for `ORDER BY dense <#> ...`.
+Token vectors have none: compare those of the first 100 by single vectors."""
+_MAXSIM = """\
+(SELECT sum(best) FROM (SELECT max(-(token <#> asked)) AS best FROM unnest(late) AS token,
+    unnest(%(query)s::vector[]) WITH ORDINALITY AS query(asked, place) GROUP BY place) AS tokens)"""
 
-```text
-with psycopg.connect() as connection, connection.cursor() as cursor:
-    for row in rows():
-        cursor.execute("INSERT INTO chunks VALUES (%s, %s, %s, %s, %s)",
-                       (row["id"], row["doc_id"], row["title"], row["text"], str(row["dense"])))
-```
-"""
-    more = "Token vectors do not fit into it: rescore its first 20 with `late`." if stored.late is not None else ""
-    return sql + (f"\n{more}" if more else "\nThis example was not run by Finetrieve's tests.")
+
+def _pgvector(stored: StoredVectors) -> str:
+    columns = [*(f"{name} text" for name in ("id", "doc_id", "source", "title", "section", "text"))]
+    columns += [f"dense vector({stored.dense.dims})"] if stored.dense is not None else []
+    columns += [f"late vector({stored.late.dims})[]"] if stored.late is not None else []
+    names = [column.split()[0] for column in columns]
+    way = stored.ways[-1]
+    lines = [
+        "import psycopg",
+        "",
+        "",
+        "def as_array(vectors):",
+        '    return "{" + ",".join(f\'"{vector}"\' for vector in vectors) + "}"',
+        "",
+        "",
+        f"names = {names!r}",
+        "with psycopg.connect() as connection:",
+        '    connection.execute("CREATE EXTENSION IF NOT EXISTS vector")',
+        f'    connection.execute("CREATE TABLE chunks ({", ".join(columns)}, PRIMARY KEY (id))")',
+        "    with connection.cursor() as cursor, cursor.copy(f\"COPY chunks ({', '.join(names)}) FROM STDIN\") as copy:",
+        "        for row in rows():",
+    ]
+    lines += ['            row["dense"] = str(row["dense"])'] if stored.dense is not None else []
+    lines += ['            row["late"] = as_array(row["late"])'] if stored.late is not None else []
+    lines += ["            copy.write_row([row[name] for name in names])"]
+    if way == "late":
+        lines += [
+            f'    score = """{_MAXSIM}"""',
+            '    question = as_array(vector.tolist() for vector in late_question("how do I start?"))',
+        ]
+    else:
+        lines += [
+            '    score = "-(dense <#> %(query)s::vector)"',
+            '    question = str(dense_question("how do I start?").tolist())',
+        ]
+    lines += [
+        '    search = f"SELECT id, {score} AS score FROM chunks ORDER BY score DESC LIMIT 5"',
+        '    found = connection.execute(search, {"query": question}).fetchall()',
+        "    print([row[0] for row in found])",
+    ]
+    return "\n".join(lines)
 
 
 def _vespa(stored: StoredVectors) -> str:

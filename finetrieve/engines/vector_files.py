@@ -18,6 +18,7 @@ from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.retrieval.encoder import unit_rows
+from finetrieve.retrieval.fusion import Fusion
 from finetrieve.retrieval.late_interaction import TokenVectors
 from finetrieve.retrieval.quantization import Packed, Precision, pack, pool_tokens, unpack
 from finetrieve.retrieval.vector_cache import TokenEmbedder
@@ -27,6 +28,8 @@ FloatMatrix = npt.NDArray[np.float32]
 CHUNKS_AT_ONCE = 512
 """In a file, and in memory: at 200 tokens of 384 numbers their vectors take 160 MB as fp32."""
 FOLDER = "vectors"
+TEXTS = "texts"
+"""In an engine's folder, the same files without their vectors: BM25 reads the texts."""
 _FIELDS = [field.name for field in fields(Chunk)]
 
 
@@ -77,9 +80,9 @@ class Block:
     """Their ids mean nothing."""
 
 
-def content_key(chunks: Sequence[Chunk], model: str, stored: StoredVectors) -> str:
-    """Returns a sha256 of what the vectors of a corpus depend on: chunks, the model's fingerprint, how they are stored."""
-    digest = hashlib.sha256(f"{model}\0{stored}\0{CHUNKS_AT_ONCE}".encode())
+def content_key(chunks: Sequence[Chunk], model: str, stored: StoredVectors, fusion: Fusion) -> str:
+    """Returns a sha256 of what an index depends on: chunks, the model's fingerprint, how vectors are stored and scores add up."""
+    digest = hashlib.sha256(f"{model}\0{stored}\0{CHUNKS_AT_ONCE}\0{fusion}".encode())
     for chunk in chunks:
         digest.update(repr(chunk).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
@@ -160,6 +163,27 @@ def read_blocks(folder: Path, stored: StoredVectors) -> Iterator[Block]:
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise InputError(f"'{path}' is damaged ({' '.join(str(error).split())[:120]}). Write the vectors anew.") from None
         yield Block(to_rows(table.select(_FIELDS), Chunk), dense, late)
+
+
+def write_texts(folder: Path, source: Path) -> None:
+    """Writes the files of a folder again without their vectors."""
+    folder.mkdir(exist_ok=True)
+    for path in sorted(source.glob("part-*.parquet")):
+        pq.write_table(pq.read_table(path, columns=_FIELDS), folder / path.name, compression="zstd")
+
+
+def read_chunks(folder: Path) -> list[Chunk]:
+    """Returns the chunks of a folder that `index` wrote, or of an engine's, in their order.
+
+    Raises:
+        InputError: A file is damaged.
+    """
+    place = folder / TEXTS if (folder / TEXTS).is_dir() else folder / FOLDER
+    try:
+        tables = [pq.read_table(path, columns=_FIELDS) for path in sorted(place.glob("part-*.parquet"))]
+        return [chunk for table in tables for chunk in to_rows(table, Chunk)]
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise InputError(f"'{place}' is damaged ({' '.join(str(error).split())[:120]}). Write the vectors anew.") from None
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:

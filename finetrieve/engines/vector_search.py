@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,16 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
-from finetrieve.engines.base import Engine, Found, engine_at
+from finetrieve.core.rows import Chunk
+from finetrieve.engines.base import Engine, engine_at
 from finetrieve.engines.folder import MODEL, checked_mark
-from finetrieve.engines.vector_files import StoredVectors, stored_from
+from finetrieve.engines.fused_search import Ask, FusedSearch
+from finetrieve.engines.vector_files import StoredVectors, read_chunks, stored_from
 from finetrieve.retrieval.encoder import unit_rows
+from finetrieve.retrieval.fusion import Fusion, fusion_from
 from finetrieve.retrieval.late_interaction import token_shares
 from finetrieve.retrieval.multi_vector import IDF_FILE, LATE_FOLDER
+from finetrieve.retrieval.search import Hit
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 
 FloatMatrix = npt.NDArray[np.float32]
-Way = Literal["dense", "late"]
+Way = Literal["dense", "late", "fused"]
+WAYS: tuple[Way, ...] = ("dense", "late", "fused")
 
 
 class QueryEncoder:
@@ -62,37 +69,79 @@ def _token_weights(path: Path) -> tuple[float, dict[int, float]]:
 class VectorSearch:
     """An engine's folder, opened: `open_search("lancedb:my-vectors").search("how do I ...", 5)`."""
 
-    def __init__(self, engine: Engine, encoder: QueryEncoder, stored: StoredVectors, facts: dict[str, Any]) -> None:
-        self.engine, self.encoder, self.stored, self.facts = engine, encoder, stored, facts
+    def __init__(self, engine: Engine, folder: Path, facts: Mapping[str, Any]) -> None:
+        self.engine, self._folder, self._facts = engine, folder, facts
+        self.stored, self.fusion = stored_from(facts["stored"]), fusion_from(facts["fusion"])
+        self._encoder = QueryEncoder(folder / MODEL, self.stored)
 
     @property
     def name(self) -> str:
         """What people call the model."""
-        return str(self.facts.get("name", ""))
+        return str(self._facts.get("name", ""))
+
+    @cached_property
+    def chunks(self) -> list[Chunk]:
+        """All chunks, in their order."""
+        return read_chunks(self._folder)
+
+    @property
+    def ways(self) -> list[Way]:
+        """The ways of searching that there are, the one that the version was evaluated by last."""
+        counted = [part for part, weight in self.fusion.weights.items() if weight > 0]
+        found: list[Way] = [way for way in WAYS if way in self.stored.ways]
+        if len(counted) == 1 and counted[0] in found:  # its sum has one part
+            return sorted(found, key=lambda way: way == counted[0])
+        return [*found, "fused"]
 
     def way(self, asked: str | None) -> Way:
-        """Returns by which vectors to search: those that were asked for, else of tokens where there are some.
+        """Returns by what to search: as is asked for, else as the version was evaluated.
 
         Raises:
-            InputError: They are not stored.
+            InputError: It is not stored.
         """
-        if asked is not None and asked not in self.stored.ways:
-            raise InputError(f"There are no {asked} vectors in it; expected one of: {', '.join(self.stored.ways)}.")
-        return "late" if (asked or self.stored.ways[-1]) == "late" else "dense"
+        if asked is not None and asked not in self.ways:
+            if asked == "fused":
+                raise InputError(f"This version searches by one kind of vectors alone; expected one of: {', '.join(self.ways)}.")
+            raise InputError(f"There are no {asked} vectors in it; expected one of: {', '.join(self.ways)}.")
+        return next(way for way in WAYS if way == (asked or self.ways[-1]))
 
-    def search(self, question: str, k: int, way: Way) -> list[Found]:
+    def search(self, question: str, k: int, way: Way) -> list[Hit]:
         """Returns the k best chunks, the best first."""
+        if way == "fused":
+            # Tokens first: the single vector comes from the same pass.
+            counted = [one for one in reversed(self.stored.ways) if self.fusion.weights[one] > 0]
+            return self._fused.search(question, k, {one: self._ask(question, one) for one in counted})
+        return [
+            Hit(rank, hit.chunk, hit.score, *((hit.score, None) if way == "dense" else (None, None, hit.score)))
+            for rank, hit in enumerate(self._ask(question, way)(k, None), 1)
+        ]
+
+    @cached_property
+    def _fused(self) -> FusedSearch:
+        return FusedSearch(self.chunks, self.fusion)
+
+    def _ask(self, question: str, way: str) -> Ask:
         if way == "late":
-            return self.engine.late(self.encoder.late(question), k)
-        return self.engine.dense(self.encoder.dense([question])[0], k)
+            vectors = self._encoder.late(question)
+            return lambda k, among: self.engine.late(vectors, k, among)
+        vector = self._encoder.dense([question])[0]
+        return lambda k, among: self.engine.dense(vector, k, among)
 
     def close(self) -> None:
         """Frees the engine's files."""
         self.engine.close()
 
 
+def stored_fusion(fusion: Fusion, stored: StoredVectors) -> Fusion:
+    """Returns how scores add up where some vectors are not stored: the others' weights stay."""
+    kept = replace(fusion, dense=fusion.dense if stored.dense else 0.0, late=fusion.late if stored.late else 0.0)
+    if kept.dense or kept.late or not (fusion.dense or fusion.late):
+        return kept
+    return replace(kept, dense=1.0) if stored.dense else replace(kept, late=1.0)
+
+
 def open_search(place: str) -> VectorSearch:
-    """Returns the search in `lancedb:PATH`, `qdrant:PATH`, or a folder of Parquet files that `index` wrote.
+    """Returns the search in an engine, `lancedb:PATH` and the like, or in a folder of Parquet files that `index` wrote.
 
     Raises:
         InputError: There is nothing of ours, it is damaged, or the engine's package is not installed.
@@ -100,8 +149,7 @@ def open_search(place: str) -> VectorSearch:
     engine, folder = engine_at(place)
     facts = checked_mark(folder, engine.name)
     try:
-        stored = stored_from(facts["stored"])
-        return VectorSearch(engine(folder, stored), QueryEncoder(folder / MODEL, stored), stored, facts)
+        return VectorSearch(engine(folder, stored_from(facts["stored"])), folder, facts)
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,15 @@ def style_instruction(style: QueryStyle) -> str:
     """Returns the part of the user message after the chunk: how the query asks, and who asks."""
     persona = f" It is asked by {style.persona_says}." if style.persona else ""
     return f"## Positive to write\n\nThe positive is {style.style_says}.{persona}"
+
+
+def examples_instruction(examples: Sequence[str]) -> str:
+    """Returns the part of the user message that shows what people typed."""
+    shown = "\n".join(f"- {escape_delimiters(example)}" for example in examples)
+    return (
+        f"These are queries that people typed:\n\n{shown}\n\nThe positive has their manner, length and spelling. It repeats none "
+        "of them."
+    )
 
 
 def jinja_environment() -> jinja2.Environment:

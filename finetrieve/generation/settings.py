@@ -60,6 +60,11 @@ class GenerationSettings(BaseModel):
     """Of the Ray cluster for engine `ray`: `host:port`, or `auto` for the one that runs here; null: RAY_ADDRESS's, or else a new
     one on this machine."""
 
+    @property
+    def imitates_logs(self) -> bool:
+        """Whether a recipe shows an LLM the queries of `query_logs`."""
+        return any(recipe.imitates_logs for recipe in self.recipes)
+
     @field_validator("topics", mode="before", json_schema_input_type=int | Topics | None)
     @classmethod
     def _plain_number(cls, topics: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A dataset of pairs written for others: Parquet with splits and a card, a BEIR folder, LlamaIndex's or ragas' JSON.
+"""A dataset of pairs written for others: Parquet with splits and a card, a BEIR folder, LlamaIndex's or ragas' JSON, Argilla's.
 
 What looks like an e-mail address or a key is masked in every text, and a query with personal data is left out.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finetrieve.annotation.disk_form import write_disk_form
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.core.rows import Chunk, Pair
 from finetrieve.evaluation.result import EvaluationResult
@@ -34,6 +35,7 @@ class Dataset:
     """Id -> chunk; all of the corpus."""
     left_out: int
     """Pairs with personal data in their query, and pairs with texts that are no chunks."""
+    name: str = "pairs"
 
     def split(self, name: str) -> list[Pair]:
         """Returns the pairs of a side."""
@@ -76,9 +78,9 @@ def write_dataset(
     """
     if form not in FORMS:
         raise unknown_name("form", form, FORMS)
-    if not with_chunks and form in ("llamaindex", "ragas"):
+    if not with_chunks and form in ("llamaindex", "ragas", "argilla"):
         raise InputError(f"The form '{form}' consists of the chunks' texts; for one without them choose hub or beir.")
-    FORMS[form](folder, dataset, with_chunks)
+    FORMS[form](folder, replace(dataset, name=name), with_chunks)
     card = dataset_card(dataset, form, with_chunks, name, licence, metrics)
     (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -151,7 +153,17 @@ def _write_ragas(folder: Path, dataset: Dataset, with_chunks: bool) -> None:  # 
             _jsonl(folder / f"{split}.jsonl", rows)
 
 
-FORMS = {"hub": _write_parquet, "beir": _write_beir, "llamaindex": _write_llamaindex, "ragas": _write_ragas}
+def _write_argilla(folder: Path, dataset: Dataset, with_chunks: bool) -> None:  # noqa: ARG001 (of all forms)
+    write_disk_form(folder, dataset.name, ((pair, dataset.chunks[pair.chunk_id]) for pair in dataset.pairs))
+
+
+FORMS = {
+    "hub": _write_parquet,
+    "beir": _write_beir,
+    "llamaindex": _write_llamaindex,
+    "ragas": _write_ragas,
+    "argilla": _write_argilla,
+}
 """The forms, by name; each is called with folder, dataset, and whether the chunks' texts are written."""
 
 

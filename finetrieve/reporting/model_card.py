@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from finetrieve.core.html import one_line
 from finetrieve.core.model_directory import VERSION_LABEL
@@ -14,7 +14,7 @@ from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.training.model_card import model_card
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult
+    from huggingface_hub import EvalResult, ModelCardData
 
 _DENSE = "finetuned"
 
@@ -25,6 +25,34 @@ def write_card(directory: Path, metrics: EvaluationResult, provenance: Mapping[s
         (directory / "README.md").write_text(measured_card(metrics, provenance), encoding="utf-8")
 
 
+def write_published_card(directory: Path, metrics: EvaluationResult, name: str, licence: str = "") -> None:
+    """Writes the card of a model that goes to others: what was measured, and nothing of this machine.
+
+    To the card of a model that was not trained in this run the results are added.
+
+    Args:
+        directory: The model's.
+        metrics: The content of `metrics.json`, with the training's record.
+        name: What the model is called beside its results.
+        licence: In place of the base model's; empty keeps that.
+    """
+    from huggingface_hub import ModelCard
+
+    path = directory / "README.md"
+    said = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if metrics.training.chosen is not None:
+        card = ModelCard(measured_card(metrics, {VERSION_LABEL: name}))
+    else:
+        card = ModelCard(f"{said.rstrip()}\n\n{_measured(metrics, {})}", ignore_metadata_errors=True)
+        header = cast("ModelCardData", card.data)
+        header.model_name, header.eval_results = name, all_results(metrics) or None
+    if licence:
+        cast("ModelCardData", card.data).license = licence
+    base = str(metrics.training.base_model or "")
+    text = str(card)
+    path.write_text(text.replace(base, Path(base).name) if Path(base).is_absolute() else text, encoding="utf-8")
+
+
 def measured_card(metrics: EvaluationResult, provenance: Mapping[str, str]) -> str:
     """Returns the README of an evaluated model.
 
@@ -32,8 +60,13 @@ def measured_card(metrics: EvaluationResult, provenance: Mapping[str, str]) -> s
         metrics: The content of `metrics.json`, with the training's record.
         provenance: Label -> version, run, date, command, commit, decision.
     """
-    results = [result for set_name, found in metrics.ordered_sets() for result in _results(set_name, found)]
-    return model_card(metrics.training, one_line(provenance.get(VERSION_LABEL, ""), 80), results, _measured(metrics, provenance))
+    name = one_line(provenance.get(VERSION_LABEL, ""), 80)
+    return model_card(metrics.training, name, all_results(metrics), _measured(metrics, provenance))
+
+
+def all_results(metrics: EvaluationResult) -> list[EvalResult]:
+    """Returns what was measured on every set, as the Hub's `model-index` has it."""
+    return [result for name, found in metrics.ordered_sets() for result in _results(name, found)]
 
 
 def _results(name: str, found: SetResult) -> list[EvalResult]:

@@ -62,6 +62,12 @@ class Fusion:
         """Returns `name`, `weights` and `chosen_on`, as `metrics.json` has them."""
         return {"name": self.name, "weights": self.weights, "chosen_on": self.chosen_on}
 
+    @property
+    def description(self) -> str:
+        """What is compared, for people."""
+        named = {"dense": "vectors", "late": "late interaction", "lexical": "BM25"}
+        return " + ".join(name for part, name in named.items() if self.weights[part] > 0)
+
 
 FUSED = Fusion()
 """Dense, late and lexical scores."""
@@ -81,20 +87,22 @@ def _shared(name: str, dense: float) -> Fusion:
     return Fusion(name, round(2 * dense, 6), 0.0, round(2 - 2 * dense, 6))
 
 
-def z_score(scores: FloatMatrix) -> FloatMatrix:
-    """Returns each query's scores `(n_queries, n_units)` in standard deviations from their mean."""
-    spread = scores.std(axis=1, keepdims=True)
-    centred = scores - scores.mean(axis=1, keepdims=True)
+def z_score(scores: FloatMatrix, among: FloatMatrix | None = None) -> FloatMatrix:
+    """Returns each query's scores `(n_queries, n_units)` in standard deviations from their mean, or from that of `among`."""
+    whole = scores if among is None else among
+    spread = whole.std(axis=1, keepdims=True)
+    centred = scores - whole.mean(axis=1, keepdims=True)
     return _divided(centred, spread)
 
 
-def min_max(scores: FloatMatrix) -> FloatMatrix:
-    """Returns each query's scores stretched to 0..1."""
-    low = scores.min(axis=1, keepdims=True)
-    return _divided(scores - low, scores.max(axis=1, keepdims=True) - low)
+def min_max(scores: FloatMatrix, among: FloatMatrix | None = None) -> FloatMatrix:
+    """Returns each query's scores stretched to 0..1, the lowest and highest of `among` included."""
+    whole = scores if among is None else np.concatenate([scores, among], axis=1)
+    low = whole.min(axis=1, keepdims=True)
+    return _divided(scores - low, whole.max(axis=1, keepdims=True) - low)
 
 
-def reciprocal_rank(scores: FloatMatrix) -> FloatMatrix:
+def reciprocal_rank(scores: FloatMatrix, among: FloatMatrix | None = None) -> FloatMatrix:  # noqa: ARG001 (of all)
     """Returns 1 / (60 + rank) of each unit in its query's ranking; units with the same score share the best of their ranks."""
     n_queries, n_units = scores.shape
     order = np.argsort(-scores, axis=1)
@@ -113,7 +121,7 @@ def _divided(values: FloatMatrix, by: FloatMatrix) -> FloatMatrix:
     return result
 
 
-_NORMALISERS: dict[str, Callable[[FloatMatrix], FloatMatrix]] = {
+_NORMALISERS: dict[str, Callable[[FloatMatrix, FloatMatrix | None], FloatMatrix]] = {
     "rrf": reciprocal_rank,
     "z_score": z_score,
     "min_max": min_max,
@@ -125,15 +133,20 @@ FUSIONS: dict[str, tuple[str, str]] = {
 }
 
 
-def normalise(name: str, scores: FloatMatrix) -> FloatMatrix:
+def normalise(name: str, scores: FloatMatrix, among: FloatMatrix | None = None) -> FloatMatrix:
     """Returns scores `(n_queries, n_units)` on the scale that the fusion `name` adds up.
+
+    Args:
+        name: The fusion's.
+        scores: Of the units.
+        among: Scores `(n_queries, n_others)` that the scale is taken from, where the units are only the best of many.
 
     Raises:
         InputError: No fusion has this name.
     """
     if name not in _NORMALISERS:
         raise unknown_name("fusion", name, FUSIONS)
-    return _NORMALISERS[name](scores)
+    return _NORMALISERS[name](scores, among)
 
 
 def lexical_trust(parts: Parts) -> FloatMatrix:
@@ -149,13 +162,14 @@ def lexical_trust(parts: Parts) -> FloatMatrix:
     return trust
 
 
-def normalised_parts(name: str, parts: Parts, wanted: Sequence[str]) -> dict[str, FloatMatrix]:
+def normalised_parts(name: str, parts: Parts, wanted: Sequence[str], among: Parts | None = None) -> dict[str, FloatMatrix]:
     """Returns part -> its scores `(n_queries, n_units)` on the scale that the fusion `name` adds up.
 
     Args:
         name: The fusion's.
         parts: The raw scores.
         wanted: `dense`, `late`, `lexical`.
+        among: Scores that the scales are taken from; None takes them from `parts`.
 
     Raises:
         InputError: No fusion has this name.
@@ -166,7 +180,7 @@ def normalised_parts(name: str, parts: Parts, wanted: Sequence[str]) -> dict[str
         scores = getattr(parts, part)
         if scores is None:
             raise ValueError(f"The fusion needs the {part} scores, which were not computed.")
-        result[part] = normalise(name, scores)
+        result[part] = normalise(name, scores, None if among is None else getattr(among, part))
     if "lexical" in result:
         result["lexical"] = result["lexical"] * lexical_trust(parts)[:, None]
     return result
@@ -178,10 +192,16 @@ def weighted_sum(normalised: Mapping[str, FloatMatrix], fusion: Fusion) -> Float
     return np.asarray(np.sum(weighted, axis=0), dtype=np.float32)
 
 
-def fuse(parts: Parts, fusion: Fusion) -> FloatMatrix:
-    """Returns the fused scores `(n_queries, n_units)`."""
+def fuse(parts: Parts, fusion: Fusion, among: Parts | None = None) -> FloatMatrix:
+    """Returns the fused scores `(n_queries, n_units)`.
+
+    Args:
+        parts: The raw scores.
+        fusion: How they add up.
+        among: Raw scores that the scales are taken from, where the units are only the best of many; None takes `parts`.
+    """
     wanted = [part for part, weight in fusion.weights.items() if weight > 0]
-    return weighted_sum(normalised_parts(fusion.name, parts, wanted), fusion)
+    return weighted_sum(normalised_parts(fusion.name, parts, wanted, among), fusion)
 
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

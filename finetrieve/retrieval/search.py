@@ -21,10 +21,10 @@ class Hit:
     chunk: Chunk
     score: float
     """Of all parts together; only comparable within one answer."""
-    cosine: float
-    """Of query and chunk, -1..1."""
-    bm25: float
-    """0 where they share no word."""
+    cosine: float | None
+    """Of query and chunk, -1..1; None where the single vectors are not searched."""
+    bm25: float | None
+    """0 where they share no word; None where words are not searched."""
     late: float | None = None
     """MaxSim of query and chunk, -1..1; None where the token vectors are not searched."""
 

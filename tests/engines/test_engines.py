@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,57 +12,26 @@ import pytest
 from click.testing import CliRunner
 
 from finetrieve.app import vector_index
+from finetrieve.app.index import load_index
 from finetrieve.app.vector_index import Served, choose_vectors, drift_of, load_into_engine, write_index
 from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
 from finetrieve.core.own_output import VECTORS_MARK
-from finetrieve.core.rows import Chunk
-from finetrieve.engines import vector_files
+from finetrieve.engines import fused_search, vector_files
 from finetrieve.engines.base import engine_at
 from finetrieve.engines.drift import DriftError, check_drift
 from finetrieve.engines.vector_files import Stored, StoredVectors
-from finetrieve.engines.vector_search import open_search
-from finetrieve.evaluation.eval_sets import EvalSet
+from finetrieve.engines.vector_search import open_search, stored_fusion
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.retrieval.bm25 import Bm25
+from finetrieve.retrieval.fusion import FUSED, HYBRID, Fusion
 from finetrieve.retrieval.hybrid_index import build_index
+from finetrieve.retrieval.search import Searcher
+from finetrieve.retrieval.search import search as own_search
 from finetrieve.retrieval.vector_cache import CachedEmbedder
-from tests.training.conftest import tiny_model  # noqa: F401  # a fixture
+from tests.engines.conftest import BOTH, CHUNKS, EVAL_SET
 
-THINGS = ["pump", "door", "lamp", "radio", "kettle", "heater", "window", "clock", "stove", "chair", "fan", "mirror", "bell"]
-COLOURS = ["green", "red", "blue", "grey", "white"]
-CHUNKS = [
-    Chunk(
-        f"c{row}",
-        f"{word}.md",
-        f"{word}.md",
-        word.title(),
-        "",
-        f"The {word} has a {COLOURS[row % 5]} button.",
-        9,
-        row // len(THINGS),
-    )
-    for row, word in enumerate(THINGS * 2)
-]
-QUESTIONS = {f"q{row}": f"where is the {word}'s button?" for row, word in enumerate(THINGS)}
-EVAL_SET = EvalSet(
-    "human",
-    "human",
-    QUESTIONS,
-    {f"q{row}": {f"{word}.md": 1} for row, word in enumerate(THINGS)},
-    "document",
-    CHUNKS,
-    len(THINGS),
-)
-BOTH = StoredVectors(Stored(16), Stored(16))
 ENGINES = ("parquet", "lancedb", "qdrant")
-
-
-@pytest.fixture
-def source(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:  # noqa: F811
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(vector_files, "CHUNKS_AT_ONCE", 10)  # three files
-    return Served("docs:1", tiny_model, CHUNKS, EvaluationResult())
 
 
 def places_of(folder: Path) -> dict[str, str]:
@@ -78,7 +48,7 @@ def test_every_engine_serves_what_the_evaluation_finds(source: Served, tmp_path:
     drifts = drift_of(list(places.values()), source, EVAL_SET, 100)
     assert len(own) == len(CHUNKS)
     for place, measured in drifts.items():
-        assert [(drift.way, drift.n_queries) for drift in measured] == [("dense", 13), ("late", 13)]
+        assert [(drift.way, drift.n_queries) for drift in measured] == [("dense", 13), ("late", 13), ("fused", 13)]
         for drift in measured:
             assert abs(drift.difference) < 0.005 and drift.shared > 0.95 and drift.evaluated > 0.2
         check_drift(measured, place, 0.01)
@@ -86,8 +56,8 @@ def test_every_engine_serves_what_the_evaluation_finds(source: Served, tmp_path:
     for name, place in places.items():
         search = open_search(place)
         found[name] = [
-            (hit.chunk, round(hit.score, 3))
-            for way in ("dense", "late")
+            (hit.chunk, round(hit.score, 2))
+            for way in ("dense", "late", "fused")
             for hit in search.search("red button?", 5, search.way(way))
         ]
         search.close()
@@ -119,7 +89,7 @@ def test_an_engine_that_serves_other_results_is_one_clear_error(source: Served, 
     ids = table.column("doc_id").to_pylist()
     pq.write_table(table.set_column(table.column_names.index("doc_id"), "doc_id", [ids[1:] + ids[:1]]), path)
     measured = drift_of([str(tmp_path / "vectors")], source, EVAL_SET, 100)[str(tmp_path / "vectors")]
-    with pytest.raises(DriftError, match=r"serves other results than were evaluated: by dense vectors nDCG@10 is 0\.\d+ on 13"):
+    with pytest.raises(DriftError, match=r"serves other results than were evaluated: by dense search nDCG@10 is 0\.\d+ on 13"):
         check_drift(measured, "vectors", 0.02)
 
 
@@ -177,6 +147,7 @@ def test_the_code_of_the_readme_loads_the_files_without_us(
     stored = StoredVectors(Stored(16), Stored(8, "int8"))
     write_index(source, tmp_path / "vectors", stored)
     readme = (tmp_path / "vectors" / "README.md").read_text()
+    readme, pgvector = readme.split("## pgvector")  # which needs a server
     code = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL)).replace(
         "how do I start?", "where is the lamp's button?"
     )
@@ -187,7 +158,7 @@ def test_the_code_of_the_readme_loads_the_files_without_us(
     search = open_search(str(tmp_path / "vectors"))
     expected = [hit.chunk.id for hit in search.search("where is the lamp's button?", 5, "late")]
     assert printed == [expected, expected]
-    assert "vector(16)" in readme and "tensor<float>(token{}, x[8])" in readme
+    assert "dense vector(16), late vector(8)[]" in pgvector and "tensor<float>(token{}, x[8])" in pgvector
 
 
 def test_ask_reads_from_what_index_wrote(source: Served, tmp_path: Path) -> None:
@@ -196,18 +167,77 @@ def test_ask_reads_from_what_index_wrote(source: Served, tmp_path: Path) -> None
     for place in (str(tmp_path / "vectors"), f"lancedb:{tmp_path / 'lancedb'}"):
         done = CliRunner().invoke(main, ["ask", "where is the lamp's button?", "--index", place, "-k", "3", "--json"])
         found = json.loads(done.stdout)
-        assert (found["way"], found["name"], len(found["hits"])) == ("late", "docs:1", 3)
-        search = open_search(place)
-        expected = search.search("where is the lamp's button?", 3, "late")
-        search.close()
-        assert [hit["chunk"]["id"] for hit in found["hits"]] == [hit.chunk.id for hit in expected]
-        assert found["hits"][0]["document"] == expected[0].chunk.doc_id
+        assert (found["way"], found["name"], len(found["hits"])) == ("fused", "docs:1", 3)
+        hits = [{**asdict(hit), "document": hit.document} for hit in load_index(place).search("where is the lamp's button?", 3)]
+        assert found["hits"] == hits and hits[0]["document"] == hits[0]["chunk"]["doc_id"]
     shown = CliRunner().invoke(
         main, ["ask", "where is the lamp's button?", "--index", str(tmp_path / "vectors"), "--by", "dense"]
     )
-    assert "docs:1, by vectors" in shown.stdout and "1. " in shown.stdout
+    assert "docs:1, by vectors" in shown.stdout and "1. " in shown.stdout and re.search(r"score 0\.\d\d \(cosine", shown.stdout)
+    with pytest.raises(InputError, match="is on disk already"):
+        load_index(tmp_path / "vectors").save(tmp_path / "copy")
     refused = CliRunner().invoke(main, ["ask", "what?", "--index", str(tmp_path / "vectors"), "--serve"])
     assert refused.exit_code == 2 and "leave out --serve" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "fusion", [FUSED, HYBRID, Fusion("min_max", 1, 1, 1), Fusion("rrf", 0.5, 1, 2), Fusion(dense=0, late=0)], ids=repr
+)
+def test_an_engine_is_searched_as_the_version_was_evaluated(source: Served, tmp_path: Path, fusion: Fusion) -> None:
+    write_index(replace(source, fusion=fusion), tmp_path / "vectors", BOTH)
+    load_into_engine(tmp_path / "vectors", f"lancedb:{tmp_path / 'lancedb'}")
+    own = Searcher(build_index([f"{c.title}\n{c.text}" for c in CHUNKS], CachedEmbedder(source.model), with_tokens=True), fusion)
+    for question in ("where is the lamp's red button?", "blue", "clocks and bells"):
+        expected = own_search(own, CHUNKS, question, 5)
+        for place in (tmp_path / "vectors", f"lancedb:{tmp_path / 'lancedb'}"):
+            found = load_index(place).search(question, 5)
+            assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected[: len(found)]], abs=2e-3)
+            assert found[0].chunk == expected[0].chunk and len(found) == (5 if fusion.dense else min(5, len(found)))
+            assert (found[0].cosine is None) == (not fusion.dense) and (found[0].late is None) == (not fusion.late)
+            assert found[0].bm25 == pytest.approx(expected[0].bm25)
+
+
+def test_a_large_corpus_is_fused_over_candidates_with_the_scales_of_a_sample(
+    source: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_index(source, tmp_path / "vectors", BOTH)
+    load_into_engine(tmp_path / "vectors", f"qdrant:{tmp_path / 'qdrant'}")
+    whole = [hit.chunk.id for hit in load_index(tmp_path / "vectors").search("the lamp's red button?", 4)]
+    monkeypatch.setattr(fused_search, "CANDIDATES", 6)
+    monkeypatch.setattr(fused_search, "SCALE_CHUNKS", 13)
+    for place in (tmp_path / "vectors", f"qdrant:{tmp_path / 'qdrant'}"):
+        index = load_index(place)
+        assert len(index.search("the lamp's red button?", 26)) == 26  # as many as are asked for
+        assert len(set(whole) & {hit.chunk.id for hit in index.search("the lamp's red button?", 4)}) >= 3
+        assert index.search("the lamp's red button?", 1)[0].chunk.id == whole[0]
+
+
+def test_where_vectors_are_not_stored_the_others_add_up(source: Served, tmp_path: Path) -> None:
+    dense, late = Stored(16), Stored(8)
+    assert stored_fusion(FUSED, StoredVectors(dense, None)) == HYBRID
+    assert stored_fusion(FUSED, StoredVectors(None, late)) == replace(FUSED, dense=0)
+    assert stored_fusion(Fusion(dense=0, lexical=0), StoredVectors(dense, None)) == Fusion(dense=1, late=0, lexical=0)
+    write_index(replace(source, fusion=Fusion(dense=1, late=0, lexical=0)), tmp_path / "vectors", BOTH)
+    search = open_search(str(tmp_path / "vectors"))
+    assert search.way(None) == "dense" and search.ways == ["late", "dense"]
+    with pytest.raises(InputError, match="searches by one kind of vectors alone; expected one of: late, dense"):
+        search.way("fused")
+
+
+def test_texts_that_changed_are_noticed_by_the_gate(source: Served, tmp_path: Path) -> None:
+    write_index(source, tmp_path / "vectors", BOTH)
+    place = f"lancedb:{tmp_path / 'lancedb'}"
+    load_into_engine(tmp_path / "vectors", place)
+    for path in (tmp_path / "lancedb" / "texts").glob("*.parquet"):
+        table = pq.read_table(path)
+        texts = ["What is there to say?"] * len(table)
+        for name in ("text", "title"):
+            table = table.set_column(table.column_names.index(name), name, [texts])
+        pq.write_table(table, path)
+    drifts = drift_of([place], source, EVAL_SET, 100)[place]
+    assert [abs(drift.difference) > 0.02 for drift in drifts] == [False, False, True]
+    with pytest.raises(DriftError, match="by fused search"):
+        check_drift(drifts, place, 0.02)
 
 
 def test_what_is_stored_follows_the_storage_costs() -> None:

@@ -24,6 +24,7 @@ _OBEYED = re.compile(
     re.I,
 )
 _WORD = re.compile(r"[^\W_]+")
+_TYPED = re.compile(r"queries that people typed:\n\n((?:- .+\n)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,26 @@ def draw(*parts: object) -> float:
 def answer_request(llm_request: LlmRequest, source: Source, seed: int, choice: int = 0) -> ModelAnswer:
     """Returns what the model says: the same for the same request, seed and choice.
 
-    The model is gullible: an instruction to forget its instructions is obeyed, unless it stands inside the delimited chunk.
+    The model is gullible: an instruction to forget its instructions is obeyed, unless it stands inside the delimited chunk. Shown
+    what people typed, it writes as they do.
     """
+    answer = _answer(llm_request, source, seed, choice)
+    shown = _TYPED.search(llm_request.prompt)
+    if shown is None:
+        return answer
+    typed = [line.removeprefix("- ") for line in shown.group(1).splitlines()]
+    return ModelAnswer(tuple(_in_manner_of(typed, query) for query in answer.queries), answer.negatives)
+
+
+def _in_manner_of(typed: list[str], query: str) -> str:
+    """Returns the last words of a query, as many as people typed in the mean, with their case and their question marks."""
+    count = max(1, round(sum(len(line.split()) for line in typed) / len(typed)))
+    words = " ".join(_WORD.findall(query)[-count:])
+    words = words.lower() if all(line == line.lower() for line in typed) else words
+    return f"{words}?" if sum(line.endswith("?") for line in typed) > len(typed) / 2 else words
+
+
+def _answer(llm_request: LlmRequest, source: Source, seed: int, choice: int) -> ModelAnswer:
     chunk, rest = split_prompt(llm_request)
     order = (seed, llm_request.identity, choice)
     ordered = _OBEYED.search(rest)

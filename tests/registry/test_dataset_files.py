@@ -10,12 +10,10 @@ import yaml
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair
-from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.own_data.pair_files import read_pairs
 from finetrieve.own_data.settings import PairSettings
 from finetrieve.registry.dataset_files import Dataset, dataset_of, write_dataset
-from finetrieve.registry.hub_card import hub_card
 
 KEY, ADDRESS = "sk-proj-abcdEFGH12345678", "jane.doe@example.org"
 CHUNKS = [
@@ -96,18 +94,3 @@ def test_a_form_that_does_not_exist_or_consists_of_texts_is_refused(tmp_path: Pa
         written(tmp_path / "a", "beer")
     with pytest.raises(InputError, match="choose hub or beir"):
         written(tmp_path / "b", "ragas", with_chunks=False)
-
-
-def test_a_models_card_has_its_metrics_as_the_hub_reads_them() -> None:
-    from huggingface_hub import ModelCard
-
-    card = hub_card("---\nlicense: mit\ntags: [finetrieve]\n---\n\n# A model\n", METRICS, "org/pumps")
-    found = ModelCard(card).data
-    assert found.license == "mit" and found.model_name == "org/pumps"
-    [result] = found.eval_results
-    assert (result.task_type, result.metric_type, result.metric_value) == ("information-retrieval", "finetuned_ndcg@10", 0.5)
-    assert "| Fine-tuned | 0.500 | 0.250 to 0.750 |" in card and "# A model" in card
-    assert yaml.safe_load(hub_card("no header", METRICS, "m", "cc-by-4.0").split("---\n")[1])["license"] == "cc-by-4.0"
-    local = METRICS.model_copy(update={"training": TrainingRecord(base_model="/home/jane/models/small")})
-    local_card = hub_card("from `/home/jane/models/small`", local, "m")
-    assert "/home" not in local_card and "from `small`" in local_card

@@ -102,6 +102,13 @@ def test_unknown_fusion_names_the_known_ones() -> None:
         normalise("zscore", DENSE)
 
 
+def test_the_scale_of_a_few_units_can_be_taken_from_all() -> None:
+    every, first = np.array([[4, 2, 0, 2, 2]], np.float32), np.array([[4, 2]], np.float32)
+    assert normalise("z_score", first, every)[0] == pytest.approx([2 / 1.6**0.5, 0])
+    assert normalise("min_max", first, every)[0] == pytest.approx([1, 0.5])
+    assert normalise("rrf", first, every)[0] == pytest.approx([1 / 61, 1 / 62])
+
+
 def test_z_score_leaves_its_argument_alone() -> None:
     before = DENSE.copy()
     z_score(DENSE)

@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.result import EvaluationResult
-from finetrieve.reporting.model_card import measured_card, write_card
+from finetrieve.reporting.model_card import measured_card, write_card, write_published_card
 from finetrieve.training.base_card import base_model_card
 from finetrieve.training.model_card import model_card
 from tests.evaluation.many_arms import many_arms
@@ -71,3 +71,27 @@ def test_an_evaluated_models_card_has_its_results_for_the_hub_and_where_they_com
     (tmp_path / "README.md").write_text("of its maker")
     write_card(tmp_path, EvaluationResult(), origin)
     assert (tmp_path / "README.md").read_text() == "of its maker"
+
+
+def test_a_published_card_has_one_header_and_one_table_and_nothing_of_this_machine(tmp_path: Path) -> None:
+    metrics = many_arms()
+    metrics["training"] |= {**RECORD, "base_model": "/home/jane/models/small"}
+    write_published_card(tmp_path, EvaluationResult.model_validate(metrics), "org/pumps", "cc-by-4.0")
+    card = (tmp_path / "README.md").read_text()
+    found = ModelCard(card).data
+    assert (found.license, found.model_name, card.count("## What was measured")) == ("cc-by-4.0", "org/pumps", 1)
+    assert {result.metric_name for result in found.eval_results} >= {"nDCG@10, Fine-tuned", "nDCG@10, Fused, fine-tuned"}
+    assert "/home" not in card and "`small`" in card and card.count("model-index:") == 1
+
+
+def test_to_the_card_of_another_maker_the_results_are_added(tmp_path: Path) -> None:
+    metrics = EvaluationResult.model_validate({**many_arms(), "training": {}})
+    (tmp_path / "README.md").write_text("---\nlicense: mit\ntags: [theirs]\n---\n\n# Their model\n")
+    write_published_card(tmp_path, metrics, "docs:3")
+    card = (tmp_path / "README.md").read_text()
+    found = ModelCard(card).data
+    assert (found.license, found.tags, found.model_name) == ("mit", ["theirs"], "docs:3") and "# Their model" in card
+    assert found.eval_results and "## What was measured" in card
+    (tmp_path / "README.md").unlink()
+    write_published_card(tmp_path, metrics, "docs:3")
+    assert ModelCard.load(tmp_path / "README.md").data.eval_results

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from finetrieve.generation.chunk_context import ChunkContext
 
 Weight = Annotated[float, Field(gt=0)]
+QUERY_LOGS = "query_logs"
+"""In place of a list of queries that people typed: those of the configuration's `query_logs`, and of --queries."""
 
 TOPIC, WORDS, CORPUS_WORDS = "topic", "words", "corpus_words"
 """Fields of `ChunkContext` that only a look at the whole corpus fills, for the recipes that ask for them."""
@@ -67,6 +69,8 @@ class Recipe(BaseModel):
     description: ClassVar[str] = ""
     asks_llm: ClassVar[bool] = False
     """Its unit of work is a request, which may fail and cost money; else a chunk, and machines can share the work."""
+    imitating_key: ClassVar[str] = ""
+    """The setting that may be `query_logs`, in place of a list of queries that people typed; empty where there is none."""
 
     languages: ClassVar[frozenset[str] | None] = None
     """Those that it writes in, as ISO 639-1 codes; chunks in others get no queries. None: in the language of any chunk."""
@@ -135,6 +139,15 @@ class Recipe(BaseModel):
             key_envs: As in `RunResources`.
         """
         yield from ()
+
+    @property
+    def imitates_logs(self) -> bool:
+        """Whether it shows an LLM the queries of the configuration's `query_logs`."""
+        return bool(self.imitating_key) and getattr(self, self.imitating_key) == QUERY_LOGS
+
+    def with_queries(self, queries: Sequence[str]) -> Self:
+        """Returns the recipe with queries that people typed, where it imitates those of `query_logs`."""
+        return self.model_copy(update={self.imitating_key: list(queries)}) if self.imitates_logs else self
 
     def files(self) -> list[Path]:
         """Returns the files beside the configuration that decide the queries."""

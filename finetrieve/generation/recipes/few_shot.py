@@ -13,7 +13,7 @@ from finetrieve.core.paths import ConfigPath
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.recipes.attribute_grid import Attribute
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
-from finetrieve.generation.recipes.llm_recipe import LlmRecipe
+from finetrieve.generation.recipes.llm_recipe import LlmRecipe, no_logged_queries
 from finetrieve.generation.recipes.prompt import PromptRecipe, with_variables
 from finetrieve.generation.recipes.stages import Judge, Stage
 
@@ -103,11 +103,13 @@ class FewShotRecipe(LlmRecipe):
 
     description: ClassVar[str] = "queries like a few of your own, none too near another, and harder ones made of them"
 
+    imitating_key: ClassVar[str] = "queries"
+
     name: Literal["few_shot"] = "few_shot"
     label: str = Field(default="few_shot", pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
     """Tells several recipes of this kind apart, in rows and reports."""
-    queries: list[str] = Field(default=[])
-    """Your own queries, as people type them."""
+    queries: list[str] | Literal["query_logs"] = Field(default=[])
+    """Your own queries, as people type them; `query_logs`: those of `query_logs`, or of --queries."""
     queries_file: ConfigPath | None = None
     """A UTF-8 file with a query a line, in place of `queries`."""
     shown: int = Field(default=5, ge=1, le=50)
@@ -132,6 +134,8 @@ class FewShotRecipe(LlmRecipe):
         Raises:
             InputError: There are none, one is there twice, or the file cannot be read.
         """
+        if isinstance(self.queries, str):
+            raise no_logged_queries(self.label, "queries")
         found = self.queries if self.queries_file is None else _read_lines(Path(self.queries_file))
         place = "queries" if self.queries_file is None else f"queries_file '{self.queries_file}'"
         if not found:

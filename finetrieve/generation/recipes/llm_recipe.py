@@ -62,6 +62,13 @@ class Batch(BaseModel):
     """Requests of one batch; more are several."""
 
 
+def no_logged_queries(label: str, key: str) -> InputError:
+    """Returns the error for a recipe that imitates queries which nobody gave."""
+    return InputError(
+        f"Recipe '{label}': {key} is query_logs, and there are no query_logs. Give a file with what people typed: --queries FILE."
+    )
+
+
 class LlmRecipe(Recipe):
     """A recipe that asks an LLM of any provider; a subclass says what it asks."""
 

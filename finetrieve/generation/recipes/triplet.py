@@ -11,7 +11,7 @@ from finetrieve.core.errors import unknown_name
 from finetrieve.core.paths import ConfigPath
 from finetrieve.generation.query_styles import PERSONAS, STYLES
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
-from finetrieve.generation.recipes.llm_recipe import LlmRecipe
+from finetrieve.generation.recipes.llm_recipe import LlmRecipe, no_logged_queries
 from finetrieve.generation.recipes.stages import Judge
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class TripletRecipe(LlmRecipe):
         "queries with negatives written by an LLM: distilabel's GenerateSentencePair in drawn styles and personas"
     )
 
+    imitating_key: ClassVar[str] = "examples"
+
     name: Literal["triplet"] = "triplet"
     label: str = Field(default="triplet", pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
     """Tells several recipes of this kind apart, in rows and reports."""
@@ -51,6 +53,10 @@ class TripletRecipe(LlmRecipe):
     """Name -> its weight, or for one of your own `{weight: ..., says: ...}`."""
     personas: dict[str, StyleChoice] = Field(default={})
     """Likewise; empty: nobody in particular asks."""
+    examples: list[str] | Literal["query_logs"] = Field(default=[])
+    """Queries that people typed, whose manner each query has; `query_logs`: those of `query_logs`, or of --queries."""
+    shown: int = Field(default=5, ge=1, le=50)
+    """Of the examples, drawn for each request."""
     judge: Judge | None = None
     """The LLM judges each query, and mends it once: `judge: {at_least: 7, rewrite: true}`; null: it does not."""
     template: ConfigPath | None = None
@@ -62,8 +68,10 @@ class TripletRecipe(LlmRecipe):
         return self.queries_per_chunk * (1 + (len(self.judge.stages("query")) if self.judge is not None else 0))
 
     def check(self, engine: str) -> None:
-        """Checks the provider, the model and the template."""
+        """Checks the provider, the model, the examples and the template."""
         super().check(engine)
+        if isinstance(self.examples, str):
+            raise no_logged_queries(self.label, "examples")
         if self.template is not None:
             from finetrieve.generation.prompts import UserTemplate
 

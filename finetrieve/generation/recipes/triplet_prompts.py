@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,14 @@ from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.providers.base import Messages
 from finetrieve.generation.llm.request_scheduler import Request
 from finetrieve.generation.parse_response import parse_response, response_schema
-from finetrieve.generation.prompts import PromptInput, UserTemplate, delimit_chunk, style_instruction, system_addition
+from finetrieve.generation.prompts import (
+    PromptInput,
+    UserTemplate,
+    delimit_chunk,
+    examples_instruction,
+    style_instruction,
+    system_addition,
+)
 from finetrieve.generation.query_styles import PERSONAS, STYLES, QueryStyle, WeightedNames, draw_styles
 from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
@@ -51,24 +60,33 @@ class PromptWriter:
         styles = draw_styles(self._styles, self._personas, count, seed, f"{self._recipe.label}\x1f{chunk.id}")
         seen: dict[tuple[str, str], int] = {}
         drafts = []
-        for style in styles:
+        for number, style in enumerate(styles):
             again = seen[style.style, style.persona] = seen.get((style.style, style.persona), -1) + 1
-            drafts.append(self._draft(chunk, style, again))
+            drafts.append(self._draft(chunk, style, again, self._examples(chunk, seed, number)))
         return drafts
 
-    def _draft(self, chunk: ChunkContext, style: QueryStyle, again: int) -> Draft:
+    def _examples(self, chunk: ChunkContext, seed: int, number: int) -> list[str]:
+        """Returns what people typed, drawn for one request."""
+        recipe = self._recipe
+        if not recipe.examples or isinstance(recipe.examples, str):
+            return []
+        key = f"{seed}\x1f{recipe.label}\x1f{chunk.id}\x1f{number}"
+        source = random.Random(hashlib.sha256(key.encode()).digest())
+        return source.sample(recipe.examples, min(recipe.shown, len(recipe.examples)))
+
+    def _draft(self, chunk: ChunkContext, style: QueryStyle, again: int, examples: Sequence[str]) -> Draft:
         recipe = self._recipe
         request, shortened = make_request(
             recipe,
             chunk.text,
-            lambda text: self._messages(chunk, style, text),
+            lambda text: self._messages(chunk, style, text, examples),
             response_schema(recipe.negative) if recipe.structured else None,
             lambda answer: parse_response(answer, recipe.negative, chunk.text),
             again,
         )
         return Draft(request, style, chunk, shortened)
 
-    def _messages(self, chunk: ChunkContext, style: QueryStyle, text: str) -> Messages:
+    def _messages(self, chunk: ChunkContext, style: QueryStyle, text: str, examples: Sequence[str]) -> Messages:
         shown = PromptInput(text, chunk.title, chunk.section)
         system, user = self._format({"anchor": delimit_chunk(shown)})
         system_text = f"{system['content']} {system_addition(self._recipe.negative, self._recipe.structured)}"
@@ -76,6 +94,8 @@ class PromptWriter:
             user_text = self._template.render(shown, self._recipe.context, style)
         else:
             user_text = f"{user['content'].strip()}\n\n{style_instruction(style)}"
+        if examples:
+            user_text += f"\n\n{examples_instruction(examples)}"
         return [{"role": "system", "content": system_text}, {"role": "user", "content": user_text}]
 
 
