@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
+from finetrieve.cli.main import main
 from tests.conftest import ROOT
 
 HEAVY = {
@@ -49,3 +52,13 @@ def test_versions_are_listed_without_what_computes() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
     assert eval(done.stdout) == []
+
+
+def test_a_command_does_not_go_through_what_it_imports_after_every_700_objects() -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700)
+        assert CliRunner().invoke(main, ["--list"]).exit_code == 0
+        assert gc.get_threshold()[0] > 10_000
+    finally:
+        gc.set_threshold(*before)
