@@ -95,7 +95,8 @@ class TrainingSettings(BaseModel):
     lay_tolerance: float = Field(default=0.01, ge=0, le=1)
     """How much nDCG@10 the lay questions may lose and still count as not fallen, 0..1."""
     average_tolerance: float = Field(default=0.02, ge=0)
-    """Where people's dev questions choose: of the shares whose nDCG@10 is within this of the best, the largest is taken."""
+    """Where people's dev questions choose: of the shares whose nDCG@10 is within this of the best, the largest is taken; where
+    pairs of your own choose, the one nearest to 0.3."""
     learning_curve: bool = False
     """Whether to train on a quarter and on half of the queries too, to see what more of them would do: takes as long again."""
     evaluations: int = Field(default=2, ge=1)

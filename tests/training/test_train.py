@@ -130,27 +130,30 @@ def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_mod
         assert strict["chosen"]["base_share"] == max(lay)
 
 
-def test_people_s_dev_questions_choose_among_the_shares_that_keep_the_lay_ones(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("whose", "chosen"), [("human", 0.9), ("own", 0.3)])
+def test_of_shares_that_dev_cannot_tell_apart_people_s_questions_take_the_base_and_own_pairs_the_training(
+    whose: str, chosen: float, tiny_model: Path, tmp_path: Path
+) -> None:
     from dataclasses import replace
 
     pairs, chunks = corpus()
     asked = [
-        replace(pair, provenance="human", query=f"{pair.query} {number}") if pair.split == "dev" else pair
+        replace(pair, provenance=whose, query=f"{pair.query} {number}") if pair.split == "dev" else pair
         for number, pair in enumerate([*pairs, *(pair for pair in pairs if pair.split == "dev")])
     ]
     result = train_model(
         asked,
         chunks,
-        settings(average=[0.0, 0.9], lay_tolerance=1.0, average_tolerance=1.0),
+        settings(average=[0.0, 0.3, 0.9], lay_tolerance=1.0, average_tolerance=1.0),
         str(tiny_model),
         tmp_path / "model",
         tmp_path / "ck",
         3,
     )
-    assert result.record.as_json()["dev_is"] == "human"
-    assert [entry["base_share"] for entry in result.record.as_json()["averaging"]] == [0.0, 0.9]
+    assert result.record.as_json()["dev_is"] == whose
+    assert [entry["base_share"] for entry in result.record.as_json()["averaging"]] == [0.0, 0.3, 0.9]
     assert all("ndcg@10" in entry for entry in result.record.as_json()["averaging"])
-    assert result.record.as_json()["chosen"]["base_share"] == 0.9  # all score alike within the tolerance: the largest
+    assert result.record.as_json()["chosen"]["base_share"] == chosen  # all score alike within the tolerance
 
 
 def test_nothing_to_train_on_is_one_clear_line(tiny_model: Path, tmp_path: Path) -> None:
