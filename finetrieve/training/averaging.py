@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from finetrieve.training.trainer import TrainingRun
 
 OWN_SHARE = 0.3
-"""Of the base model's weights, for a model that learnt from pairs of people: some 600 pairs gained 4.9 points for the single vector
-and 1.7 for fused search at .3, 4.8 and 1.2 at 0, 3.5 and 1.2 at .7, while 59 dev questions could not tell these apart."""
+"""Of the base model's weights, for a model that learnt from pairs of people: some 600 pairs gained 4.9 points for the single
+vector and 1.7 for fused search at .3, 4.8 and 1.2 at 0, 3.5 and 1.2 at .7, while 59 dev questions could not tell these apart."""
 
 Weights = dict[str, torch.Tensor]
 
