@@ -239,7 +239,7 @@ RunChild = Callable[..., tuple[int, list[int], str]]
 def run_child(warm_python: WarmPython, tiny_model: Path) -> RunChild:
     """Trains in a process of its own, and returns how it ended, its steps and its errors."""
 
-    def run(place: Path, stop_at: int = 0, how: str = "SIGKILL") -> tuple[int, list[int], str]:
+    def run(place: Path, stop_at: int = -1, how: str = "SIGKILL") -> tuple[int, list[int], str]:
         code = ["-c", textwrap.dedent(CHILD), str(tiny_model), str(place), str(stop_at), how]
         done = warm_python.run(code, dict(os.environ), ROOT)
         steps = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("step")]
