@@ -60,8 +60,8 @@ def choose_share(
         if kept and not by_people:
             break
     if by_people:
-        wanted = OWN_SHARE if run.dev is not None and run.dev.asked_by == OWN else 1.0
-        share = _choose_like_best(kept, tried, settings, wanted)
+        nearest_to = OWN_SHARE if run.dev is not None and run.dev.asked_by == OWN else 1.0
+        share = _choose_like_best(kept, tried, settings, nearest_to)
     else:
         share = (kept or sorted(settings.average))[-1]
     model.load_state_dict(_average(weights, tuned, share))
