@@ -127,8 +127,10 @@ def _row(point: _Point, means: npt.NDArray[np.float64], recommended: bool) -> St
 def _recommended(points: Sequence[_Point]) -> int:
     """Returns the smallest point that loses at most LOSS against the best way of searching with whole vectors."""
     scores = [float(point.ndcg.mean()) for point in points]
-    first_of_way = {point.way: score for point, score in zip(reversed(points), reversed(scores), strict=True)}
-    fitting = [row for row, score in enumerate(scores) if score >= max(first_of_way.values()) - LOSS - 1e-9]
+    whole: dict[str, float] = {}
+    for point, score in zip(points, scores, strict=True):
+        whole.setdefault(point.way, score)  # the first of a way
+    fitting = [row for row, score in enumerate(scores) if score >= max(whole.values()) - LOSS - 1e-9]
     return min(fitting, key=lambda row: (points[row].bytes_per_chunk, -scores[row]))
 
 

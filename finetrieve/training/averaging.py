@@ -43,7 +43,8 @@ def choose_share(
     """
     questions = choosing_questions()
     wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.base_ndcg(base, base_model).items()}
-    weights, by_people = copy_weights(base), run.dev is not None and run.dev.by_people
+    weights, dev = copy_weights(base), run.dev
+    by_people = dev is not None and dev.by_people
     tried = list[AveragingPoint]()
     kept = list[float]()
     for share in sorted(set(settings.average)):
@@ -52,16 +53,15 @@ def choose_share(
         entry = AveragingPoint(base_share=share, lay_dense=lay["dense"], lay_late=lay["late"])
         if all(lay[way] >= wanted[way] for way in _used_ways(settings)):
             kept.append(share)
-        if run.dev is not None and (by_people or share in kept):
+        if dev is not None and (by_people or share in kept):
             # Nothing averaged is the best checkpoint, whose score is known.
-            ndcg = run.best_score() if share == 0 else run.dev.ndcg(model, run.late)
+            ndcg = run.best_score() if share == 0 else dev.ndcg(model, run.late)
             entry = entry.model_copy(update={"ndcg": ndcg})
         tried.append(entry)
         if kept and not by_people:
             break
-    if by_people:
-        nearest_to = OWN_SHARE if run.dev is not None and run.dev.asked_by == OWN else 1.0
-        share = _choose_like_best(kept, tried, settings, nearest_to)
+    if dev is not None and dev.by_people:
+        share = _choose_like_best(kept, tried, settings, OWN_SHARE if dev.asked_by == OWN else 1.0)
     else:
         share = (kept or sorted(settings.average))[-1]
     model.load_state_dict(_average(weights, tuned, share))
