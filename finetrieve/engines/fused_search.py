@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -53,10 +54,10 @@ class FusedSearch:
         # 2. Their scores by all parts, and those of the chunks that the scales are taken from.
         rows = np.array(sorted(found), np.int64)
         scores = {way: self._scores(ask, np.union1d(rows, self._scale)) for way, ask in ways.items()}
-        parts = self._parts(question, lexical[rows], {way: values[rows] for way, values in scores.items()})
-        among = self._parts(question, lexical, {way: values[self._scale] for way, values in scores.items()})
+        parts = _parts(question, lexical[rows], {way: values[rows] for way, values in scores.items()})
+        among = _parts(question, lexical, {way: values[self._scale] for way, values in scores.items()})
         # 3. The sum.
-        fused = fuse(parts, self._fusion, among)[0]
+        fused = fuse(replace(parts, coverage=self._bm25.coverage([question])), self._fusion, among)[0]
         best = np.argsort(-fused, kind="stable")[:k]
         return [self._hit(rank, int(rows[place]), float(fused[place]), lexical, scores) for rank, place in enumerate(best, 1)]
 
@@ -67,11 +68,12 @@ class FusedSearch:
             scores[self._row_of[hit.chunk.id]] = hit.score
         return scores
 
-    def _parts(self, question: str, lexical: FloatMatrix, scores: Mapping[str, FloatMatrix]) -> Parts:
-        dense, late = (scores[way][None] if way in scores else None for way in ("dense", "late"))
-        unread = np.zeros((1, 0), np.float32)  # what has no weight
-        return Parts([question], lexical[None], unread if dense is None else dense, late, self._bm25.coverage([question]))
-
     def _hit(self, rank: int, row: int, score: float, lexical: FloatMatrix, scores: Mapping[str, FloatMatrix]) -> Hit:
         dense, late = (float(scores[way][row]) if way in scores else None for way in ("dense", "late"))
         return Hit(rank, self._chunks[row], score, dense, float(lexical[row]) if self._fusion.lexical else None, late)
+
+
+def _parts(question: str, lexical: FloatMatrix, scores: Mapping[str, FloatMatrix]) -> Parts:
+    dense, late = (scores[way][None] if way in scores else None for way in ("dense", "late"))
+    unread = np.zeros((1, 0), np.float32)  # what has no weight
+    return Parts([question], lexical[None], unread if dense is None else dense, late)
