@@ -185,21 +185,20 @@ def answering_chunks(eval_set: EvalSet, score: Callable[[int, Sequence[int]], np
 
 def ours(material: Material, out: Path, max_steps: int | None) -> None:  # noqa: ARG001 (in the settings already)
     """Trains as the product does."""
-    from finetrieve.training.train import train_model
-
-    settings, base = material.config.training, material.config.training.base_model
-    train_model(material.pairs, material.chunks, settings, base, out, out.parent / "checkpoints", material.config.seed)
+    _trained_by_us(material, out, {})
 
 
 def dense_fp32(material: Material, out: Path, max_steps: int | None) -> None:  # noqa: ARG001 (in the settings already)
     """Trains the single vector alone, in fp32."""
+    _trained_by_us(material, out, {"loss": "cached_mnrl", "precision": "fp32"})
+
+
+def _trained_by_us(material: Material, out: Path, changed: Mapping[str, Any]) -> None:
     from finetrieve.training.train import train_model
 
-    given = material.config.training
-    settings = given.model_copy(update={"loss": "cached_mnrl", "precision": "fp32", "learning_rate": 1e-4})
-    train_model(
-        material.pairs, material.chunks, settings, given.base_model, out, out.parent / "checkpoints", material.config.seed
-    )
+    settings = material.config.training.model_copy(update=dict(changed))
+    checkpoints, seed = out.parent / "checkpoints", material.config.seed
+    train_model(material.pairs, material.chunks, settings, settings.base_model, out, checkpoints, seed)
 
 
 def zenml(material: Material, out: Path, max_steps: int | None) -> None:
