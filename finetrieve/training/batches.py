@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,12 @@ class BatchRules:
     """Queries of one chunk that share a batch, at most."""
     same_document: str = "apart"
     """`apart`: the chunks of a document go to different batches as far as possible; `mixed`: they fall where they fall."""
+    hard_chunks: int = 0
+    """Chunks that look like a chunk and share its batch, so that each is a hard wrong answer to the other's queries."""
+
+
+Neighbours = Mapping[int, Sequence[int]]
+"""Chunk -> chunks that look like it, the most alike first."""
 
 
 @dataclass
@@ -51,19 +57,23 @@ class PairBatches(DefaultBatchSampler):
         rows: The training pairs.
         rules: Batch size and what must not meet.
         seed: Decides the order.
+        neighbours: Chunks that look alike, for `rules.hard_chunks`.
         **_: What else sentence-transformers passes.
     """
 
-    def __init__(self, dataset: Any, *, rows: Sequence[Row], rules: BatchRules, seed: int, **_: Any) -> None:
+    def __init__(
+        self, dataset: Any, *, rows: Sequence[Row], rules: BatchRules, seed: int, neighbours: Neighbours | None = None, **_: Any
+    ) -> None:
         super().__init__(dataset, batch_size=rules.batch_size, drop_last=False)
-        self.rows, self.rules, self.seed = rows, rules, seed
+        self.rows, self.rules, self.seed, self.neighbours = rows, rules, seed, neighbours or {}
         self._n_batches = count_batches(rows, rules)
 
     def __len__(self) -> int:
         return self._n_batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        batches, _ = plan_batches(self.rows, self.rules, self._n_batches, random.Random(f"{self.seed}/{self.epoch}"))
+        rng = random.Random(f"{self.seed}/{self.epoch}")
+        batches, _ = plan_batches(self.rows, self.rules, self._n_batches, rng, self.neighbours)
         yield from batches
 
 
@@ -79,40 +89,68 @@ def count_batches(rows: Sequence[Row], rules: BatchRules) -> int:
     return max(full, min(2 * full, max(len(own) for own in portions.values())))
 
 
-def plan_batches(rows: Sequence[Row], rules: BatchRules, n_batches: int, rng: random.Random) -> tuple[list[list[int]], list[int]]:
+def plan_batches(
+    rows: Sequence[Row], rules: BatchRules, n_batches: int, rng: random.Random, neighbours: Neighbours | None = None
+) -> tuple[list[list[int]], list[int]]:
     """Returns `n_batches` batches of row numbers, and the rows for which there was no place.
 
     No chunk of a batch answers a query that stands there with another chunk. Portions (a chunk with some of its queries) are
     dealt like cards, so that batches are of one size, and portions that follow one another never meet: a document's chunks
-    are dealt one after another to keep them apart.
+    are dealt one after another to keep them apart. With `rules.hard_chunks` a hand is a portion with those of its neighbours.
     """
     answers = defaultdict[int, set[int]](set)
     for row in rows:
         answers[row.query].add(row.chunk)
-    waiting = deque(_shuffled(rows, rules, rng))
-    capacity = -(-len(waiting) // n_batches)
+    portions = _shuffled(rows, rules, rng)
+    capacity = -(-len(portions) // n_batches)
+    waiting = deque(_hands(portions, rows, rules.hard_chunks, neighbours or {}))
     batches = [_Batch() for _ in range(n_batches)]
     left_out = list[int]()
     turn = 0
     while waiting:
-        portion = waiting.popleft()
-        chunk = rows[portion[0]].chunk
-        answering = set().union(*(answers[rows[index].query] for index in portion))
-        order = [(turn + step) % n_batches for step in range(n_batches)]
-        free = [number for number in order if _fits(batches[number], chunk, answering)]
-        number = next((number for number in free if batches[number].n_chunks < capacity), free[0] if free else None)
-        if number is None:
-            # Its queries have other answers in every batch: perhaps each of them has a place by itself.
-            waiting.extend([index] for index in portion) if len(portion) > 1 else left_out.extend(portion)
-            continue
-        batch = batches[number]
-        batch.rows.extend(portion)
-        batch.n_chunks += 1
-        batch.chunks.add(chunk)
-        batch.answers |= answering
-        turn = (number + 1) % n_batches
+        first = None
+        for portion in waiting.popleft():
+            chunk = rows[portion[0]].chunk
+            answering = set().union(*(answers[rows[index].query] for index in portion))
+            order = [((turn if first is None else first) + step) % n_batches for step in range(n_batches)]
+            free = [number for number in order if _fits(batches[number], chunk, answering)]
+            number = next((number for number in free if batches[number].n_chunks < capacity), free[0] if free else None)
+            if number is None:
+                # Its queries have other answers in every batch: perhaps each of them has a place by itself.
+                waiting.extend([[index]] for index in portion) if len(portion) > 1 else left_out.extend(portion)
+                continue
+            batch = batches[number]
+            batch.rows.extend(portion)
+            batch.n_chunks += 1
+            batch.chunks.add(chunk)
+            batch.answers |= answering
+            first = number if first is None else first
+        turn = turn if first is None else (first + 1) % n_batches
     rng.shuffle(batches)
     return [batch.rows for batch in batches], left_out
+
+
+def _hands(portions: Sequence[list[int]], rows: Sequence[Row], n_alike: int, neighbours: Neighbours) -> list[list[list[int]]]:
+    """Returns the portions in hands: each with those of up to `n_alike` chunks that look like its own."""
+    of_chunk = defaultdict[int, list[list[int]]](list)
+    for portion in portions:
+        of_chunk[rows[portion[0]].chunk].append(portion)
+    dealt = set[int]()  # the first rows of portions
+    hands = list[list[list[int]]]()
+    for portion in portions:
+        if portion[0] in dealt:
+            continue
+        hand = [portion]
+        dealt.add(portion[0])
+        for chunk in neighbours.get(rows[portion[0]].chunk, ()) if n_alike else ():
+            if len(hand) > n_alike:
+                break
+            other = next((own for own in of_chunk[chunk] if own[0] not in dealt), None)
+            if other is not None:
+                hand.append(other)
+                dealt.add(other[0])
+        hands.append(hand)
+    return hands
 
 
 def _fits(batch: _Batch, chunk: int, answering: set[int]) -> bool:

@@ -89,6 +89,9 @@ class TrainingSettings(BaseModel):
     on a phone's manual cost the single vector 3 points."""
     same_document: Literal["apart", "mixed"] = "apart"
     """Whether chunks of one document are kept in different batches, where one might answer the other's query."""
+    hard_chunks: int = Field(default=0, ge=0)
+    """Chunks that look like a chunk to the base model and share its step, as hard wrong answers to its queries; near-duplicates
+    and chunks of the same section are none. 0 draws the chunks of a step by chance."""
     average: list[float] = [0.0, 0.3, 0.5, 0.7, 0.9]
     """Shares of the base model's weights to try in the final model; the smallest is taken at which our own lay questions do not
     fall, or where people's dev questions choose, what they say."""

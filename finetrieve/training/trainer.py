@@ -23,10 +23,12 @@ from finetrieve.core.rows import Chunk, Pair, RankedChunk, embedded_text
 from finetrieve.core.text import normalise_query
 from finetrieve.core.training_record import DevPoint, LossPoint
 from finetrieve.retrieval.multi_vector import token_idf
+from finetrieve.retrieval.vector_cache import CachedEmbedder
 from finetrieve.training.averaging import Weights, copy_weights
-from finetrieve.training.batches import BatchRules, PairBatches, Row, count_batches
+from finetrieve.training.batches import BatchRules, Neighbours, PairBatches, Row, count_batches
 from finetrieve.training.checkpoints import last_checkpoint, mark_complete, write_atomically
 from finetrieve.training.dev import DevSet
+from finetrieve.training.hard_chunks import near_chunks
 from finetrieve.training.lay_questions import practised_pairs
 from finetrieve.training.losses import LOSSES, LossPlan, build_loss, trained_dims
 from finetrieve.training.ranked_lists import ranked_texts
@@ -78,7 +80,7 @@ def make_plan(pairs: Sequence[Pair], chunks: Sequence[Chunk], settings: Training
 
 def _rules(settings: TrainingSettings) -> BatchRules:
     at_once = settings.queries_at_once if LOSSES.get(settings.loss).encodes_chunks_once else 1
-    return BatchRules(settings.batch_size, at_once, settings.same_document)
+    return BatchRules(settings.batch_size, at_once, settings.same_document, settings.hard_chunks)
 
 
 def _rows(pairs: Sequence[Pair], chunks: Sequence[Chunk]) -> list[Row]:
@@ -93,6 +95,15 @@ def _rows(pairs: Sequence[Pair], chunks: Sequence[Chunk]) -> list[Row]:
         )
         for pair in pairs
     ]
+
+
+def _neighbours(pairs: Sequence[Pair], chunks: Sequence[Chunk], base_model: str) -> Neighbours:
+    """Returns which chunks of the pairs look alike to the base model, by the numbers that `_rows` gives them."""
+    by_id = {chunk.id: chunk for chunk in chunks}
+    own = {embedded_text(by_id[pair.chunk_id]): by_id[pair.chunk_id] for pair in reversed(pairs)}
+    texts = list(dict.fromkeys(embedded_text(by_id[pair.chunk_id]) for pair in pairs))
+    vectors = CachedEmbedder(base_model, precision="auto").embed(texts, "document")
+    return near_chunks(vectors, [(own[text].doc_id, own[text].section) for text in texts])
 
 
 class _Numbers:
@@ -222,7 +233,7 @@ def fit(
     loss = build_loss(settings.loss, model, plan, settings.matryoshka_dims)
     trainer = _Trainer(
         model=model,
-        args=_arguments(model, pairs, chunks, settings, seed, run),
+        args=_arguments(model, pairs, chunks, settings, base_model, seed, run),
         train_dataset=Dataset.from_dict(rows),
         loss=loss,
         callbacks=[_Watch(run, loss, settings.checkpoint_seconds, on_progress)],
@@ -274,16 +285,18 @@ def _arguments(
     pairs: Sequence[Pair],
     chunks: Sequence[Chunk],
     settings: TrainingSettings,
+    base_model: str,
     seed: int,
     run: TrainingRun,
 ) -> SentenceTransformerTrainingArguments:
+    neighbours = _neighbours(pairs, chunks, base_model) if settings.hard_chunks else None
     query_prompt = model.prompts.get("query") or ""
     prompts = {"query": query_prompt, "chunk": model.prompts.get("document") or "", "negative_query": query_prompt}
     return SentenceTransformerTrainingArguments(
         output_dir=str(run.folder),
         max_steps=run.plan.steps,
         per_device_train_batch_size=settings.batch_size,
-        batch_sampler=partial(PairBatches, rows=_rows(pairs, chunks), rules=_rules(settings)),
+        batch_sampler=partial(PairBatches, rows=_rows(pairs, chunks), rules=_rules(settings), neighbours=neighbours),
         learning_rate=settings.learning_rate,
         warmup_steps=max(1, round(run.plan.steps * settings.warmup)) if settings.warmup else 0,
         weight_decay=settings.weight_decay,

@@ -88,3 +88,29 @@ def test_the_sampler_gives_the_same_batches_for_a_seed_and_others_each_epoch() -
     assert batches(1, 0) == batches(1, 0)
     assert batches(1, 0) != batches(1, 1)
     assert batches(1, 0) != batches(2, 0)
+
+
+def test_chunks_that_look_alike_share_a_batch_where_hard_chunks_are_asked_for() -> None:
+    rows = corpus(64, 2)
+    groups = {chunk: [other for other in range(chunk // 4 * 4, chunk // 4 * 4 + 4) if other != chunk] for chunk in range(64)}
+
+    def together(rules: BatchRules) -> float:
+        batches, left_out = plan_batches(rows, rules, 4, random.Random(3), groups)
+        assert left_out == []
+        assert sorted(index for batch in batches for index in batch) == list(range(len(rows)))
+        assert len({len(batch) for batch in batches}) == 1
+        place = {rows[index].chunk: number for number, batch in enumerate(batches) for index in batch}
+        return sum(place[chunk] == place[other] for chunk, near in groups.items() for other in near) / (64 * 3)
+
+    assert together(BatchRules(16, 2, hard_chunks=3)) == 1.0
+    assert together(BatchRules(16, 2)) < 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hard_chunk_that_answers_the_query_is_not_put_beside_it(seed: int) -> None:
+    rows = with_shared_queries(corpus(60, 2), seed)
+    near = {chunk: [other for other in range(60) if other != chunk] for chunk in range(60)}
+    rules = BatchRules(16, 2, hard_chunks=7)
+    batches, left_out = plan_batches(rows, rules, count_batches(rows, rules), random.Random(seed), near)
+    assert_no_answer_is_a_negative(batches, rows)
+    assert sum(map(len, batches)) + len(left_out) == len(rows)

@@ -105,6 +105,14 @@ def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Pa
         np.testing.assert_allclose(weight, (tuned[name] + base[name]) / 2, atol=1e-5)
 
 
+def test_hard_chunks_change_what_a_step_compares(tiny_model: Path, tmp_path: Path) -> None:
+    by_chance = train(tiny_model, tmp_path / "a", max_steps=2)
+    hard = train(tiny_model, tmp_path / "b", max_steps=2, hard_chunks=3)
+    again = train(tiny_model, tmp_path / "c", max_steps=2, hard_chunks=3)
+    assert hard.record.as_json()["loss"] == again.record.as_json()["loss"]
+    assert hard.record.as_json()["loss"] != by_chance.record.as_json()["loss"]
+
+
 def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     training = [pair for pair in pairs if pair.split == "train"]
