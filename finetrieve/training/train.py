@@ -89,7 +89,7 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
-    if note := lists_note(settings, ranking_lists):
+    for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs))):
         logger.warning(note)
     api_reference = is_api_reference(train_pairs, chunks)
     if api_reference and settings.api_reference == "gentle":
@@ -187,6 +187,16 @@ def lists_note(settings: TrainingSettings, ranking_lists: Sequence[RankedChunk])
     return (
         f"The order of the chunks of {queries:,} queries (query logs, negatives, several answers) is not learnt, since {why}; "
         f"their sure answers are still trained on as pairs. {more}"
+    )
+
+
+def hardness_note(settings: TrainingSettings, pairs: Sequence[Pair]) -> str:
+    """Returns that no hard negative is there to count more, in a sentence; nothing where there is one, or none is asked for."""
+    if settings.hardness.mode != "hard_negatives" or any(pair.negative_query for pair in pairs):
+        return ""
+    return (
+        "training.hardness.mode hard_negatives changes nothing: no query has a negative, which recipe `triplet` writes. "
+        "in_batch_negatives weighs the other chunks of a step."
     )
 
 

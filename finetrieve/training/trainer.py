@@ -244,7 +244,7 @@ def _loss_plan(
     ranking_lists: Sequence[RankedChunk],
 ) -> LossPlan:
     if not LOSSES.get(settings.loss).uses_late:
-        return LossPlan(settings.scale, plan.mini_batch_size, base_model)
+        return LossPlan(settings.scale, plan.mini_batch_size, base_model, contrast=settings.contrast)
     from finetrieve.training.joint_loss import JointPlan
 
     full = model.get_embedding_dimension() or 0
