@@ -237,6 +237,7 @@ def training_view(training: TrainingRecord) -> dict[str, Any] | None:
     """Returns the curves of a training, its size, and what dev chose."""
     pictures = [found for found in (_loss_curve(training), _dev_curve(training), _averaging_curve(training)) if found]
     batches = f"batches of {count(training.batch_size)}" if training.batch_size else ""
+    batches += f", from {count(len(training.seeds))} seeds each" if batches and training.seeds else ""
     facts = [
         _fact("Training pairs", training.n_pairs),
         _fact("Steps", training.steps, batches),
@@ -265,6 +266,10 @@ def _chosen(training: TrainingRecord) -> str:
         "none": "Without dev queries:",
     }
     chooser = who.get(str(training.dev_is), "Dev chose")
+    if training.seeds:
+        steps = ", ".join(f"step {count(found.step)} of seed {found.seed}" for found in training.seeds)
+        n_seeds = count(len(training.seeds))
+        return f"{chooser} a checkpoint of each of {n_seeds} trainings ({steps}); the mean of their weights is {averaged}."
     return f"{chooser} the checkpoint of step {count(training.chosen.step)}, {averaged}."
 
 

@@ -72,9 +72,16 @@ def _training(record: TrainingRecord) -> str:
             f"Fine-tuned by Finetrieve from `{record.base_words}` on {record.n_pairs:,} query-chunk pairs "
             f"({record.n_chunks:,} chunks): {record.steps:,} steps of {record.batch_size} chunks, "
             f"loss `{record.loss_name}` under Matryoshka. "
-            f"{_who_chose(record)} step {record.chosen.step:,} and {record.chosen.base_share:.0%} of the base model's weights.",
+            f"{_who_chose(record)} {_checkpoint(record)} and {record.chosen.base_share:.0%} of the base model's weights.",
         ]
     )
+
+
+def _checkpoint(record: TrainingRecord) -> str:
+    if not record.seeds:
+        return f"step {record.chosen.step:,}" if record.chosen else ""
+    steps = ", ".join(f"step {found.step:,} of seed {found.seed}" for found in record.seeds)
+    return f"a checkpoint of each of {len(record.seeds)} trainings ({steps}), the mean of their weights"
 
 
 def _who_chose(record: TrainingRecord) -> str:

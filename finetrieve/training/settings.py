@@ -103,6 +103,8 @@ class TrainingSettings(BaseModel):
     """Share of the activations that are zeroed in training. Zero takes half the time on a CPU."""
     max_tokens: int = Field(default=128, ge=8)
     """A longer query or chunk is cut there while training."""
+    seeds: int = Field(default=1, ge=1)
+    """Trainings, from `seed`, `seed` + 1 and so on, whose weights are averaged into one model: takes so many times as long."""
     frozen_layers: int = Field(default=0, ge=0)
     """Lowest layers of the encoder that stay as they are, with its word embeddings. Three of six save a third of a step, and
     on a phone's manual cost the single vector 3 points."""

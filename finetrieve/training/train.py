@@ -19,14 +19,14 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
-from finetrieve.core.progress import reporter
+from finetrieve.core.progress import Progress, reporter
 from finetrieve.core.rows import Chunk, Pair, RankedChunk
 from finetrieve.core.tables import to_rows
 from finetrieve.core.training_record import ChosenModel, TrainingRecord
 from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.api_reference import gentler, is_api_reference
-from finetrieve.training.averaging import choose_share, copy_weights
+from finetrieve.training.averaging import Weights, choose_share, copy_weights
 from finetrieve.training.base_card import base_model_card
 from finetrieve.training.checkpoints import checkpoint_root, clear_disk_errors, run_folder, training_fingerprint
 from finetrieve.training.dev import dev_set
@@ -35,7 +35,8 @@ from finetrieve.training.learning_curve import point_of, train_on_parts
 from finetrieve.training.losses import LOSSES
 from finetrieve.training.model_card import model_card
 from finetrieve.training.resources import set_dropout, set_training_attention
-from finetrieve.training.trainer import Progress, TrainingRun, fit, make_plan
+from finetrieve.training.seeds import SeedTraining, train_seeds
+from finetrieve.training.trainer import TrainingRun, fit, make_plan
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -76,8 +77,8 @@ def train_model(
         base_model: `embedded`, a directory or a Hub id.
         out_dir: The model's directory; one that exists is replaced when the new one is whole.
         checkpoint_root: Where unfinished trainings lie.
-        seed: Decides the batches and the dropout.
-        on_progress: Told (steps done, steps in all).
+        seed: Decides the batches and the dropout; of several trainings the first one's.
+        on_progress: Told (steps done, steps in all), and of several trainings which one it is.
         ranking_lists: Lists of chunks whose order is learnt, by the losses that can.
 
     Raises:
@@ -97,21 +98,23 @@ def train_model(
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
         curve = train_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
         started = time.monotonic()
-        # 1. Train, with the best checkpoint kept beside the one that a crash goes on from.
-        model = load_encoder(base_model, max_tokens=settings.max_tokens)
-        set_dropout(model, settings.dropout)
-        set_training_attention(model)
-        freeze_layers(model, settings.frozen_layers)
-        plan = make_plan(train_pairs, chunks, settings, model)
-        run = TrainingRun(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, LOSSES.get(settings.loss).uses_late)
-        loss_curve = fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress, ranking_lists)
+        # 1. Train, from each seed, with the best checkpoint kept beside the one that a crash goes on from.
+        plan = make_plan(train_pairs, chunks, settings, _untrained(base_model, settings))
+        dev = dev_set(pairs, chunks, settings.dev_chunks, seed)
+
+        def train_one(own_seed: int, own_folder: Path, shown: Progress | None) -> tuple[SeedTraining, Weights]:
+            trained = _untrained(base_model, settings)
+            run = TrainingRun(own_folder, dev, plan, LOSSES.get(settings.loss).uses_late)
+            loss = fit(trained, train_pairs, chunks, settings, base_model, own_seed, run, shown, ranking_lists)
+            return SeedTraining(own_seed, run.best_step(), loss, run.history), run.best_weights() or copy_weights(trained)
+
+        tuned = train_seeds(train_one, range(seed, seed + settings.seeds), folder, on_progress)
 
         # 2. Choose how much of the base model stays, and see what general understanding the training cost.
         if on_progress:
             logger.info("Choosing how much of the base model stays ...")
-        final = run.best_weights() or copy_weights(model)
-        base = load_encoder(base_model)
-        averaging, share = choose_share(model, base, base_model, final, settings, run)
+        base, model = load_encoder(base_model), load_encoder(base_model, max_tokens=settings.max_tokens)
+        averaging, share = choose_share(model, base, base_model, tuned.weights, settings, dev, tuned.ndcg)
         questions = guard_questions()
         guard = compare_lay_scores(questions.base_ndcg(base, base_model), questions.ndcg(model), seed)
 
@@ -124,22 +127,32 @@ def train_model(
             n_chunks=len({pair.chunk_id for pair in train_pairs}),
             n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if LOSSES.get(settings.loss).uses_negatives else 0,
             n_ranking_lists=0 if lists_note(settings, ranking_lists) else len({row.query for row in ranking_lists}),
-            n_dev_queries=len(run.dev.queries) if run.dev else 0,
+            n_dev_queries=len(dev.queries) if dev else 0,
             **asdict(plan),
-            loss=loss_curve,
-            dev=run.history,
+            seeds=tuned.seeds,
+            loss=tuned.loss,
+            dev=tuned.dev,
             averaging=averaging,
-            chosen=ChosenModel(step=run.best_step(), base_share=share),
-            dev_is=run.dev.asked_by if run.dev else "none",
+            chosen=ChosenModel(step=tuned.step, base_share=share),
+            dev_is=dev.asked_by if dev else "none",
             guard=guard,
             api_reference=api_reference,
-            learning_curve=[*curve, point_of(1.0, pairs, run.dev, model)] if curve and run.dev else [],
+            learning_curve=[*curve, point_of(1.0, pairs, dev, model)] if curve and dev else [],
             device=str(model.device.type),
             seconds=round(time.monotonic() - started, 1),
         )
         with clear_disk_errors(out_dir.parent):
             _save(model, base_model, record, out_dir)
     return TrainingResult(out_dir, record)
+
+
+def _untrained(base_model: str, settings: TrainingSettings) -> SentenceTransformer:
+    """Returns the base model, made ready for training."""
+    model = load_encoder(base_model, max_tokens=settings.max_tokens)
+    set_dropout(model, settings.dropout)
+    set_training_attention(model)
+    freeze_layers(model, settings.frozen_layers)
+    return model
 
 
 def train_on_tables(

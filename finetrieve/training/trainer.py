@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 LIKE_THE_BEST = 0.01
 """Of nDCG@10 on dev: a smaller lead is chance."""
 
+
 Progress = Callable[[int, int], None]
 
 
@@ -146,10 +147,6 @@ class TrainingRun:
             return self.plan.steps
         bar = max(entry.ndcg for entry in history) - LIKE_THE_BEST
         return max(entry.step for entry in history if entry.ndcg >= bar)
-
-    def best_score(self) -> float:
-        """Returns nDCG@10 on dev at `best_step`."""
-        return next(entry.ndcg for entry in self.history if entry.step == self.best_step())
 
     def best_weights(self) -> Weights | None:
         """Returns the weights of `best_step`, or None for those that the model has now."""
