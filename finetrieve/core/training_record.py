@@ -107,6 +107,10 @@ class TrainingRecord(Record):
     n_negatives: int | None = None
     n_ranking_lists: int | None = None
     """Queries with a list of chunks whose order was learnt."""
+    teacher: Text | None = None
+    """As the configuration names it: the model whose scores were learnt."""
+    n_teacher_lists: int | None = None
+    """Queries for which it, a cross-encoder, gave a list of chunks their order."""
     n_dev_queries: int | None = None
     steps: int | None = None
     steps_per_epoch: int | None = None

@@ -241,6 +241,7 @@ def training_view(training: TrainingRecord) -> dict[str, Any] | None:
     facts = [
         _fact("Training pairs", training.n_pairs),
         _fact("Steps", training.steps, batches),
+        _fact("Lists ordered by the teacher", training.n_teacher_lists or None, one_line(training.teacher, 60)),
         {"label": "Time", "value": duration(training.seconds), "detail": _where(training)},
     ]
     facts = [fact for fact in facts if fact and fact["value"] != UNKNOWN]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import Registry
 
 if TYPE_CHECKING:
@@ -54,7 +53,8 @@ class LossPlan:
     token_weights: Tensor | None = None
     """Of the joint loss: the weight of each token of the vocabulary in a query."""
     teacher: str | None = None
-    """Of the joint loss: directory or id of a model whose scores are distilled; None takes the step's own late scores."""
+    """Of the joint loss: directory or id of a model whose scores are distilled; None, or a cross-encoder, takes the step's own
+    late scores."""
     seed: int = 0
     contrast: Contrast = PLAIN
     """Of the losses that have directions or weigh hardness."""
@@ -104,17 +104,14 @@ class Joint(Loss):
         def frozen(reference: str) -> SentenceTransformer:
             return load_encoder(reference, max_tokens=model.max_seq_length, device=str(model.device))
 
-        if plan.teacher and is_cross_encoder(plan.teacher):
-            raise InputError(
-                f"training.teacher '{plan.teacher}' is a cross-encoder; expected a model that embeds, such as an earlier export. "
-                "A cross-encoder can be an arm: evaluation.reranker."
-            )
+        # What a cross-encoder knows is in the plan's lists: all pairs of a step are too many for it.
+        embeds = bool(plan.teacher and settings.distil and not is_cross_encoder(plan.teacher))
         return JointLoss(
             model,
             settings,
             plan.token_weights,
             base=frozen(plan.base_model) if settings.keep_base else None,
-            teacher=frozen(plan.teacher) if plan.teacher and settings.distil else None,
+            teacher=frozen(str(plan.teacher)) if embeds else None,
             seed=plan.seed,
         )
 

@@ -65,7 +65,10 @@ class TrainingSettings(BaseModel):
     distil_alone: float = Field(default=0.4, ge=0, lt=1)
     """Share of the steps, the last ones, in which the single vector learns from the teacher alone, with twice that weight."""
     teacher: ConfigPath | None = None
-    """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
+    """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step. A
+    cross-encoder orders lists of chunks for the training's queries, once, and both ways of searching learn the order."""
+    teacher_chunks: int = Field(default=8, ge=1, le=100)
+    """Chunks in a cross-encoder's list beside the query's own: those that the base model finds first."""
     lay_questions: int = Field(default=32, ge=0)
     """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
     ranking_lists: int = Field(default=8, ge=0)

@@ -36,6 +36,7 @@ from finetrieve.training.losses import LOSSES
 from finetrieve.training.model_card import model_card
 from finetrieve.training.resources import set_dropout, set_training_attention
 from finetrieve.training.seeds import SeedTraining, train_seeds
+from finetrieve.training.teacher_lists import has_teacher_lists, teacher_lists
 from finetrieve.training.trainer import TrainingRun, fit, make_plan
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
-    for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs))):
+    for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs), teacher_note(settings))):
         logger.warning(note)
     api_reference = is_api_reference(train_pairs, chunks)
     if api_reference and settings.api_reference == "gentle":
@@ -101,11 +102,17 @@ def train_model(
         # 1. Train, from each seed, with the best checkpoint kept beside the one that a crash goes on from.
         plan = make_plan(train_pairs, chunks, settings, _untrained(base_model, settings))
         dev = dev_set(pairs, chunks, settings.dev_chunks, seed)
+        taught = list[RankedChunk]()
+        if settings.ranking_lists and has_teacher_lists(settings):
+            most = settings.seeds * plan.steps * settings.ranking_lists
+            shown_there = reporter("Scoring by the teacher") if on_progress else None
+            taught = teacher_lists(train_pairs, chunks, settings, base_model, most, seed, shown_there)
+        lists = [*ranking_lists, *taught]
 
         def train_one(own_seed: int, own_folder: Path, shown: Progress | None) -> tuple[SeedTraining, Weights]:
             trained = _untrained(base_model, settings)
             run = TrainingRun(own_folder, dev, plan, LOSSES.get(settings.loss).uses_late)
-            loss = fit(trained, train_pairs, chunks, settings, base_model, own_seed, run, shown, ranking_lists)
+            loss = fit(trained, train_pairs, chunks, settings, base_model, own_seed, run, shown, lists)
             return SeedTraining(own_seed, run.best_step(), loss, run.history), run.best_weights() or copy_weights(trained)
 
         tuned = train_seeds(train_one, range(seed, seed + settings.seeds), folder, on_progress)
@@ -127,6 +134,8 @@ def train_model(
             n_chunks=len({pair.chunk_id for pair in train_pairs}),
             n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if LOSSES.get(settings.loss).uses_negatives else 0,
             n_ranking_lists=0 if lists_note(settings, ranking_lists) else len({row.query for row in ranking_lists}),
+            teacher=settings.teacher if settings.distil and LOSSES.get(settings.loss).uses_late else None,
+            n_teacher_lists=len({row.query for row in taught}),
             n_dev_queries=len(dev.queries) if dev else 0,
             **asdict(plan),
             seeds=tuned.seeds,
@@ -211,6 +220,23 @@ def hardness_note(settings: TrainingSettings, pairs: Sequence[Pair]) -> str:
         "training.hardness.mode hard_negatives changes nothing: no query has a negative, which recipe `triplet` writes. "
         "in_batch_negatives weighs the other chunks of a step."
     )
+
+
+def teacher_note(settings: TrainingSettings) -> str:
+    """Returns that nothing of a teacher is learnt, in a sentence; nothing where something is, or there is none."""
+    if settings.teacher is None:
+        return ""
+    loss = LOSSES.get(settings.loss)
+    if not loss.uses_late:
+        return (
+            f"training.teacher '{settings.teacher}' teaches nothing to the loss '{settings.loss}'. Choose `training.loss: joint`."
+        )
+    if has_teacher_lists(settings) and not settings.ranking_lists:
+        return (
+            f"training.teacher '{settings.teacher}' is a cross-encoder and teaches nothing, since training.ranking_lists is 0. "
+            "Raise it, or leave the teacher out."
+        )
+    return ""
 
 
 def _save(model: SentenceTransformer, base_model: str, record: TrainingRecord, out_dir: Path) -> None:
