@@ -72,8 +72,8 @@ class TrainingSettings(BaseModel):
     lay_questions: int = Field(default=32, ge=0)
     """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
     ranking_lists: int = Field(default=8, ge=0)
-    """Of queries with a list of chunks whose order is known (`pairs` with negatives, `query_logs`), how many a step of the
-    joint loss learns. Other losses leave the order out, and a warning says so."""
+    """Of queries with a list of chunks whose order is known (`pairs` with negatives, `query_logs`, a cross-encoder as `teacher`),
+    how many a step of the joint loss learns. Other losses leave the order out, and a warning says so."""
     api_reference: Literal["gentle", "as_prose"] = "gentle"
     """How to train where most titles are dotted names: `gentle` halves the steps, keeps more of the base and distils
     nothing."""

@@ -91,11 +91,11 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
-    for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs), teacher_note(settings))):
-        logger.warning(note)
     api_reference = is_api_reference(train_pairs, chunks)
     if api_reference and settings.api_reference == "gentle":
         settings = gentler(settings)
+    for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs), teacher_note(settings))):
+        logger.warning(note)
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
         curve = train_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
         started = time.monotonic()
@@ -230,6 +230,11 @@ def teacher_note(settings: TrainingSettings) -> str:
     if not loss.uses_late:
         return (
             f"training.teacher '{settings.teacher}' teaches nothing to the loss '{settings.loss}'. Choose `training.loss: joint`."
+        )
+    if not settings.distil:
+        return (
+            f"training.teacher '{settings.teacher}' teaches nothing, since nothing is distilled: training.distil is 0, or the "
+            "documents are API reference, where `training.api_reference: as_prose` changes that."
         )
     if has_teacher_lists(settings) and not settings.ranking_lists:
         return (

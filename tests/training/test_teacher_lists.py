@@ -137,6 +137,7 @@ def test_the_model_learns_the_teachers_order_and_the_record_and_card_name_it(
     ("changed", "words"),
     [
         ({"ranking_lists": 0}, "is a cross-encoder and teaches nothing, since training.ranking_lists is 0"),
+        ({"distil": 0.0}, "teaches nothing, since nothing is distilled"),
         ({"loss": "mnrl"}, "teaches nothing to the loss 'mnrl'"),
     ],
 )
