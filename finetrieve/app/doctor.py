@@ -235,7 +235,7 @@ def _gpu(config: Config) -> Finding:
 def _tokens_at_most(config: Config) -> int:
     """Returns how many tokens of chunks a training reads at most."""
     training = config.training
-    return training.max_steps * training.batch_size * training.max_tokens
+    return training.seeds * training.max_steps * training.batch_size * training.max_tokens
 
 
 def _zenml(config: Config) -> Finding:  # noqa: ARG001

@@ -59,7 +59,9 @@ def _expected_queries(config: Config, n_chunks: int) -> int:
 
 def _training_lines(config: Config, n_chunks: int) -> list[str]:
     training = config.training
-    lines = [f"Training: at most {training.max_steps:,} steps of {training.batch_size:,} queries with '{training.base_model}'."]
+    seeds = f", from {training.seeds} seeds each" if training.seeds > 1 else ""
+    steps = f"{training.max_steps:,} steps of {training.batch_size:,} queries with '{training.base_model}'{seeds}"
+    lines = [f"Training: at most {steps}."]
     if n_chunks < _FEWEST_CHUNKS and not config.evaluation.eval_sets:
         lines.append(
             f"Nothing could say whether the model is better: {counted(n_chunks, 'chunk')}, too few to hold any out. "

@@ -53,7 +53,7 @@ def work_of(n_chunks: int, mean_tokens: float, n_queries: int, settings: Trainin
     """
     batch = max(1, min(settings.batch_size, n_chunks))
     per_epoch = math.ceil(max(1, n_queries) / (batch * settings.queries_at_once))
-    steps = min(settings.max_steps, max(1, round(per_epoch * settings.epochs)))
+    steps = settings.seeds * min(settings.max_steps, max(1, round(per_epoch * settings.epochs)))
     training = steps * batch * min(mean_tokens, settings.max_tokens) * STEP_RATIO
     if settings.learning_curve:
         training *= 1.75  # once more with a half of the queries, and with a quarter

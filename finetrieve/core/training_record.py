@@ -27,6 +27,16 @@ class DevPoint(Record):
     ndcg: float = Field(validation_alias=NDCG, serialization_alias=NDCG)
 
 
+class SeedPoint(Record):
+    """One of several trainings whose weights were averaged."""
+
+    seed: int
+    step: int
+    """Whose weights were taken."""
+    ndcg: float | None = Field(default=None, validation_alias=NDCG, serialization_alias=NDCG)
+    """Of the dev queries, by these weights alone."""
+
+
 class AveragingPoint(Record):
     """What the model scores with a share of the base model's weights."""
 
@@ -42,6 +52,7 @@ class ChosenModel(Record):
     """The checkpoint that was taken, and the share of the base model's weights in it."""
 
     step: int
+    """Of several trainings the last one that was taken; `seeds` has each."""
     base_share: float
 
 
@@ -96,6 +107,10 @@ class TrainingRecord(Record):
     n_negatives: int | None = None
     n_ranking_lists: int | None = None
     """Queries with a list of chunks whose order was learnt."""
+    teacher: Text | None = None
+    """As the configuration names it: the model whose scores were learnt."""
+    n_teacher_lists: int | None = None
+    """Queries for which it, a cross-encoder, gave a list of chunks their order."""
     n_dev_queries: int | None = None
     steps: int | None = None
     steps_per_epoch: int | None = None
@@ -106,7 +121,10 @@ class TrainingRecord(Record):
     precision: Text | None = None
     evaluate_at: Sequence[int] = ()
     """Steps after which dev was looked at."""
+    seeds: Sequence[SeedPoint] = ()
+    """The trainings whose weights were averaged; empty where there was one."""
     loss: Sequence[LossPoint] = ()
+    """Of several trainings the mean, as in `dev`."""
     dev: Sequence[DevPoint] = ()
     averaging: Sequence[AveragingPoint] = ()
     chosen: ChosenModel | None = None

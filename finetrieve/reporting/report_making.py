@@ -237,9 +237,11 @@ def training_view(training: TrainingRecord) -> dict[str, Any] | None:
     """Returns the curves of a training, its size, and what dev chose."""
     pictures = [found for found in (_loss_curve(training), _dev_curve(training), _averaging_curve(training)) if found]
     batches = f"batches of {count(training.batch_size)}" if training.batch_size else ""
+    batches += f", from {count(len(training.seeds))} seeds each" if batches and training.seeds else ""
     facts = [
         _fact("Training pairs", training.n_pairs),
         _fact("Steps", training.steps, batches),
+        _fact("Lists ordered by the teacher", training.n_teacher_lists or None, one_line(training.teacher, 60)),
         {"label": "Time", "value": duration(training.seconds), "detail": _where(training)},
     ]
     facts = [fact for fact in facts if fact and fact["value"] != UNKNOWN]
@@ -265,6 +267,10 @@ def _chosen(training: TrainingRecord) -> str:
         "none": "Without dev queries:",
     }
     chooser = who.get(str(training.dev_is), "Dev chose")
+    if training.seeds:
+        steps = ", ".join(f"step {count(found.step)} of seed {found.seed}" for found in training.seeds)
+        n_seeds = count(len(training.seeds))
+        return f"{chooser} a checkpoint of each of {n_seeds} trainings ({steps}); the mean of their weights is {averaged}."
     return f"{chooser} the checkpoint of step {count(training.chosen.step)}, {averaged}."
 
 

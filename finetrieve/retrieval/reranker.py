@@ -62,6 +62,7 @@ class CrossEncoderReranker(Reranker):
     Args:
         model: A directory or a Hub id.
         batch_size: Pairs per forward pass.
+        logits: Whether scores are the model's own numbers, also where its configuration squeezes them into 0..1.
 
     Raises:
         InputError: The model cannot be found, or, when it is first needed, loaded.
@@ -69,9 +70,9 @@ class CrossEncoderReranker(Reranker):
 
     description = "a cross-encoder of sentence-transformers"
 
-    def __init__(self, model: Path | str, batch_size: int = 64) -> None:
+    def __init__(self, model: Path | str, batch_size: int = 64, *, logits: bool = False) -> None:
         self._model = resolve_base_model(model)
-        self._batch_size = batch_size
+        self._batch_size, self._logits = batch_size, logits
         self._encoder: CrossEncoder | None = None
         self._known: dict[tuple[str, str], float] = {}
 
@@ -83,13 +84,20 @@ class CrossEncoderReranker(Reranker):
         """
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self._known]
         if new:
-            made = np.asarray(self._loaded().predict(new, batch_size=self._batch_size, show_progress_bar=False))
+            made = self._predicted(new)
             if made.ndim != 1:
                 raise InputError(
                     f"The reranker '{self._model}' gives {made.shape[1]} numbers for a pair; expected a cross-encoder with one."
                 )
             self._known.update(zip(new, made.astype(float).tolist(), strict=True))
         return np.array([self._known[pair] for pair in pairs], dtype=np.float32)
+
+    def _predicted(self, pairs: list[tuple[str, str]]) -> FloatMatrix:
+        import torch
+
+        activation = torch.nn.Identity() if self._logits else None
+        encoder = self._loaded()
+        return np.asarray(encoder.predict(pairs, batch_size=self._batch_size, show_progress_bar=False, activation_fn=activation))
 
     def _loaded(self) -> CrossEncoder:
         if self._encoder is None:

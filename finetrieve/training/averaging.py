@@ -16,8 +16,8 @@ from finetrieve.training.losses import LOSSES
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+    from finetrieve.training.dev import DevSet
     from finetrieve.training.settings import TrainingSettings
-    from finetrieve.training.trainer import TrainingRun
 
 OWN_SHARE = 0.3
 """Of the base model's weights, for a model that learnt from pairs of people: some 600 pairs gained 4.9 points for the single
@@ -32,7 +32,8 @@ def choose_share(
     base_model: str,
     tuned: Weights,
     settings: TrainingSettings,
-    run: TrainingRun,
+    dev: DevSet | None,
+    tuned_ndcg: float | None,
 ) -> tuple[list[AveragingPoint], float]:
     """Leaves the chosen average in the model; returns what each share that was tried scored, and the share taken.
 
@@ -40,10 +41,19 @@ def choose_share(
     queries are made like the training's and always speak for the tuned weights. Where people's dev questions choose, it is the
     largest that scores like the best on them: what they do not ask for is not worth moving away for. Where pairs that somebody
     had choose, whose like the training has learnt from, it is the one nearest to OWN_SHARE of those.
+
+    Args:
+        model: What the chosen weights are left in.
+        base: The base model.
+        base_model: How it is named.
+        tuned: The weights that training gave.
+        settings: Of the training.
+        dev: The dev queries, where there are any.
+        tuned_ndcg: nDCG@10 on dev of the tuned weights, where it is known.
     """
     questions = choosing_questions()
     wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.base_ndcg(base, base_model).items()}
-    weights, dev = copy_weights(base), run.dev
+    weights, late = copy_weights(base), LOSSES.get(settings.loss).uses_late
     by_people = dev is not None and dev.by_people
     tried = list[AveragingPoint]()
     kept = list[float]()
@@ -54,9 +64,8 @@ def choose_share(
         if all(lay[way] >= wanted[way] for way in _used_ways(settings)):
             kept.append(share)
         if dev is not None and (by_people or share in kept):
-            # Nothing averaged is the best checkpoint, whose score is known.
-            ndcg = run.best_score() if share == 0 else dev.ndcg(model, run.late)
-            entry = entry.model_copy(update={"ndcg": ndcg})
+            known = tuned_ndcg if share == 0 else None
+            entry = entry.model_copy(update={"ndcg": dev.ndcg(model, late) if known is None else known})
         tried.append(entry)
         if kept and not by_people:
             break

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetrieve.core.progress import reporter
+from finetrieve.core.progress import Progress, reporter
 from finetrieve.core.rows import Chunk, Pair
 from finetrieve.core.training_record import LearningPoint
 from finetrieve.retrieval.encoder import load_encoder
@@ -46,7 +46,7 @@ def train_on_parts(
     checkpoint_root: Path,
     seed: int,
     folder: Path,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> list[LearningPoint]:
     """Returns a point for each of SHARES, after training on it with the same settings.
 

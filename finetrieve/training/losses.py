@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import Registry
 
 if TYPE_CHECKING:
@@ -14,6 +13,29 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from finetrieve.training.joint_loss import JointPlan
+
+
+Direction = Literal["query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"]
+PartitionMode = Literal["joint", "per_direction"]
+HardnessMode = Literal["in_batch_negatives", "hard_negatives", "all_negatives"]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """What a ranking loss tells a query and its chunk from, as sentence-transformers' MultipleNegativesRankingLoss names it."""
+
+    directions: tuple[Direction, ...] = ("query_to_doc",)
+    """All four are the improved contrastive loss of GTE (Li et al. 2023, https://arxiv.org/abs/2308.03281)."""
+    partition_mode: PartitionMode = "joint"
+    """One softmax over all directions, or the mean of one for each."""
+    hardness_mode: HardnessMode | None = None
+    """Whose scores are raised by how near they are, so that hard negatives count more; None raises none."""
+    hardness_strength: float = 0.0
+    """Times the cosine, which is added to the score (Lan et al. 2025, https://arxiv.org/abs/2503.04812, equation 5)."""
+
+
+PLAIN = Contrast()
+SYMMETRIC = Contrast(("query_to_doc", "doc_to_query"), "per_direction")
 
 
 @dataclass(frozen=True)
@@ -31,8 +53,11 @@ class LossPlan:
     token_weights: Tensor | None = None
     """Of the joint loss: the weight of each token of the vocabulary in a query."""
     teacher: str | None = None
-    """Of the joint loss: directory or id of a model whose scores are distilled; None takes the step's own late scores."""
+    """Of the joint loss: directory or id of a model whose scores are distilled; None, or a cross-encoder, takes the step's own
+    late scores."""
     seed: int = 0
+    contrast: Contrast = PLAIN
+    """Of the losses that have directions or weigh hardness."""
 
 
 class Loss:
@@ -49,6 +74,10 @@ class Loss:
     """It trains late interaction too, so dev is scored by both ways of searching."""
     uses_lists: ClassVar[bool] = False
     """It also learns the order of lists of chunks."""
+    has_directions: ClassVar[bool] = False
+    """What it compares can be chosen: `Contrast.directions`."""
+    weighs_hardness: ClassVar[bool] = False
+    """Hard negatives can count more: `Contrast.hardness_mode`."""
     cuts_vectors: ClassVar[bool] = False
     """It trains the Matryoshka lengths itself; others run under MatryoshkaLoss."""
 
@@ -75,17 +104,14 @@ class Joint(Loss):
         def frozen(reference: str) -> SentenceTransformer:
             return load_encoder(reference, max_tokens=model.max_seq_length, device=str(model.device))
 
-        if plan.teacher and is_cross_encoder(plan.teacher):
-            raise InputError(
-                f"training.teacher '{plan.teacher}' is a cross-encoder; expected a model that embeds, such as an earlier export. "
-                "A cross-encoder can be an arm: evaluation.reranker."
-            )
+        # What a cross-encoder knows is in the plan's lists: all pairs of a step are too many for it.
+        embeds = bool(plan.teacher and settings.distil and not is_cross_encoder(plan.teacher))
         return JointLoss(
             model,
             settings,
             plan.token_weights,
             base=frozen(plan.base_model) if settings.keep_base else None,
-            teacher=frozen(plan.teacher) if plan.teacher and settings.distil else None,
+            teacher=frozen(str(plan.teacher)) if embeds else None,
             seed=plan.seed,
         )
 
@@ -95,14 +121,13 @@ class CachedMnrl(Loss):
 
     name = "cached_mnrl"
     description = "each query against all chunks of a large batch, in little memory"
-    encodes_chunks_once = uses_negatives = True
-    symmetric: ClassVar[bool] = False
+    encodes_chunks_once = uses_negatives = has_directions = weighs_hardness = True
 
     def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
         """Returns the loss."""
         from finetrieve.training.ranking_loss import CachedRankingLoss
 
-        return CachedRankingLoss(model, plan.scale, plan.mini_batch_size, self.symmetric)
+        return CachedRankingLoss(model, plan.scale, plan.mini_batch_size, plan.contrast)
 
 
 class CachedSymmetric(CachedMnrl):
@@ -110,7 +135,12 @@ class CachedSymmetric(CachedMnrl):
 
     name = "cached_symmetric"
     description = "cached_mnrl, and each chunk against all queries too"
-    symmetric = True
+    has_directions = False  # it has its own two
+
+    def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
+        """Returns the loss."""
+        both = replace(plan.contrast, directions=SYMMETRIC.directions, partition_mode=SYMMETRIC.partition_mode)
+        return super().build(model, replace(plan, contrast=both))
 
 
 class Mnrl(Loss):
@@ -118,13 +148,13 @@ class Mnrl(Loss):
 
     name = "mnrl"
     description = "cached_mnrl without the cache: faster, wants memory for the whole batch"
-    encodes_chunks_once = uses_negatives = True
+    encodes_chunks_once = uses_negatives = has_directions = weighs_hardness = True
 
     def build(self, model: SentenceTransformer, plan: LossPlan) -> nn.Module:
         """Returns the loss."""
         from finetrieve.training.ranking_loss import RankingLoss
 
-        return RankingLoss(model, plan.scale, plan.mini_batch_size)
+        return RankingLoss(model, plan.scale, plan.mini_batch_size, plan.contrast)
 
 
 class CachedGist(Loss):
@@ -150,6 +180,11 @@ LOSSES = Registry(
     [f"{__name__}:{name}" for name in ("Joint", "CachedMnrl", "CachedSymmetric", "Mnrl", "CachedGist")],
 )
 """The losses that a configuration can name."""
+
+
+def losses_with(ability: str) -> str:
+    """Returns the names of the losses that have `has_directions`, `weighs_hardness` or the like, for a message."""
+    return ", ".join(sorted(name for name, loss in LOSSES.classes().items() if getattr(loss, ability)))
 
 
 def build_loss(name: str, model: SentenceTransformer, plan: LossPlan, matryoshka_dims: Sequence[int]) -> nn.Module:

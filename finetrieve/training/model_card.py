@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetrieve.core.training_record import BaseModelCard, TrainingRecord
@@ -71,10 +72,25 @@ def _training(record: TrainingRecord) -> str:
             "",
             f"Fine-tuned by Finetrieve from `{record.base_words}` on {record.n_pairs:,} query-chunk pairs "
             f"({record.n_chunks:,} chunks): {record.steps:,} steps of {record.batch_size} chunks, "
-            f"loss `{record.loss_name}` under Matryoshka. "
-            f"{_who_chose(record)} step {record.chosen.step:,} and {record.chosen.base_share:.0%} of the base model's weights.",
+            f"loss `{record.loss_name}` under Matryoshka{_teacher(record)}. "
+            f"{_who_chose(record)} {_checkpoint(record)} and {record.chosen.base_share:.0%} of the base model's weights.",
         ]
     )
+
+
+def _teacher(record: TrainingRecord) -> str:
+    if not record.n_teacher_lists:
+        return ""
+    # The place where it lay on the machine that trained is nobody's business.
+    name = Path(record.teacher or "").name if Path(record.teacher or "").is_absolute() else record.teacher
+    return f", with the order that the cross-encoder `{name}` gave to lists of chunks for {record.n_teacher_lists:,} queries"
+
+
+def _checkpoint(record: TrainingRecord) -> str:
+    if not record.seeds:
+        return f"step {record.chosen.step:,}" if record.chosen else ""
+    steps = ", ".join(f"step {found.step:,} of seed {found.seed}" for found in record.seeds)
+    return f"a checkpoint of each of {len(record.seeds)} trainings ({steps}), the mean of their weights"
 
 
 def _who_chose(record: TrainingRecord) -> str:

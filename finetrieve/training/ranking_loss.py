@@ -6,13 +6,16 @@ and a chunk that stands in the batch twice is its own negative. Here every query
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import torch
 from sentence_transformers.base.losses.gradcache import CachedLossMixin
 from torch import Tensor, nn
 from torch.nn import functional
+
+from finetrieve.training.losses import PLAIN, Contrast
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -27,15 +30,15 @@ class RankingLoss(nn.Module):
         model: What is trained.
         scale: Multiplies the cosine.
         mini_batch_size: Texts that go through the model at once.
-        symmetric: Adds the softmax of each query's chunk over the queries of the batch, each with half the weight.
+        contrast: What else a query and its chunk are told from, and how much hard negatives count.
     """
 
-    def __init__(self, model: SentenceTransformer, scale: float, mini_batch_size: int, symmetric: bool = False) -> None:
+    def __init__(self, model: SentenceTransformer, scale: float, mini_batch_size: int, contrast: Contrast = PLAIN) -> None:
         super().__init__()
         self.model = model
         self.scale = scale
         self.mini_batch_size = mini_batch_size
-        self.symmetric = symmetric
+        self.contrast = contrast
 
     def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Tensor:
         """Returns the mean loss over the queries; the rows of the features (queries, chunks, negatives) belong together."""
@@ -54,25 +57,49 @@ class RankingLoss(nn.Module):
         `labels` is `(2, n_queries)`: each query's row among the chunks, and whether it has a negative.
         """
         assert labels is not None
-        labels, has_negative = labels[0], labels[1].bool()
+        targets, has_negative = labels[0], labels[1].bool()
         queries = functional.normalize(torch.cat(reps[0]).float(), dim=-1)  # (n_queries, dim)
         chunks = functional.normalize(torch.cat(reps[1]).float(), dim=-1)  # (n_chunks, dim)
-        scores = queries @ chunks.T * self.scale  # (n_queries, n_chunks)
-        loss = functional.cross_entropy(scores, labels)
-        against = None
+        scores = self._scores(queries, chunks, targets)
+        own = scores["query_to_doc"].gather(1, targets[:, None]).squeeze(1)  # (n_queries,)
+        negative = None
         if len(reps) > 2:
             negatives = functional.normalize(torch.cat(reps[2]).float(), dim=-1)  # (n_queries, dim)
-            against = ((negatives * chunks[labels]).sum(dim=1) * self.scale).masked_fill(~has_negative, -torch.inf)
-        if self.symmetric or against is not None:
-            loss = (loss + _chunk_to_query(scores, labels, against, self.symmetric)) / 2
+            cosine = (negatives * chunks[targets]).sum(dim=1)
+            negative = self._raised(cosine, "hard_negatives").masked_fill(~has_negative, -torch.inf)[:, None]
+        loss = (_log_sums(scores, own, negative, self.contrast.partition_mode == "joint") - own).mean()
         if with_backward:
             loss.backward()  # type: ignore[no-untyped-call]
             loss = loss.detach()
         return loss
 
-    def get_config_dict(self) -> dict[str, float | int | bool]:
+    def _scores(self, queries: Tensor, chunks: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Returns direction -> scores `(n_queries, n)` of each query, or of its chunk, against all others.
+
+        They are -inf where a text would be told from itself or from another right one.
+        """
+        directions = self.contrast.directions
+        is_own = targets[:, None] == torch.arange(len(chunks), device=targets.device)  # (n_queries, n_chunks)
+        same_chunk = targets[:, None] == targets[None, :]  # (n_queries, n_queries)
+        cosines = (queries @ chunks.T).float()
+        found = {"query_to_doc": torch.where(is_own, cosines * self.scale, self._raised(cosines, "in_batch_negatives"))}
+        if "query_to_query" in directions:
+            found["query_to_query"] = ((queries @ queries.T).float() * self.scale).masked_fill(same_chunk, -torch.inf)
+        if "doc_to_query" in directions:
+            others = same_chunk & ~torch.eye(len(targets), dtype=torch.bool, device=targets.device)
+            found["doc_to_query"] = (cosines.T[targets] * self.scale).masked_fill(others, -torch.inf)
+        if "doc_to_doc" in directions:
+            found["doc_to_doc"] = ((chunks @ chunks.T).float()[targets] * self.scale).masked_fill(is_own, -torch.inf)
+        return found
+
+    def _raised(self, cosines: Tensor, kind: str) -> Tensor:
+        """Returns the scores of negatives, raised by their cosines where negatives of this kind are to count more."""
+        raised = self.contrast.hardness_mode in (kind, "all_negatives")
+        return cosines * self.scale + (self.contrast.hardness_strength * cosines.detach() if raised else 0.0)
+
+    def get_config_dict(self) -> dict[str, Any]:
         """Returns the settings, for sentence-transformers' records."""
-        return {"scale": self.scale, "mini_batch_size": self.mini_batch_size, "symmetric": self.symmetric}
+        return {"scale": self.scale, "mini_batch_size": self.mini_batch_size, **asdict(self.contrast)}
 
 
 class CachedRankingLoss(CachedLossMixin, RankingLoss):
@@ -89,22 +116,25 @@ class CachedRankingLoss(CachedLossMixin, RankingLoss):
         return self.forward_cached(features, labels)
 
 
-def _chunk_to_query(scores: Tensor, targets: Tensor, against: Tensor | None, among_all: bool) -> Tensor:
-    """Returns the mean loss of finding each query from its chunk.
+def _log_sums(scores: Mapping[str, Tensor], own: Tensor, negative: Tensor | None, joint: bool) -> Tensor:
+    """Returns the logarithm of the softmax's denominator of each query `(n_queries,)`, the mean where there are several.
 
     Args:
-        scores: Of queries and chunks, `(n_queries, n_chunks)`.
-        targets: Each query's row among the chunks.
-        against: The score of each query's chunk and its negative, -inf where there is none; only a chunk's own negative counts,
-            since another chunk's may well be a query that this one answers.
-        among_all: Also against the other queries of the batch, but for those of the same chunk.
+        scores: Direction -> `(n_queries, n)`.
+        own: The score of each query and its chunk, `(n_queries,)`.
+        negative: The score of each query's chunk and its negative `(n_queries, 1)`, -inf where there is none; only a chunk's own
+            negative counts, since another chunk's may well be a query that this one answers. Beside the queries of the batch
+            where those count, else in a softmax of its own.
+        joint: Whether all directions share a softmax.
     """
-    own = scores.gather(1, targets[:, None]).squeeze(1)  # (n_queries,)
-    wrong = [] if against is None else [against[:, None]]
-    if among_all:
-        columns = scores.T[targets]  # (n_queries, n_queries): row i scores query i's chunk against every query
-        wrong.append(columns.masked_fill(targets[:, None] == targets[None, :], -torch.inf))
-    return (torch.cat([own[:, None], *wrong], dim=1).logsumexp(dim=1) - own).mean()
+    found = dict(scores)
+    alone = negative is not None and "doc_to_query" not in found
+    if negative is not None and not alone:
+        found["doc_to_query"] = torch.cat([found["doc_to_query"], negative], dim=1)
+    parts = [torch.cat(list(found.values()), dim=1)] if joint else list(found.values())
+    if negative is not None and alone:
+        parts.append(torch.cat([own[:, None], negative], dim=1))
+    return torch.stack([part.logsumexp(dim=1) for part in parts]).mean(dim=0)
 
 
 def arrange_batch(queries: Features, chunks: Features, negatives: Features | None = None) -> tuple[list[Features], Tensor]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetrieve.core.paths import ConfigPath
-from finetrieve.training.losses import LOSSES
+from finetrieve.training.losses import LOSSES, PLAIN, Contrast, Direction, HardnessMode, PartitionMode, losses_with
 
 
 class SplitSettings(BaseModel):
@@ -25,6 +25,18 @@ class SplitSettings(BaseModel):
         if self.dev + self.test >= 1:
             raise ValueError(f"dev {self.dev:g} and test {self.test:g} leave nothing to train on; their sum must stay below 1.")
         return self
+
+
+class HardnessSettings(BaseModel):
+    """Whether negatives count the more, the nearer they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: HardnessMode | None = None
+    """`in_batch_negatives` (the other chunks of a step), `hard_negatives` (queries written as negatives) or `all_negatives`; None
+    weighs all alike."""
+    strength: float = Field(default=5.0, ge=0)
+    """Times the cosine, which is added to a negative's score."""
 
 
 class TrainingSettings(BaseModel):
@@ -53,15 +65,25 @@ class TrainingSettings(BaseModel):
     distil_alone: float = Field(default=0.4, ge=0, lt=1)
     """Share of the steps, the last ones, in which the single vector learns from the teacher alone, with twice that weight."""
     teacher: ConfigPath | None = None
-    """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step."""
+    """Whose scores the single vector learns from: a directory or a Hub id; None takes the late scores of the same step. A
+    cross-encoder orders lists of chunks for the training's queries, once, and both ways of searching learn the order."""
+    teacher_chunks: int = Field(default=8, ge=1, le=100)
+    """Chunks in a cross-encoder's list beside the query's own: those that the base model finds first."""
     lay_questions: int = Field(default=32, ge=0)
     """Of our own questions in lay words, how many are practised in each step beside the documents' queries."""
     ranking_lists: int = Field(default=8, ge=0)
-    """Of queries with a list of chunks whose order is known (`pairs` with negatives, `query_logs`), how many a step of the
-    joint loss learns. Other losses leave the order out, and a warning says so."""
+    """Of queries with a list of chunks whose order is known (`pairs` with negatives, `query_logs`, a cross-encoder as `teacher`),
+    how many a step of the joint loss learns. Other losses leave the order out, and a warning says so."""
     api_reference: Literal["gentle", "as_prose"] = "gentle"
     """How to train where most titles are dotted names: `gentle` halves the steps, keeps more of the base and distils
     nothing."""
+    directions: list[Direction] = ["query_to_doc"]
+    """Of the losses `mnrl` and `cached_mnrl`: what a query and its chunk are told from. `query_to_doc` (other chunks) always;
+    `doc_to_query` (other queries for the chunk), `query_to_query` and `doc_to_doc` besides. All four are GTE's loss."""
+    partition_mode: PartitionMode = "joint"
+    """Of several directions: one softmax over all of them, or the mean of one for each (`query_to_doc` and `doc_to_query`)."""
+    hardness: HardnessSettings = HardnessSettings()
+    """Of the losses `mnrl`, `cached_mnrl` and `cached_symmetric`: whether hard negatives count more."""
     matryoshka_dims: list[int] = [384, 256, 128, 64]
     """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
     matryoshka_token_dims: list[int] = [128, 64, 32]
@@ -84,6 +106,8 @@ class TrainingSettings(BaseModel):
     """Share of the activations that are zeroed in training. Zero takes half the time on a CPU."""
     max_tokens: int = Field(default=128, ge=8)
     """A longer query or chunk is cut there while training."""
+    seeds: int = Field(default=1, ge=1)
+    """Trainings, from `seed`, `seed` + 1 and so on, whose weights are averaged into one model: takes so many times as long."""
     frozen_layers: int = Field(default=0, ge=0)
     """Lowest layers of the encoder that stay as they are, with its word embeddings. Three of six save a third of a step, and
     on a phone's manual cost the single vector 3 points."""
@@ -133,6 +157,13 @@ class TrainingSettings(BaseModel):
         LOSSES.get(name)
         return name
 
+    @field_validator("directions")
+    @classmethod
+    def _with_the_pair(cls, directions: list[Direction]) -> list[Direction]:
+        if "query_to_doc" not in directions or len(set(directions)) < len(directions):
+            raise ValueError(f"found {directions}; expected query_to_doc, which holds the right pair, and others once each.")
+        return directions
+
     @field_validator("matryoshka_dims", "matryoshka_token_dims")
     @classmethod
     def _positive(cls, dims: list[int]) -> list[int]:
@@ -146,3 +177,30 @@ class TrainingSettings(BaseModel):
         if not shares or any(not 0 <= share < 1 for share in shares):
             raise ValueError(f"found {shares}; expected at least one share from 0 to below 1, such as [0.0, 0.5].")
         return shares
+
+    @model_validator(mode="after")
+    def _loss_can(self) -> TrainingSettings:
+        """Refuses what the loss would leave out in silence."""
+        loss = LOSSES.get(self.loss)
+        plain = self.contrast.directions == PLAIN.directions and self.partition_mode == PLAIN.partition_mode
+        if not (loss.has_directions or plain):
+            raise ValueError(
+                f"directions {self.directions} and partition_mode {self.partition_mode} are not for the loss '{self.loss}'. "
+                f"Leave them out, or choose one of the losses: {losses_with('has_directions')}."
+            )
+        if self.hardness.mode is not None and not loss.weighs_hardness:
+            raise ValueError(
+                f"hardness.mode {self.hardness.mode} is not for the loss '{self.loss}'. "
+                f"Leave it out, or choose one of the losses: {losses_with('weighs_hardness')}."
+            )
+        if self.partition_mode == "per_direction" and not set(self.directions) <= {"query_to_doc", "doc_to_query"}:
+            raise ValueError(
+                f"partition_mode per_direction is for query_to_doc and doc_to_query alone, found {self.directions}: the other "
+                "directions do not hold the right pair. Choose partition_mode joint."
+            )
+        return self
+
+    @property
+    def contrast(self) -> Contrast:
+        """What a ranking loss tells a query and its chunk from."""
+        return Contrast(tuple(self.directions), self.partition_mode, self.hardness.mode, self.hardness.strength)

@@ -19,14 +19,14 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.paths import scratch_folder
-from finetrieve.core.progress import reporter
+from finetrieve.core.progress import Progress, reporter
 from finetrieve.core.rows import Chunk, Pair, RankedChunk
 from finetrieve.core.tables import to_rows
 from finetrieve.core.training_record import ChosenModel, TrainingRecord
 from finetrieve.evaluation.guard import compare_lay_scores, guard_questions
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.api_reference import gentler, is_api_reference
-from finetrieve.training.averaging import choose_share, copy_weights
+from finetrieve.training.averaging import Weights, choose_share, copy_weights
 from finetrieve.training.base_card import base_model_card
 from finetrieve.training.checkpoints import checkpoint_root, clear_disk_errors, run_folder, training_fingerprint
 from finetrieve.training.dev import dev_set
@@ -35,7 +35,9 @@ from finetrieve.training.learning_curve import point_of, train_on_parts
 from finetrieve.training.losses import LOSSES
 from finetrieve.training.model_card import model_card
 from finetrieve.training.resources import set_dropout, set_training_attention
-from finetrieve.training.trainer import Progress, TrainingRun, fit, make_plan
+from finetrieve.training.seeds import SeedTraining, train_seeds
+from finetrieve.training.teacher_lists import has_teacher_lists, teacher_lists
+from finetrieve.training.trainer import TrainingRun, fit, make_plan
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -76,8 +78,8 @@ def train_model(
         base_model: `embedded`, a directory or a Hub id.
         out_dir: The model's directory; one that exists is replaced when the new one is whole.
         checkpoint_root: Where unfinished trainings lie.
-        seed: Decides the batches and the dropout.
-        on_progress: Told (steps done, steps in all).
+        seed: Decides the batches and the dropout; of several trainings the first one's.
+        on_progress: Told (steps done, steps in all), and of several trainings which one it is.
         ranking_lists: Lists of chunks whose order is learnt, by the losses that can.
 
     Raises:
@@ -89,29 +91,37 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
-    if note := lists_note(settings, ranking_lists):
-        logger.warning(note)
     api_reference = is_api_reference(train_pairs, chunks)
     if api_reference and settings.api_reference == "gentle":
         settings = gentler(settings)
+    for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs), teacher_note(settings))):
+        logger.warning(note)
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
         curve = train_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
         started = time.monotonic()
-        # 1. Train, with the best checkpoint kept beside the one that a crash goes on from.
-        model = load_encoder(base_model, max_tokens=settings.max_tokens)
-        set_dropout(model, settings.dropout)
-        set_training_attention(model)
-        freeze_layers(model, settings.frozen_layers)
-        plan = make_plan(train_pairs, chunks, settings, model)
-        run = TrainingRun(folder, dev_set(pairs, chunks, settings.dev_chunks, seed), plan, LOSSES.get(settings.loss).uses_late)
-        loss_curve = fit(model, train_pairs, chunks, settings, base_model, seed, run, on_progress, ranking_lists)
+        # 1. Train, from each seed, with the best checkpoint kept beside the one that a crash goes on from.
+        plan = make_plan(train_pairs, chunks, settings, _untrained(base_model, settings))
+        dev = dev_set(pairs, chunks, settings.dev_chunks, seed)
+        taught = list[RankedChunk]()
+        if settings.ranking_lists and has_teacher_lists(settings):
+            most = settings.seeds * plan.steps * settings.ranking_lists
+            shown_there = reporter("Scoring by the teacher") if on_progress else None
+            taught = teacher_lists(train_pairs, chunks, settings, base_model, most, seed, shown_there)
+        lists = [*ranking_lists, *taught]
+
+        def train_one(own_seed: int, own_folder: Path, shown: Progress | None) -> tuple[SeedTraining, Weights]:
+            trained = _untrained(base_model, settings)
+            run = TrainingRun(own_folder, dev, plan, LOSSES.get(settings.loss).uses_late)
+            loss = fit(trained, train_pairs, chunks, settings, base_model, own_seed, run, shown, lists)
+            return SeedTraining(own_seed, run.best_step(), loss, run.history), run.best_weights() or copy_weights(trained)
+
+        tuned = train_seeds(train_one, range(seed, seed + settings.seeds), folder, on_progress)
 
         # 2. Choose how much of the base model stays, and see what general understanding the training cost.
         if on_progress:
             logger.info("Choosing how much of the base model stays ...")
-        final = run.best_weights() or copy_weights(model)
-        base = load_encoder(base_model)
-        averaging, share = choose_share(model, base, base_model, final, settings, run)
+        base, model = load_encoder(base_model), load_encoder(base_model, max_tokens=settings.max_tokens)
+        averaging, share = choose_share(model, base, base_model, tuned.weights, settings, dev, tuned.ndcg)
         questions = guard_questions()
         guard = compare_lay_scores(questions.base_ndcg(base, base_model), questions.ndcg(model), seed)
 
@@ -124,22 +134,34 @@ def train_model(
             n_chunks=len({pair.chunk_id for pair in train_pairs}),
             n_negatives=sum(bool(pair.negative_query) for pair in train_pairs) if LOSSES.get(settings.loss).uses_negatives else 0,
             n_ranking_lists=0 if lists_note(settings, ranking_lists) else len({row.query for row in ranking_lists}),
-            n_dev_queries=len(run.dev.queries) if run.dev else 0,
+            teacher=settings.teacher if settings.distil and LOSSES.get(settings.loss).uses_late else None,
+            n_teacher_lists=len({row.query for row in taught}),
+            n_dev_queries=len(dev.queries) if dev else 0,
             **asdict(plan),
-            loss=loss_curve,
-            dev=run.history,
+            seeds=tuned.seeds,
+            loss=tuned.loss,
+            dev=tuned.dev,
             averaging=averaging,
-            chosen=ChosenModel(step=run.best_step(), base_share=share),
-            dev_is=run.dev.asked_by if run.dev else "none",
+            chosen=ChosenModel(step=tuned.step, base_share=share),
+            dev_is=dev.asked_by if dev else "none",
             guard=guard,
             api_reference=api_reference,
-            learning_curve=[*curve, point_of(1.0, pairs, run.dev, model)] if curve and run.dev else [],
+            learning_curve=[*curve, point_of(1.0, pairs, dev, model)] if curve and dev else [],
             device=str(model.device.type),
             seconds=round(time.monotonic() - started, 1),
         )
         with clear_disk_errors(out_dir.parent):
             _save(model, base_model, record, out_dir)
     return TrainingResult(out_dir, record)
+
+
+def _untrained(base_model: str, settings: TrainingSettings) -> SentenceTransformer:
+    """Returns the base model, made ready for training."""
+    model = load_encoder(base_model, max_tokens=settings.max_tokens)
+    set_dropout(model, settings.dropout)
+    set_training_attention(model)
+    freeze_layers(model, settings.frozen_layers)
+    return model
 
 
 def train_on_tables(
@@ -188,6 +210,38 @@ def lists_note(settings: TrainingSettings, ranking_lists: Sequence[RankedChunk])
         f"The order of the chunks of {queries:,} queries (query logs, negatives, several answers) is not learnt, since {why}; "
         f"their sure answers are still trained on as pairs. {more}"
     )
+
+
+def hardness_note(settings: TrainingSettings, pairs: Sequence[Pair]) -> str:
+    """Returns that no hard negative is there to count more, in a sentence; nothing where there is one, or none is asked for."""
+    if settings.hardness.mode != "hard_negatives" or any(pair.negative_query for pair in pairs):
+        return ""
+    return (
+        "training.hardness.mode hard_negatives changes nothing: no query has a negative, which recipe `triplet` writes. "
+        "in_batch_negatives weighs the other chunks of a step."
+    )
+
+
+def teacher_note(settings: TrainingSettings) -> str:
+    """Returns that nothing of a teacher is learnt, in a sentence; nothing where something is, or there is none."""
+    if settings.teacher is None:
+        return ""
+    loss = LOSSES.get(settings.loss)
+    if not loss.uses_late:
+        return (
+            f"training.teacher '{settings.teacher}' teaches nothing to the loss '{settings.loss}'. Choose `training.loss: joint`."
+        )
+    if not settings.distil:
+        return (
+            f"training.teacher '{settings.teacher}' teaches nothing, since nothing is distilled: training.distil is 0, or the "
+            "documents are API reference, where `training.api_reference: as_prose` changes that."
+        )
+    if has_teacher_lists(settings) and not settings.ranking_lists:
+        return (
+            f"training.teacher '{settings.teacher}' is a cross-encoder and teaches nothing, since training.ranking_lists is 0. "
+            "Raise it, or leave the teacher out."
+        )
+    return ""
 
 
 def _save(model: SentenceTransformer, base_model: str, record: TrainingRecord, out_dir: Path) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 LIKE_THE_BEST = 0.01
 """Of nDCG@10 on dev: a smaller lead is chance."""
 
+
 Progress = Callable[[int, int], None]
 
 
@@ -158,10 +159,6 @@ class TrainingRun:
         bar = max(entry.ndcg for entry in history) - LIKE_THE_BEST
         return max(entry.step for entry in history if entry.ndcg >= bar)
 
-    def best_score(self) -> float:
-        """Returns nDCG@10 on dev at `best_step`."""
-        return next(entry.ndcg for entry in self.history if entry.step == self.best_step())
-
     def best_weights(self) -> Weights | None:
         """Returns the weights of `best_step`, or None for those that the model has now."""
         path = self.folder / "best.safetensors"
@@ -255,7 +252,7 @@ def _loss_plan(
     ranking_lists: Sequence[RankedChunk],
 ) -> LossPlan:
     if not LOSSES.get(settings.loss).uses_late:
-        return LossPlan(settings.scale, plan.mini_batch_size, base_model)
+        return LossPlan(settings.scale, plan.mini_batch_size, base_model, contrast=settings.contrast)
     from finetrieve.training.joint_loss import JointPlan
 
     full = model.get_embedding_dimension() or 0

@@ -24,6 +24,8 @@ def test_the_work_of_a_run_is_its_steps_and_its_passes() -> None:
     assert small.training == 16 * 64 * 128 * STEP_RATIO and small.corpus == PASSES * 100 * 200
     large = work_of(n_chunks=100_000, mean_tokens=200, n_queries=400_000, settings=settings)
     assert large.steps == 36 and large.training == 36 * 64 * 128 * STEP_RATIO
+    several = work_of(n_chunks=100, mean_tokens=200, n_queries=400, settings=settings.model_copy(update={"seeds": 3}))
+    assert several.steps == 3 * small.steps and several.training == 3 * small.training
     training, rest = large.seconds(Speed(10_000, "cpu"))
     assert training == pytest.approx(large.training / 10_000)
     assert rest == pytest.approx((PASSES * 20_000_000 + FIXED_TOKENS) / 10_000 + STARTING_SECONDS)

@@ -12,12 +12,13 @@ import pytest
 
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, element, one_line
+from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.formats import duration, kilobytes, p_value, percent, points
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.reporting import report, summary
 from finetrieve.reporting.charts import BarRow, Series, axis_of, bars, histograms, lines
 from finetrieve.reporting.report_details import ReportDetails
-from finetrieve.reporting.report_making import CURVE_POINTS, generation_view
+from finetrieve.reporting.report_making import CURVE_POINTS, generation_view, training_view
 from tests.evaluation.many_arms import bill_points, many_arms
 
 HOSTILE = [
@@ -567,6 +568,15 @@ def test_what_was_forgotten_and_what_more_queries_would_do_is_told() -> None:
     assert "may do worse than before" in text
     assert "From 1,200 to 2,400 pairs 'Late, fine-tuned' changed by +0.7 points: more queries are likely to help." in text
     assert "Generated dev queries chose the checkpoint of step 34" in text
+
+
+def test_averaged_trainings_are_named_with_their_seeds_and_checkpoints() -> None:
+    facts = dict(many_arms()["training"])
+    facts["seeds"] = [{"seed": 42, "step": 34, "ndcg@10": 0.7}, {"seed": 43, "step": 17, "ndcg@10": 0.71}]
+    found = training_view(TrainingRecord.model_validate(facts))
+    assert found is not None
+    assert "chose a checkpoint of each of 2 trainings (step 34 of seed 42, step 17 of seed 43)" in found["chosen"]
+    assert "from 2 seeds each" in str(found["facts"])
 
 
 @pytest.mark.parametrize("word", HOSTILE, ids=range(len(HOSTILE)))

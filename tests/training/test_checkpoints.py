@@ -56,6 +56,7 @@ def test_without_a_checkpoint_there_is_none(tmp_path: Path) -> None:
         {"pairs": [Pair("query", "c", "dev", "generated", "")]},
         {"chunks": [replace(CHUNKS[0], text="edited")]},
         {"settings": TrainingSettings(epochs=7)},
+        {"settings": TrainingSettings(seeds=2)},
         {"seed": 2},
     ],
 )

@@ -11,7 +11,6 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.similarity import maxsim
 
-from finetrieve.core.errors import InputError
 from finetrieve.training.joint_loss import JointLoss, JointPlan
 from finetrieve.training.losses import LossPlan, build_loss
 from finetrieve.training.packed_texts import divergence, encode_packed, late_similarities, similarities
@@ -184,15 +183,17 @@ def test_rare_tokens_count_more(model: SentenceTransformer) -> None:
     assert shares[features["input_ids"][0] == key].item() > 0.8
 
 
-def test_a_cross_encoder_as_the_teacher_is_one_clear_line(model: SentenceTransformer, tmp_path: Path) -> None:
+def test_a_cross_encoder_as_the_teacher_scores_no_step_and_leaves_it_to_the_late_scores(
+    model: SentenceTransformer, tmp_path: Path
+) -> None:
     from transformers import BertConfig, BertForSequenceClassification
 
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "num_labels": 1}
     BertForSequenceClassification(BertConfig(**shape)).save_pretrained(str(tmp_path / "cross"))
     model.tokenizer.save_pretrained(str(tmp_path / "cross"))
     plan = LossPlan(20.0, 8, str(tmp_path), JointPlan(**PLAIN | {"distil": 1.0}), teacher=str(tmp_path / "cross"))
-    with pytest.raises(InputError, match=r"is a cross-encoder; expected a model that embeds.*evaluation\.reranker"):
-        build_loss("joint", model, plan, [])
+    own = JointLoss(model, JointPlan(**PLAIN | {"distil": 1.0}))(batch(model, [0, 1, 2])).item()
+    assert build_loss("joint", model, plan, [])(batch(model, [0, 1, 2])).item() == pytest.approx(own, abs=1e-4)
 
 
 def test_in_the_last_steps_the_vector_learns_from_the_teacher_alone(model: SentenceTransformer) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-from finetrieve.training.losses import LOSSES, LossPlan, build_loss, trained_dims
+from finetrieve.training.losses import LOSSES, SYMMETRIC, Contrast, LossPlan, build_loss, trained_dims
 from finetrieve.training.ranking_loss import CachedRankingLoss, RankingLoss, distinct_chunks
+from finetrieve.training.settings import TrainingSettings
+
+GTE = Contrast(("query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"))
 
 QUERIES = ["how do I rotate a key", "where are backups kept", "can I invite people by mail", "key rotation"]
 CHUNKS = [
@@ -57,7 +62,7 @@ def test_a_chunk_is_told_from_its_own_negative_and_from_no_other(model: Sentence
 
     # In both directions the other queries of the batch count as well.
     to_query = math.log(math.exp(2) + math.exp(1.2) + math.exp(1.2)) - 2 + math.log(math.exp(1.6) + math.exp(0)) - 1.6
-    value = RankingLoss(model, 2.0, 8, symmetric=True).calculate_loss([[queries], [chunks], [negatives]], labels)
+    value = RankingLoss(model, 2.0, 8, SYMMETRIC).calculate_loss([[queries], [chunks], [negatives]], labels)
     assert float(value) == pytest.approx((to_chunk + to_query / 2) / 2, abs=1e-6)
 
 
@@ -80,6 +85,95 @@ def test_without_repeated_chunks_it_is_sentence_transformers_loss(model: Sentenc
     assert ours(batch[0]).item() == pytest.approx(theirs(batch[1], None).item(), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    "contrast",
+    [
+        GTE,
+        SYMMETRIC,
+        Contrast(("query_to_doc", "doc_to_query")),
+        Contrast(hardness_mode="in_batch_negatives", hardness_strength=9.0),
+        replace(GTE, hardness_mode="all_negatives", hardness_strength=5.0),
+        replace(SYMMETRIC, hardness_mode="in_batch_negatives", hardness_strength=9.0),
+    ],
+)
+def test_directions_and_hardness_are_those_of_sentence_transformers(model: SentenceTransformer, contrast: Contrast) -> None:
+    model.eval()
+    options: dict[str, Any] = vars(contrast)
+    theirs = MultipleNegativesRankingLoss(model, scale=20.0, **options)
+    value = RankingLoss(model, 20.0, 2, contrast)(features(model, [0, 1, 2]))
+    assert value.item() == pytest.approx(theirs(features(model, [0, 1, 2]), None).item(), abs=1e-4)
+    expected = gradients(model, theirs(features(model, [0, 1, 2]), None))
+    for left, right in zip(
+        gradients(model, RankingLoss(model, 20.0, 8, contrast)(features(model, [0, 1, 2]))), expected, strict=True
+    ):
+        torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-3)
+
+
+def test_another_query_of_a_chunk_is_no_negative_in_any_direction(model: SentenceTransformer) -> None:
+    queries = torch.tensor(model.encode([QUERIES[row] for row in (0, 1, 3)]))  # the first and the third ask for one chunk
+    chunks = torch.tensor(model.encode(CHUNKS[:2]))
+    far = torch.tensor(-torch.inf)
+    to_chunks, among_queries, among_chunks = queries @ chunks.T * 20, queries @ queries.T * 20, chunks @ chunks.T * 20
+    rows = [
+        torch.stack([*to_chunks[0], among_queries[0, 1], to_chunks[0, 0], to_chunks[1, 0], among_chunks[0, 1], far]),
+        torch.stack([*to_chunks[1], *among_queries[1, [0, 2]], *to_chunks[:, 1], among_chunks[1, 0]]),
+        torch.stack([*to_chunks[2], among_queries[2, 1], to_chunks[2, 0], to_chunks[1, 0], among_chunks[0, 1], far]),
+    ]
+    own = [to_chunks[0, 0], to_chunks[1, 1], to_chunks[2, 0]]
+    by_hand = sum(row.logsumexp(0).item() - right.item() for row, right in zip(rows, own, strict=True)) / 3
+    model.eval()
+    assert RankingLoss(model, 20.0, 8, GTE)(features(model, [0, 1, 3])).item() == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_hard_negatives_are_the_written_ones_and_raised_by_their_cosine(model: SentenceTransformer) -> None:
+    # As above: cosines 1 and 0, 0.6 and 0.8; the first query's negative has 0.6 with its chunk.
+    queries, chunks = torch.tensor([[1.0, 0.0], [0.6, 0.8]]), torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    negatives, labels = torch.tensor([[0.6, 0.8], [0.6, 0.8]]), torch.tensor([[0, 1], [1, 0]])
+
+    def value(mode: Any) -> float:
+        loss = RankingLoss(model, 2.0, 8, Contrast(hardness_mode=mode, hardness_strength=5.0))
+        return float(loss.calculate_loss([[queries], [chunks], [negatives]], labels))
+
+    def by_hand(other_chunk: float, negative: float) -> float:
+        to_chunk = math.log(math.exp(2) + 1) - 2 + math.log(math.exp(1.2 + other_chunk) + math.exp(1.6)) - 1.6
+        return (to_chunk + math.log(math.exp(2) + math.exp(1.2 + negative)) - 2) / 4
+
+    assert value("hard_negatives") == pytest.approx(by_hand(0, 5 * 0.6), abs=1e-6)
+    assert value("in_batch_negatives") == pytest.approx(by_hand(5 * 0.6, 0), abs=1e-6)
+    assert value("all_negatives") == pytest.approx(by_hand(5 * 0.6, 5 * 0.6), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"directions": ["query_to_doc", "doc_to_doc"]}, r"not for the loss 'joint'.*losses: cached_mnrl, mnrl\."),
+        ({"loss": "cached_symmetric", "partition_mode": "per_direction"}, "not for the loss 'cached_symmetric'"),
+        ({"loss": "cached_gist", "hardness": {"mode": "all_negatives"}}, r"cached_gist'.*cached_mnrl, cached_symmetric, mnrl\."),
+        ({"loss": "mnrl", "directions": ["doc_to_query"]}, "expected query_to_doc"),
+        ({"loss": "mnrl", "directions": ["query_to_doc", "query_to_doc"]}, "once each"),
+        (
+            {"loss": "mnrl", "directions": ["query_to_doc", "doc_to_doc"], "partition_mode": "per_direction"},
+            "Choose partition_mode joint",
+        ),
+    ],
+)
+def test_what_a_loss_cannot_do_is_one_clear_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainingSettings.model_validate(settings)
+
+
+@pytest.mark.parametrize("loss", ["mnrl", "cached_mnrl"])
+def test_directions_and_hardness_reach_the_loss(model: SentenceTransformer, loss: str) -> None:
+    wanted = TrainingSettings.model_validate(
+        {"loss": loss, "directions": list(GTE.directions), "hardness": {"mode": "all_negatives", "strength": 3}}
+    )
+    assert wanted.contrast == replace(GTE, hardness_mode="all_negatives", hardness_strength=3.0)
+    built = build_loss(loss, model, LossPlan(20.0, 2, "", contrast=wanted.contrast), [])
+    assert getattr(built, "contrast") == wanted.contrast  # noqa: B009 (torch's type knows tensors and modules alone)
+    symmetric = build_loss("cached_symmetric", model, LossPlan(20.0, 2, "", contrast=Contrast(hardness_strength=3.0)), [])
+    assert getattr(symmetric, "contrast") == replace(SYMMETRIC, hardness_strength=3.0)  # noqa: B009
+
+
 def test_a_repeated_chunk_is_no_negative_of_its_own_query(model: SentenceTransformer) -> None:
     queries = model.encode([QUERIES[row] for row in (0, 1, 3)])  # (3, dim), unit length
     chunks = model.encode(CHUNKS[:2])  # (2, dim): the third row's chunk is the first row's
@@ -99,12 +193,16 @@ def test_every_query_keeps_its_chunk_when_rows_are_sorted_and_merged(model: Sent
     assert {query: chunk.replace(".", " .").replace("  ", " ") for query, chunk in zip(asked, found, strict=True)} == expected
 
 
-@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize(
+    "contrast", [Contrast(), SYMMETRIC, GTE, replace(GTE, hardness_mode="all_negatives", hardness_strength=5.0)]
+)
 @pytest.mark.parametrize("mini_batch_size", [1, 3, 8])
-def test_cached_gradients_are_those_of_the_whole_batch(model: SentenceTransformer, mini_batch_size: int, symmetric: bool) -> None:
+def test_cached_gradients_are_those_of_the_whole_batch(
+    model: SentenceTransformer, mini_batch_size: int, contrast: Contrast
+) -> None:
     model.eval()  # no dropout: both see the same network
-    plain = gradients(model, RankingLoss(model, 20.0, 8, symmetric)(features(model, [0, 1, 2, 3])))
-    cached = gradients(model, CachedRankingLoss(model, 20.0, mini_batch_size, symmetric)(features(model, [0, 1, 2, 3])))
+    plain = gradients(model, RankingLoss(model, 20.0, 8, contrast)(features(model, [0, 1, 2, 3])))
+    cached = gradients(model, CachedRankingLoss(model, 20.0, mini_batch_size, contrast)(features(model, [0, 1, 2, 3])))
     for left, right in zip(plain, cached, strict=True):
         torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-3)
 

@@ -97,6 +97,25 @@ def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Pa
         np.testing.assert_array_equal(weight, weights(again.model_dir)[name])
 
 
+def test_directions_and_hardness_change_what_is_learnt(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = train(tiny_model, tmp_path / "plain", loss="mnrl", max_steps=2, average=[0.0]).record.as_json()
+    directions = ["query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"]
+    with caplog.at_level("WARNING"):
+        gte = train(
+            tiny_model,
+            tmp_path / "gte",
+            loss="mnrl",
+            max_steps=2,
+            average=[0.0],
+            directions=directions,
+            hardness={"mode": "hard_negatives", "strength": 5.0},
+        ).record.as_json()
+    assert gte["loss"][0]["loss"] > plain["loss"][0]["loss"] + 0.3  # more to tell a pair from
+    assert "hard_negatives changes nothing: no query has a negative" in caplog.text
+
+
 def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Path, tmp_path: Path) -> None:
     tuned = weights(train(tiny_model, tmp_path / "tuned", average=[0.0]).model_dir)
     half = weights(train(tiny_model, tmp_path / "half", average=[0.5]).model_dir)
