@@ -149,6 +149,10 @@ MISTAKES = {
         "question,page\nA?,guide/rest.md\nB?,x\nC?,guide/rest.md\n",
         r"line 2: page 'guide/rest\.md' is not among the 6 documents that are read\. Nearest: 'guide/reset\.md'.* 1 more pages are unknown\.$",
     ),
+    "swapped columns": (
+        "question,page\nguide/reset,How do I reset it?\nfaq.md,What is it?\n",
+        r"line 2: the columns look swapped: the question is 'guide/reset', which is a document, and the page is 'How do I reset it\?'",
+    ),
     "ambiguous page": ("question,page\nA?,widgets\n", r"line 2: page 'widgets' can be 'widgets\.html', 'widgets\.md'"),
     "broken score": ("question,page,score\nA?,faq.md,0.5\n", r"line 2: the score '0\.5' is no whole number"),
     "other scores": ("question,page,score\nA?,faq.md,1\nA?,faq,2\n", r"line 3: .* has the score 2 here and 1 before"),
