@@ -218,9 +218,11 @@ def _table_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
                     columns = [_column(cell) for cell in cells]
                     _check_columns(path, columns)
                 elif any(cells[len(columns) :]):
+                    further = sum(any(cell.strip() for cell in row[len(columns) :]) for row in reader)
                     raise InputError(
                         f"{path} line {number}: {len(cells)} cells, but the header has {len(columns)}; "
                         f"put quotation marks around a question that contains '{reader.dialect.delimiter}'."
+                        + (f" Rows below it with the same mistake: {further:,}." if further else "")
                     )
                 else:
                     yield number, dict(zip(columns, cells, strict=False))

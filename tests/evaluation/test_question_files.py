@@ -144,6 +144,10 @@ MISTAKES = {
     "empty question": ("question,page\nA?,faq.md\n,faq.md\n", r"line 3: the question is empty"),
     "empty page": ('question,page\n"A\nB?",faq.md\nA?,\n', r"line 4: the page is empty"),
     "unquoted comma": ("question,page\nWhy, then?,faq.md\n", r"line 2: 3 cells, but the header has 2; put quotation marks"),
+    "unquoted commas": (
+        "question,page\nWhy, then?,faq.md\nA?,faq.md\nAnd, now?,faq.md\n",
+        r"line 2: .*contains ','\. Rows below it with the same mistake: 1\.$",
+    ),
     "open quotation": ('question,page\nA?,faq.md\n"B?,faq.md\n', r"line 3: not valid CSV .* quotation marks"),
     "unknown pages": (
         "question,page\nA?,guide/rest.md\nB?,x\nC?,guide/rest.md\n",
