@@ -13,7 +13,7 @@ from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.retrieval.speed import Speed, is_on_this_machine, measure_speed
 from finetrieve.training.settings import TrainingSettings
 
-STEP_RATIO = 12.0
+STEP_RATIO = 6.0
 """What a training step takes, over what reading its chunks once takes: queries and lay questions stand beside them, the
 backward pass is two more, and the untrained model reads them too."""
 PASSES = 3.0

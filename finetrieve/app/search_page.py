@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from finetrieve.app.search import BASE, TRAINED, SearchComparison
-from finetrieve.core.html import one_line
+from finetrieve.core.html import ELLIPSIS, one_line
 from finetrieve.core.rows import Chunk
 from finetrieve.core.snippet import marked, snippet
 from finetrieve.reporting import pages
@@ -43,10 +43,15 @@ def _column(
     lines = [one_line(comparison.names[side], width), one_line(comparison.methods.get(side, ""), width), "-" * width]
     for hit in answers[side]:
         place = textwrap.wrap(f"{hit.rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
-        words = textwrap.wrap(snippet(hit.chunk.text, _SNIPPET, question), width - 3)[:2]
+        words = _words(hit.chunk.text, width - 3, question)
         facts = textwrap.wrap(f"{_facts(hit)}{_elsewhere(hit, side, answers)}", width - 3)
         lines += [*place, *(f"   {line}" for line in (*facts, *words)), ""]
     return lines
+
+
+def _words(text: str, width: int, question: str) -> list[str]:
+    """Returns two lines of a text, from where the question's words stand; what is cut off ends on an ellipsis."""
+    return textwrap.wrap(snippet(text, min(_SNIPPET, 2 * width), question), width, max_lines=2, placeholder=ELLIPSIS)
 
 
 def _place(chunk: Chunk) -> str:
@@ -74,7 +79,7 @@ def format_found(heading: str, question: str, found: Sequence[Hit], width: int) 
     lines = [f"? {one_line(question, 500)}", one_line(heading, width), "-" * width]
     for hit in found:
         place = textwrap.wrap(f"{hit.rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
-        words = textwrap.wrap(snippet(hit.chunk.text, _SNIPPET, question), max(20, width - 3))[:2]
+        words = _words(hit.chunk.text, max(20, width - 3), question)
         lines += [*place, *(f"   {line}" for line in (_facts(hit), *words)), ""]
     return "\n".join(lines)
 

@@ -46,11 +46,12 @@ def snippet(markdown: str, limit: int, question: str = "") -> str:
     if len(text) <= limit:
         return one_line(text, limit)
     wanted = question_stems(question)
+    beside = min(_BESIDE, limit // 3)
     places = [match.start() for match in _WORD.finditer(text) if _stem(match[0]) in wanted]
-    if not places or places[0] < limit - _BESIDE:
+    if not places or places[0] < limit - beside:
         return one_line(text, limit)
-    start = max(places, key=lambda place: (sum(place <= other < place + limit - _BESIDE for other in places), -place))
-    start = text.rfind(" ", 0, max(1, start - _BESIDE)) + 1
+    start = max(places, key=lambda place: (sum(place <= other < place + limit - beside for other in places), -place))
+    start = text.rfind(" ", 0, max(1, start - beside)) + 1
     return one_line((ELLIPSIS if start else "") + text[start:], limit)
 
 

@@ -40,3 +40,10 @@ class SplitReport(Record):
     """Documents that are trained on, though held out otherwise, since people added queries about them."""
     review: ReviewCounts = ReviewCounts()
     human_dev_questions: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """What stands whole on one side."""
+        if self.unit in ("", "document"):
+            return "Whole documents stand on one side."
+        return "With so few documents, chunks were split: a document may stand on several sides, so test flatters."

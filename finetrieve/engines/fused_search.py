@@ -23,7 +23,7 @@ Ask = Callable[[int, Sequence[str] | None], Sequence[Found]]
 
 
 class FusedSearch:
-    """Adds up the scores of an engine's vectors and of BM25.
+    """Adds up the scores of an engine's vectors and of BM25, which is not counted where it has no weight.
 
     Args:
         chunks: All that the engine holds.
@@ -32,7 +32,7 @@ class FusedSearch:
 
     def __init__(self, chunks: Sequence[Chunk], fusion: Fusion) -> None:
         self._chunks, self._fusion = chunks, fusion
-        self._bm25 = Bm25.of_chunks(chunks)
+        self._bm25 = Bm25.of_chunks(chunks) if fusion.lexical else None
         self._row_of = {chunk.id: row for row, chunk in enumerate(chunks)}
         self._scale = np.arange(0, len(chunks), max(1, -(-len(chunks) // SCALE_CHUNKS)))
 
@@ -45,7 +45,8 @@ class FusedSearch:
             ways: `dense` and `late`, as far as they count -> asks the engine.
         """
         # 1. Candidates: the best by each part.
-        lexical, depth = self._bm25.scores([question])[0], max(CANDIDATES, k)
+        depth = max(CANDIDATES, k)
+        lexical = np.zeros(len(self._chunks), np.float32) if self._bm25 is None else self._bm25.scores([question])[0]
         found = {row for row in np.argsort(-lexical, kind="stable")[:depth].tolist() if lexical[row] > 0}
         for ask in ways.values():
             found.update(self._row_of[hit.chunk.id] for hit in ask(depth, None))
@@ -57,7 +58,8 @@ class FusedSearch:
         parts = _parts(question, lexical[rows], {way: values[rows] for way, values in scores.items()})
         among = _parts(question, lexical, {way: values[self._scale] for way, values in scores.items()})
         # 3. The sum.
-        fused = fuse(replace(parts, coverage=self._bm25.coverage([question])), self._fusion, among)[0]
+        coverage = None if self._bm25 is None else self._bm25.coverage([question])
+        fused = fuse(replace(parts, coverage=coverage), self._fusion, among)[0]
         best = np.argsort(-fused, kind="stable")[:k]
         return [self._hit(rank, int(rows[place]), float(fused[place]), lexical, scores) for rank, place in enumerate(best, 1)]
 

@@ -132,7 +132,8 @@ def _judgements(settings: EvalSetSettings, splits: Iterable[str], documents: set
     """Returns the judgements of some splits; `refuse` says whether a file may name no page that is unknown."""
     if is_question_file(settings.path):
         content = read_question_file(settings.path)
-        return resolve_pages([row for split in splits for row in content.judgements[split]], documents, refuse=refuse)
+        rows = [row for split in splits for row in content.judgements[split]]
+        return resolve_pages(rows, documents, content.queries, refuse=refuse)
     return [row for split in splits for row in read_judgements(settings.path / "qrels" / f"{split}.tsv")]
 
 

@@ -96,7 +96,9 @@ def read_question_file(path: Path) -> QuestionFile:
     return QuestionFile(queries, dict(sorted(judgements.items())), weights, unanswerable)
 
 
-def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *, refuse: bool) -> list[Judgement]:
+def resolve_pages(
+    judgements: Iterable[Judgement], documents: Collection[str], questions: Mapping[str, str], *, refuse: bool
+) -> list[Judgement]:
     """Returns the judgements with each page as the id of the document that it names.
 
     A page is named by its id, also without its ending, or with `./` or `docs/` in front, where only one document is meant; or by
@@ -105,6 +107,7 @@ def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *
     Args:
         judgements: Of pages as the file names them.
         documents: The ids that exist.
+        questions: Query id -> text, to tell a file whose columns are swapped.
         refuse: Whether a page that names no document is a mistake; else it keeps its name.
 
     Raises:
@@ -121,7 +124,8 @@ def resolve_pages(judgements: Iterable[Judgement], documents: Collection[str], *
             unknown.setdefault(judgement.document, judgement)
         found.append(replace(judgement, document=meant[0]) if meant else judgement)
     if unknown and refuse:
-        raise InputError(_unknown_pages(unknown, ids))
+        swapped = next((row for row in unknown.values() if named_documents(questions.get(row.query, ""), ids, short)), None)
+        raise InputError(_unknown_pages(unknown, ids) if swapped is None else _swapped_columns(swapped, questions[swapped.query]))
     return found
 
 
@@ -156,6 +160,13 @@ def ids_without_ending(ids: Iterable[str]) -> dict[str, list[str]]:
         if stem and f"{dot}{ending}".lower() in suffixes:
             short.setdefault(stem, []).append(name)
     return short
+
+
+def _swapped_columns(row: Judgement, question: str) -> str:
+    return (
+        f"{row.place}: the columns look swapped: the question is '{question}', which is a document, and the page is "
+        f"'{row.document}', which is none; change the names of the columns in the header."
+    )
 
 
 def _unknown_pages(unknown: Mapping[str, Judgement], ids: Collection[str]) -> str:
@@ -207,9 +218,11 @@ def _table_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str]]]:
                     columns = [_column(cell) for cell in cells]
                     _check_columns(path, columns)
                 elif any(cells[len(columns) :]):
+                    further = sum(any(cell.strip() for cell in row[len(columns) :]) for row in reader)
                     raise InputError(
                         f"{path} line {number}: {len(cells)} cells, but the header has {len(columns)}; "
                         f"put quotation marks around a question that contains '{reader.dialect.delimiter}'."
+                        + (f" Rows below it with the same mistake: {further:,}." if further else "")
                     )
                 else:
                     yield number, dict(zip(columns, cells, strict=False))

@@ -213,7 +213,9 @@ def dataset_card(dataset: Dataset, form: str, with_chunks: bool, name: str, lice
             f"- Licence of the documents: {licence or 'not stated'}.",
             f"- Left out for personal data, or because their text is no chunk: {dataset.left_out:,} pairs. "
             "E-mail addresses and keys in texts are masked.",
-            "- Whole documents stand on one side of the split, but for pairs that were kept to evaluate on (`held_out`).",
+            f"- {made.split.sentence.removesuffix('.')}, but for pairs that were kept to evaluate on (`held_out`)."
+            if made.split.unit in ("", "document")
+            else f"- {made.split.sentence}",
             "",
             f"| split | {' | '.join(kinds)} |",
             f"|---|{'---|' * len(kinds)}",

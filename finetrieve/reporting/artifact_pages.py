@@ -6,7 +6,8 @@ Every word is escaped. The size of a page and the time it takes do not grow with
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,9 @@ _LOOKED_AT = 500
 _MOST_DISTINCT = 0.6
 """Share of distinct values among them up to which counts say something."""
 _LEAST_POINTS = 3
+_WIDE = 24
+"""Characters from which a cell gets a wide column, so that it is read in lines and not word by word."""
+_HASH = re.compile(r"[0-9a-f]{12,}")
 _WIDTH, _HEIGHT = 440, 120
 
 
@@ -33,15 +37,50 @@ _WIDTH, _HEIGHT = 440, 120
 
 
 def table_page(table: pa.Table) -> str:
-    """Returns a page: the number of rows, how often the values of repeating columns occur, and a sample spread over the rows."""
+    """Returns a page: the number of rows, how often the values of repeating columns occur, and a sample spread over the rows.
+
+    What all rows share is said once, above the sample; identifiers made of hash digits stand at its end.
+    """
     rows = spread(table, SAMPLE_ROWS)
-    counts = [_count_part(table, name) for name in _repeating(table)]
-    head = element("tr", *(element("th", name) for name in table.column_names))
-    body = [element("tr", *(_cell(row[name]) for name in table.column_names)) for row in rows.to_pylist()]
+    looked_at = spread(table, _LOOKED_AT)
+    shared = dict(_shared(table, looked_at)) if table.num_rows > 1 else {}
+    counts = [_count_part(table, name) for name in _counted(looked_at, shared)]
+    columns = sorted((name for name in table.column_names if name not in shared), key=lambda name: _is_identifier(rows, name))
+    head = element("tr", *(element("th", name) for name in columns))
+    body = [element("tr", *(_cell(row[name]) for name in columns)) for row in rows.to_pylist()]
     noun = "row" if table.num_rows == 1 else "rows"
     shown = f"{rows.num_rows} of them, spread over the table" if rows.num_rows < table.num_rows else "all of them"
-    parts = [element("h1", f"{table.num_rows:,} {noun}"), element("div", *counts, class_="parts")]
+    said = [element("p", "The same in every row: ", "; ".join(f"{name} {value}" for name, value in shared.items()))]
+    parts = [element("h1", f"{table.num_rows:,} {noun}"), *(said if shared else []), element("div", *counts, class_="parts")]
     return _page(*parts, element("h2", f"A sample: {shown}"), element("table", head, *body))
+
+
+def _shared(table: pa.Table, looked_at: pa.Table) -> Iterator[tuple[str, str]]:
+    """Yields the columns of text that have one value in all rows, with it, and those of lists that are all empty."""
+    for name in table.column_names:
+        kind, column, seen = table.schema.field(name).type, table.column(name), looked_at.column(name).to_pylist()
+        if kind == pa.string() and len(set(seen)) == 1 and pc.count_distinct(column, mode="all").as_py() == 1:
+            yield name, _text(seen[0], 60) or "(none)"
+        elif pa.types.is_list(kind) and not any(seen) and not pc.sum(pc.list_value_length(column)).as_py():
+            yield name, "(none)"
+
+
+def _counted(looked_at: pa.Table, shared: Collection[str]) -> list[str]:
+    """Returns the columns to count: those that repeat their values, and of those that say the same of a row the first."""
+    found: list[str] = []
+    for name in _repeating(looked_at):
+        values = looked_at.column(name).to_pylist()
+        others = (looked_at.column(other).to_pylist() for other in found)
+        same = any(len(set(zip(values, other, strict=True))) == len(set(values)) == len(set(other)) for other in others)
+        if name not in shared and not same:
+            found.append(name)
+    return found
+
+
+def _is_identifier(rows: pa.Table, name: str) -> bool:
+    """Whether a column holds hash digits, which nobody reads."""
+    values = rows.column(name).to_pylist() if rows.schema.field(name).type == pa.string() else []
+    return bool(values) and all(value and _HASH.fullmatch(value) for value in values)
 
 
 def spread(table: pa.Table, n_rows: int) -> pa.Table:
@@ -52,15 +91,12 @@ def spread(table: pa.Table, n_rows: int) -> pa.Table:
     return pa.concat_tables(rows).combine_chunks() if rows else table
 
 
-def _repeating(table: pa.Table) -> Iterator[str]:
+def _repeating(looked_at: pa.Table) -> Iterator[str]:
     """Yields the text columns that repeat their values: a section, a style, a filter, a side."""
-    looked_at = spread(table, _LOOKED_AT)
-    for name in table.column_names:
-        if table.schema.field(name).type == pa.string() and looked_at.num_rows:
-            distinct = pc.count_distinct(looked_at.column(name), mode="all").as_py()
-            if looked_at.column(name).to_pylist().count("") == looked_at.num_rows:
-                continue
-            if distinct <= max(1, _MOST_DISTINCT * looked_at.num_rows) and not name.endswith(("_id", "query")):
+    for name in looked_at.column_names:
+        if looked_at.schema.field(name).type == pa.string() and looked_at.num_rows:
+            values = looked_at.column(name).to_pylist()
+            if any(values) and len(set(values)) <= max(1, _MOST_DISTINCT * len(values)) and not name.endswith(("_id", "query")):
                 yield name
 
 
@@ -98,7 +134,7 @@ def _value(value: Any) -> Markup:
     if isinstance(value, Mapping) and _is_grid(list(value.values())):
         return _grid({str(key): row for key, row in value.items()})
     if isinstance(value, Mapping):
-        return _sections(value)
+        return _alike(value) if _is_alike(value) else _sections(value)
     if _is_curve(value):
         return element("div", *_curves(value), class_="parts")
     if isinstance(value, list) and _is_grid(value):
@@ -116,13 +152,44 @@ def _sections(record: Mapping[str, Any]) -> Markup:
         element("tr", element("th", _words(key)), _grid_cell("–" if item in ({}, []) else item)) for key, item in short.items()
     ]
     # The dashboard cuts what is long: what is read at a glance comes first.
-    others = sorted((key for key in record if key not in short), key=lambda key: not _is_flat(record[key]))
+    tables = _same_keys({key: item for key, item in record.items() if key not in short and _is_flat(item)})
+    joined = {key for table in tables for key in table}
+    others = sorted((key for key in record if key not in short and key not in joined), key=lambda key: not _is_flat(record[key]))
     long = [
         element("section", element("h2", _words(key)), element("div", _value(record[key]), class_="inside")) for key in others
     ]
     curves = [part for key, part in zip(others, long, strict=True) if _is_curve(record[key])]
     rest = [part for key, part in zip(others, long, strict=True) if not _is_curve(record[key])]
-    return Markup("").join([*curves, element("table", *rows) if rows else Markup(""), *rest])
+    grids = [_grid(table) for table in tables]
+    return Markup("").join([*curves, element("table", *rows) if rows else Markup(""), *grids, *rest])
+
+
+def _same_keys(record: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
+    """Returns the entries that have their keys in common with another one, together."""
+    groups: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
+    for name, item in record.items():
+        groups.setdefault(tuple(item), {})[name] = item
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _is_alike(record: Mapping[str, Any]) -> bool:
+    """Whether the entries are mappings with the same keys, some of which fit cells: each filter, each side."""
+    rows = list(record.values())
+    if len(rows) < 2 or not all(isinstance(row, Mapping) and row and list(row) == list(rows[0]) for row in rows):
+        return False
+    return len(_fitting(rows)) >= 2
+
+
+def _fitting(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [key for key in rows[0] if all(_fits(row[key]) for row in rows)]
+
+
+def _alike(record: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """Returns what fits cells as one table, and below it the rest of each entry that has some."""
+    columns = _fitting(list(record.values()))
+    rest = {name: {key: item for key, item in row.items() if key not in columns and item} for name, row in record.items()}
+    table = _grid({name: {key: row[key] for key in columns} for name, row in record.items()})
+    return table + _sections({name: found for name, found in rest.items() if found})
 
 
 def _is_flat(value: Any) -> bool:
@@ -211,7 +278,9 @@ def _page(*parts: Markup) -> str:
 def _cell(value: object) -> Markup:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     written = f"{value:,}" if isinstance(value, int) and is_number else _text(value)
-    return element("td", written, class_="n") if is_number else element("td", written)
+    if is_number:
+        return element("td", written, class_="n")
+    return element("td", written, class_="wide") if len(written) > _WIDE else element("td", written)
 
 
 def _words(name: object) -> str:

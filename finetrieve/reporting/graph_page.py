@@ -21,7 +21,8 @@ from finetrieve.reporting.pages import render_page
 GROUPS = 6
 """In the picture: the chunks with most links, none a neighbour of another, each with its own."""
 AROUND = 8
-_SIZE, _RADIUS = 250, 92
+_WIDTH, _HEIGHT, _RADIUS = 520, 240, 92
+"""The labels stand left and right of the circle, each on its own side, where they neither meet nor are cut."""
 _LABEL = 26
 _COLORS = {"entities": "#2a6fbb", "similarity": "#b3541e", "siblings": "#3b8132", "page link": "#7a3fa0"}
 _OTHER = "#666"
@@ -81,29 +82,43 @@ def _strongest_around(links: pa.Table, degrees: Mapping[str, int]) -> dict[str, 
 
 def _star(hub: str, links: Sequence[ChunkLink], places: Mapping[str, str], degrees: Mapping[str, int]) -> Markup:
     """Returns a chunk in the middle of its neighbours; the stronger a link, the thicker its line."""
-    middle = _SIZE / 2
+    middle, centre = _WIDTH / 2, _HEIGHT / 2
     lines, dots = list[Markup](), list[Markup]()
     for place, link in enumerate(links):
         other = link.other_chunk_id if link.chunk_id == hub else link.chunk_id
         angle = 2 * math.pi * place / len(links) - math.pi / 2
-        x, y = middle + _RADIUS * math.cos(angle), middle + _RADIUS * math.sin(angle)
+        x, y = middle + _RADIUS * math.cos(angle), centre + _RADIUS * math.sin(angle)
         width, color = f"{1 + 4 * link.weight:.1f}", _COLORS.get(link.kind, _OTHER)
         about = element("title", f"{clean(link.kind, 40)} {link.weight:.2f}: {clean(link.shared, 120)}")
-        ends = {"x1": f"{middle:.0f}", "y1": f"{middle:.0f}", "x2": f"{x:.0f}", "y2": f"{y:.0f}"}
+        ends = {"x1": f"{middle:.0f}", "y1": f"{centre:.0f}", "x2": f"{x:.0f}", "y2": f"{y:.0f}"}
         lines.append(element("line", about, **ends, stroke=color, stroke_width=width))
-        dots.append(_dot(x, y, 5, places[other]))
+        dots.append(_dot(x, y, 5, places[other], _side(x - middle), _label_height(y - centre)))
     label = f"{clean(places[hub], 60)} ({degrees[hub]:,} links)"
-    picture = element(
-        "svg", *lines, *dots, _dot(middle, middle, 8, places[hub]), viewBox=f"0 0 {_SIZE} {_SIZE}", width=_SIZE, height=_SIZE
-    )
+    hub_dot = _circle(middle, centre, 8, places[hub])
+    size = {"viewBox": f"0 0 {_WIDTH} {_HEIGHT}", "width": _WIDTH, "height": _HEIGHT}
+    picture = element("svg", *lines, *dots, hub_dot, **size)
     return element("div", element("h2", label), picture)
 
 
-def _dot(x: float, y: float, radius: int, place: str) -> Markup:
+def _side(from_middle: float) -> str:
+    """Returns how a label stands at its dot: away from the middle."""
+    return "middle" if abs(from_middle) < 1 else "start" if from_middle > 0 else "end"
+
+
+def _label_height(from_centre: float) -> float:
+    """Returns how far below its dot a label's foot stands: above the highest dots, below the lowest, else beside."""
+    return -9 if from_centre < 1 - _RADIUS else 18 if from_centre > _RADIUS - 1 else 4
+
+
+def _dot(x: float, y: float, radius: int, place: str, anchor: str, below: float) -> Markup:
     words = clean(place.rpartition(" > ")[2] or place, _LABEL)
-    circle = element("circle", element("title", clean(place, 160)), cx=f"{x:.0f}", cy=f"{y:.0f}", r=radius, fill="#444")
-    text = element("text", words, x=f"{x:.0f}", y=f"{y - 9:.0f}", text_anchor="middle", font_size=9)
-    return element("g", circle, text)
+    beside = {"middle": 0, "start": radius + 4, "end": -radius - 4}[anchor]
+    text = element("text", words, x=f"{x + beside:.0f}", y=f"{y + below:.0f}", text_anchor=anchor)
+    return element("g", _circle(x, y, radius, place), text)
+
+
+def _circle(x: float, y: float, radius: int, place: str) -> Markup:
+    return element("circle", element("title", clean(place, 160)), cx=f"{x:.0f}", cy=f"{y:.0f}", r=radius, fill="#777")
 
 
 def _legend(kinds: Mapping[str, int]) -> Markup:

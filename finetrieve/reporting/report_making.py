@@ -227,7 +227,7 @@ def split_view(split: SplitReport) -> dict[str, Any] | None:
         {"label": _words(name).capitalize(), "cells": [count(found.get(side, 0)) for side in sides]}
         for name, found in tables.items()
     ]
-    return {"sides": sides, "rows": rows}
+    return {"sides": sides, "rows": rows, "unit": split.sentence}
 
 
 # 3. Training.

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from finetrieve.app.search import BASE, LONGEST_QUESTION, TRAINED, SearchComparison, checked_question, choose_methods
-from finetrieve.app.search_page import format_terminal, render_page
+from finetrieve.app.search_page import format_found, format_terminal, render_page
 from finetrieve.app.serving.api import create_app
 from finetrieve.cli.ask import warm
 from finetrieve.core.errors import InputError
@@ -20,7 +20,7 @@ from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import HYBRID
 from finetrieve.retrieval.hybrid_index import SearchIndex
-from finetrieve.retrieval.search import SearchableCorpus, Searcher
+from finetrieve.retrieval.search import Hit, SearchableCorpus, Searcher
 from tests.conftest import ROOT
 from tests.evaluation.many_arms import many_arms
 
@@ -59,6 +59,14 @@ def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(comparis
 def test_a_narrow_terminal_shows_them_below_each_other(comparison: SearchComparison) -> None:
     text = format_terminal(comparison, "what?", comparison.corpus.search("what?", 2), 60)
     assert " | " not in text and max(map(len, text.splitlines())) <= 60
+
+
+def test_the_lines_of_an_answer_have_the_questions_words_and_say_where_they_are_cut() -> None:
+    text = "Nothing to see here, and so it goes on. " * 9 + "The zither hums. " + "And then it goes on. " * 9
+    [hit] = [Hit(1, Chunk("c", "d", "d.md", "Title", "", text, 90, 0), 1.0, 0.5, 0.5, None)]
+    for width in (40, 60, 120):
+        shown = format_found("docs:1", "why does it hum: the zither?", [hit], width)
+        assert "zither" in shown.split("score")[1] and shown.rstrip().endswith("…")
 
 
 def test_the_page_escapes_documents_and_questions(comparison: SearchComparison) -> None:

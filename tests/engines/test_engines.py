@@ -18,8 +18,9 @@ from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
 from finetrieve.core.own_output import VECTORS_MARK
 from finetrieve.engines import fused_search, vector_files
-from finetrieve.engines.base import engine_at
+from finetrieve.engines.base import Found, engine_at
 from finetrieve.engines.drift import DriftError, check_drift
+from finetrieve.engines.fused_search import FusedSearch
 from finetrieve.engines.vector_files import Stored, StoredVectors
 from finetrieve.engines.vector_search import open_search, stored_fusion
 from finetrieve.evaluation.result import EvaluationResult
@@ -210,6 +211,18 @@ def test_a_large_corpus_is_fused_over_candidates_with_the_scales_of_a_sample(
         assert len(index.search("the lamp's red button?", 26)) == 26  # as many as are asked for
         assert len(set(whole) & {hit.chunk.id for hit in index.search("the lamp's red button?", 4)}) >= 3
         assert index.search("the lamp's red button?", 1)[0].chunk.id == whole[0]
+
+
+def test_bm25_without_a_weight_is_neither_counted_nor_finds_candidates(source: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bm25, "of_chunks", lambda _chunks: pytest.fail("BM25 was counted"))
+    asked: list[Sequence[str] | None] = []
+
+    def dense(_k: int, among: Sequence[str] | None) -> Sequence[Found]:
+        asked.append(among)
+        return [Found(chunk, 1.0 - place / 10) for place, chunk in enumerate(CHUNKS[:3]) if among is None or chunk.id in among]
+
+    hits = FusedSearch(CHUNKS, Fusion(dense=1, late=0, lexical=0)).search("lamp", 2, {"dense": dense})
+    assert [hit.chunk.id for hit in hits] == [chunk.id for chunk in CHUNKS[:2]] and hits[0].bm25 is None
 
 
 def test_where_vectors_are_not_stored_the_others_add_up(source: Served, tmp_path: Path) -> None:

@@ -144,10 +144,18 @@ MISTAKES = {
     "empty question": ("question,page\nA?,faq.md\n,faq.md\n", r"line 3: the question is empty"),
     "empty page": ('question,page\n"A\nB?",faq.md\nA?,\n', r"line 4: the page is empty"),
     "unquoted comma": ("question,page\nWhy, then?,faq.md\n", r"line 2: 3 cells, but the header has 2; put quotation marks"),
+    "unquoted commas": (
+        "question,page\nWhy, then?,faq.md\nA?,faq.md\nAnd, now?,faq.md\n",
+        r"line 2: .*contains ','\. Rows below it with the same mistake: 1\.$",
+    ),
     "open quotation": ('question,page\nA?,faq.md\n"B?,faq.md\n', r"line 3: not valid CSV .* quotation marks"),
     "unknown pages": (
         "question,page\nA?,guide/rest.md\nB?,x\nC?,guide/rest.md\n",
         r"line 2: page 'guide/rest\.md' is not among the 6 documents that are read\. Nearest: 'guide/reset\.md'.* 1 more pages are unknown\.$",
+    ),
+    "swapped columns": (
+        "question,page\nguide/reset,How do I reset it?\nfaq.md,What is it?\n",
+        r"line 2: the columns look swapped: the question is 'guide/reset', which is a document, and the page is 'How do I reset it\?'",
     ),
     "ambiguous page": ("question,page\nA?,widgets\n", r"line 2: page 'widgets' can be 'widgets\.html', 'widgets\.md'"),
     "broken score": ("question,page,score\nA?,faq.md,0.5\n", r"line 2: the score '0\.5' is no whole number"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -147,3 +149,20 @@ def test_the_page_draws_the_hubs_and_escapes_every_word() -> None:
     assert "30 links between 31 chunks" in page and "<line" in page and "(30 links)" in page
     assert "<script>" not in page and "&lt;script&gt;" in page
     assert "0 rows" in graph_page(to_table([], ChunkLink))
+
+
+def test_labels_of_the_picture_stand_inside_it_and_apart() -> None:
+    links = [ChunkLink("a", f"b{n}", "graph", "entities", 0.5, "", "Hub", f"A heading of twenty-six {n}") for n in range(8)]
+    page = graph_page(to_table(links, ChunkLink))
+    width = int(re.findall(r'viewBox="0 0 (\d+) \d+"', page)[0])
+    labels = re.findall(r'<text x="(\d+)" y="(\d+)" text-anchor="(\w+)">([^<]+)<', page)
+    assert len(labels) == 8
+    spans = []
+    for x, y, anchor, words in labels:
+        reach = 6 * len(words)
+        left = int(x) - {"start": 0.0, "middle": reach / 2, "end": reach}[anchor]
+        assert left >= 0 and left + reach <= width
+        spans.append((int(y), left, left + reach))
+    for place, (y, left, right) in enumerate(spans):
+        others = [span for span in spans[place + 1 :] if abs(span[0] - y) < 11]
+        assert all(right <= first or last <= left for _, first, last in others)

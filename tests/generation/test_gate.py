@@ -100,6 +100,15 @@ from finetrieve.generation.recipes.rules.gate import reject_reason
         ("How do I choose from Only on Sundays?", "single choice"),
         ("Can you explain the Kiln?", "article before a name"),
         ("What is Garden Variant 2?", "heading"),
+        ("Can I pay sends the payment file?", "second verb 'sends'"),
+        ("What do I need to do to use a car privately is a taxable benefit?", "second verb 'is'"),
+        ("What should I do to set the last working day with People and contracts?", "with a heading"),
+        ("What is filed?", "'filed' is no thing"),
+        ("How does Paid work?", "'Paid' is no thing"),
+        ("What is meant by Payments that come?", "last clause is cut short"),
+        ("How do I use Not enough money in the account?", "a heading"),
+        ("Can you explain Ask for leave?", "a heading"),
+        ("What are Recordings of sound?", "a heading"),
     ],
 )
 def test_what_reads_badly_is_dropped_with_its_reason(query: str, reason: str) -> None:
@@ -142,6 +151,15 @@ def test_what_reads_badly_is_dropped_with_its_reason(query: str, reason: str) ->
         "How do I choose between a list and a tuple?",
         "What is OAuth 2?",
         "How do I turn on dark mode?",
+        "What are the recordings of a sound?",
+        "What are Forms of the verb?",
+        "What is State of charge?",
+        "Can I call functions the user wrote?",
+        "How do I sign in with Google and a passkey?",
+        "What is a release that works?",
+        "What are Components of a stack?",
+        "What should I do to give pipelines unique names each time they are run?",
+        "What do I need to do to set my device to have separate screens?",
     ],
 )
 def test_what_people_ask_passes(query: str) -> None:
@@ -169,3 +187,9 @@ def test_a_copied_sentence_is_dropped() -> None:
 def test_what_has_an_article_is_a_thing_in_the_chunk_as_well(query: str, sentence: str, passes: bool) -> None:
     reason = reject_reason(query, frozenset({sentence}))
     assert reason is None if passes else "is no thing" in (reason or "")
+
+
+def test_a_heading_of_something_in_the_plural_is_asked_about_where_the_chunk_says_what_it_is() -> None:
+    query = "What are Recordings of sound?"
+    assert "heading" in (reject_reason(query, frozenset({"press the red button to start recordings of sound"})) or "")
+    assert reject_reason(query, frozenset({"recordings of sound are files with the ending wav"})) is None

@@ -15,6 +15,9 @@ import pytest
 
 from finetrieve.core.generation_report import Usage
 from finetrieve.generation.llm import request_scheduler
+from finetrieve.generation.llm.providers.base import ProviderOptions
+from finetrieve.generation.llm.providers.llamacpp import LlamaCpp
+from finetrieve.generation.llm.providers.openai import OpenAI
 from finetrieve.generation.llm.request_scheduler import STOPPED, Outcome, Request, RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.parse_response import parse_response, response_schema
@@ -239,7 +242,22 @@ def test_an_answer_that_is_cut_off_is_asked_for_with_more_room_than_before(tmp_p
     large.llm.client.complete = listening  # type: ignore[method-assign]
     server.configure(outage="truncated")
     large.send(requests(range(5, 6)))
-    assert limits == [None, 8000, 16000, 32000]
+    assert limits == [None, 8000, 16000, 16000]
+
+
+@pytest.mark.parametrize(
+    ("in_process", "configured", "limits"),
+    [(True, 60, [120, 240, 240]), (True, None, [512, 1024, 1024]), (False, 40, [2048] * 3), (False, None, [2048] * 3)],
+)
+def test_a_model_in_this_process_gets_little_more_room_since_it_may_ramble(
+    in_process: bool, configured: int | None, limits: list[int]
+) -> None:
+    provider = LlamaCpp if in_process else OpenAI
+    client = provider(ProviderOptions(model="m", sampling={"max_tokens": configured}))
+    given: list[int | None] = [None]
+    for _ in limits:
+        given.append(client.more_room(given[-1]))
+    assert given[1:] == limits
 
 
 @pytest.mark.parametrize(

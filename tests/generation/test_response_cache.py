@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -26,6 +27,7 @@ from finetrieve.generation.llm.response_cache import (
     response_cache_directory,
 )
 from finetrieve.generation.settings import GenerationSettings
+from finetrieve.retrieval.base_model import resolve_base_model
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = "answers.sqlite"
@@ -274,3 +276,15 @@ def test_the_cache_is_in_the_users_cache_directory_unless_it_is_named(monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     assert response_cache_directory(GenerationSettings()) == tmp_path / ".cache" / "finetrieve" / "answers"
     assert response_cache_directory(GenerationSettings(answers="~/mine")) == tmp_path / "mine"
+
+
+def test_another_model_in_the_place_of_the_one_that_tells_likeness_is_another_state(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(resolve_base_model("embedded"), model, copy_function=os.symlink)
+    recipe = {"name": "graph", "provider": "openai", "model": "m", "embedding_model": str(model)}
+    settings = GenerationSettings.model_validate({"answers": str(tmp_path / "answers"), "recipes": [recipe]})
+    before = generation_state(settings)
+    (model / "further.json").write_text("{}")
+    assert generation_state(settings) != before
+    none = settings.recipes[0].model_copy(update={"embedding_model": None})
+    assert "likeness" not in generation_state(settings.model_copy(update={"recipes": [none]}))

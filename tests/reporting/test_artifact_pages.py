@@ -51,3 +51,35 @@ def test_numbers_by_step_are_drawn_and_intervals_stand_in_one_cell() -> None:
     assert len(re.findall(r"<polyline[^>]*points=\"([^\"]*)\"", page)[0].split()) == 3
     assert "0.500 [0.250, 0.750]" in page
     assert "<polyline" not in record_page({"loss": curve[:1]})
+
+
+def test_what_all_rows_share_is_said_once_and_identifiers_stand_last() -> None:
+    table = pa.table(
+        {
+            "id": [f"{number:020x}" for number in range(4)],
+            "query": ["a", "b", "c", "d"],
+            "recipe": ["rules"] * 4,
+            "negative": [""] * 4,
+            "further_chunk_ids": pa.array([[]] * 4, pa.list_(pa.string())),
+        }
+    )
+    page = table_page(table)
+    assert "The same in every row: recipe rules; negative (none); further_chunk_ids (none)" in page
+    assert re.findall(r"<th>(\w+)</th>", page) == ["query", "id"] and "By recipe" not in page
+    one = pa.table({"recipe": ["rules"]})
+    assert "The same" not in table_page(one) and "<td>rules</td>" in table_page(one)
+
+
+def test_of_columns_that_say_the_same_of_a_row_one_is_counted() -> None:
+    page = table_page(pa.table({"source": ["a.md", "b.md"] * 4, "title": ["A", "B"] * 4, "side": ["x", "x", "y", "y"] * 2}))
+    assert re.findall(r"<h2>By (\w+)</h2>", page) == ["source", "side"]
+
+
+def test_counts_of_the_same_keys_are_one_table_and_long_texts_get_a_wide_column() -> None:
+    sides = {"train": 3, "dev": 2, "test": 1}
+    page = record_page({"unit": "chunk", "pairs": sides, "chunks": sides})
+    assert re.findall(r"<th>(\w+)</th>", page) == ["unit", "train", "dev", "test", "pairs", "chunks"]
+    filters = {name: {"in": 9, "kept": 8, "examples": found} for name, found in (("length", []), ("copies", ["too long " * 9]))}
+    page = record_page(filters)
+    assert re.findall(r"<th>(\w+)</th>", page) == ["in", "kept", "length", "copies"] and page.count("too long") == 9
+    assert '<td class="wide">' in record_page({"why": "so " * 30}) and 'class="wide"' not in record_page({"why": "so"})

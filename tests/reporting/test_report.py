@@ -636,3 +636,15 @@ def test_contents_lead_to_every_section_and_long_parts_are_folded() -> None:
     assert ">people<" in contents and ">What changed<" in contents
     assert page.count("<details>") == page.count("</details>") and "<summary>2 more</summary>" in page
     assert "Run it with x now." in page and "**it**" not in page
+
+
+def test_the_split_says_whether_documents_stand_whole_on_one_side() -> None:
+    def said(unit: str) -> str:
+        metrics = _metrics()
+        metrics["generation"]["split"]["unit"] = unit
+        return _Page(render_report(metrics, _details())).text
+
+    whole, by_chunk = "Whole documents stand on one side.", "a document may stand on several sides"
+    assert whole in said("document") and by_chunk not in said("document")
+    for unit in ("chunk", "chunk, by rank"):
+        assert by_chunk in said(unit) and whole not in said(unit)

@@ -32,8 +32,6 @@ from finetrieve.generation.settings import Budget
 
 CHARACTERS_PER_TOKEN = 4.0
 EXPECTED_ANSWER_TOKENS = 60
-TRUNCATED_MAX_TOKENS = 2048
-"""Asked for after an answer that was cut off."""
 MAX_BACKOFF = 30.0
 """Seconds between two tries, unless the server asks for more."""
 MAX_RETRY_AFTER = 300.0
@@ -246,7 +244,7 @@ class RequestScheduler:
                 last = Outcome(failure=error.problem, reason=f"{error}, in {attempts} tries", raw=reply.text)
                 base = request.messages if share == 1.0 else request.shortened(share)
                 if error.problem == "truncated":
-                    limit = max(TRUNCATED_MAX_TOKENS, 2 * (limit or self._recipe.sampling.max_tokens or 0))
+                    limit = self._llm.client.more_room(limit)
                 # Told once what was wrong, then asked afresh. Instructions that it answered with are not repeated: it may obey.
                 correct = attempts == 1 and reply.text.strip() and error.problem != "instructions"
                 messages = _with_reason(base, reply, error) if correct else base

@@ -96,8 +96,8 @@ def failed_generations(settings: GenerationSettings) -> int:
 
 
 def generation_state(settings: GenerationSettings) -> str:
-    """Returns what decides the queries beside settings and chunks: templates, code of plug-ins, the model that finds topics, and
-    runs that left something out.
+    """Returns what decides the queries beside settings and chunks: templates, code of plug-ins, the models that find topics or
+    tell which chunks are alike, and runs that left something out.
 
     A template that cannot be read counts as empty: who needs it says so.
 
@@ -107,8 +107,12 @@ def generation_state(settings: GenerationSettings) -> str:
     texts = [path.read_bytes() if path.is_file() else b"" for recipe in settings.recipes for path in recipe.files()]
     digest = hashlib.sha256(b"\0".join(texts)).hexdigest()[:12] if texts else "none"
     found_by = f", topics by {model_fingerprint(settings.topics.embedding_model)[:12]}" if settings.topics is not None else ""
+    models = sorted({model for recipe in settings.recipes for model in recipe.models()})
+    alike = "".join(f", likeness by {model_fingerprint(model)[:12]}" for model in models)
     plugins = plugin_hash(plugin for recipe in settings.recipes for plugin in recipe.plugins())
-    return f"failed {failed_generations(settings)}, templates {digest}{found_by}{f', plug-ins {plugins}' if plugins else ''}"
+    return (
+        f"failed {failed_generations(settings)}, templates {digest}{found_by}{alike}{f', plug-ins {plugins}' if plugins else ''}"
+    )
 
 
 def request_key(request: dict[str, Any]) -> bytes:

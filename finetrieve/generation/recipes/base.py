@@ -153,6 +153,10 @@ class Recipe(BaseModel):
         """Returns the files beside the configuration that decide the queries."""
         return []
 
+    def models(self) -> list[str]:
+        """Returns the embedding models whose content decides the queries: directories, Hub ids, `embedded`."""
+        return []
+
     def plugins(self) -> list[type]:
         """Returns the classes that the settings name, the recipe's own included: their code decides the queries."""
         return [type(self)]

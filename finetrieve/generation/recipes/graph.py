@@ -90,6 +90,10 @@ class GraphRecipe(LlmRecipe):
 
             check_base_model(self.embedding_model)
 
+    def models(self) -> list[str]:
+        """Returns the model that tells likeness, where one does."""
+        return [self.embedding_model] if self.embedding_model is not None else []
+
     def estimate(self, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
         """Returns the requests that the cache does not answer, their tokens and cost, and sample prompts; without the checks."""
         from finetrieve.generation.recipes.graph_requests import estimate_graph

@@ -19,6 +19,12 @@ from finetrieve.generation.llm.providers.errors import ProviderError, classify_e
 
 CONNECT_SECONDS = 10.0
 _CONSTRAINTS = ("json_schema", "response_format", "output_config", "tool_choice", "grammar", "format")
+MAX_NEW_TOKENS = 256
+"""Of an answer when the configuration sets no max_tokens: a model in this process would write until its window is full."""
+TRUNCATED_MAX_TOKENS = 2048
+"""Asked of a service, at least, after an answer that was cut off."""
+MOST_ROOM = 4
+"""Times as many tokens as configured are the most that is asked for after such answers."""
 _CAN_BE_LEFT_OUT = ("max_tokens", "temperature", "top_p", "seed", *_CONSTRAINTS)
 
 Messages = list[dict[str, str]]
@@ -147,6 +153,15 @@ class Provider(ABC):
 
     def close(self) -> None:
         """Frees what `connect` took."""
+
+    def more_room(self, limit: int | None) -> int:
+        """Returns how many tokens to ask for after an answer that was cut off at `limit`, or at what is configured.
+
+        A service may have thought before it wrote. A small model in this process that rambles fills whatever it is given.
+        """
+        own = self.sampling.get("max_tokens") or (MAX_NEW_TOKENS if self.runs_in_process else 0)
+        least = 0 if self.runs_in_process else TRUNCATED_MAX_TOKENS
+        return int(min(max(least, 2 * (limit or own)), max(least, MOST_ROOM * own)))
 
     @abstractmethod
     async def _send(self, messages: Messages, schema: dict[str, Any] | None, max_tokens: int | None) -> Reply:

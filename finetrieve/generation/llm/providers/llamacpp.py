@@ -12,9 +12,8 @@ import psutil
 
 from finetrieve.core.errors import InputError
 from finetrieve.generation.llm.gguf_models import gguf_file
-from finetrieve.generation.llm.providers.base import Messages, Provider, ProviderOptions, Reply, present
+from finetrieve.generation.llm.providers.base import MAX_NEW_TOKENS, Messages, Provider, ProviderOptions, Reply, present
 from finetrieve.generation.llm.providers.errors import ProviderError
-from finetrieve.generation.llm.providers.local import MAX_NEW_TOKENS
 
 DEFAULT_WINDOW = 4096
 """Tokens of a request and its answer: memory is taken for each of them before the first request."""

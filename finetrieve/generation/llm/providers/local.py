@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.llm.providers.base import Messages, Provider, ProviderOptions, Reply, present
+from finetrieve.generation.llm.providers.base import MAX_NEW_TOKENS, Messages, Provider, ProviderOptions, Reply, present
 from finetrieve.generation.llm.providers.errors import ProviderError
 
-MAX_NEW_TOKENS = 256
-"""Of an answer when the configuration sets no max_tokens: a model in this process would write until its window is full."""
 _GATHER_SECONDS = 0.01
 
 

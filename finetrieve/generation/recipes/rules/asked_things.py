@@ -24,6 +24,8 @@ _THING_ASKED = re.compile(
 _CODE_NAME = re.compile(r"^(?:the )?(?:[A-Z]{2,}[-_ ]?\d[\w-]*|[A-Z][A-Z\d]*_[A-Z\d_]+|[\d.-]+|v\d[\w.]*)$")
 _WITH_ARTICLE = re.compile(r"^(?:an?|the) ([\w-]+)(?: (?:in|of|for|with) .+)?$")
 _BARE = re.compile(r"^([\w-]+)(?: (?:in|of|for|with) .+)?$")
+_PLURAL_OF = re.compile(r"^([A-Z][a-z]+) of (?!(?:the|an?)\b)[a-z]")
+"""`Recordings of sound`: a heading that sums up what stands below it."""
 _AGREES = re.compile(
     r"^What (is|are) (?!meant by)([\w'-]+(?: [\w'-]+){0,4}?)(?:\?| (?:for|in|of|that|which)\b)"
     r"|^(Does) ((?:the |my |an? )?[\w'-]+(?: [\w'-]+){0,2}?) (?:support|require|need|include|use|have|provide|contain|"
@@ -45,6 +47,12 @@ def thing_reason(query: str, sentences: frozenset[str]) -> str | None:
             return f"{article[1]!r} is no thing"
         if (bare := _BARE.match(thing)) and "ADJ" in lemmas(bare[1]) and (bare[1].islower() or not is_noun(bare[1])):
             return f"{bare[1]!r} is no thing"
+        if (of_title := _PLURAL_OF.match(thing)) and is_plural_noun(of_title[1]) and not _defines(thing, sentences):
+            return f"asks about a heading: {thing!r}"
+        if " " not in thing and set(lemmas(thing)) == {"VERB"} and thing.endswith(("ed", "id")):
+            return f"{thing!r} is no thing"
+        if re.search(r"\b(?:that|which|who) (?:come|go|get|take|make|turn|bring|put|look)s?$", thing):
+            return "its last clause is cut short"
         last = thing.split()[-1]
         if " " in thing and third_person_base(last) and not is_plural_noun(last):
             return f"a statement: {last!r}"
@@ -66,6 +74,14 @@ def _is_no_thing(word: str, sentences: frozenset[str]) -> bool:
     use_of = re.compile(rf"(?:(\S+) )?\b{re.escape(word.lower())}(?: (\S+)|$)")
     uses = [use for sentence in sentences for use in use_of.finditer(sentence)]
     return bool(uses) and not any(use[1] in DETERMINERS | POSSESSIVES and ends_noun_phrase(use[2]) for use in uses)
+
+
+def _defines(thing: str, sentences: frozenset[str]) -> bool:
+    """Whether the chunk says what a thing is."""
+    said = re.compile(
+        rf"(?:^|\b(?:an?|the|all|these) ){re.escape(thing.lower())} (?:are|is|means?|describes?|contains?|consists?)\b"
+    )
+    return any(said.search(sentence) for sentence in sentences)
 
 
 def _is_action(thing: str) -> bool:

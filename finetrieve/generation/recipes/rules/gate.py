@@ -76,7 +76,8 @@ _LACKS = (
 """(word, the company that it must have): `take than` and `turn a flag` lost a word."""
 _SEARCH = (
     r"(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|I (?:want|need) to|I can't|"
-    r"(?:unable|trying|need a way|looking for a way) to|What(?:'s the best| is the) way to|Where (?:can|do|should) I)"
+    r"(?:unable|trying|need a way|looking for a way) to|What(?:'s the best| is the) way to|Where (?:can|do|should) I|"
+    r"What (?:should I do|do I need to do) to)"
 )
 _WITHOUT_OBJECT = re.compile(
     rf"^(?:{_SEARCH} )?({'|'.join(sorted(NEEDS_OBJECT))}) (?:to|from|into|for|in|with|as|by|"
@@ -101,7 +102,9 @@ _ME_TWICE = re.compile(
     r"\b(?:do|can|should|could) I (?:give|help|let|show|tell|allow|ask|teach) (?:me|I)\b|\b(?:lets?|helps?|allows?|for|"
     r"with|to) I\b"
 )
-_TWO_VERBS = re.compile(rf"^{_SEARCH} (.+?) (is|are|was|were|has|have|I can|I could|I will) (?!to\b)\w+")
+_TWO_VERBS = re.compile(rf"^{_SEARCH} (.+?) (?<!to )(is|are|was|were|has|have|I can|I could|I will) (?!to\b)\w+")
+_VERB_AFTER = re.compile(rf"^{_SEARCH} \w+ (\w+s) (?:an?|the|my|your)\b")
+"""`Can I pay sends the file?`"""
 _FINITE = re.compile(r"\b(?:can|will|could|would|may|might|should|has|have|was|were)\b")
 _PARTICLES = word_set("on off up out in for to from with down over about by through like")
 """With which a question may well end."""
@@ -129,13 +132,17 @@ _STATE_ALONE = re.compile(r"\b(?:installed|configured|enabled) and (?:running|co
 _FORM_ALONE = re.compile(r"\b(?:in|of|into) the (?:form|shape|format)\?$")
 _OVER = re.compile(r"\b(?:number|list|set|share) of \w+ in\?$|\b(?:control|power|influence|run|iterate|loop|preference) over\?$")
 _CLASS_THAT = re.compile(r"^Which (?:class|function|method|parameter|option) (\w+s) (?:for|to|in|of|from|with|by|on)\b")
+_TITLE_OF_TWO = re.compile(rf"^{_SEARCH} .+ with ([A-Z][\w-]+ and [a-z][\w-]+)\??$")
+"""`set the day with People and contracts`: the title of a page that is no product."""
 _ONE_CHOICE = re.compile(r"\b(?:choose|select|pick) (?:from|between) [A-Z][\w ]*\?$")
 _PRAISE = re.compile(r"\b(?:to the next level|made easy|at your fingertips|like never before|like a pro|out of the box)\b", re.I)
 _NEXT_ACTION = re.compile(rf"^{_SEARCH} (?:(?! and | or )[^,])+, (\w+) (?:an?|the|my|your) (?:(?! and | or ).)+$")
 _AND_STATES = re.compile(r"^(?:Does|Do|Can|Must|Will) .+ and (\w+s) (?:an?|the|my|your)\b")
 _ON_WHAT = re.compile(r"\b\w+ on\?$")
 _ASKS_WHAT = re.compile(r"^(?:What|Which|Why|Where|When|Who|Does|Do|Is|Are) (?!should I|can I|do I)", re.I)
-_SUBORDINATES = re.compile(r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after)\b", re.I)
+_SUBORDINATES = re.compile(
+    r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after|(?:each|every) time)\b", re.I
+)
 _HEADING_ASKED = re.compile(
     r"\w: \w|[!.]\?|!$|\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
     r"^What is [A-Z]\w+ (?:an?|the|my|your) |^What (?:can|should) I do (?:if|when) I am using|\bfor some reason\b|"
@@ -149,7 +156,7 @@ _HEADING_ASKED = re.compile(
     rf"^What do [A-Z]\w+ and \w+ do\?|^{_SEARCH} [A-Z]{{3,}} |"
     r"^(?:How (?:do|can|to)(?: I)? use|What does|What is meant by) [A-Z][a-z]+ (?:an?|the|my|your) |"
     r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do|can) I use|How (?:do|does)|Can you explain) "
-    r"(?:Every|Each|First|Too|Daily|Weekly) |"
+    r"(?:Every|Each|First|Too|Daily|Weekly|Not) |"
     r"^What (?:is|does) [A-Z][a-z]+ed [a-z]+(?: do| for)?\?$"
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
@@ -227,6 +234,8 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         r"\b(?:turn|switch|put|log|sign|keep|stay|go|come|try|rely|depend|What|Which)\b", query
     ):
         return "lacks what it is on"
+    if (match := _VERB_AFTER.match(query)) and third_person_base(match[1]) and "NOUN" not in lemmas(match[1]):
+        return f"a second verb {match[1]!r}"
     if (match := _TWO_VERBS.match(query)) and not _SUBORDINATES.search(match[1]):
         return f"a second verb {match[2]!r}"
     if _GERUND_END.search(query):
@@ -248,6 +257,8 @@ def _asked_reason(query: str, words: list[str], sentences: frozenset[str]) -> st
         return "a search with an auxiliary"
     if not query.endswith("?") and (verb := _stated(words)) and not _SUBORDINATES.search(query):
         return f"a statement: {verb!r}"
+    if match := _TITLE_OF_TWO.match(query):
+        return f"with a heading: {match[1]!r}"
     if match := _PRAISE.search(query):
         return f"praise, not a question: {match[0]!r}"
     if match := _ONE_CHOICE.search(query):

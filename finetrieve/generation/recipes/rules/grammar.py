@@ -214,6 +214,8 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
         return True
     opens_object = DETERMINERS | PRONOUNS | {"somebody", "anybody", "what"} if heading else DETERMINERS
     if first not in MAYBE_VERBS:
+        if heading and set(lemmas(first)) == {"VERB"} and first in lemmas(first)["VERB"] and after in PREPOSITIONS:
+            return True  # `Ask for leave`
         plainly = heading or not {"NOUN", "ADJ"} & set(lemmas(first))  # a noun of a heading has no article behind it
         return first in lemmas(first).get("VERB", ()) and plainly and after in opens_object and words[1] != "A"
     if after == "for" and first in {"search", "look", "wait", "ask", "apply", "check", "test"} and len(words) > 2:
