@@ -29,6 +29,7 @@ def wire_training(
 ) -> Trained:
     """Wires the training and the evaluation inside the pipeline that calls this."""
     trained_on = {"chunks": made.chunks, "pairs": pairs, "ranking_lists": ranking_lists, "free_texts": free_texts}
+    trained_on["teacher_fingerprint"] = inputs.teacher
     evaluated_on = {**evaluation_arguments(config, inputs, made), "pairs": pairs}
     if len(config.training.base_models) > 1:
         return _wire_several(config, inputs, trained_on, evaluated_on)

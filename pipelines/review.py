@@ -80,6 +80,7 @@ def wire_comparison(config: Config, inputs: Fingerprints, made: Generated, pairs
         settings=plain(config.training),
         seed=config.seed,
         base_model_fingerprint=inputs.base_model,
+        teacher_fingerprint=inputs.teacher,
         id=TRAIN_ON_GENERATED,
     )
     return measure_review(

@@ -41,6 +41,7 @@ class RuntimeFingerprints(NamedTuple):
     queries: Any
     reranker: Any
     base_models: Any
+    teacher: Any
 
 
 Fingerprints = Inputs | RuntimeFingerprints

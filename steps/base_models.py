@@ -37,6 +37,7 @@ def train_base_model(
     settings: TrainingSettings,
     seed: int,
     base_model_fingerprint: list[str],  # noqa: ARG001 (part of the cache key)
+    teacher_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     ranking_lists: pa.Table | None = None,
     free_texts: pa.Table | None = None,
 ) -> tuple[

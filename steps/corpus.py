@@ -32,6 +32,7 @@ def fingerprint_inputs(
     Annotated[list[str], "query_fingerprints"],
     Annotated[str, "reranker_fingerprint"],
     Annotated[list[str], "base_model_fingerprints"],
+    Annotated[str, "teacher_fingerprint"],
 ]:
     """Returns the fingerprints of the documents, the base model, the evaluation sets and the pairs of one's own as they are now,
     and what decides the queries beside the settings.
@@ -47,7 +48,7 @@ def fingerprint_inputs(
     add_tags(tags=[tag], run=run.id)
     logger.info(f"the documents are those of run '{known.items[0].name}'" if known.items else "the documents changed, or are new")
     found = inputs.documents, inputs.base_model, list(inputs.eval_sets), inputs.generation_state
-    return *found, list(inputs.pairs), list(inputs.queries), inputs.reranker, list(inputs.base_models)
+    return *found, list(inputs.pairs), list(inputs.queries), inputs.reranker, list(inputs.base_models), inputs.teacher
 
 
 @step(cache_policy=cache_policy(__file__, "load_chunks"))

@@ -54,6 +54,7 @@ def train_model(
     settings: TrainingSettings,
     seed: int,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
+    teacher_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     ranking_lists: pa.Table | None = None,
     free_texts: pa.Table | None = None,
 ) -> tuple[Annotated[ModelDirectory, "model"], Annotated[TrainingRecord, "training_record"]]:

@@ -53,6 +53,8 @@ class Inputs(BaseModel):
     """Of the cross-encoder that labels these, where the configuration has one."""
     base_models: list[str] = []
     """Of each, where there are several."""
+    teacher: str = ""
+    """Of the model whose scores are learnt, where the configuration has one."""
 
 
 def corpus_tag(inputs: Inputs) -> str:
@@ -121,6 +123,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if trains else [],
         queries=[files_fingerprint([Path(item.path).expanduser()]) for item in config.query_logs] if reads_queries else [],
         reranker="".join(_reranker_fingerprint(config)) if trains and config.query_logs else "",
+        teacher=model_fingerprint(config.training.teacher) if trains and config.training.teacher is not None else "",
     )
     logger.debug(f"fingerprints: {inputs}")
     return inputs

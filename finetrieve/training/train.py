@@ -91,13 +91,13 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
-    api_reference = is_api_reference(train_pairs, chunks)
+    api_reference, given = is_api_reference(train_pairs, chunks), settings
     if api_reference and settings.api_reference == "gentle":
         settings = gentler(settings)
     for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs), teacher_note(settings))):
         logger.warning(note)
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
-        curve = train_on_parts(pairs, chunks, settings, base_model, checkpoint_root, seed, folder, on_progress)
+        curve = train_on_parts(pairs, chunks, given, base_model, checkpoint_root, seed, folder, on_progress)
         started = time.monotonic()
         # 1. Train, from each seed, with the best checkpoint kept beside the one that a crash goes on from.
         plan = make_plan(train_pairs, chunks, settings, _untrained(base_model, settings))

@@ -8,7 +8,9 @@ import pytest
 from test_train import corpus, settings
 
 from finetrieve.core.rows import Pair
+from finetrieve.training.api_reference import gentler
 from finetrieve.training.learning_curve import SHARES, part_of
+from finetrieve.training.settings import TrainingSettings
 from finetrieve.training.split import TRAIN, side_of
 from finetrieve.training.train import train_model
 
@@ -60,3 +62,18 @@ def test_without_dev_queries_there_is_no_curve(tiny_model: Path, tmp_path: Path)
         trained, chunks, wanted, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3
     ).record.as_json()
     assert record["learning_curve"] == []
+
+
+def test_api_reference_is_gentle_once_on_parts_too(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = list[int]()
+
+    def gentler_once(wanted: TrainingSettings) -> TrainingSettings:
+        given.append(wanted.max_steps)
+        return gentler(wanted)
+
+    monkeypatch.setattr("finetrieve.training.train.gentler", gentler_once)
+    monkeypatch.setattr("finetrieve.training.train.is_api_reference", lambda *_: True)
+    pairs, chunks = corpus()
+    wanted = settings(max_steps=4, learning_curve=True, average=[0.0])
+    train_model(pairs, chunks, wanted, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3)
+    assert given == [4] * (1 + len(SHARES))
