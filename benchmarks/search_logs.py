@@ -1,6 +1,6 @@
 """What queries without answers are worth in training: half of a set's questions as a search log, the other half as the test.
 
-    python benchmarks/query_logs.py [FOLDER ...] [--max-steps N] [--seed N] [--save FILE]
+    python benchmarks/search_logs.py [FOLDER ...] [--max-steps N] [--seed N] [--save FILE]
 
 Each FOLDER is a set in BEIR's layout; without any, those in the folder that FINETRIEVE_BENCH_DATA names. The questions are
 halved by the documents that answer them, so what is tested asks about other documents than the log. Both models are trained on

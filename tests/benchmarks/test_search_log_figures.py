@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bench_sets import corpus_of, questions_of, task_of
-from query_logs import halved, table_of, trained_on
+from search_logs import halved, table_of, trained_on
 
 from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
 
