@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetrieve.core.errors import InputError, UnreachableError
+from finetrieve.core.failures import error_line
 
 if TYPE_CHECKING:
     import httpx
@@ -134,8 +135,9 @@ def open_index(wanted: str) -> Iterator[PackageIndex]:
         said = f"{error.response.status_code} {error.response.reason_phrase}".strip()
         raise UnreachableError(f"{problem} {shown} answered {said}. Check PIP_INDEX_URL.") from None
     except httpx.HTTPError as error:
-        said = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UnreachableError(f"{problem} no connection to {shown} ({said}). Check the network, or PIP_INDEX_URL.") from None
+        raise UnreachableError(
+            f"{problem} no connection to {shown} ({error_line(error, 120)}). Check the network, or PIP_INDEX_URL."
+        ) from None
 
 
 def normalized(package: str) -> str:

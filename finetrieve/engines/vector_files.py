@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.core.tables import to_rows, to_table
@@ -161,7 +162,7 @@ def read_blocks(folder: Path, stored: StoredVectors) -> Iterator[Block]:
             dense = None if stored.dense is None else _read_dense(table, stored.dense)
             late = None if stored.late is None else _read_late(table, stored.late)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-            raise InputError(f"'{path}' is damaged ({' '.join(str(error).split())[:120]}). Write the vectors anew.") from None
+            raise InputError(f"'{path}' is damaged ({error_line(error, 120)}). Write the vectors anew.") from None
         yield Block(to_rows(table.select(_FIELDS), Chunk), dense, late)
 
 
@@ -183,7 +184,7 @@ def read_chunks(folder: Path) -> list[Chunk]:
         tables = [pq.read_table(path, columns=_FIELDS) for path in sorted(place.glob("part-*.parquet"))]
         return [chunk for table in tables for chunk in to_rows(table, Chunk)]
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise InputError(f"'{place}' is damaged ({' '.join(str(error).split())[:120]}). Write the vectors anew.") from None
+        raise InputError(f"'{place}' is damaged ({error_line(error, 120)}). Write the vectors anew.") from None
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:
