@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import os
 import re
@@ -152,15 +153,20 @@ def short_hash(digest: str) -> str:
 
 def _pip_settings() -> dict[str, str]:
     """Returns pip's settings by name (`index-url`), from the environment before its configuration files."""
+    given = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_") and value}
+    return {**_file_settings(os.environ.get("PIP_CONFIG_FILE")), **given}
+
+
+@functools.cache
+def _file_settings(_named: str | None) -> dict[str, str]:
+    """Returns what pip's files of settings say, the named one included; asked once, since pip takes half a second to tell."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         listed = ""
     found = re.findall(r"^global\.([\w-]+)=(['\"].*)$", listed, flags=re.MULTILINE)
-    of_files = {name: str(ast.literal_eval(value)) for name, value in found}
-    given = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_") and value}
-    return {**of_files, **given}
+    return {name: str(ast.literal_eval(value)) for name, value in found}
 
 
 def _with_login(url: httpx.URL, index: httpx.URL) -> httpx.URL:
