@@ -32,8 +32,16 @@ from tests.warm_python import WarmPython  # noqa: E402
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
+SLOW_FIXTURES = {"command", "warm_python", "server_environment", "server", "hub", "database"}
+"""They start a Python, a server or a database: whatever asks for one is slow."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files with the longest tests first: of two workers none waits at the end for the other's last test."""
+    """Marks what starts something as slow, and puts the files with the longest tests first: of two workers none waits at the end for the other's last test."""
+    for item in items:
+        if item.get_closest_marker("slow") is None and not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
     longest: dict[Path, float] = {}
     for item in items:
         longest[item.path] = max(longest.get(item.path, 0.0), _minutes(item))

@@ -6,6 +6,7 @@ import random
 import re
 import time
 
+import pytest
 from tokenizers import Tokenizer
 
 from finetrieve.core.rows import Chunk, Document
@@ -64,6 +65,7 @@ def test_the_report_counts_copies(tokenizer: Tokenizer) -> None:
     assert (duplicates.exact, duplicates.near, duplicates.groups) == (1, 0, 1)
 
 
+@pytest.mark.slow
 def test_likeness_is_found_among_many_and_none_is_invented() -> None:
     generator = random.Random(3)
     vocabulary = [f"w{number}" for number in range(3000)]
@@ -76,6 +78,7 @@ def test_likeness_is_found_among_many_and_none_is_invented() -> None:
     assert sum(leader == position for position, leader in enumerate(leaders[3000:])) >= 297
 
 
+@pytest.mark.slow
 def test_thousands_of_equal_looking_texts_are_not_compared_all_with_all() -> None:
     frame = re.findall(r"\w+", "this row of the table says that the value of the setting is number")
     start = time.monotonic()

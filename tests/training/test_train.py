@@ -62,6 +62,7 @@ def weights(directory: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model: Path, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
@@ -88,6 +89,7 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
     assert not list((tmp_path / "ck").iterdir())
 
 
+@pytest.mark.slow
 def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
     first = train(tiny_model, tmp_path / "first", epochs=6, average=[0.0])
     again = train(tiny_model, tmp_path / "again", epochs=6, average=[0.0])
@@ -97,6 +99,7 @@ def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Pa
         np.testing.assert_array_equal(weight, weights(again.model_dir)[name])
 
 
+@pytest.mark.slow
 def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Path, tmp_path: Path) -> None:
     tuned = weights(train(tiny_model, tmp_path / "tuned", average=[0.0]).model_dir)
     half = weights(train(tiny_model, tmp_path / "half", average=[0.5]).model_dir)
@@ -105,6 +108,7 @@ def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Pa
         np.testing.assert_allclose(weight, (tuned[name] + base[name]) / 2, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     training = [pair for pair in pairs if pair.split == "train"]
@@ -114,6 +118,7 @@ def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: 
     assert result.record.as_json()["dev_is"] == "none"
 
 
+@pytest.mark.slow
 def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_model: Path, tmp_path: Path) -> None:
     shares = [0.0, 0.5, 0.9]
     content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0).record.as_json()
@@ -130,6 +135,7 @@ def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_mod
         assert strict["chosen"]["base_share"] == max(lay)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("whose", "chosen"), [("human", 0.9), ("own", 0.3)])
 def test_of_shares_that_dev_cannot_tell_apart_people_s_questions_take_the_base_and_own_pairs_the_training(
     whose: str, chosen: float, tiny_model: Path, tmp_path: Path
@@ -162,12 +168,14 @@ def test_nothing_to_train_on_is_one_clear_line(tiny_model: Path, tmp_path: Path)
         train_model(pairs[-2:], chunks, settings(), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_says_so(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Training diverged: the loss is"):
         train(tiny_model, tmp_path, learning_rate=1e30, warmup=0, epochs=5)
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_an_older_model_is_replaced_only_by_a_whole_one(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
@@ -190,6 +198,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", ["model", "checkpoints"])
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(
     tiny_model: Path, tmp_path: Path, small_disk: Path, full: str
