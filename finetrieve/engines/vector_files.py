@@ -130,7 +130,7 @@ def _table(chunks: Sequence[Chunk], embedder: TokenEmbedder, stored: StoredVecto
 def _dense_columns(vectors: FloatMatrix, stored: Stored) -> dict[str, pa.Array]:
     packed = pack(unit_rows(np.ascontiguousarray(vectors[:, : stored.dims])), stored.precision)
     scales = {} if packed.scales is None else {"dense_scale": pa.array(packed.scales[:, 0])}
-    return {"dense": _as_arrow(packed.values), **scales}
+    return {"dense": fixed_lists(packed.values), **scales}
 
 
 def _late_columns(tokens: TokenVectors, stored: Stored) -> dict[str, pa.Array]:
@@ -139,10 +139,10 @@ def _late_columns(tokens: TokenVectors, stored: Stored) -> dict[str, pa.Array]:
     values = packed.values.astype(np.float16) if stored.precision == "fp32" else packed.values
     offsets = pa.array(cut.starts.astype(np.int32))
     scales = {} if packed.scales is None else {"late_scale": pa.ListArray.from_arrays(offsets, pa.array(packed.scales[:, 0]))}
-    return {"late": pa.ListArray.from_arrays(offsets, _as_arrow(values)), **scales}
+    return {"late": pa.ListArray.from_arrays(offsets, fixed_lists(values)), **scales}
 
 
-def _as_arrow(values: npt.NDArray[Any]) -> pa.Array:
+def fixed_lists(values: npt.NDArray[Any]) -> pa.Array:
     """Returns an array of lists of one length, `(n, width)`."""
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
 

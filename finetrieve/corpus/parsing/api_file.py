@@ -79,6 +79,11 @@ def said(value: Any) -> str:
     return {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
+def mapping_of(value: Any) -> dict[str, Any]:
+    """Returns a value that is an object; an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def is_true(value: Any) -> bool:
     """Whether a value says yes."""
     return value is True or (isinstance(value, Written) and value.lower() in ("true", "yes", "on"))
