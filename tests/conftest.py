@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -55,6 +56,12 @@ def pytest_collection_finish() -> None:
 
 def _minutes(item: pytest.Item) -> float:
     return max((mark.kwargs.get("minutes", 0.5) for mark in item.iter_markers("slow")), default=0.0)
+
+
+def needs(*packages: str) -> pytest.MarkDecorator:
+    """Returns the mark of tests that are skipped where an optional package is missing; nothing is imported to find out."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
 def home_environment(home: Path) -> dict[str, str]:

@@ -91,8 +91,8 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
 
 @pytest.mark.slow
 def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
-    first = train(tiny_model, tmp_path / "first", epochs=6, average=[0.0])
-    again = train(tiny_model, tmp_path / "again", epochs=6, average=[0.0])
+    first = train(tiny_model, tmp_path / "first", epochs=4, average=[0.0])
+    again = train(tiny_model, tmp_path / "again", epochs=4, average=[0.0])
     losses = [entry["loss"] for entry in first.record.as_json()["loss"]]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     for name, weight in weights(first.model_dir).items():
@@ -101,8 +101,8 @@ def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Pa
 
 @pytest.mark.slow
 def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Path, tmp_path: Path) -> None:
-    tuned = weights(train(tiny_model, tmp_path / "tuned", average=[0.0]).model_dir)
-    half = weights(train(tiny_model, tmp_path / "half", average=[0.5]).model_dir)
+    tuned = weights(train(tiny_model, tmp_path / "tuned", average=[0.0], max_steps=4).model_dir)
+    half = weights(train(tiny_model, tmp_path / "half", average=[0.5], max_steps=4).model_dir)
     base = weights(tiny_model)
     for name, weight in half.items():
         np.testing.assert_allclose(weight, (tuned[name] + base[name]) / 2, atol=1e-5)
@@ -112,7 +112,9 @@ def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Pa
 def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     training = [pair for pair in pairs if pair.split == "train"]
-    result = train_model(training, chunks, settings(average=[0.0]), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
+    result = train_model(
+        training, chunks, settings(average=[0.0], max_steps=4), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3
+    )
     assert result.record.as_json()["chosen"] == {"step": result.record.as_json()["steps"], "base_share": 0.0}
     assert result.record.as_json()["dev"] == []
     assert result.record.as_json()["dev_is"] == "none"
@@ -121,7 +123,7 @@ def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: 
 @pytest.mark.slow
 def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_model: Path, tmp_path: Path) -> None:
     shares = [0.0, 0.5, 0.9]
-    content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0).record.as_json()
+    content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0, max_steps=4).record.as_json()
     assert content["chosen"]["base_share"] == 0.0
     assert [entry["base_share"] for entry in content["averaging"]] == [0.0]
 
@@ -150,7 +152,7 @@ def test_of_shares_that_dev_cannot_tell_apart_people_s_questions_take_the_base_a
     result = train_model(
         asked,
         chunks,
-        settings(average=[0.0, 0.3, 0.9], lay_tolerance=1.0, average_tolerance=1.0),
+        settings(average=[0.0, 0.3, 0.9], lay_tolerance=1.0, average_tolerance=1.0, max_steps=4),
         str(tiny_model),
         tmp_path / "model",
         tmp_path / "ck",
@@ -182,7 +184,7 @@ def test_an_older_model_is_replaced_only_by_a_whole_one(tiny_model: Path, tmp_pa
     with pytest.raises(InputError):
         train(tiny_model, tmp_path, learning_rate=1e30, warmup=0, epochs=5)
     assert (tmp_path / "model" / "old").exists()
-    train(tiny_model, tmp_path)
+    train(tiny_model, tmp_path, max_steps=2)
     assert not (tmp_path / "model" / "old").exists()
 
 
@@ -205,7 +207,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(
 ) -> None:
     pairs, chunks = corpus()
     place = {"model": tmp_path, "checkpoints": tmp_path, full: small_disk}
-    options = settings(checkpoint_seconds=1e-3)
+    options = settings(checkpoint_seconds=1e-3, max_steps=4)
     with pytest.raises(InputError, match=f"^No space left in '{small_disk}[^']*'.*training goes on") as caught:
         train_model(pairs, chunks, options, str(tiny_model), place["model"] / "model", place["checkpoints"] / "checkpoints", 3)
     assert "\n" not in str(caught.value)
