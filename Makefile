@@ -18,9 +18,9 @@ demo: $(READY)  ## Fine-tune on the embedded demo: report and model in demo/
 	$(BIN)/python run.py --pipeline retrain --out demo
 
 check: lint  ## Lint, types, borders and the fast tests
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow" --durations 5 --durations-min 1
 
-test: lint  ## Everything: make check, then whole pipelines
+test: lint  ## Everything: make check, then what starts, trains and runs
 	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: $(READY)  ## Style, types, who may import whom, and declared dependencies

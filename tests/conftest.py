@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -32,8 +33,16 @@ from tests.warm_python import WarmPython  # noqa: E402
 RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
+SLOW_FIXTURES = {"command", "warm_python", "server_environment", "server", "hub", "database"}
+"""They start a Python, a server or a database: whatever asks for one is slow."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files with the longest tests first: of two workers none waits at the end for the other's last test."""
+    """Marks what starts something as slow, and puts the files with the longest tests first: of two workers none waits at the end for the other's last test."""
+    for item in items:
+        if item.get_closest_marker("slow") is None and not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
     longest: dict[Path, float] = {}
     for item in items:
         longest[item.path] = max(longest.get(item.path, 0.0), _minutes(item))
@@ -47,6 +56,12 @@ def pytest_collection_finish() -> None:
 
 def _minutes(item: pytest.Item) -> float:
     return max((mark.kwargs.get("minutes", 0.5) for mark in item.iter_markers("slow")), default=0.0)
+
+
+def needs(*packages: str) -> pytest.MarkDecorator:
+    """Returns the mark of tests that are skipped where an optional package is missing; nothing is imported to find out."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
 
 
 def home_environment(home: Path) -> dict[str, str]:

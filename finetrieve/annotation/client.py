@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 
 if TYPE_CHECKING:
     import httpx
@@ -126,7 +127,7 @@ class Server:
                     return self._read(response)
                 problem = f"it answers {response.status_code}"
             except httpx.TransportError as error:
-                problem = _why(error)
+                problem = error_line(error, _EXCERPT)
             if time.monotonic() - started > self._retry_seconds:
                 raise ConnectionError(
                     f"the Argilla server at {self.url} does not answer any more ({problem}; waited "
@@ -167,8 +168,8 @@ class Server:
             response = self._client.get("/api/v1/version", timeout=FIRST_CONTACT_SECONDS)
         except (httpx.TransportError, httpx.InvalidURL, UnicodeError) as error:
             raise InputError(
-                f"No Argilla server answers at {self.url} ({_why(error)}). Check annotation.url or ARGILLA_API_URL; "
-                "without either, the embedded server is used."
+                f"No Argilla server answers at {self.url} ({error_line(error, _EXCERPT)}). Check annotation.url or "
+                "ARGILLA_API_URL; without either, the embedded server is used."
             ) from None
         version = _version_of(response)
         if version is None:
@@ -204,11 +205,6 @@ def _version_of(response: httpx.Response) -> str | None:
         return None
     version = found.get("version") if response.status_code == 200 and isinstance(found, dict) else None
     return str(version) if version else None
-
-
-def _why(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:_EXCERPT] or type(error).__name__
 
 
 # The few things that are asked of it.

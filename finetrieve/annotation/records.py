@@ -31,7 +31,7 @@ from finetrieve.annotation.enrichment import vectors_by_id
 from finetrieve.annotation.sanitize_markdown import sanitize_markdown
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.html import clean
-from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts
+from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts, heading_path
 from finetrieve.core.tables import to_rows
 
 NEGATIVE_SIMILARITY = "similarity-anchor-negative"
@@ -155,7 +155,7 @@ def make_record(
 
 def render_place(chunk: Chunk) -> str:
     """Returns where a chunk stands, for people: title, heading path, source."""
-    place = " > ".join(part for part in (chunk.title, chunk.section) if part)
+    place = heading_path(chunk.title, chunk.section)
     return clean(f"{place}\n{chunk.source}" if place and chunk.source not in ("", place) else place or chunk.source) or " "
 
 

@@ -13,6 +13,7 @@ from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.app.config_overrides import option_of, with_overrides
 from finetrieve.app.config_tree import find_key, map_paths
 from finetrieve.core.errors import InputError, did_you_mean
+from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import ROOT
 from finetrieve.corpus.settings import ChunkSettings
@@ -196,7 +197,7 @@ def read_yaml(path: Path, example: str = DEFAULT_CONFIG.name) -> dict[str, Any]:
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(f"{path}{place}: not valid YAML: {error.problem}.") from None
     except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from None
+        raise InputError(f"{path}: not valid YAML: {error_line(error)}.") from None
     if not isinstance(raw, dict):
         found = "an empty file" if raw is None else f"a {type(raw).__name__}"
         raise InputError(f"{path}: expected a mapping of settings, found {found}. Start from {example}.")

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from finetrieve.app.config_tree import models_of
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 
 Keys = tuple[str | int, ...]
 """The way to a value: keys of mappings, indexes of lists."""
@@ -33,7 +34,7 @@ def parse_override(option: str) -> tuple[Keys, Any]:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InputError(f"--set {option}: the value is not valid YAML ({' '.join(str(error).split())}).") from None
+        raise InputError(f"--set {option}: the value is not valid YAML ({error_line(error)}).") from None
     return tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", place)), value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import json
 import textwrap
@@ -39,6 +40,7 @@ class _DescribedSchema(GenerateJsonSchema):
         return found
 
 
+@functools.cache
 def field_docstrings(model: type[BaseModel]) -> dict[str, str]:
     """Returns setting -> the docstring under it, of a settings class and those that it inherits from."""
     found: dict[str, str] = {}

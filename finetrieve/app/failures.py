@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from finetrieve.core.failures import causes, is_disk_full
+from finetrieve.core.failures import causes, error_line, is_disk_full
 
 
 def explain(error: BaseException) -> str:
@@ -24,7 +24,7 @@ def explain(error: BaseException) -> str:
                 f"an artifact of an earlier run is gone: '{cause.filename}'. Bring ZenML's artifact store back, "
                 "or run with --no-cache, which makes everything anew."
             )
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = error_line(error)
     if os.environ.get("FINETRIEVE_DEBUG"):
         raise error
     return f"{type(error).__name__}: {text} (FINETRIEVE_DEBUG=1 shows the traceback.)"

@@ -10,7 +10,6 @@ from finetrieve.app.production import served_version
 from finetrieve.app.search import BASE, TRAINED, checked_question, choose_methods, load_searcher
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
-from finetrieve.core.tables import to_rows
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.engines.base import ENGINES
 from finetrieve.engines.folder import read_mark
@@ -104,10 +103,10 @@ def load_index(place: str | Path | None = None, docs: str | Path | None = None) 
 
 def _index_in_production(name: str | None) -> Index:
     version, base = served_version(name)
-    from finetrieve.registry.versions import artifact_of, load_model
+    from finetrieve.registry.versions import chunks_of, load_model, metrics_of
 
-    chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
-    methods = choose_methods(EvaluationResult.read(artifact_of(version, "metrics").load()), str(version.record.get("eval_set")))
+    chunks = chunks_of(version)
+    methods = choose_methods(metrics_of(version), str(version.record.get("eval_set")))
     if base is not None:
         return _index(chunks, fetch_model(base), methods[BASE].fusion, f"base model ({base})")
     return _index(chunks, load_model(version).path, methods[TRAINED].fusion, version.label)

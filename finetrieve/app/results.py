@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetrieve.core.errors import InputError
+from finetrieve.core.errors import InputError, writing_to
 from finetrieve.core.own_output import MODEL_MARK, is_own_report
 from finetrieve.core.rows import Chunk, GeneratedQuery, WrittenRow
 from finetrieve.core.tables import Rows
@@ -107,7 +107,7 @@ def write_rows(out: Path, rows: pa.Table) -> None:
         InputError: The folder cannot be written, or has somebody else's file of this name.
     """
     check_replaceable(out, (ROWS_FILE,))
-    try:
+    with writing_to(f"--out '{out}'"):
         out.mkdir(parents=True, exist_ok=True)
         fresh = out / f".{ROWS_FILE}.new"
         with fresh.open("w", encoding="utf-8") as file:
@@ -117,8 +117,6 @@ def write_rows(out: Path, rows: pa.Table) -> None:
                 whole = {**columns, **{name: value for name, value in own.items() if name not in columns}}
                 file.write(json.dumps({**whole, "attributes": json.loads(row.attributes)}, ensure_ascii=False) + "\n")
         fresh.replace(out / ROWS_FILE)
-    except PermissionError as error:
-        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
 def write_results(
@@ -143,7 +141,7 @@ def write_results(
         InputError: The folder cannot be written, or holds somebody else's files under these names.
     """
     check_replaceable(out)
-    try:
+    with writing_to(f"--out '{out}'"):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
             fresh = Path(staging)
@@ -156,8 +154,6 @@ def write_results(
                 (fresh / "model").rename(out / "model")
             for name in ("metrics.json", "report.html"):
                 (fresh / name).replace(out / name)
-    except PermissionError as error:
-        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
 def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable[Chunk]) -> Path:
@@ -169,7 +165,7 @@ def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable
     check_replaceable(out, GENERATED[:1])
     by_id = {chunk.id: chunk for chunk in chunks}
     path = out / GENERATED[0]
-    try:
+    with writing_to(f"--out '{out}'"):
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
             fresh = Path(staging) / path.name
@@ -190,8 +186,6 @@ def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable
                         ]
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
             fresh.replace(path)
-    except PermissionError as error:
-        raise InputError(f"--out '{out}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
     return path
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, embedded_text
-from finetrieve.core.tables import to_rows
 from finetrieve.evaluation.result import EvaluationResult, FusionRecord, SetResult
 from finetrieve.evaluation.verdict import best_untrained
 from finetrieve.retrieval.bm25 import Bm25
@@ -60,11 +59,11 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
         InputError: There is no such version, or its files are gone.
     """
     from finetrieve.registry.listing import measured_words
-    from finetrieve.registry.versions import artifact_of, load_model
+    from finetrieve.registry.versions import chunks_of, load_model, metrics_of
 
     version, note, answering = find_served(reference, model)
-    chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
-    methods = choose_methods(EvaluationResult.read(artifact_of(version, "metrics").load()), str(version.record.get("eval_set")))
+    chunks = chunks_of(version)
+    methods = choose_methods(metrics_of(version), str(version.record.get("eval_set")))
     base = str(version.record.get("base_model", "embedded"))
     places: dict[str, Path | str] = {TRAINED: load_model(version).path, BASE: base}
     bm25 = Bm25.of_chunks(chunks)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from finetrieve.app.search import BASE, TRAINED, SearchComparison
 from finetrieve.core.html import ELLIPSIS, one_line
-from finetrieve.core.rows import Chunk
+from finetrieve.core.rows import Chunk, heading_path
 from finetrieve.core.snippet import marked, snippet
 from finetrieve.reporting import pages
 from finetrieve.retrieval.search import Hit
@@ -55,7 +55,7 @@ def _words(text: str, width: int, question: str) -> list[str]:
 
 
 def _place(chunk: Chunk) -> str:
-    return one_line(" > ".join(part for part in (chunk.title, chunk.section) if part) or chunk.source, 160)
+    return one_line(heading_path(chunk.title, chunk.section) or chunk.source, 160)
 
 
 def _facts(hit: Hit) -> str:

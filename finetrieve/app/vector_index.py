@@ -64,12 +64,11 @@ def served(version: Version) -> Served:
     Raises:
         InputError: They are gone.
     """
-    from finetrieve.registry.versions import artifact_of, load_model
+    from finetrieve.registry.versions import chunks_of, load_model, metrics_of
 
-    chunks: list[Chunk] = to_rows(artifact_of(version, "chunks").load(), Chunk)
-    metrics = EvaluationResult.read(artifact_of(version, "metrics").load())
+    metrics = metrics_of(version)
     fusion = choose_methods(metrics, str(version.record.get("eval_set")))[TRAINED].fusion
-    return Served(version.label, load_model(version).path, chunks, metrics, fusion)
+    return Served(version.label, load_model(version).path, chunks_of(version), metrics, fusion)
 
 
 # 1. Which vectors, and how many numbers of them.

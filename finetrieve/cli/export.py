@@ -44,11 +44,10 @@ def dataset(
     """The pairs that a version was trained, chosen and tested on, with splits and a card."""
     repository = _checked(target)
     from finetrieve.app.earlier_runs import artifacts_of
-    from finetrieve.core.rows import Chunk, Pair
+    from finetrieve.core.rows import Pair
     from finetrieve.core.tables import to_rows
-    from finetrieve.evaluation.result import EvaluationResult
     from finetrieve.registry.dataset_files import dataset_of, write_dataset
-    from finetrieve.registry.versions import artifact_of, find_version
+    from finetrieve.registry.versions import artifact_of, chunks_of, find_version, metrics_of
 
     found = find_version(version, model)
     try:
@@ -58,8 +57,8 @@ def dataset(
             f"The run that made {found.label} is no longer in ZenML's store, and with it the pairs. "
             "Name a version whose run is there, or retrain."
         ) from None
-    pairs, chunks = to_rows(made["pairs"].load(), Pair), to_rows(artifact_of(found, "chunks").load(), Chunk)
-    metrics = EvaluationResult.read(artifact_of(found, "metrics").load())
+    pairs, chunks = to_rows(made["pairs"].load(), Pair), chunks_of(found)
+    metrics = metrics_of(found)
     whole = dataset_of(pairs, chunks)
     name = repository or f"{found.model}, version {found.number}"
 
@@ -85,17 +84,15 @@ def dataset(
 def export_model(version: str, model: str | None, target: str, licence: str, public: bool, yes: bool) -> None:
     """A version as a sentence-transformers directory, its card with what it scored. `models export` also writes ONNX."""
     repository = _checked(target)
-    from finetrieve.core.rows import Chunk, embedded_text
-    from finetrieve.core.tables import to_rows
-    from finetrieve.evaluation.result import EvaluationResult
+    from finetrieve.core.rows import embedded_text
     from finetrieve.registry.export import export_model as write_model
     from finetrieve.registry.vector_settings import recommended_settings
-    from finetrieve.registry.versions import artifact_of, find_version, load_model
+    from finetrieve.registry.versions import chunks_of, find_version, load_model, metrics_of
     from finetrieve.reporting.model_card import write_published_card
 
     found = find_version(version, model)
-    texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
-    metrics = EvaluationResult.read(artifact_of(found, "metrics").load())
+    texts = [embedded_text(chunk) for chunk in chunks_of(found)]
+    metrics = metrics_of(found)
 
     def write(folder: Path) -> None:
         card = partial(write_published_card, metrics=metrics, name=repository or found.label, licence=licence)

@@ -115,16 +115,16 @@ def main(
         raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
     from finetrieve.cli import pipeline
 
-    own = pipeline.OwnData(pairs, queries, base_models)
+    given = pipeline.Given(docs, eval_sets, overrides, pairs, queries, base_models)
     if cron is not None and not dry_run:
         for_one_run = {"--out": out is not None, "--promote-anyway": promote_anyway, "--no-cache": no_cache}
-        given = [name for name, is_given in for_one_run.items() if is_given]
-        click.echo(pipeline.schedule(pipeline_name, config_path, docs, eval_sets, overrides, cron, given, own))
+        named = [name for name, is_given in for_one_run.items() if is_given]
+        click.echo(pipeline.schedule(pipeline_name, config_path, given, cron, named))
         return
 
     def work(path: Path) -> str:
         if dry_run:
-            return pipeline.show_dry_run(pipeline_name, path, docs, eval_sets, overrides, own)
-        return pipeline.run(pipeline_name, path, docs, eval_sets, overrides, out, promote_anyway, no_cache, own)
+            return pipeline.show_dry_run(pipeline_name, path, given)
+        return pipeline.run(pipeline_name, path, given, out, promote_anyway, no_cache)
 
-    click.echo(pipeline.with_demo(config_path, (*eval_sets, *pairs, *queries, *([docs] if docs else [])), work))
+    click.echo(pipeline.with_demo(config_path, given, work))

@@ -147,17 +147,15 @@ def export(
     from finetrieve.registry.export import check_target, export_model
 
     check_target(target, onnx)
-    from finetrieve.core.rows import Chunk, embedded_text
-    from finetrieve.core.tables import to_rows
-    from finetrieve.evaluation.result import EvaluationResult
+    from finetrieve.core.rows import embedded_text
     from finetrieve.registry.listing import provenance_of
     from finetrieve.registry.vector_settings import asked_settings
-    from finetrieve.registry.versions import artifact_of, find_version, load_model
+    from finetrieve.registry.versions import chunks_of, find_version, load_model, metrics_of
     from finetrieve.reporting.model_card import write_card
 
     found = find_version(version, model)
-    texts = [embedded_text(chunk) for chunk in to_rows(artifact_of(found, "chunks").load(), Chunk)]
-    metrics = EvaluationResult.read(artifact_of(found, "metrics").load())
+    texts = [embedded_text(chunk) for chunk in chunks_of(found)]
+    metrics = metrics_of(found)
     settings, measured = asked_settings(metrics, dims, precision, pooling)
     card = partial(write_card, metrics=metrics, provenance=provenance_of(found))
     export_model(load_model(found).path, target, onnx, texts, settings, measured, card)

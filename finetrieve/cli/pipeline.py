@@ -18,23 +18,23 @@ from finetrieve.core.logging import get_logger
 logger = get_logger(__name__)
 
 
-class OwnData(NamedTuple):
-    """What the command line names of one's own: data, and models to start from."""
+class Given(NamedTuple):
+    """What the command line says in place of the configuration: data and models of one's own, and single keys."""
 
-    pairs: tuple[str, ...] = ()
-    queries: tuple[str, ...] = ()
-    base_models: tuple[str, ...] = ()
+    docs: str | None
+    eval_sets: tuple[str, ...]
+    overrides: tuple[str, ...]
+    pairs: tuple[str, ...]
+    queries: tuple[str, ...]
+    base_models: tuple[str, ...]
 
 
-NO_OWN_DATA = OwnData()
-
-
-def with_demo(config_path: Path | None, named: tuple[str, ...], work: Callable[[Path], str]) -> str:
+def with_demo(config_path: Path | None, given: Given, work: Callable[[Path], str]) -> str:
     """Returns what the work returns, for the given configuration or else the demo's; offline, the offline demo's.
 
     Args:
         config_path: As given.
-        named: Documents, questions and pairs that the command names: the offline demo is not about them.
+        given: Documents, questions and pairs that it names are not what the offline demo is about.
         work: Called with the configuration.
 
     Raises:
@@ -43,7 +43,7 @@ def with_demo(config_path: Path | None, named: tuple[str, ...], work: Callable[[
     try:
         return work(config_path or DEFAULT_CONFIG)
     except UnreachableError as error:
-        if config_path is not None or named:
+        if config_path is not None or given.docs or given.eval_sets or given.pairs or given.queries:
             raise
         click.echo(f"{error} Going on with the offline demo, configs/{OFFLINE_CONFIG.name}.", err=True)
         return work(OFFLINE_CONFIG)
@@ -52,13 +52,10 @@ def with_demo(config_path: Path | None, named: tuple[str, ...], work: Callable[[
 def run(
     pipeline_name: str,
     config_path: Path,
-    docs: str | None,
-    eval_sets: tuple[str, ...],
-    overrides: tuple[str, ...],
+    given: Given,
     out: Path | None,
     promote_anyway: bool,
     no_cache: bool,
-    own: OwnData = NO_OWN_DATA,
 ) -> str:
     """Runs one pipeline and returns its closing summary.
 
@@ -71,7 +68,7 @@ def run(
     from finetrieve.app.preflight import check
 
     announce("Reading the documents and the questions ...")
-    config = load_config(config_path, docs, eval_sets, overrides, *own)
+    config = load_config(config_path, *given)
     check_named_server(pipeline_name, config)
     config = with_argilla_sets(pipeline_name, config)
     inputs = check(pipeline_name, config, out)
@@ -85,14 +82,7 @@ def run(
     return run_pipeline(pipeline_name, config, inputs, run_metadata, out, use_cache=not no_cache)
 
 
-def show_dry_run(
-    pipeline_name: str,
-    config_path: Path,
-    docs: str | None,
-    eval_sets: tuple[str, ...],
-    overrides: tuple[str, ...],
-    own: OwnData = NO_OWN_DATA,
-) -> str:
+def show_dry_run(pipeline_name: str, config_path: Path, given: Given) -> str:
     """Returns what a run would ask an LLM and what it lacks, and asks nothing.
 
     Raises:
@@ -103,20 +93,10 @@ def show_dry_run(
     announce("Reading the documents and the questions ...")
     from finetrieve.app.dry_run import dry_run_text
 
-    config = load_config(config_path, docs, eval_sets, overrides, *own)
-    return dry_run_text(pipeline_name, config)
+    return dry_run_text(pipeline_name, load_config(config_path, *given))
 
 
-def schedule(
-    pipeline_name: str,
-    config_path: Path | None,
-    docs: str | None,
-    eval_sets: tuple[str, ...],
-    overrides: tuple[str, ...],
-    cron: str,
-    for_one_run: list[str],
-    own: OwnData = NO_OWN_DATA,
-) -> str:
+def schedule(pipeline_name: str, config_path: Path | None, given: Given, cron: str, for_one_run: list[str]) -> str:
     """Puts one pipeline on the active stack's schedule, in place of the one it had, and returns what was scheduled.
 
     The documents are not looked at here: each scheduled run looks at them where it runs. `for_one_run` names options that were
@@ -136,7 +116,7 @@ def schedule(
 
     line = check_cron(cron)
     path = config_path or DEFAULT_CONFIG
-    config = load_config(path, docs, eval_sets, overrides, *own)
+    config = load_config(path, *given)
     refuse_argilla_sets(config)
 
     from finetrieve.app.remote.schedules import schedule_pipeline

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -24,6 +25,15 @@ class SeveralModelsError(InputError):  # the command line adds a command that na
         """Names all of them."""
         super().__init__(f"There is more than one model: {', '.join(names)}. Name one of them.")
         self.names = names
+
+
+@contextmanager
+def writing_to(place: str) -> Iterator[None]:
+    """Says in one line where a folder, as the user named it, may not be written."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError(f"{place} cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -25,6 +25,11 @@ def causes(error: BaseException) -> list[BaseException]:
     return chain
 
 
+def error_line(error: BaseException, characters: int | None = None) -> str:
+    """Returns an error's message on one line, the beginning alone where it is longer; its type's name where it has none."""
+    return " ".join(str(error).split())[:characters] or type(error).__name__
+
+
 def was_interrupted(error: BaseException) -> bool:
     """Returns whether an error came of Ctrl-C: whoever cleans up then, ZenML above all, may fail and say something else."""
     return any(isinstance(cause, KeyboardInterrupt) or type(cause).__name__ in _STOPS for cause in causes(error))

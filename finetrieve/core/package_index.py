@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetrieve.core.errors import InputError, UnreachableError
+from finetrieve.core.failures import error_line
 
 if TYPE_CHECKING:
     import httpx
@@ -134,8 +136,9 @@ def open_index(wanted: str) -> Iterator[PackageIndex]:
         said = f"{error.response.status_code} {error.response.reason_phrase}".strip()
         raise UnreachableError(f"{problem} {shown} answered {said}. Check PIP_INDEX_URL.") from None
     except httpx.HTTPError as error:
-        said = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UnreachableError(f"{problem} no connection to {shown} ({said}). Check the network, or PIP_INDEX_URL.") from None
+        raise UnreachableError(
+            f"{problem} no connection to {shown} ({error_line(error, 120)}). Check the network, or PIP_INDEX_URL."
+        ) from None
 
 
 def normalized(package: str) -> str:
@@ -150,15 +153,20 @@ def short_hash(digest: str) -> str:
 
 def _pip_settings() -> dict[str, str]:
     """Returns pip's settings by name (`index-url`), from the environment before its configuration files."""
+    given = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_") and value}
+    return {**_file_settings(os.environ.get("PIP_CONFIG_FILE")), **given}
+
+
+@functools.cache
+def _file_settings(_named: str | None) -> dict[str, str]:
+    """Returns what pip's files of settings say, the named one included; asked once, since pip takes half a second to tell."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         listed = ""
     found = re.findall(r"^global\.([\w-]+)=(['\"].*)$", listed, flags=re.MULTILINE)
-    of_files = {name: str(ast.literal_eval(value)) for name, value in found}
-    given = {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_") and value}
-    return {**of_files, **given}
+    return {name: str(ast.literal_eval(value)) for name, value in found}
 
 
 def _with_login(url: httpx.URL, index: httpx.URL) -> httpx.URL:

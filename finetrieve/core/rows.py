@@ -237,9 +237,14 @@ class RankedChunk:
     """A teacher, `clicks` or `labels`."""
 
 
+def heading_path(*headings: str) -> str:
+    """Returns where a text stands, from its title to its section, as far as they are known."""
+    return " > ".join(heading for heading in headings if heading)
+
+
 def embedded_text(chunk: Chunk) -> str:
     """Returns what the model reads for a chunk: title and heading path in front of the text."""
-    place = " > ".join(part for part in (chunk.title, chunk.section) if part)
+    place = heading_path(chunk.title, chunk.section)
     return f"{place}\n{chunk.text}" if place else chunk.text
 
 

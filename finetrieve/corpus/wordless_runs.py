@@ -15,7 +15,6 @@ MINIFIED_LINE, MINIFIED_SPACES = 500, 0.06
 """A line of code so long with so small a share of spaces was not written for people."""
 _PEM = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)(?:(?!-----).){64,}?(-----END [A-Z0-9 ]+-----)", re.DOTALL)
 _LONG_RUN = re.compile(rf"\S{{{LONGEST_WORD},}}")
-_ENCODED = re.compile(r"[A-Za-z0-9+/=_-]+")
 _ENCODED_LINES = re.compile(
     rf"(?:^[ \t>|]*(?=[A-Za-z+/=_-]*\d)[A-Za-z0-9+/=_-]{{{LINE_CHARACTERS},}}[ \t]*(?:\n|\Z)){{{FEWEST_LINES},}}"
     r"(?:^[ \t>|]*[A-Za-z0-9+/]+={0,2}[ \t]*(?:\n|\Z))?",

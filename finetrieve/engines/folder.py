@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from finetrieve.core.errors import InputError
+from finetrieve.core.errors import InputError, writing_to
 from finetrieve.core.own_output import VECTORS_MARK
 
 MODEL = "model"
@@ -69,7 +69,7 @@ def write_folder(folder: Path, facts: Mapping[str, Any], write: Callable[[Path],
     if (found := read_mark(folder)) is not None and found["key"] == facts["key"]:
         return False
     work = _unfinished(folder)
-    try:
+    with writing_to(f"'{folder}'"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not _is_work_on(work, str(facts["key"])):
             shutil.rmtree(work, ignore_errors=True)
@@ -79,8 +79,6 @@ def write_folder(folder: Path, facts: Mapping[str, Any], write: Callable[[Path],
         (work / VECTORS_MARK).write_text(json.dumps(marked, indent=1) + "\n", encoding="utf-8")
         (work / ".key").unlink()
         _replace(folder, work)
-    except PermissionError as error:
-        raise InputError(f"'{folder}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
     return True
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.engines.base import Engine, Found
-from finetrieve.engines.vector_files import Block, StoredVectors
+from finetrieve.engines.vector_files import Block, StoredVectors, fixed_lists
 
 FloatMatrix = npt.NDArray[np.float32]
 
@@ -74,13 +74,8 @@ def _batches(blocks: Iterable[Block]) -> Iterator[pa.RecordBatch]:
     for block in blocks:
         table = to_table(block.chunks, Chunk)
         if block.dense is not None:
-            table = table.append_column("dense", _lists(block.dense))
+            table = table.append_column("dense", fixed_lists(block.dense))
         if block.late is not None:
             offsets = pa.array(block.late.starts.astype(np.int32))
-            table = table.append_column("late", pa.ListArray.from_arrays(offsets, _lists(block.late.vectors)))
+            table = table.append_column("late", pa.ListArray.from_arrays(offsets, fixed_lists(block.late.vectors)))
         yield from table.to_batches(max_chunksize=_ROWS_AT_ONCE)
-
-
-def _lists(vectors: npt.NDArray[Any]) -> pa.Array:
-    """Returns an array of lists of one length, `(n, width)`, which LanceDB takes for vectors."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).ravel()), vectors.shape[1])

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.core.rows import Chunk
 from finetrieve.engines.base import Engine, Found
 from finetrieve.engines.folder import whole_name
@@ -145,4 +146,4 @@ def _array(vectors: npt.NDArray[Any]) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") + "."
+    return error_line(error, 200).rstrip(".") + "."

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.core.tables import to_rows, to_table
@@ -129,7 +130,7 @@ def _table(chunks: Sequence[Chunk], embedder: TokenEmbedder, stored: StoredVecto
 def _dense_columns(vectors: FloatMatrix, stored: Stored) -> dict[str, pa.Array]:
     packed = pack(unit_rows(np.ascontiguousarray(vectors[:, : stored.dims])), stored.precision)
     scales = {} if packed.scales is None else {"dense_scale": pa.array(packed.scales[:, 0])}
-    return {"dense": _as_arrow(packed.values), **scales}
+    return {"dense": fixed_lists(packed.values), **scales}
 
 
 def _late_columns(tokens: TokenVectors, stored: Stored) -> dict[str, pa.Array]:
@@ -138,10 +139,10 @@ def _late_columns(tokens: TokenVectors, stored: Stored) -> dict[str, pa.Array]:
     values = packed.values.astype(np.float16) if stored.precision == "fp32" else packed.values
     offsets = pa.array(cut.starts.astype(np.int32))
     scales = {} if packed.scales is None else {"late_scale": pa.ListArray.from_arrays(offsets, pa.array(packed.scales[:, 0]))}
-    return {"late": pa.ListArray.from_arrays(offsets, _as_arrow(values)), **scales}
+    return {"late": pa.ListArray.from_arrays(offsets, fixed_lists(values)), **scales}
 
 
-def _as_arrow(values: npt.NDArray[Any]) -> pa.Array:
+def fixed_lists(values: npt.NDArray[Any]) -> pa.Array:
     """Returns an array of lists of one length, `(n, width)`."""
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
 
@@ -161,7 +162,7 @@ def read_blocks(folder: Path, stored: StoredVectors) -> Iterator[Block]:
             dense = None if stored.dense is None else _read_dense(table, stored.dense)
             late = None if stored.late is None else _read_late(table, stored.late)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-            raise InputError(f"'{path}' is damaged ({' '.join(str(error).split())[:120]}). Write the vectors anew.") from None
+            raise InputError(f"'{path}' is damaged ({error_line(error, 120)}). Write the vectors anew.") from None
         yield Block(to_rows(table.select(_FIELDS), Chunk), dense, late)
 
 
@@ -183,7 +184,7 @@ def read_chunks(folder: Path) -> list[Chunk]:
         tables = [pq.read_table(path, columns=_FIELDS) for path in sorted(place.glob("part-*.parquet"))]
         return [chunk for table in tables for chunk in to_rows(table, Chunk)]
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise InputError(f"'{place}' is damaged ({' '.join(str(error).split())[:120]}). Write the vectors anew.") from None
+        raise InputError(f"'{place}' is damaged ({error_line(error, 120)}). Write the vectors anew.") from None
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:

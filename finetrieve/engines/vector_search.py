@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.core.rows import Chunk
 from finetrieve.engines.base import Engine, engine_at
 from finetrieve.engines.folder import MODEL, checked_mark
@@ -153,5 +154,6 @@ def open_search(place: str) -> VectorSearch:
     except InputError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        line = " ".join(str(error).split())[:160]
-        raise InputError(f"'{folder}' cannot be opened ({line}). Write it anew, or close what has it open.") from None
+        raise InputError(
+            f"'{folder}' cannot be opened ({error_line(error, 160)}). Write it anew, or close what has it open."
+        ) from None

@@ -11,10 +11,10 @@ import json_repair
 
 LONGEST = 50_000
 """Characters of an answer that are read: a query has a hundred."""
-_THOUGHTS = re.compile(
-    r".*(?:</(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad)\s*>|\[/think\]|◁/think▷|"
-    r"<\|channel\|>\s*final\s*(?:<\|[^|]*\|>[^<]*)?<\|message\|>)",
-    re.DOTALL | re.IGNORECASE,
+_END_OF_THOUGHTS = re.compile(
+    r"</(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad)\s*>|\[/think\]|◁/think▷|"
+    r"<\|channel\|>\s*final\s*(?:<\|[^|]*\|>[^<]*)?<\|message\|>",
+    re.IGNORECASE,
 )
 """What models that think aloud put in front of their answer, with or without a mark where it begins."""
 _QUOTES = "\"'`“”„‘’«»"
@@ -36,7 +36,7 @@ def answer_fields(text: str, names: Sequence[str]) -> dict[str, Any]:
         UnreadableAnswerError: There is no answer, the last one is cut off, or it says a field twice.
     """
     text = text[:LONGEST].removeprefix("\ufeff")
-    final = _THOUGHTS.sub("", text, count=1)
+    final = text[max((match.end() for match in _END_OF_THOUGHTS.finditer(text)), default=0) :]
     if names[0] not in final.casefold():  # the words of a thought's end stand in the answer itself
         final = text
     found = _last_json_answer(final, names)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from finetrieve.core.rows import ChunkLink, GeneratedQuery, Reject, WrittenRow
+from finetrieve.core.rows import ChunkLink, GeneratedQuery, Reject, WrittenRow, heading_path
 from finetrieve.core.tables import ROWS_AT_ONCE, RowFile, Rows
 from finetrieve.generation.chunk_context import fingerprint
 from finetrieve.generation.recipes.base import ChunkResult, Recipe
@@ -228,7 +228,7 @@ class _RowMaker:
         return str(self._chunks[column][place].as_py())
 
     def _place(self, place: int) -> str:
-        return " > ".join(part for part in (self._of_chunk("title", place), self._of_chunk("section", place)) if part)
+        return heading_path(self._of_chunk("title", place), self._of_chunk("section", place))
 
     def _query(self, chunk_id: str, row: dict[str, Any]) -> GeneratedQuery:
         return GeneratedQuery(

@@ -12,6 +12,7 @@ import jinja2.meta
 import jinja2.sandbox
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.rows import heading_path
 from finetrieve.generation.query_styles import QueryStyle
 
 VARIABLES = ("text", "title", "section", "context", "style", "style_says", "persona", "persona_says")
@@ -41,7 +42,7 @@ class PromptInput:
 
 def delimit_chunk(chunk: PromptInput) -> str:
     """Returns the chunk as delimited data, its title and section in front; what looks like our delimiter inside it is escaped."""
-    heading = " > ".join(part for part in (chunk.title, chunk.section) if part)
+    heading = heading_path(chunk.title, chunk.section)
     inner = f"{heading}\n\n{chunk.text}" if heading else chunk.text
     return f"<chunk>\n{escape_delimiters(inner)}\n</chunk>"
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from finetrieve.annotation.disk_form import write_disk_form
 from finetrieve.core.errors import InputError, unknown_name
-from finetrieve.core.rows import Chunk, Pair
+from finetrieve.core.rows import Chunk, Pair, heading_path
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.own_data.personal_data import masked, personal_data_in
 
@@ -117,7 +117,10 @@ def _write_beir(folder: Path, dataset: Dataset, with_chunks: bool) -> None:
     queries = _query_ids(dataset.pairs)
     _jsonl(folder / "queries.jsonl", ({"_id": identity, "text": query} for query, identity in queries.items()))
     if with_chunks:
-        rows = ({"_id": chunk.id, "title": _place(chunk), "text": chunk.text} for chunk in dataset.chunks.values())
+        rows = (
+            {"_id": chunk.id, "title": heading_path(chunk.title, chunk.section), "text": chunk.text}
+            for chunk in dataset.chunks.values()
+        )
         _jsonl(folder / "corpus.jsonl", rows)
     (folder / "qrels").mkdir()
     for split in SPLITS:
@@ -169,10 +172,6 @@ FORMS = {
 
 def _query_ids(pairs: Iterable[Pair]) -> dict[str, str]:
     return {query: f"q{number}" for number, query in enumerate(dict.fromkeys(pair.query for pair in pairs))}
-
-
-def _place(chunk: Chunk) -> str:
-    return " > ".join(part for part in (chunk.title, chunk.section) if part)
 
 
 def _jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

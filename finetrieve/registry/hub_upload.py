@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 
 HUB_PREFIX = "hf:"
 OURS = ("data/", "corpus/")
@@ -94,8 +95,9 @@ def send_folder(folder: Path, repository: str, kind: Kind, private: bool, messag
     except HfHubHTTPError as error:
         raise InputError(_refused(error, repository, kind)) from None
     except (ConnectionError, TimeoutError, OSError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise InputError(f"Cannot reach the Hub ({line}). Run the same command again: it goes on where it was.") from None
+        raise InputError(
+            f"Cannot reach the Hub ({error_line(error, 200)}). Run the same command again: it goes on where it was."
+        ) from None
     return Sent(str(made.commit_url), str(made.oid))
 
 
@@ -103,4 +105,4 @@ def _refused(error: Exception, repository: str, kind: Kind) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return f"The Hub does not let you write to the {kind} {repository} (HTTP {status}). Set HF_TOKEN to a token that may."
-    return f"The Hub refused the {kind} {repository}: {' '.join(str(error).split())[:200]}"
+    return f"The Hub refused the {kind} {repository}: {error_line(error, 200)}"

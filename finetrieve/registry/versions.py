@@ -21,6 +21,9 @@ from zenml.models import (
 
 from finetrieve.core.errors import InputError, SeveralModelsError, unknown_name
 from finetrieve.core.model_directory import ModelDirectory
+from finetrieve.core.rows import Chunk
+from finetrieve.core.tables import to_rows
+from finetrieve.evaluation.result import EvaluationResult
 
 if TYPE_CHECKING:
     from finetrieve.registry.promotion_rule import Stage
@@ -162,6 +165,16 @@ def artifact_of(version: Version, name: Literal["model", "chunks", "metrics"]) -
         return Client().get_artifact_version(str(found))
     except KeyError:
         raise InputError(f"The {name} of {version.label} were deleted from ZenML's store. Choose another version.") from None
+
+
+def chunks_of(version: Version) -> list[Chunk]:
+    """Returns the chunks that a version was trained for."""
+    return to_rows(artifact_of(version, "chunks").load(), Chunk)
+
+
+def metrics_of(version: Version) -> EvaluationResult:
+    """Returns what a version scored."""
+    return EvaluationResult.read(artifact_of(version, "metrics").load())
 
 
 def load_model(version: Version) -> ModelDirectory:

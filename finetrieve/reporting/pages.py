@@ -13,8 +13,6 @@ from finetrieve.core.html import clean
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SHARED = ("macros.html.j2", "style.css.j2")
-"""What the templates of the pages include."""
 WORDS_LIMIT = 2_000
 """Characters of a text that nothing shorter was asked for."""
 

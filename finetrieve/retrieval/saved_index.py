@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from finetrieve.core.errors import InputError
+from finetrieve.core.errors import InputError, writing_to
 from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.retrieval.bm25 import Bm25
@@ -74,7 +74,7 @@ def save_index(folder: Path, chunks: Sequence[Chunk], searcher: Searcher, model:
     arrays: dict[str, npt.NDArray[Any]] = {"vectors": index.vectors}
     if index.tokens is not None:
         arrays |= dict(zip(_ARRAYS[1:], (index.tokens.vectors, index.tokens.ids, index.tokens.starts), strict=True))
-    try:
+    with writing_to(f"'{folder}'"):
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=folder.absolute().parent) as staging:
             fresh = Path(staging) / "index"
@@ -89,8 +89,6 @@ def save_index(folder: Path, chunks: Sequence[Chunk], searcher: Searcher, model:
             if folder.exists():
                 folder.rename(Path(staging) / "replaced")
             fresh.replace(folder)
-    except PermissionError as error:
-        raise InputError(f"'{folder}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
 def read_index(folder: Path) -> SavedIndex:

@@ -33,6 +33,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
+@pytest.mark.slow
 def test_without_a_terminal_the_defaults_are_taken_and_said_and_a_dry_run_passes(place: Path) -> None:
     done = run("init", "mine")
     assert done.exit_code == 0, done.output
@@ -94,6 +95,7 @@ def test_an_answer_that_cannot_be_used_is_said_and_nothing_is_written(
     assert not (place / CONFIG).exists()
 
 
+@pytest.mark.slow
 def test_in_a_terminal_four_questions_are_asked_and_a_wrong_answer_is_asked_again(place: Path) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

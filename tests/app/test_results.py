@@ -26,6 +26,7 @@ def report() -> str:
     return render_report(EvaluationResult(), ReportDetails())
 
 
+@pytest.mark.slow
 def test_results_are_written_with_both_forms_of_the_model_and_replaced_by_the_next_run(tmp_path: Path, report: str) -> None:
     model = Path(resolve_base_model("embedded"))
     write_results(tmp_path, METRICS, report, model, ["A text."])

@@ -127,6 +127,7 @@ def test_both_models_are_asked_once_before_the_page_is_announced(
     assert len(asked) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_stops_the_page_and_promises_nothing(times: int) -> None:
     with subprocess.Popen(

@@ -186,6 +186,7 @@ def test_verbose_shows_details_and_quiet_the_result_only(command: RunCommand, tm
     )
 
 
+@pytest.mark.slow
 def test_the_installed_command_works_from_any_folder(own_home: dict[str, str], tmp_path: Path) -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, _, function = scripts["finetrieve"].partition(":")

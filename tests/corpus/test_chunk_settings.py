@@ -43,6 +43,7 @@ def test_a_pattern_that_is_none_is_refused() -> None:
         FolderSource(path="x", include=["!"])
 
 
+@pytest.mark.slow
 def test_checking_a_source_imports_nothing_heavy() -> None:
     code = (
         "import sys; from finetrieve.corpus.sources.package import PackageSource; from finetrieve.corpus.sources.registry import check_source; "

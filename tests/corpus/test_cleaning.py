@@ -138,7 +138,7 @@ def test_plain_words_of_a_heading() -> None:
         ">" * 20_000,
         "[" * 20_000,
         "![" * 20_000,
-        "<table>" * 5_000,
+        pytest.param("<table>" * 5_000, marks=pytest.mark.slow),
         "<!--" * 20_000,
         "`" * 20_001,
         "`a" * 20_000,

@@ -6,6 +6,7 @@ import random
 import re
 import time
 
+import pytest
 from tokenizers import Tokenizer
 
 from finetrieve.core.rows import Chunk, Document
@@ -64,20 +65,22 @@ def test_the_report_counts_copies(tokenizer: Tokenizer) -> None:
     assert (duplicates.exact, duplicates.near, duplicates.groups) == (1, 0, 1)
 
 
+@pytest.mark.slow
 def test_likeness_is_found_among_many_and_none_is_invented() -> None:
     generator = random.Random(3)
     vocabulary = [f"w{number}" for number in range(3000)]
     texts = [generator.choices(vocabulary, k=80) for _ in range(3000)]
     copies = [[*text[:79], "other"] for text in texts[:300]]
-    start = time.monotonic()
+    start = time.process_time()
     leaders = similar([*texts, *copies], 0.9)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
     assert leaders[:3000] == list(range(3000))
     assert sum(leader == position for position, leader in enumerate(leaders[3000:])) >= 297
 
 
+@pytest.mark.slow
 def test_thousands_of_equal_looking_texts_are_not_compared_all_with_all() -> None:
     frame = re.findall(r"\w+", "this row of the table says that the value of the setting is number")
-    start = time.monotonic()
+    start = time.process_time()
     similar([[*frame, str(number), str(number + 1), str(number * 7)] for number in range(4000)], 0.95)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20

@@ -119,6 +119,7 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 def test_what_stops_a_pdf_from_being_read_is_said(tmp_path: Path) -> None:
     words = Page().lines(72, 700, *SAID)
     bomb = pdf([words])

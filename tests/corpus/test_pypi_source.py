@@ -264,6 +264,7 @@ def test_settings_that_lead_elsewhere_are_refused(changes: dict[str, str]) -> No
         source(**changes)
 
 
+@pytest.mark.slow
 def test_a_cached_package_is_read_without_an_http_client(index: Index) -> None:
     check_source(source())
     code = (

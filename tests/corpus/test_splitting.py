@@ -139,6 +139,7 @@ def test_strange_texts_neither_crash_nor_overflow(tokenizer: Tokenizer, text: st
     assert all(chunk.n_tokens <= 128 for chunk in cut(text, tokenizer))
 
 
+@pytest.mark.slow
 def test_random_markdown_keeps_the_limit(tokenizer: Tokenizer) -> None:
     generator = random.Random(5)
     pieces = [

@@ -32,9 +32,14 @@ def test_the_list_of_modules_is_complete_and_says_what_their_docstrings_say() ->
     assert tree.page_with(tree.file_tree(), page) == page, "run: python -m tests.docs.tree --write"
 
 
-def test_the_configuration_reference_says_what_the_settings_classes_say() -> None:
+@pytest.fixture(scope="module")
+def reference() -> str:
+    return config_reference.reference()
+
+
+def test_the_configuration_reference_says_what_the_settings_classes_say(reference: str) -> None:
     page = config_reference.PAGE.read_text(encoding="utf-8")
-    assert page == config_reference.reference(), "run: python -m finetrieve.app.config_reference --write"
+    assert page == reference, "run: python -m finetrieve.app.config_reference --write"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -131,10 +136,9 @@ def merged(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def test_every_configuration_key_that_the_text_names_exists() -> None:
+def test_every_configuration_key_that_the_text_names_exists(reference: str) -> None:
     sections = "|".join(name for name in Config.model_fields if name not in ("name", "seed"))
     named = {key for page in PAGES for key in re.findall(rf"`((?:{sections})(?:\.[a-z_]\w*)+)", prose(page))}
-    reference = config_reference.reference()
     assert named, "the pattern finds nothing"
     for key in sorted(named):
         section, _, name = key.rpartition(".")

@@ -16,10 +16,10 @@ START, END = "<!-- tree: python -m tests.docs.tree --write -->\n", "<!-- end of 
 
 def file_tree() -> str:
     """Returns a heading and a list per folder: each module with the first sentence of its docstring."""
-    by_folder: dict[Path, list[Path]] = {}
-    for path in _modules():
-        by_folder.setdefault(path.parent, []).append(path)
-    parts = [f"### {folder.as_posix()}/\n\n```text\n{_lines(paths)}```\n" for folder, paths in sorted(by_folder.items())]
+    by_folder: dict[Path, list[tuple[Path, str]]] = {}
+    for path, sentence in _modules():
+        by_folder.setdefault(path.parent, []).append((path, sentence))
+    parts = [f"### {folder.as_posix()}/\n\n```text\n{_lines(modules)}```\n" for folder, modules in sorted(by_folder.items())]
     return "\n" + "\n".join(parts)
 
 
@@ -36,16 +36,16 @@ def first_sentence(source: str) -> str:
     return re.split(r"(?<=[\w`)])\.(?: |$)", text, maxsplit=1)[0]
 
 
-def _modules() -> Iterator[Path]:
-    """Yields the paths of the modules that have a docstring, relative to the project."""
+def _modules() -> Iterator[tuple[Path, str]]:
+    """Yields the path of each module that has a docstring, relative to the project, and that docstring's first sentence."""
     for path in sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
-        if first_sentence(path.read_text(encoding="utf-8")):
-            yield path.relative_to(ROOT)
+        if sentence := first_sentence(path.read_text(encoding="utf-8")):
+            yield path.relative_to(ROOT), sentence
 
 
-def _lines(paths: list[Path]) -> str:
-    width = max(len(path.name) for path in paths)
-    return "".join(f"{path.name:{width}}  {first_sentence((ROOT / path).read_text(encoding='utf-8'))}\n" for path in paths)
+def _lines(modules: list[tuple[Path, str]]) -> str:
+    width = max(len(path.name) for path, _ in modules)
+    return "".join(f"{path.name:{width}}  {sentence}\n" for path, sentence in modules)
 
 
 if __name__ == "__main__":

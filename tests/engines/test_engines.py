@@ -39,6 +39,7 @@ def places_of(folder: Path) -> dict[str, str]:
     return {"parquet": str(folder / "vectors"), **{name: f"{name}:{folder / name}" for name in ENGINES[1:]}}
 
 
+@pytest.mark.slow
 def test_every_engine_serves_what_the_evaluation_finds(source: Served, tmp_path: Path) -> None:
     places = places_of(tmp_path)
     assert write_index(source, tmp_path / "vectors", BOTH)
@@ -66,6 +67,7 @@ def test_every_engine_serves_what_the_evaluation_finds(source: Served, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "lancedb", "qdrant", "vectors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int8", "binary"])
 def test_fewer_bits_and_pooled_tokens_are_read_as_they_were_written(source: Served, tmp_path: Path, precision: str) -> None:
     stored = StoredVectors(Stored(16, precision), Stored(8, precision, 2))  # type: ignore[arg-type]
@@ -83,6 +85,7 @@ def test_fewer_bits_and_pooled_tokens_are_read_as_they_were_written(source: Serv
     assert len(table.column("dense")[0].as_py()) == (16 if precision == "int8" else 2)
 
 
+@pytest.mark.slow
 def test_an_engine_that_serves_other_results_is_one_clear_error(source: Served, tmp_path: Path) -> None:
     write_index(source, tmp_path / "vectors", BOTH)
     [path, *_] = sorted((tmp_path / "vectors" / "vectors").glob("*.parquet"))
@@ -94,6 +97,7 @@ def test_an_engine_that_serves_other_results_is_one_clear_error(source: Served, 
         check_drift(measured, "vectors", 0.02)
 
 
+@pytest.mark.slow
 def test_what_was_cut_off_goes_on_and_what_was_there_stays(
     source: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +124,7 @@ def test_what_was_cut_off_goes_on_and_what_was_there_stays(
     assert [len(b.chunks) for b in vector_files.read_blocks(folder / "vectors", BOTH.__class__(Stored(16), None))] == [10, 10, 6]
 
 
+@pytest.mark.slow
 def test_only_an_empty_folder_or_one_of_ours_is_written_to(source: Served, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     foreign.mkdir()
@@ -142,6 +147,7 @@ def test_only_an_empty_folder_or_one_of_ours_is_written_to(source: Served, tmp_p
         open_search(str(tmp_path / "vectors")).way("late")
 
 
+@pytest.mark.slow
 def test_the_code_of_the_readme_loads_the_files_without_us(
     source: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +168,7 @@ def test_the_code_of_the_readme_loads_the_files_without_us(
     assert "dense vector(16), late vector(8)[]" in pgvector and "tensor<float>(token{}, x[8])" in pgvector
 
 
+@pytest.mark.slow
 def test_ask_reads_from_what_index_wrote(source: Served, tmp_path: Path) -> None:
     write_index(source, tmp_path / "vectors", BOTH)
     load_into_engine(tmp_path / "vectors", f"lancedb:{tmp_path / 'lancedb'}")
@@ -181,6 +188,7 @@ def test_ask_reads_from_what_index_wrote(source: Served, tmp_path: Path) -> None
     assert refused.exit_code == 2 and "leave out --serve" in refused.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fusion", [FUSED, HYBRID, Fusion("min_max", 1, 1, 1), Fusion("rrf", 0.5, 1, 2), Fusion(dense=0, late=0)], ids=repr
 )
@@ -198,6 +206,7 @@ def test_an_engine_is_searched_as_the_version_was_evaluated(source: Served, tmp_
             assert found[0].bm25 == pytest.approx(expected[0].bm25)
 
 
+@pytest.mark.slow
 def test_a_large_corpus_is_fused_over_candidates_with_the_scales_of_a_sample(
     source: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +234,7 @@ def test_bm25_without_a_weight_is_neither_counted_nor_finds_candidates(source: S
     assert [hit.chunk.id for hit in hits] == [chunk.id for chunk in CHUNKS[:2]] and hits[0].bm25 is None
 
 
+@pytest.mark.slow
 def test_where_vectors_are_not_stored_the_others_add_up(source: Served, tmp_path: Path) -> None:
     dense, late = Stored(16), Stored(8)
     assert stored_fusion(FUSED, StoredVectors(dense, None)) == HYBRID
@@ -237,6 +247,7 @@ def test_where_vectors_are_not_stored_the_others_add_up(source: Served, tmp_path
         search.way("fused")
 
 
+@pytest.mark.slow
 def test_texts_that_changed_are_noticed_by_the_gate(source: Served, tmp_path: Path) -> None:
     write_index(source, tmp_path / "vectors", BOTH)
     place = f"lancedb:{tmp_path / 'lancedb'}"

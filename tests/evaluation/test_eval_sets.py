@@ -232,6 +232,7 @@ def test_an_unknown_arm_names_those_that_exist() -> None:
         EvaluationSettings(arms=["hybrid"])
 
 
+@pytest.mark.slow
 def test_checking_a_set_loads_nothing_heavy(folder: Path) -> None:
     _add_corpus(folder, *DOCUMENTS)
     script = (

@@ -168,6 +168,7 @@ def test_scores_per_query_are_those_that_were_averaged(result: Evaluation) -> No
     assert mean == pytest.approx(result.metrics.as_json()["eval_sets"]["generated"]["arms"]["hybrid_base"]["map"]["value"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_result(result: Evaluation) -> None:
     dev = _eval_set("dev", "generated", seed=9)
     sets = [_eval_set(), _eval_set("generated", "generated", seed=5)]
@@ -202,6 +203,7 @@ def test_nothing_to_evaluate_on_is_said() -> None:
         evaluate_models([], MODELS, None, SETTINGS, seed=1)
 
 
+@pytest.mark.slow
 def test_fusion_is_chosen_on_dev_and_never_on_what_is_evaluated() -> None:
     settings = EvaluationSettings(bootstrap_samples=100)
 
@@ -263,6 +265,7 @@ def test_blocks_of_queries_give_what_one_block_gives(monkeypatch: pytest.MonkeyP
     assert parts.retrieved["base"].hardest == pytest.approx(whole.retrieved["base"].hardest)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_blocks_not_by_queries_times_chunks() -> None:
     n_chunks, n_queries = 4_000, 5_000
     random = np.random.default_rng(0)

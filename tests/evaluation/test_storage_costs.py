@@ -86,6 +86,7 @@ def test_a_bill_has_every_point_with_its_bytes_and_one_recommendation() -> None:
     assert chosen["bytes_per_chunk"] == min(point["bytes_per_chunk"] for point in points if loses_little(point))
 
 
+@pytest.mark.slow
 def test_the_full_points_are_the_arms() -> None:
     eval_set, index = small()
     settings = EvaluationSettings(bootstrap_samples=100)

@@ -14,10 +14,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.conftest import needs
 from tests.fakes import answers
 from tests.fakes.llm import LlmServer
 
-openai = pytest.importorskip("openai")
+pytestmark = [needs("openai"), pytest.mark.slow]
 CHUNK = "## Uploading files\n\nTo upload a file, drag it onto the window. You can change the target folder in the settings."
 OTHER = "## Deleting files\n\nTo delete a file, select it and press the Delete key. Deleted files stay in the bin for 30 days."
 SCHEMA = {
@@ -47,6 +48,8 @@ def server(shared: LlmServer) -> LlmServer:
 
 
 def client(server: LlmServer, key: str = "", timeout: float = 20) -> Any:
+    import openai
+
     return openai.OpenAI(base_url=server.openai, api_key=key or server.key, max_retries=0, timeout=timeout)
 
 
@@ -97,6 +100,8 @@ def test_a_pydantic_model_is_parsed_by_the_client(server: LlmServer) -> None:
 
 @pytest.mark.parametrize("model", ["o1-mini", "gpt-5-mini"])
 def test_newer_models_refuse_what_they_refuse(server: LlmServer, model: str) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError, match="Use 'max_completion_tokens' instead"):
         ask(server, model=model, max_tokens=100)
     with pytest.raises(openai.BadRequestError) as refused:
@@ -108,6 +113,8 @@ def test_newer_models_refuse_what_they_refuse(server: LlmServer, model: str) -> 
 
 
 def test_errors_that_no_retry_helps_have_openais_codes(server: LlmServer) -> None:
+    import openai
+
     with pytest.raises(openai.NotFoundError) as unknown:
         ask(server, model="gpt-9")
     assert unknown.value.body["code"] == "model_not_found"
@@ -129,12 +136,16 @@ def test_errors_that_no_retry_helps_have_openais_codes(server: LlmServer) -> Non
 
 
 def test_the_models_are_listed_to_who_has_the_key(server: LlmServer) -> None:
+    import openai
+
     assert "gpt-4o-mini" in [model.id for model in client(server).models.list()]
     with pytest.raises(openai.AuthenticationError):
         client(server, key="wrong").models.list()
 
 
 def test_a_rate_limit_says_how_long_to_wait(server: LlmServer) -> None:
+    import openai
+
     server.configure(outage="rate_limit", retry_after=1.5)
     with pytest.raises(openai.RateLimitError) as limited:
         ask(server)
@@ -167,6 +178,8 @@ def when_in_flight(server: LlmServer, count: int) -> dict[str, Any]:
     ],
 )
 def test_a_failure_reaches_the_client_as_what_it_is(server: LlmServer, kind: str, error: str) -> None:
+    import openai
+
     server.configure(outage=kind)
     with pytest.raises(openai.APIError) as failed:
         client(server, timeout=1).chat.completions.create(model="gpt-4o", messages=about(CHUNK))
@@ -201,7 +214,6 @@ def test_a_bad_answer_is_paid_and_is_what_it_says(server: LlmServer, kind: str) 
     assert server.stats()["paid"] == 1 and server.stats()["answered"] == 0
 
 
-@pytest.mark.slow
 def test_faults_come_at_their_rate_by_content_and_attempt(server: LlmServer) -> None:
     rates = {"rate_limit": 0.2, "server_error": 0.1}
     server.configure(faults=rates, stubborn={"empty": 0.1}, answers="quick")
@@ -219,6 +231,8 @@ def test_faults_come_at_their_rate_by_content_and_attempt(server: LlmServer) -> 
 
 
 async def _many(server: LlmServer, chunks: list[str]) -> list[str]:
+    import openai
+
     asked = openai.AsyncOpenAI(base_url=server.openai, api_key=server.key, max_retries=0)
     wanted = [asked.chat.completions.create(model="gpt-4o", messages=about(chunk)) for chunk in chunks]
     found = await asyncio.gather(*wanted, return_exceptions=True)
@@ -277,6 +291,8 @@ def test_instructor_gets_its_tool_called(server: LlmServer) -> None:
 
 
 def test_a_server_without_structured_output_refuses_it_or_answers_in_the_words_that_it_was_asked_in(server: LlmServer) -> None:
+    import openai
+
     server.configure(structured="refuse")
     with pytest.raises(openai.BadRequestError, match="response_format"):
         ask(server, response_format=AS_JSON)
@@ -288,6 +304,8 @@ def test_a_server_without_structured_output_refuses_it_or_answers_in_the_words_t
 
 
 def test_azures_path_and_key_header_work(server: LlmServer) -> None:
+    import openai
+
     azure = openai.AzureOpenAI(azure_endpoint=server.url, api_key=server.key, api_version="2024-10-21", max_retries=0)
     assert azure.chat.completions.create(model="gpt-4o", messages=about(CHUNK)).choices[0].message.content
 
@@ -390,6 +408,8 @@ def test_a_seed_that_distilabel_draws_by_itself_is_no_content(server: LlmServer)
 
 def test_the_command_prints_its_url_takes_every_setting_and_ends_with_a_signal(tmp_path: Any) -> None:
     import subprocess
+
+    import openai
 
     command = [sys.executable, "-m", "tests.fakes.llm", "--key", "k", "--latency", "0.01", "--faults", "quota=1.0"]
     log = tmp_path / "log.jsonl"

@@ -54,6 +54,7 @@ def of_corpus(folder: Path, count: int) -> tuple[pa.Table, RecipeResults]:
     return file.table(), RecipeResults(table, count)
 
 
+@pytest.mark.slow
 def test_a_row_more_costs_some_dozen_bytes_of_memory(tmp_path: Path) -> None:
     peaks: dict[int, int] = {}
     for count in (2_000, 2_000, 8_000):  # once to warm up

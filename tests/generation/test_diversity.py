@@ -97,6 +97,7 @@ def test_the_view_escapes_nothing_twice_and_leaves_out_what_is_not_known() -> No
     assert diversity_view(None) is None and diversity_view(DiversityReport()) is None
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_take_seconds() -> None:
     chunks = to_table([chunk(f"c{n}", f"d{n // 10}", f"s{n % 10}") for n in range(20_000)], Chunk)
     rows = [

@@ -26,6 +26,7 @@ def chunk(number: int, text: str = TEXT, title: str = "Alarm") -> Chunk:
     return Chunk(f"c{number}", f"d{number}", "manual.md", f"{title} {number}", "", text, 30, 0)
 
 
+@pytest.mark.slow
 def test_queries_are_the_same_for_a_seed_whatever_the_order_of_the_chunks(tmp_path: Path) -> None:
     chunks = [chunk(1, TEXT.replace("alarm", "timer")), chunk(2), chunk(3, "x = 1")]
     progress: list[tuple[int, int]] = []
@@ -41,6 +42,7 @@ def test_queries_are_the_same_for_a_seed_whatever_the_order_of_the_chunks(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_chunk_keeps_its_share_and_nothing_that_many_chunks_ask(tmp_path: Path) -> None:
     chunks = [chunk(9), *(replace(chunk(number), title="Alarm", text="Read on.") for number in range(6))]
     result = generate(chunks, GenerationSettings(recipes=[RulesRecipe(queries_per_chunk=2)]), 13, tmp_path)
@@ -54,6 +56,7 @@ def test_no_chunks_give_no_queries(tmp_path: Path) -> None:
     assert generate([], GenerationSettings(), 13, tmp_path).queries == []
 
 
+@pytest.mark.slow
 def test_logging_environment_and_directory_are_as_before(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     handler = logging.NullHandler()
@@ -71,6 +74,7 @@ def test_logging_environment_and_directory_are_as_before(tmp_path: Path, capfd: 
     assert output.err == ""
 
 
+@pytest.mark.slow
 def test_distilabel_does_not_wait_longer_than_its_steps_take(tmp_path: Path) -> None:
     from distilabel.pipeline import base
 
@@ -81,6 +85,7 @@ def test_distilabel_does_not_wait_longer_than_its_steps_take(tmp_path: Path) -> 
     assert base.time is time
 
 
+@pytest.mark.slow
 def test_outside_the_main_thread_it_refuses_rather_than_hangs(tmp_path: Path) -> None:
     errors: list[BaseException] = []
 
@@ -122,6 +127,7 @@ def test_it_ends_in_a_process_whose_signal_handlers_raise_as_zenmls_do(warm_pyth
     assert "queries" in run.stdout
 
 
+@pytest.mark.slow
 def test_rules_write_again_only_for_the_chunks_that_changed(tmp_path: Path, own_response_cache: Path) -> None:
     chunks = [chunk(number, TEXT.replace("alarm", f"alarm {number}")) for number in range(4)]
     first = generate(chunks, GenerationSettings(), 13, tmp_path)
@@ -133,6 +139,7 @@ def test_rules_write_again_only_for_the_chunks_that_changed(tmp_path: Path, own_
     assert generate(chunks, GenerationSettings(), 14, tmp_path).usage["rules"].hits == 0
 
 
+@pytest.mark.slow
 def test_rules_go_without_a_cache_that_cannot_be_used(tmp_path: Path, own_response_cache: Path) -> None:
     own_response_cache.parent.mkdir(parents=True)
     own_response_cache.write_text("a file, not a directory")

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, needs
 from tests.fakes.llm import LlmServer
 from tests.warm_python import NOTHING, WarmProcess, WarmPython
 
-pytest.importorskip("openai")
+pytestmark = needs("openai")
 CONCURRENCY, ROWS = 4, 40
 PROGRAM = """
 import json, sys

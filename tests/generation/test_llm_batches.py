@@ -20,11 +20,11 @@ from finetrieve.generation.recipes.llm_step import build_llm, chunks_per_batch
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import Budget
+from tests.conftest import needs
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
 
-pytest.importorskip("openai")
-pytest.importorskip("anthropic")
+pytestmark = needs("openai", "anthropic")
 LOOP = asyncio.new_event_loop()
 MODELS = {"openai": "gpt-4o-mini", "anthropic": "claude-sonnet-4-5"}
 

@@ -18,14 +18,13 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
 from finetrieve.generation.llm.response_cache import failed_generations
 from finetrieve.generation.settings import GenerationSettings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, needs
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
 from tests.generation.generating import Generated, generate
 from tests.warm_python import NOTHING, WarmPython
 
-pytest.importorskip("openai")
-pytestmark = pytest.mark.slow
+pytestmark = [needs("openai"), pytest.mark.slow]
 
 
 def chunk(number: int, text: str = "") -> Chunk:

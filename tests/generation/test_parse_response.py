@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,12 @@ def test_a_negative_that_was_not_asked_for_is_left_out() -> None:
     assert parse_response("## Positive\n\nHow do I set the volume?", False, CHUNK) == ParsedQuery(WANTED.query, None)
 
 
+def test_a_very_long_answer_is_read_at_once() -> None:
+    started = time.process_time()
+    assert problem("{" * 100_000) == "unparsable"
+    assert time.process_time() - started < 1  # a search from each character on took fourteen seconds
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -79,7 +86,6 @@ def test_a_negative_that_was_not_asked_for_is_left_out() -> None:
         (as_json("I am unable to generate a query for this passage."), "refusal"),
         (as_json(WANTED.query)[:40], "unparsable"),
         ('{"positive": "How', "unparsable"),
-        ("{" * 100_000, "unparsable"),
         ("How do I set the volume?", "unparsable"),
         (json.dumps({"query": "How?", "other": "Why?"}), "unparsable"),
         (json.dumps({"positive": "How do I set the volume?"}), "unparsable"),

@@ -204,6 +204,7 @@ def test_a_run_that_is_ended_keeps_its_answers_and_takes_its_cluster_with_it(
     cache.close()
 
 
+@pytest.mark.slow
 def test_an_address_where_no_cluster_is_fails_in_one_line_at_once(tmp_path: Path) -> None:
     for address, said in {
         "127.0.0.1:1": r"No Ray cluster answers at '127.0.0.1:1' \(Connection refused\)\. Check generation\.ray_address",

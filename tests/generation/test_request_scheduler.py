@@ -26,11 +26,11 @@ from finetrieve.generation.recipes.llm_step import build_llm
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import Budget
+from tests.conftest import needs
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
 
-pytest.importorskip("openai")
-pytestmark = pytest.mark.slow
+pytestmark = [needs("openai"), pytest.mark.slow]
 LOOP = asyncio.new_event_loop()
 SYSTEM = {"role": "system", "content": f"Write a query. {system_addition(True, True)}"}
 

@@ -99,6 +99,7 @@ def _write(directory: str, name: int, barrier: object, count: int) -> None:
         cache.get([f"{number}".encode()])
 
 
+@pytest.mark.slow
 def test_processes_open_a_new_cache_and_write_it_at_the_same_time(tmp_path: Path) -> None:
     fork = multiprocessing.get_context("fork")
     for place in (tmp_path / f"{number}" for number in range(6)):
@@ -163,6 +164,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_what_was_kept_is_still_there(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True

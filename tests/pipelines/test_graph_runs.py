@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import RunCommand
+from tests.conftest import RunCommand, needs
 from tests.fakes.scripted_llm import ScriptedLlm
 from tests.pipelines.test_retrain import write_config, write_docs
 
-pytest.importorskip("openai")
+pytestmark = needs("openai")
 _PASSAGE = re.compile(r"<chunk>\n(.*?)\n</chunk>", re.S)
 _THING = re.compile(r"The (\w+)")
 

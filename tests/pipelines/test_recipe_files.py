@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from finetrieve.generation.recipes.stages import SCORES
-from tests.conftest import ROOT, RunCommand
+from tests.conftest import ROOT, RunCommand, needs
 from tests.fakes.scripted_llm import ScriptedLlm
 from tests.pipelines.test_retrain import THINGS, write_config, write_docs
 
-pytest.importorskip("openai")
+pytestmark = needs("openai")
 _THING = re.compile(r"\nThe (\w+)")
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import RunCommand
+from tests.conftest import RunCommand, needs
 from tests.fakes.llm import LlmServer
 from tests.pipelines.test_retrain import THINGS, write_config
 
-pytest.importorskip("openai")
+pytestmark = needs("openai")
 
 
 @pytest.mark.slow(minutes=2)

@@ -233,6 +233,7 @@ def test_a_template_expression_in_a_query_is_not_evaluated() -> None:
     assert "{{ 7 * 7 }} asked" in render_report({}, details)
 
 
+@pytest.mark.slow
 def test_size_does_not_grow_with_the_number_of_queries() -> None:
     draw = random.Random(3)
     details = _details()

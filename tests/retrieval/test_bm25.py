@@ -47,6 +47,7 @@ def test_nothing_to_search_or_to_ask_gives_zeros(texts: list[str], queries: list
     assert not scores.any()
 
 
+@pytest.mark.slow
 def test_scores_do_not_depend_on_the_hash_seed() -> None:
     script = (
         "from finetrieve.retrieval.bm25 import Bm25\n"

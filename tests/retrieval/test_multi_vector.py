@@ -26,6 +26,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_both_forms_load_and_give_the_vectors_that_are_scored(saved: Path) -> None:
     dense, tokens = encode_with_tokens(load_encoder(saved, device="cpu"), TEXTS)
     whole = SentenceTransformer(str(saved), device="cpu").encode(TEXTS, show_progress_bar=False)
@@ -76,6 +77,7 @@ def test_rare_tokens_weigh_what_evaluation_weighs_them(saved: Path) -> None:
     assert (record["weights"][str(pump)], record["unseen"]) == pytest.approx((0.13353, 2.07944))
 
 
+@pytest.mark.slow
 def test_the_card_names_the_field_for_the_settings_that_were_asked_for(saved: Path) -> None:
     assert save_late(saved, TEXTS, LateSettings(128, "int8", 2), {"ndcg@10": {"value": 0.8}})
     settings = json.loads((saved / "late" / "settings.json").read_text())

@@ -21,6 +21,7 @@ CHUNKS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_saved_index_answers_as_the_one_that_was_saved(
     tiny_model: Path,  # noqa: F811
     tmp_path: Path,

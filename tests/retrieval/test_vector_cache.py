@@ -33,6 +33,7 @@ def asked(folder: Path, texts: list[str], role: str = "document") -> tuple[np.nd
     return embedder.embed(texts, role), calls  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_only_texts_that_no_run_asked_for_are_encoded_and_the_vectors_are_the_models(
     tmp_path: Path, encoder: SentenceTransformer
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_text_as_query_is_another_text_than_as_document(tmp_path: Path) -> Non
     assert asked(tmp_path, TEXTS)[1] == [(3, 3)]
 
 
+@pytest.mark.slow
 def test_a_model_with_other_content_makes_its_own_vectors(tmp_path: Path, encoder: SentenceTransformer) -> None:
     kept = asked(tmp_path / "vectors", TEXTS)[0]
     other = load_encoder(EMBEDDED, device="cpu")

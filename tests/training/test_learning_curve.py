@@ -42,6 +42,7 @@ def test_the_part_has_nothing_to_do_with_the_split() -> None:
     assert len(part_of(trained, 0.5)) / len(trained) == pytest.approx(0.5, abs=0.04)
 
 
+@pytest.mark.slow
 def test_a_training_records_a_point_per_part_and_the_whole(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     wanted = settings(max_steps=2, learning_curve=True, average=[0.0])
@@ -54,6 +55,7 @@ def test_a_training_records_a_point_per_part_and_the_whole(tiny_model: Path, tmp
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_without_dev_queries_there_is_no_curve(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     trained = [pair for pair in pairs if pair.split == "train"]

@@ -57,6 +57,7 @@ def test_rows_become_the_lists_of_their_queries_with_the_text_that_is_embedded()
     assert ranked_texts(rows, [chunk]) == (RankedTexts("q", ("Keys > Rotation\nPress.",), (1.0,)),) * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cached", [False, True])
 def test_training_moves_the_scores_towards_the_lists(tiny_model: Path, cached: bool) -> None:
     model = SentenceTransformer(str(tiny_model), device="cpu")

@@ -62,6 +62,7 @@ def weights(directory: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model: Path, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
@@ -88,15 +89,17 @@ def test_a_training_leaves_a_model_that_loads_its_card_and_its_record(tiny_model
     assert not list((tmp_path / "ck").iterdir())
 
 
+@pytest.mark.slow
 def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
-    first = train(tiny_model, tmp_path / "first", epochs=6, average=[0.0])
-    again = train(tiny_model, tmp_path / "again", epochs=6, average=[0.0])
+    first = train(tiny_model, tmp_path / "first", epochs=4, average=[0.0])
+    again = train(tiny_model, tmp_path / "again", epochs=4, average=[0.0])
     losses = [entry["loss"] for entry in first.record.as_json()["loss"]]
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     for name, weight in weights(first.model_dir).items():
         np.testing.assert_array_equal(weight, weights(again.model_dir)[name])
 
 
+@pytest.mark.slow
 def test_directions_and_hardness_change_what_is_learnt(
     tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -116,14 +119,16 @@ def test_directions_and_hardness_change_what_is_learnt(
     assert "hard_negatives changes nothing: no query has a negative" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_average_lies_between_the_base_model_and_the_tuned_one(tiny_model: Path, tmp_path: Path) -> None:
-    tuned = weights(train(tiny_model, tmp_path / "tuned", average=[0.0]).model_dir)
-    half = weights(train(tiny_model, tmp_path / "half", average=[0.5]).model_dir)
+    tuned = weights(train(tiny_model, tmp_path / "tuned", average=[0.0], max_steps=4).model_dir)
+    half = weights(train(tiny_model, tmp_path / "half", average=[0.5], max_steps=4).model_dir)
     base = weights(tiny_model)
     for name, weight in half.items():
         np.testing.assert_allclose(weight, (tuned[name] + base[name]) / 2, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_hard_chunks_change_what_a_step_compares(tiny_model: Path, tmp_path: Path) -> None:
     by_chance = train(tiny_model, tmp_path / "a", max_steps=2)
     hard = train(tiny_model, tmp_path / "b", max_steps=2, hard_chunks=3)
@@ -132,18 +137,22 @@ def test_hard_chunks_change_what_a_step_compares(tiny_model: Path, tmp_path: Pat
     assert hard.record.as_json()["loss"] != by_chance.record.as_json()["loss"]
 
 
+@pytest.mark.slow
 def test_without_dev_queries_the_last_step_is_taken(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     training = [pair for pair in pairs if pair.split == "train"]
-    result = train_model(training, chunks, settings(average=[0.0]), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
+    result = train_model(
+        training, chunks, settings(average=[0.0], max_steps=4), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3
+    )
     assert result.record.as_json()["chosen"] == {"step": result.record.as_json()["steps"], "base_share": 0.0}
     assert result.record.as_json()["dev"] == []
     assert result.record.as_json()["dev_is"] == "none"
 
 
+@pytest.mark.slow
 def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_model: Path, tmp_path: Path) -> None:
     shares = [0.0, 0.5, 0.9]
-    content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0).record.as_json()
+    content = train(tiny_model, tmp_path / "content", average=shares, lay_tolerance=1.0, max_steps=4).record.as_json()
     assert content["chosen"]["base_share"] == 0.0
     assert [entry["base_share"] for entry in content["averaging"]] == [0.0]
 
@@ -157,6 +166,7 @@ def test_the_smallest_share_is_taken_at_which_lay_questions_do_not_fall(tiny_mod
         assert strict["chosen"]["base_share"] == max(lay)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("whose", "chosen"), [("human", 0.9), ("own", 0.3)])
 def test_of_shares_that_dev_cannot_tell_apart_people_s_questions_take_the_base_and_own_pairs_the_training(
     whose: str, chosen: float, tiny_model: Path, tmp_path: Path
@@ -171,7 +181,7 @@ def test_of_shares_that_dev_cannot_tell_apart_people_s_questions_take_the_base_a
     result = train_model(
         asked,
         chunks,
-        settings(average=[0.0, 0.3, 0.9], lay_tolerance=1.0, average_tolerance=1.0),
+        settings(average=[0.0, 0.3, 0.9], lay_tolerance=1.0, average_tolerance=1.0, max_steps=4),
         str(tiny_model),
         tmp_path / "model",
         tmp_path / "ck",
@@ -189,19 +199,21 @@ def test_nothing_to_train_on_is_one_clear_line(tiny_model: Path, tmp_path: Path)
         train_model(pairs[-2:], chunks, settings(), str(tiny_model), tmp_path / "model", tmp_path / "ck", 3)
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_says_so(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Training diverged: the loss is"):
         train(tiny_model, tmp_path, learning_rate=1e30, warmup=0, epochs=5)
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_an_older_model_is_replaced_only_by_a_whole_one(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
     with pytest.raises(InputError):
         train(tiny_model, tmp_path, learning_rate=1e30, warmup=0, epochs=5)
     assert (tmp_path / "model" / "old").exists()
-    train(tiny_model, tmp_path)
+    train(tiny_model, tmp_path, max_steps=2)
     assert not (tmp_path / "model" / "old").exists()
 
 
@@ -217,13 +229,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", ["model", "checkpoints"])
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(
     tiny_model: Path, tmp_path: Path, small_disk: Path, full: str
 ) -> None:
     pairs, chunks = corpus()
     place = {"model": tmp_path, "checkpoints": tmp_path, full: small_disk}
-    options = settings(checkpoint_seconds=1e-3)
+    options = settings(checkpoint_seconds=1e-3, max_steps=4)
     with pytest.raises(InputError, match=f"^No space left in '{small_disk}[^']*'.*training goes on") as caught:
         train_model(pairs, chunks, options, str(tiny_model), place["model"] / "model", place["checkpoints"] / "checkpoints", 3)
     assert "\n" not in str(caught.value)

@@ -17,6 +17,7 @@ from zenml.stack.utils import validate_stack_component_config
 
 from finetrieve.app.remote.stack_file import Component, StackFile, load_stack
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 
 _LABEL = "finetrieve"
 """The stack's label that keeps its run settings, so that they reach everyone who uses the same ZenML server."""
@@ -125,7 +126,7 @@ def _check(path: Path, kind: str, component: Component) -> None:
         place = ".".join(str(part) for part in (kind, "configuration", *first["loc"]))
         raise InputError(f"{path}: {place}: {first['msg']}.") from None
     except ValueError as error:
-        raise InputError(f"{path}: {kind}.configuration: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: {kind}.configuration: {error_line(error)}") from None
 
 
 def _check_installed(kind: str, flavor: str, integration: str | None) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class LiveComparison:
                 return False
             loaded = self._load()
         except Exception as error:  # whatever the registry or a file of it raises: answering goes on
-            line = " ".join(str(error).split())[:200]
+            line = error_line(error, 200)
             if line != self._said:  # once, not every few seconds
                 logger.warning("Another version cannot be loaded yet: %s", line)
             self._said = line

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from finetrieve.core.errors import UnreachableError
+from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ class Fetcher:
         except (httpx.TimeoutException, _TooSlowError):
             return Answer(0, f"did not arrive within {self._timeout:g} s (timeout_seconds)"), False, None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            said = " ".join(str(error).split())[:120] or type(error).__name__
-            return Answer(0, f"no answer ({said})"), isinstance(error, httpx.TransportError), None
+            return Answer(0, f"no answer ({error_line(error, 120)})"), isinstance(error, httpx.TransportError), None
         finally:
             self._next = time.monotonic() + self.delay
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from finetrieve.core.failures import error_line
+
 LIMIT = 50_000_000
 """Bytes of one sitemap, unpacked, as its standard has it."""
 
@@ -34,7 +36,7 @@ def parse_sitemap(data: bytes) -> Sitemap:
     try:
         root = etree.fromstring(data, parser=parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise ValueError(f"no well-formed XML: {' '.join(str(error).split())[:120]}") from None
+        raise ValueError(f"no well-formed XML: {error_line(error, 120)}") from None
     found: dict[str, list[str]] = {"url": [], "sitemap": []}
     for entry in root:
         kind = etree.QName(entry).localname if isinstance(entry.tag, str) else ""

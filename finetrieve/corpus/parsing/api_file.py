@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import yaml
 
+from finetrieve.core.failures import error_line
 from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.removal import MARKS, Removal
 
@@ -53,7 +54,7 @@ def load_api(text: str) -> dict[str, Any]:
     try:
         root = _load_json(text) if text.lstrip("\ufeff \t\n").startswith("{") else yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise ValueError(error_line(error)) from None
     if kind_of(root) == "":
         raise ValueError("it has no key 'openapi', 'swagger' or '$schema' at its top that says what it describes")
     _check_size(root)
@@ -76,6 +77,11 @@ def kind_of(root: Any) -> str:
 def said(value: Any) -> str:
     """Returns a scalar as the file has it."""
     return {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def mapping_of(value: Any) -> dict[str, Any]:
+    """Returns a value that is an object; an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def is_true(value: Any) -> bool:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from finetrieve.corpus.parsing.api_file import Lookup, PageParts, Written, as_json, is_true, reference_name, said
+from finetrieve.corpus.parsing.api_file import Lookup, PageParts, Written, as_json, is_true, mapping_of, reference_name, said
 from finetrieve.corpus.parsing.cleaning import clean_markdown
 from finetrieve.corpus.parsing.markdown import fence_code
 from finetrieve.corpus.parsing.page import CleanPage
@@ -73,7 +73,7 @@ class SchemaWriter:
         """Returns the bullets of what a schema holds: fields, items, choices, and all else that it says."""
         lines: list[str] = []
         required = _names(schema.get("required"))
-        fields = {name: field for key in FIELDS for name, field in _mapping(schema.get(key)).items()}
+        fields = {name: field for key in FIELDS for name, field in mapping_of(schema.get(key)).items()}
         for name, field in fields.items():
             lines += self.bullet(f"`{name}`", field, ("required",) if name in required else (), indent, expand)
         if others := [f"`{name}`" for name in required if name not in fields]:
@@ -195,10 +195,6 @@ def _is_simple(schema: Any, expand: int) -> bool:
 
 def _names(value: Any) -> list[str]:
     return [said(name) for name in value] if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 @lru_cache(maxsize=4096)

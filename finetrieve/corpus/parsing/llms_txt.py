@@ -11,7 +11,6 @@ from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.prose import plain_words
 from finetrieve.corpus.parsing.removal import Removal
 
-FILE_NAME = "llms-full.txt"
 SOURCE_LINES = "addresses of the pages in an llms-full.txt"
 _SOURCE = re.compile(r"\s*(?:source|url|link)\s*:\s*[\"'<]?(https?://[^\s\"'>]+)[\"'>]?\s*", re.IGNORECASE)
 _FENCE = re.compile(r"-{3,}\s*")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from finetrieve.corpus.parsing.api_file import mapping_of
 from finetrieve.corpus.parsing.markdown import fence_code
 
 MAX_OUTPUT_CHARACTERS = 300
@@ -26,7 +27,7 @@ def notebook_to_markdown(text: str) -> str:
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError("not a notebook: invalid JSON") from error
     cells = _cells(notebook)
-    language = _language(_mapping(notebook.get("metadata")))
+    language = _language(mapping_of(notebook.get("metadata")))
     return "\n\n".join(part for cell in cells for part in _parts(cell, language) if part.strip())
 
 
@@ -36,14 +37,14 @@ def _cells(notebook: Any) -> list[Mapping[str, Any]]:
         raise ValueError("not a notebook: expected a JSON object with 'cells'")
     sheets = notebook.get("worksheets")
     holders = sheets if isinstance(sheets, list) else [notebook]
-    found = [cells for holder in holders if isinstance(cells := _mapping(holder).get("cells"), list)]
+    found = [cells for holder in holders if isinstance(cells := mapping_of(holder).get("cells"), list)]
     if not found or len(found) < len(holders):
         raise ValueError("not a notebook: it has no list of 'cells'")
     return [cell for cells in found for cell in cells if isinstance(cell, dict)]
 
 
 def _language(metadata: Mapping[str, Any]) -> str:
-    kernel, info = _mapping(metadata.get("kernelspec")), _mapping(metadata.get("language_info"))
+    kernel, info = mapping_of(metadata.get("kernelspec")), mapping_of(metadata.get("language_info"))
     return str(kernel.get("language") or info.get("name") or "python")
 
 
@@ -57,7 +58,7 @@ def _parts(cell: Mapping[str, Any], language: str) -> Iterator[str]:
     elif kind == "heading":  # version 3
         yield f"{'#' * int(cell.get('level') or 1)} {source}"
     elif kind == "raw":
-        metadata = _mapping(cell.get("metadata"))
+        metadata = mapping_of(cell.get("metadata"))
         form = str(metadata.get("raw_mimetype") or metadata.get("format") or "")
         yield source if form in PLAIN_RAW else fence_code(source.strip("\n"), form.rpartition("/")[2]) if source.strip() else ""
     else:
@@ -65,8 +66,8 @@ def _parts(cell: Mapping[str, Any], language: str) -> Iterator[str]:
 
 
 def _outputs(outputs: Any) -> Iterator[str]:
-    for output in map(_mapping, outputs if isinstance(outputs, list) else []):
-        data = _mapping(output.get("data"))
+    for output in map(mapping_of, outputs if isinstance(outputs, list) else []):
+        data = mapping_of(output.get("data"))
         if SHOWN in data:
             yield _joined(data[SHOWN])
             continue
@@ -79,7 +80,3 @@ def _outputs(outputs: Any) -> Iterator[str]:
 def _joined(source: Any) -> str:
     """Returns a text that notebooks keep whole or line by line."""
     return "".join(map(str, source)) if isinstance(source, list) else str(source or "")
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

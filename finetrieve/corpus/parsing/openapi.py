@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from finetrieve.corpus.parsing.api_file import Lookup, PageParts, is_true, kind_of, load_api, said
+from finetrieve.corpus.parsing.api_file import Lookup, PageParts, is_true, kind_of, load_api, mapping_of, said
 from finetrieve.corpus.parsing.json_schema import SchemaWriter
 from finetrieve.corpus.parsing.page import CleanPage
 
@@ -50,13 +50,13 @@ def api_pages(text: str, file: str) -> list[Page]:
 def _api(root: dict[str, Any], file: str) -> Iterator[Page]:
     lookup, kind = Lookup(root), kind_of(root)
     # 1. Operations.
-    pages = [page for place in ("paths", "webhooks") for page in _paths(lookup, _mapping(root.get(place)), place)]
+    pages = [page for place in ("paths", "webhooks") for page in _paths(lookup, mapping_of(root.get(place)), place)]
     # 2. Schemas.
     holder = root
     *outer, last = SCHEMA_PLACES[kind]
     for key in outer:
-        holder = _mapping(holder.get(key))
-    schemas = _mapping(holder.get(last))
+        holder = mapping_of(holder.get(key))
+    schemas = mapping_of(holder.get(last))
     pages += [(f"schema {name}", _schema(lookup, str(name), schema)) for name, schema in schemas.items()]
     # 3. All else: what the API is, its servers, and what no operation refers to.
     yield "overview", _overview(lookup, _rest(lookup, root, kind), file)
@@ -67,10 +67,10 @@ def _rest(lookup: Lookup, root: dict[str, Any], kind: str) -> dict[str, Any]:
     """Returns what of a description no operation and no schema has on its page."""
     rest = {key: value for key, value in root.items() if key not in ("paths", "webhooks", "components")}
     for place in ("paths", "webhooks"):
-        items = _mapping(root.get(place))
+        items = mapping_of(root.get(place))
         shown = _with_operations(lookup, items)
         rest[place] = {path: item for path, item in items.items() if path not in shown}
-    components = {key: value for key, value in _mapping(root.get("components")).items() if key != "schemas"}
+    components = {key: value for key, value in mapping_of(root.get("components")).items() if key != "schemas"}
     rest["components"] = {key: _unread(lookup, f"#/components/{key}", group) for key, group in components.items()}
     if kind == "swagger":
         rest.pop("definitions", None)
@@ -94,7 +94,7 @@ def _overview(lookup: Lookup, rest: dict[str, Any], file: str) -> CleanPage:
     parts = PageParts()
     parts.read(rest)
     writer = SchemaWriter(lookup, parts)
-    info = dict(_mapping(rest.get("info")))
+    info = dict(mapping_of(rest.get("info")))
     title = said(info.pop("title", "")) or file
     parts.lines += [f"# {title}", "", _lowered(writer.prose(info.pop("description", None)), 1), ""]
     for key, value in {**info, **{key: value for key, value in rest.items() if key not in ("info", "tags")}}.items():
@@ -149,7 +149,7 @@ def _operation(lookup: Lookup, name: str, operation: dict[str, Any], shared: dic
             *_content(lookup, parts, writer, body, ("required",) if is_true(body.get("required")) else ()),
         ]
     # 3. What it answers, and all else.
-    for code, given in _mapping(operation.get("responses")).items():
+    for code, given in mapping_of(operation.get("responses")).items():
         answer = _followed(lookup, parts, given)
         parts.lines += ["", f"## Response {code}", "", *_content(lookup, parts, writer, answer, ())]
     rest = {key: value for key, value in operation.items() if key not in OPERATION_KEYS}
@@ -180,20 +180,20 @@ def _parameter(writer: SchemaWriter, label: str, parameter: dict[str, Any]) -> l
     else:
         lines = writer.bullet(label, {**schema, **merged}, notes, "", EXPANDED)
     return lines + [
-        line for key, value in _mapping(parameter.get("content")).items() for line in writer.anything(str(key), value, "  ")
+        line for key, value in mapping_of(parameter.get("content")).items() for line in writer.anything(str(key), value, "  ")
     ]
 
 
 def _content(lookup: Lookup, parts: PageParts, writer: SchemaWriter, body: dict[str, Any], notes: tuple[str, ...]) -> list[str]:
     """Returns what a request or a response holds: its description, headers, and for each media type fields and examples."""
     lines = [f"{', '.join(notes)}." if notes else "", _lowered(writer.prose(body.get("description")), 2), ""]
-    for name, given in _mapping(body.get("headers")).items():
+    for name, given in mapping_of(body.get("headers")).items():
         lines += _parameter(writer, f"header `{name}`", _followed(lookup, parts, given))
-    contents = dict(_mapping(body.get("content")))
+    contents = dict(mapping_of(body.get("content")))
     if "schema" in body:  # Swagger 2
         contents = {"": {"schema": body["schema"]}, **contents}
     for kind, given in contents.items():
-        media = _mapping(given)
+        media = mapping_of(given)
         label = f"`{kind}`" if kind else "body"
         lines += writer.bullet(label, media["schema"], (), "", EXPANDED) if "schema" in media else [f"- {label}"]
         for key, value in media.items():
@@ -237,7 +237,7 @@ def _schema_file(root: dict[str, Any], file: str) -> Iterator[Page]:
     own = {key: value for key, value in root.items() if key not in ("$defs", "definitions")}
     yield "schema", _schema(lookup, said(root.get("title", "")) or file, own)
     for key in ("$defs", "definitions"):
-        for name, schema in _mapping(root.get(key)).items():
+        for name, schema in mapping_of(root.get(key)).items():
             yield f"schema {name}", _schema(lookup, str(name), schema)
 
 
@@ -262,10 +262,6 @@ def _lowered(text: str, level: int) -> str:
         match = None if fenced else re.match(r"#{1,6}(?= )", line)
         lines.append(f"{'#' * min(6, len(match[0]) + by)}{line[match.end() :]}" if match else line)
     return "\n".join(lines)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

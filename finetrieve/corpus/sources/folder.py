@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.core.own_output import is_own_report
 from finetrieve.core.paths import ConfigPath
 from finetrieve.core.rows import Skipped
@@ -177,8 +178,7 @@ class Folder:
         except OSError as error:
             return Skipped(found.name, f"cannot be read: {error.strerror or error}")
         except Exception as error:  # Parsers of strange files raise anything; one page must not end the run.
-            problem = " ".join(str(error).split())[:160] or type(error).__name__
-            return Skipped(found.name, f"cannot be parsed as {kind}: {problem}")
+            return Skipped(found.name, f"cannot be parsed as {kind}: {error_line(error, 160)}")
 
     @cached_property
     def _files(self) -> list[_Found]:
@@ -382,8 +382,7 @@ def _pages_of(found: _Found, kind: str) -> list[_Part | Skipped]:
     except OSError as error:
         return [Skipped(found.name, f"cannot be read: {error.strerror}")]
     except Exception as error:  # As below.
-        problem = " ".join(str(error).split())[:120] or type(error).__name__
-        return [Skipped(found.name, f"cannot be parsed as {kind}: {problem}")]
+        return [Skipped(found.name, f"cannot be parsed as {kind}: {error_line(error, 120)}")]
 
 
 def _link_target(path: Path) -> Path | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.core.paths import ConfigPath
 from finetrieve.corpus.sources.base import SourceRead, TableSource
 from finetrieve.corpus.sources.table_files import (
@@ -187,5 +188,5 @@ def _offline_hint(name: str, settings: HubSource) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200] or type(error).__name__
+    text = error_line(error, 200)
     return text if text.endswith(".") else f"{text}."

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from finetrieve.core.cache_folder import made_whole
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
 from finetrieve.core.package_index import PackageFile, normalized, open_index, short_hash
 from finetrieve.core.paths import user_cache
@@ -172,7 +173,7 @@ def _unpack(archive: Path, target: Path, name: str) -> None:
                     # The first folder of an sdist carries its name and version.
                     tar.extract(member.replace(name="/".join(inside.parts[1:])), target, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise InputError(f"Cannot unpack {name}: {' '.join(str(error).split())}.") from None
+        raise InputError(f"Cannot unpack {name}: {error_line(error)}.") from None
 
 
 def _no_folder(settings: PypiSource, root: Path) -> str:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from finetrieve.core.errors import InputError, UnreachableError
+from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import user_cache
 from finetrieve.core.progress import reporter
@@ -278,8 +279,7 @@ def _read_text(address: str, kind: str, text: str) -> Iterator[_Read]:
             place = normalize(part.address) or f"{address}#{part.name}"
             yield _Read(place, f"{name}#{part.name}", "markdown", counted(part.clean()))
     except Exception as error:  # Parsers of strange pages raise anything; one page must not end the run.
-        problem = " ".join(str(error).split())[:120] or type(error).__name__
-        yield _Read(address, name, kind, Skipped(address, f"cannot be parsed as {kind}: {problem}"))
+        yield _Read(address, name, kind, Skipped(address, f"cannot be parsed as {kind}: {error_line(error, 120)}"))
 
 
 def _matches(patterns: list[str]) -> Callable[[str], bool]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from finetrieve.core.rows import heading_path
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.chunk_graph.neighbours import mutual, nearest
@@ -96,7 +97,7 @@ def term_graph(chunks: Sequence[ChunkContext], terms: int, degree: int) -> Chunk
 
 def shown_text(chunk: ChunkContext) -> str:
     """Returns a chunk's text below its title and heading path, as models read it."""
-    place = " > ".join(part for part in (chunk.title, chunk.section) if part)
+    place = heading_path(chunk.title, chunk.section)
     return f"{place}\n{chunk.text}" if place else chunk.text
 
 

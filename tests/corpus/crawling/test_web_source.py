@@ -327,6 +327,7 @@ VISIT = (
 )
 
 
+@pytest.mark.slow
 def test_a_killed_visit_goes_on_where_it_was(docs: Site) -> None:
     names = [f"p{number}" for number in range(40)]
     docs.page("/docs/", "Docs", "Start here.", *names)

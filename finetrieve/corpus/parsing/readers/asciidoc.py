@@ -12,12 +12,12 @@ from finetrieve.corpus.parsing.encoding import decode
 from finetrieve.corpus.parsing.formats import html_page
 from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.readers.asciidoc_blocks import BlockWriter
+from finetrieve.corpus.parsing.readers.asciidoc_lines import ATTRIBUTE
 from finetrieve.corpus.parsing.readers.base import FileReader
 from finetrieve.corpus.parsing.removal import CONDITIONS, TARGETS, Removals
 
 INCLUDE = re.compile(r"^include::([^\[\]]+)\[(.*)\]\s*$")
 CONDITION = re.compile(r"^(ifdef|ifndef|ifeval|endif)::([^\[\]]*)\[(.*)\]\s*$")
-ATTRIBUTE = re.compile(r"^:(!?[\w][\w-]*!?):(?:\s+(.*))?$")
 REFERENCE = re.compile(r"\{([\w][\w-]*)\}")
 VERBATIM = re.compile(r"^(-{4,}|\.{4,}|/{4,}|\+{4,}|`{3,}.*)$")
 TAG = re.compile(r"\b(tag|end)::([\w.-]+)\[\]")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from finetrieve.core.failures import error_line
 from finetrieve.corpus.parsing.page import CleanPage
 from finetrieve.corpus.parsing.prose import says_something
 from finetrieve.corpus.parsing.readers.base import FileReader
@@ -57,8 +58,7 @@ class PdfReader(FileReader):
                 raise ValueError("the file is encrypted: save it without a password") from None
             if isinstance(error, ValueError | OSError):
                 raise
-            problem = " ".join(str(error).split())[:100] or type(error).__name__
-            raise ValueError(f"the file is broken or cut off ({problem})") from None
+            raise ValueError(f"the file is broken or cut off ({error_line(error, 100)})") from None
         return _page(contents, title, bookmarks)
 
 
@@ -106,7 +106,7 @@ def _read_pages(pdf: Any) -> _Contents:
             if not lines.letters and not lines.unmapped and page.images:
                 found.pictures.append(page.page_number)
         except Exception as error:  # One strange page costs itself.
-            found.failed[page.page_number] = " ".join(str(error).split())[:100] or type(error).__name__
+            found.failed[page.page_number] = error_line(error, 100)
         finally:
             page.close()
     return found

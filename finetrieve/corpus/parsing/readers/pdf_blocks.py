@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from finetrieve.corpus.parsing.cleaning import tidy
+from finetrieve.corpus.parsing.html import STARTS_BLOCK
 from finetrieve.corpus.parsing.markdown import fence_code, table_of
 from finetrieve.corpus.parsing.prose import WORD
 from finetrieve.corpus.parsing.readers.pdf_furniture import without_contents, without_furniture
@@ -17,7 +18,6 @@ from finetrieve.corpus.parsing.removal import RECURRING, UNMAPPED, Removals
 
 BULLET = re.compile(r"^(?:[•◦▪■●○‣∙⁃·□➢✓➤]|[-–—*](?=\s)|o(?=\s+[A-Z]))\s*")
 NUMBERED = re.compile(r"^(?:\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?=\S)")
-STARTS_BLOCK = re.compile(r"^(#{1,6}(?=\s)|`{3,}|~{3,}|>(?=\s))")
 LARGER = 1.1
 """Times the size of the body: a line that large is a heading."""
 MAX_HEADING_WORDS = 25

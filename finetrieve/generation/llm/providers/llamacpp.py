@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.generation.llm.gguf_models import gguf_file
 from finetrieve.generation.llm.providers.base import MAX_NEW_TOKENS, Messages, Provider, ProviderOptions, Reply, present
 from finetrieve.generation.llm.providers.errors import ProviderError
@@ -84,7 +85,7 @@ class LlamaCpp(Provider):
             self._server = binding.Server(parameters)
         except RuntimeError as error:
             raise InputError(
-                f"Model '{self.model}' cannot be loaded by llama.cpp ({' '.join(str(error).split())[:120]}). The file may be "
+                f"Model '{self.model}' cannot be loaded by llama.cpp ({error_line(error, 120)}). The file may be "
                 f"cut off, of a kind that xllamacpp does not know, or too large for the memory with a window of {self._tokens:,}."
             ) from None
         self._threads = ThreadPoolExecutor(SLOTS, thread_name_prefix="llamacpp")
@@ -122,7 +123,7 @@ class LlamaCpp(Provider):
             answer = self._server.handle_chat_completions(request)
         except ValueError as error:
             # A schema that llama.cpp makes no grammar of: asked for without it, and validated all the same.
-            raise ProviderError("unsupported", f"response_format: {' '.join(str(error).split())[:250]}", answered=True) from None
+            raise ProviderError("unsupported", f"response_format: {error_line(error, 250)}", answered=True) from None
         if refusal := answer.get("error"):
             too_long = refusal.get("type") == "exceed_context_size_error"
             kind = "too_long" if too_long else _KINDS.get(refusal.get("code", 0), "server")
@@ -140,7 +141,7 @@ def _binding() -> Any:
         import xllamacpp
     except (ImportError, OSError) as error:
         raise InputError(
-            f"Provider 'llamacpp': xllamacpp is there, but this machine cannot load it ({' '.join(str(error).split())[:200]}). "
+            f"Provider 'llamacpp': xllamacpp is there, but this machine cannot load it ({error_line(error, 200)}). "
             "Its wheels are for Linux with glibc, macOS and Windows, on 64-bit processors; elsewhere run llama.cpp's own server "
             "and use provider 'openai' with base_url."
         ) from None

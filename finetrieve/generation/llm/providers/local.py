@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.failures import error_line
 from finetrieve.generation.llm.providers.base import MAX_NEW_TOKENS, Messages, Provider, ProviderOptions, Reply, present
 from finetrieve.generation.llm.providers.errors import ProviderError
 
@@ -105,7 +106,7 @@ class LocalProvider(Provider):
             if "out of memory" in str(error).lower() and len(batch) > 1:
                 middle = len(batch) // 2
                 return self._outcomes(batch[:middle]) + self._outcomes(batch[middle:])
-            text = " ".join(str(error).split())[:300]
+            text = error_line(error, 300)
             return [ProviderError("request", f"{type(error).__name__}: {text}") for _ in batch]
 
 
@@ -135,9 +136,7 @@ class Transformers(LocalProvider):
             self._tokenizer: Any = AutoTokenizer.from_pretrained(self.place, token=self.key or None, padding_side="left")
             self._model = AutoModelForCausalLM.from_pretrained(self.place, token=self.key or None, dtype="auto")
         except (OSError, ValueError, KeyError, ImportError) as error:
-            raise InputError(
-                f"Model '{self.model}' cannot be loaded by transformers: {' '.join(str(error).split())[:300]}"
-            ) from None
+            raise InputError(f"Model '{self.model}' cannot be loaded by transformers: {error_line(error, 300)}") from None
         self._model.to("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu").eval()
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token or self._tokenizer.unk_token
@@ -230,7 +229,7 @@ class VLLM(LocalProvider):
                 hf_token=self.key or None,
             )
         except (OSError, ValueError) as error:
-            raise InputError(f"Model '{self.model}' cannot be loaded by vLLM: {' '.join(str(error).split())[:300]}") from None
+            raise InputError(f"Model '{self.model}' cannot be loaded by vLLM: {error_line(error, 300)}") from None
 
     def _generate(self, batch: list[Prompt]) -> list[Reply | ProviderError]:
         outputs = self._model.chat(
