@@ -22,10 +22,9 @@ from zenml.models import (
 from finetrieve.core.errors import InputError, SeveralModelsError, unknown_name
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.rows import Chunk
-from finetrieve.core.tables import to_rows
-from finetrieve.evaluation.result import EvaluationResult
 
 if TYPE_CHECKING:
+    from finetrieve.evaluation.result import EvaluationResult
     from finetrieve.registry.promotion_rule import Stage
 
 TAG = "finetrieve"
@@ -169,11 +168,15 @@ def artifact_of(version: Version, name: Literal["model", "chunks", "metrics"]) -
 
 def chunks_of(version: Version) -> list[Chunk]:
     """Returns the chunks that a version was trained for."""
+    from finetrieve.core.tables import to_rows  # pyarrow: listing versions does without
+
     return to_rows(artifact_of(version, "chunks").load(), Chunk)
 
 
 def metrics_of(version: Version) -> EvaluationResult:
     """Returns what a version scored."""
+    from finetrieve.evaluation.result import EvaluationResult  # numpy, likewise
+
     return EvaluationResult.read(artifact_of(version, "metrics").load())
 
 

@@ -237,7 +237,7 @@ def test_the_dashboard_shows_steps_samples_curves_and_the_report(trained: Traine
     browser.on("requestfailed", lambda request: refused.add(str(request.failure)) if "127.0.0.1" not in request.url else None)
     leaks = answers_with_a_key(browser)
     chunks = shown(browser, dashboard, "chunks")
-    chunks.get_by_text("By title").wait_for(timeout=30_000)
+    chunks.get_by_text("By source").wait_for(timeout=30_000)
     browser.screenshot(path=trained.folder / "chunks.png")
     nodes = " ".join(browser.locator(".react-flow__node").all_inner_texts())
     assert {"load_chunks", "train_model", "promote", "report", "model_history"} <= set(nodes.split())
