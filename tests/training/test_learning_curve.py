@@ -66,6 +66,7 @@ def test_without_dev_queries_there_is_no_curve(tiny_model: Path, tmp_path: Path)
     assert record["learning_curve"] == []
 
 
+@pytest.mark.slow
 def test_api_reference_is_gentle_once_on_parts_too(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = list[int]()
 

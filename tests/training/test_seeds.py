@@ -84,6 +84,7 @@ def test_progress_says_which_training_it_is_and_a_single_one_has_nothing_to_say(
     assert single.seeds == [] and single.ndcg == 0.3
 
 
+@pytest.mark.slow
 def test_two_seeds_give_the_mean_of_two_trainings_and_the_record_and_card_say_so(tiny_model: Path, tmp_path: Path) -> None:
     pairs, chunks = corpus()
     short = {"max_steps": 3, "average": [0.0], "lay_questions": 0}

@@ -107,6 +107,7 @@ def train_with(tiny_model: Path, place: Path, **changed: Any) -> TrainingResult:
     return train_model(PAIRS, CHUNKS, wanted, str(tiny_model), place / "model", place / "checkpoints", seed=3)
 
 
+@pytest.mark.slow
 def test_the_model_learns_the_teachers_order_and_the_record_and_card_name_it(
     tiny_model: Path, cross_encoder: Path, tmp_path: Path
 ) -> None:
