@@ -147,6 +147,11 @@ def questions_of(task: Task, corpus: Corpus, config: Config) -> EvalSet | None:
 
 def pairs_of(task: Task, corpus: Corpus, config: Config, scratch: Path) -> list[Pair]:
     """Returns the pairs that a retrain on the task trains on: generated, filtered and split."""
+    return split_of(queries_of(corpus, config, scratch), corpus, config, task.eval_set)
+
+
+def queries_of(corpus: Corpus, config: Config, scratch: Path) -> list[GeneratedQuery]:
+    """Returns the queries of a configuration for a corpus, generated and filtered."""
     from finetrieve.core import corpus as core_corpus
     from finetrieve.core.rows import Chunk, GeneratedQuery
     from finetrieve.core.tables import to_rows, to_table
@@ -156,7 +161,7 @@ def pairs_of(task: Task, corpus: Corpus, config: Config, scratch: Path) -> list[
     chunks = to_table(corpus.chunks, Chunk)
     made = generate(chunks, config.generation, config.seed, scratch / "generation").queries
     kept = curate(made, core_corpus.Corpus(chunks), config.filters, config.training.base_model).queries
-    return split_of(to_rows(kept, GeneratedQuery), corpus, config, task.eval_set)
+    return to_rows(kept, GeneratedQuery)
 
 
 def split_of(triplets: Sequence[GeneratedQuery], corpus: Corpus, config: Config, eval_set: Path | None) -> list[Pair]:

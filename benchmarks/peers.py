@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import psutil
-from bench_sets import Corpus, Task, bench_folders, corpus_of, evaluated, pairs_of, questions_of, split_of, task_of
+from bench_sets import WAYS, Corpus, Task, bench_folders, corpus_of, evaluated, pairs_of, questions_of, split_of, task_of
 from quality_tables import METRIC, aligned
 
 from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
@@ -348,6 +348,21 @@ def _cells(row: Row, names: Mapping[str, str]) -> list[str]:
         shown_gap(row.get("ours_minus_peer")),
         _times(row.get("time_ratio")),
     ]
+
+
+def cells_by_way(arms: Mapping[str, Sequence[float]], first: Mapping[str, Sequence[float]] | None, seed: int) -> list[str]:
+    """Returns for each way of searching the mean score of a table's row, and how far it is from the first row's.
+
+    Args:
+        arms: Arm -> nDCG@10 of each question.
+        first: Those of the first row; None for that row itself.
+        seed: Of the bootstrap.
+    """
+    cells = list[str]()
+    for arm in WAYS.values():
+        gap = None if first is None else paired_gap(np.asarray(arms[arm]), np.asarray(first[arm]), seed)
+        cells += [f"{np.mean(arms[arm]):.3f}", shown_gap(gap)]
+    return cells
 
 
 def shown_gap(found: Mapping[str, float] | None) -> str:

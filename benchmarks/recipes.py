@@ -29,7 +29,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from bench_sets import WAYS, Corpus, bench_folders, corpus_of, evaluated, questions_of, split_of, task_of
-from peers import machine, paired_gap, shown_gap
+from peers import cells_by_way, machine, paired_gap
 from quality_tables import METRIC, aligned
 from recorded_triplets import asked, folds_of, recorded
 
@@ -296,10 +296,9 @@ def table_of(rows: Sequence[Row], asking: str, seed: int) -> list[list[str]]:
         [f"{rows[0]['set']}, {asking}", "pairs", *(cell for way in WAYS for cell in (way, f"- {FIRST}"))],
         ["untrained", "-", *(cell for mean in untrained.values() for cell in (f"{mean:.3f}", "-"))],
     ]
+    first = next(row for row in rows if row["name"] == FIRST)
     for row in rows:
-        gaps = gaps_of(row, rows, seed).get(asking, {})
-        means = means_of(row, asking, WAYS)
-        cells = [cell for way, mean in means.items() for cell in (f"{mean:.3f}", shown_gap(gaps.get(way)))]
+        cells = cells_by_way(row[asking], None if row is first else first[asking], seed)
         table.append([row["name"], f"{row['n_pairs']:,}", *cells])
     return table
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_sets import WAYS, Corpus, bench_folders, corpus_of, evaluated, questions_of, task_of
-from peers import machine, paired_gap, shown_gap
+from bench_sets import WAYS, Corpus, bench_folders, corpus_of, evaluated, queries_of, questions_of, task_of
+from peers import cells_by_way, machine
 from quality_tables import METRIC, aligned
 
 from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
@@ -31,11 +31,9 @@ from finetrieve.app.run_metadata import code_commit
 from finetrieve.core import corpus as core_corpus
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, GeneratedQuery, Pair, RankedChunk
-from finetrieve.core.tables import to_rows, to_table
-from finetrieve.curation.curate import curate
+from finetrieve.core.tables import to_table
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import METRICS
-from finetrieve.generation.generate import generate
 from finetrieve.own_data.label_queries import label_own_queries
 from finetrieve.own_data.mixing import split_with_own
 from finetrieve.own_data.settings import QuerySettings
@@ -85,8 +83,9 @@ def compared(folder: Path, max_steps: int | None, seed: int, scratch: Path) -> l
     questions = questions_of(task, corpus, config)
     assert questions is not None  # the folder is in BEIR's layout
     halves, rows = halved(questions), list[Row]()
+    generated = queries_of(corpus, config, scratch)
     for name, log in ((RULES, ()), (WITH_LOG, halves.log)):
-        pairs, lists = trained_on(corpus, log, halves.tested, config, scratch)
+        pairs, lists = trained_on(corpus, generated, log, halves.tested, config, scratch)
         started, out = time.monotonic(), scratch / name / "model"
         record = train_model(
             pairs, corpus.chunks, config.training, config.training.base_model, out, scratch / "checkpoints", seed, None, lists
@@ -116,7 +115,12 @@ def halved(questions: EvalSet) -> Halves:
 
 
 def trained_on(
-    corpus: Corpus, log: Sequence[str], tested: EvalSet, config: Config, scratch: Path
+    corpus: Corpus,
+    generated: Sequence[GeneratedQuery],
+    log: Sequence[str],
+    tested: EvalSet,
+    config: Config,
+    scratch: Path,
 ) -> tuple[list[Pair], list[RankedChunk]]:
     """Returns the pairs and the lists that a run trains on, none of which asks what is tested."""
     tables = [
@@ -125,16 +129,14 @@ def trained_on(
         to_table(corpus.duplicates, DuplicateChunk),
     ]
     whole = core_corpus.Corpus(*tables)
-    made = generate(whole.chunks, config.generation, config.seed, scratch / "generation").queries
-    kept = to_rows(curate(made, whole, config.filters, config.training.base_model).queries, GeneratedQuery)
     pseudo, sets = list[RankedChunk](), list[QuerySettings]()
     if log:
         path = scratch / "log.txt"
         path.write_text("\n".join(log) + "\n", encoding="utf-8")
         sets = [QuerySettings(path=str(path))]
-        pseudo = label_own_queries(sets, whole, kept, config.training.base_model, None).lists
+        pseudo = label_own_queries(sets, whole, generated, config.training.base_model, None).lists
     result, lists = split_with_own(
-        kept,
+        generated,
         [],
         [],
         whole.chunk_places(),
@@ -165,10 +167,7 @@ def table_of(rows: Sequence[Row], seed: int) -> list[list[str]]:
     untrained = [f"{np.mean(first[arm.replace('finetuned', 'base')]):.3f}" for arm in WAYS.values()]
     table.append(["untrained", "-", "-", "-", *(cell for mean in untrained for cell in (mean, "-"))])
     for row in rows:
-        cells = list[str]()
-        for arm in WAYS.values():
-            gap = None if row is rows[0] else paired_gap(np.asarray(row["arms"][arm]), np.asarray(first[arm]), seed)
-            cells += [f"{np.mean(row['arms'][arm]):.3f}", shown_gap(gap)]
+        cells = cells_by_way(row["arms"], None if row is rows[0] else first, seed)
         table.append([row["name"], str(row["n_log"]), f"{row['n_pairs']:,}", str(row["n_lists"]), *cells])
     return table
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.paths import user_cache
+from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, Pair, RankedChunk, embedded_text
 from finetrieve.own_data.pseudo_labels import softmax
 from finetrieve.own_data.teacher import Teacher
@@ -32,7 +33,6 @@ PAIRS_AT_ONCE = 128
 """Scored and kept together: what an interrupt costs."""
 
 TextPair = tuple[str, str]
-Progress = Callable[[int, int], None]
 
 
 def has_teacher_lists(settings: TrainingSettings) -> bool:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 LIKE_THE_BEST = 0.01
 """Of nDCG@10 on dev: a smaller lead is chance."""
 
-
 Progress = Callable[[int, int], None]
 
 
@@ -101,10 +100,11 @@ def _rows(pairs: Sequence[Pair], chunks: Sequence[Chunk]) -> list[Row]:
 def _neighbours(pairs: Sequence[Pair], chunks: Sequence[Chunk], base_model: str) -> Neighbours:
     """Returns which chunks of the pairs look alike to the base model, by the numbers that `_rows` gives them."""
     by_id = {chunk.id: chunk for chunk in chunks}
-    own = {embedded_text(by_id[pair.chunk_id]): by_id[pair.chunk_id] for pair in reversed(pairs)}
-    texts = list(dict.fromkeys(embedded_text(by_id[pair.chunk_id]) for pair in pairs))
-    vectors = CachedEmbedder(base_model, precision="auto").embed(texts, "document")
-    return near_chunks(vectors, [(own[text].doc_id, own[text].section) for text in texts])
+    first: dict[str, Chunk] = {}
+    for pair in pairs:
+        first.setdefault(embedded_text(by_id[pair.chunk_id]), by_id[pair.chunk_id])
+    vectors = CachedEmbedder(base_model, precision="auto").embed(list(first), "document")
+    return near_chunks(vectors, [(chunk.doc_id, chunk.section) for chunk in first.values()])
 
 
 class _Numbers:

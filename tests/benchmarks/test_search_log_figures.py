@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench_sets import corpus_of, questions_of, task_of
+from bench_sets import corpus_of, queries_of, questions_of, task_of
 from search_logs import halved, table_of, trained_on
 
 from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
@@ -44,10 +44,11 @@ def test_the_log_asks_about_other_documents_and_what_is_tested_is_not_trained_on
     in_log = {f"d{row}" for row, thing in enumerate(THINGS) if any(thing in text for text in halves.log)}
     assert in_log and tested and in_log.isdisjoint(tested)
     assert len(halves.log) + len(halves.tested.queries) == len(questions.queries)
-    pairs, lists = trained_on(corpus, halves.log, halves.tested, config, tmp_path)
+    generated = queries_of(corpus, config, tmp_path)
+    pairs, lists = trained_on(corpus, generated, halves.log, halves.tested, config, tmp_path)
     assert {ranked.query for ranked in lists} <= set(halves.log)
     assert lists and not {pair.query for pair in pairs} & set(halves.tested.queries.values())
-    without, none = trained_on(corpus, (), halves.tested, config, tmp_path)
+    without, none = trained_on(corpus, generated, (), halves.tested, config, tmp_path)
     assert none == [] and {pair.provenance for pair in without} == {"generated"}
 
 
