@@ -147,6 +147,16 @@ class CachedEmbedder:
             writer.add(joined([_tokens(blobs[token_keys[row]]) for row in block]))
         return writer.done()
 
+    def kept(self, texts: Sequence[str], role: Role) -> dict[str, tuple[FloatMatrix, TokenVectors]]:
+        """Returns the dense and the token vectors of those texts of which both are kept; encodes nothing."""
+        keys = {text: (_key(role, text), _key(f"{role} tokens", text)) for text in texts}
+        blobs = self._kept.get([key for both in keys.values() for key in both])
+        return {
+            text: (_vector(blobs[dense]), _tokens(blobs[tokens]))
+            for text, (dense, tokens) in keys.items()
+            if dense in blobs and tokens in blobs
+        }
+
     def encode_anew(self, texts: Sequence[str], role: Role, *, with_tokens: bool) -> None:
         """Encodes texts although their vectors may be kept, and keeps nothing: for measuring how long that takes."""
         self.encoded(texts, role, with_tokens=with_tokens)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from finetrieve.retrieval.late_interaction import scored_tokens
+from finetrieve.retrieval.vector_cache import CachedEmbedder
 from finetrieve.training.packed_texts import encode_packed, fitted, padded, similarities
 from finetrieve.training.ranking_loss import Features, rows_of
 
@@ -19,16 +23,51 @@ _KEPT_BYTES = 1 << 30
 """Of what the model makes of texts, kept for the steps in which they come again."""
 
 
+class SearchedChunks:
+    """What search has kept of a model's chunks, found by the tokens that a training reads of them.
+
+    Args:
+        embedder: The model as search loads it.
+        texts: The chunks.
+        model: Gives the tokens; of a text that it cuts, or reads with a prompt, nothing is found.
+    """
+
+    def __init__(self, embedder: CachedEmbedder, texts: Sequence[str], model: SentenceTransformer) -> None:
+        self._embedder = embedder
+        self._special = list(model.tokenizer.all_special_ids)
+        read = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)["input_ids"] if texts else []
+        self._texts = {np.asarray(ids, np.int64).tobytes(): text for ids, text in zip(read, texts, strict=True)}
+
+    def packed(self, read: Sequence[bytes]) -> Mapping[bytes, Tensor]:
+        """Returns the packed vectors, as of `encode_packed`, of the texts with these tokens of which they are kept."""
+        wanted = {key: self._texts[key] for key in read if key in self._texts}
+        kept = self._embedder.kept(list(wanted.values()), "document")
+        found: dict[bytes, Tensor] = {}
+        for key, text in wanted.items():
+            dense, tokens = kept.get(text, (None, None))
+            ids = torch.from_numpy(np.frombuffer(key, np.int64).copy())[None]
+            scored = scored_tokens(ids, torch.ones_like(ids), self._special)[0]
+            same = tokens is not None and np.array_equal(tokens.ids, ids[0, scored].numpy())
+            if dense is None or tokens is None or not same or len(dense) != tokens.vectors.shape[1]:
+                continue
+            packed = torch.zeros(1 + ids.shape[1], len(dense))
+            packed[0] = torch.from_numpy(dense.copy())
+            packed[1:][scored] = torch.from_numpy(tokens.vectors.astype(np.float32))
+            found[key] = packed
+        return found
+
+
 class FrozenScorer:
     """A model that is not trained, scoring batches; what it makes of a text is kept for the next time.
 
     Args:
         model: The model.
         plan: For the size of mini-batches.
+        searched: What search has kept of its chunks already.
     """
 
-    def __init__(self, model: SentenceTransformer, plan: JointPlan) -> None:
-        self._model = model.eval()
+    def __init__(self, model: SentenceTransformer, plan: JointPlan, searched: SearchedChunks | None = None) -> None:
+        self._model, self._searched = model.eval(), searched
         self._size = plan.mini_batch_size
         self._special = list(model.tokenizer.all_special_ids)
         self._kept: dict[bytes, Tensor] = {}
@@ -47,6 +86,10 @@ class FrozenScorer:
         ]
         missing = [row for row, key in enumerate(read) if key not in self._kept]
         made: dict[bytes, Tensor] = {}
+        if self._searched is not None:
+            packed = self._searched.packed([read[row] for row in missing])
+            made = {key: text.to(features["input_ids"].device, torch.bfloat16) for key, text in packed.items()}
+            missing = [row for row in missing if read[row] not in made]
         for start in range(0, len(missing), self._size):
             rows = torch.tensor(missing[start : start + self._size], device=features["input_ids"].device)
             part = {name: value[rows] for name, value in features.items() if isinstance(value, Tensor) and value.ndim}

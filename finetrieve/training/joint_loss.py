@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finetrieve.retrieval.late_interaction import scored_tokens
-from finetrieve.training.frozen_scorer import FrozenScorer
+from finetrieve.training.frozen_scorer import FrozenScorer, SearchedChunks
 from finetrieve.training.packed_texts import (
     cut_tokens,
     divergence,
@@ -117,6 +117,7 @@ class JointLoss(CachedLossMixin, nn.Module):
         teacher: Another frozen model whose late and dense scores are distilled into the cosines; None takes the late scores of
             the step itself.
         seed: Draws the lay questions and the token dimension of a step, the same for the same batch.
+        searched: What search has kept of the base model's chunks.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class JointLoss(CachedLossMixin, nn.Module):
         base: SentenceTransformer | None = None,
         teacher: SentenceTransformer | None = None,
         seed: int = 0,
+        searched: SearchedChunks | None = None,
     ) -> None:
         super().__init__()
         self.model, self.plan, self.seed = model, plan, seed
@@ -135,7 +137,7 @@ class JointLoss(CachedLossMixin, nn.Module):
         self._token_weights = token_weights
         self._special = list(model.tokenizer.all_special_ids)
         # In lists, so that no frozen model is a module of the loss: neither trained nor saved.
-        self._base = [FrozenScorer(base, plan)] if base is not None and plan.keep_base else []
+        self._base = [FrozenScorer(base, plan, searched)] if base is not None and plan.keep_base else []
         self._teacher = [FrozenScorer(teacher, plan)] if teacher is not None and plan.distil else []
 
     def forward(self, sentence_features: Iterable[Features], labels: Any = None) -> Tensor:  # noqa: ARG002 (the trainer passes it)

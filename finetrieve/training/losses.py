@@ -56,6 +56,8 @@ class LossPlan:
     """Of the joint loss: directory or id of a model whose scores are distilled; None, or a cross-encoder, takes the step's own
     late scores."""
     seed: int = 0
+    chunks: Sequence[str] = ()
+    """Of the joint loss: the texts of which search may have kept the base model's vectors."""
     contrast: Contrast = PLAIN
     """Of the losses that have directions or weigh hardness."""
 
@@ -97,6 +99,8 @@ class Joint(Loss):
         """Returns the loss with its frozen base model and teacher, where it needs them."""
         from finetrieve.retrieval.base_model import is_cross_encoder
         from finetrieve.retrieval.encoder import load_encoder
+        from finetrieve.retrieval.vector_cache import CachedEmbedder
+        from finetrieve.training.frozen_scorer import SearchedChunks
         from finetrieve.training.joint_loss import JointLoss, JointPlan
 
         settings = plan.joint or JointPlan(scale=plan.scale, mini_batch_size=plan.mini_batch_size)
@@ -104,6 +108,9 @@ class Joint(Loss):
         def frozen(reference: str) -> SentenceTransformer:
             return load_encoder(reference, max_tokens=model.max_seq_length, device=str(model.device))
 
+        searched = None
+        if settings.keep_base and plan.chunks:
+            searched = SearchedChunks(CachedEmbedder(plan.base_model, precision="auto"), plan.chunks, model)
         # What a cross-encoder knows is in the plan's lists: all pairs of a step are too many for it.
         embeds = bool(plan.teacher and settings.distil and not is_cross_encoder(plan.teacher))
         return JointLoss(
@@ -113,6 +120,7 @@ class Joint(Loss):
             base=frozen(plan.base_model) if settings.keep_base else None,
             teacher=frozen(str(plan.teacher)) if embeds else None,
             seed=plan.seed,
+            searched=searched,
         )
 
 

@@ -256,7 +256,8 @@ def _loss_plan(
     from finetrieve.training.joint_loss import JointPlan
 
     full = model.get_embedding_dimension() or 0
-    idf = token_idf(model, [embedded_text(chunk) for chunk in chunks])
+    texts = [embedded_text(chunk) for chunk in chunks]
+    idf = token_idf(model, texts)
     joint = JointPlan(
         scale=settings.scale,
         late_scale=settings.late_scale,
@@ -274,7 +275,7 @@ def _loss_plan(
         n_lists=settings.ranking_lists,
     )
     weights = torch.from_numpy(idf.weights(np.arange(len(model.tokenizer), dtype=np.int32)))
-    return LossPlan(settings.scale, plan.mini_batch_size, base_model, joint, weights, settings.teacher, seed)
+    return LossPlan(settings.scale, plan.mini_batch_size, base_model, joint, weights, settings.teacher, seed, texts)
 
 
 def _arguments(

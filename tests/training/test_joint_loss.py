@@ -11,6 +11,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.similarity import maxsim
 
+from finetrieve.retrieval.vector_cache import CachedEmbedder
+from finetrieve.training.frozen_scorer import SearchedChunks
 from finetrieve.training.joint_loss import JointLoss, JointPlan
 from finetrieve.training.losses import LossPlan, build_loss
 from finetrieve.training.packed_texts import divergence, encode_packed, late_similarities, similarities
@@ -117,6 +119,33 @@ def test_a_frozen_model_answers_the_same_for_a_text_that_it_has_seen(
     assert loss(batch(model, [0, 1, 2])).item() == pytest.approx(first, abs=1e-4)
     hook.remove()
     assert calls == 0
+
+
+def test_what_search_has_kept_of_the_chunks_is_not_made_again(
+    model: SentenceTransformer, other: SentenceTransformer, tmp_path: Path
+) -> None:
+    other.save(str(tmp_path / "base"))
+    embedder = CachedEmbedder(tmp_path / "base", folder=tmp_path / "vectors")
+    plan = JointPlan(**{**PLAIN, "keep_base": 1.0})
+    anew = JointLoss(model, plan, base=other)(batch(model, [0, 1, 2])).item()
+
+    embedder.embed_tokens(CHUNKS[:2], "document")
+    read: list[int] = []
+    hook = other.register_forward_pre_hook(lambda _module, given: read.append(len(given[0]["input_ids"])))
+    loss = JointLoss(model, plan, base=other, searched=SearchedChunks(embedder, CHUNKS, model))
+    assert loss(batch(model, [0, 1, 2])).item() == pytest.approx(anew, abs=2e-2)
+    hook.remove()
+    assert read == [3, 1]  # the queries, and the chunk that nobody has searched
+
+
+def test_what_search_has_kept_of_another_text_is_not_taken(model: SentenceTransformer, tiny_model: Path, tmp_path: Path) -> None:
+    embedder = CachedEmbedder(tiny_model, folder=tmp_path)
+    embedder.embed_tokens(CHUNKS, "document")
+    [whole, *_] = model.preprocess(CHUNKS[:1])["input_ids"].numpy()
+    assert list(SearchedChunks(embedder, CHUNKS, model).packed([whole.tobytes()]))
+    model.max_seq_length = len(whole) - 2
+    [cut, *_] = model.preprocess(CHUNKS[:1])["input_ids"].numpy()
+    assert SearchedChunks(embedder, CHUNKS, model).packed([cut.tobytes(), whole.tobytes()]) == {}
 
 
 def test_the_step_s_own_late_scores_teach_the_vector_and_are_not_moved_by_it(model: SentenceTransformer) -> None:
