@@ -135,3 +135,12 @@ class PageSource(NamedPages):
     """Larger files are skipped without being read, in MB."""
     txt_format: Literal["text", "restructuredtext", "markdown"] = "text"
     """What `.txt` files hold: some projects' are reStructuredText, such as Django's."""
+
+
+def summary(skipped: list[Skipped], shown: int = 3) -> str:
+    """Returns what was seen and why nothing came of it, in one line."""
+    if not skipped:
+        return "nothing is there"
+    examples = "; ".join(f"{item.source}: {item.reason}" for item in skipped[:shown])
+    more = len(skipped) - shown
+    return f"{examples}; and {more} more" if more > 0 else examples
