@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetrieve.core.paths import ConfigPath
-from finetrieve.training.losses import LOSSES, PLAIN, Contrast, Direction, HardnessMode, PartitionMode, losses_with
+from finetrieve.training.contrast import PLAIN, Contrast, Direction, HardnessMode, PartitionMode
+from finetrieve.training.losses import LOSSES, losses_with
 
 
 class SplitSettings(BaseModel):
