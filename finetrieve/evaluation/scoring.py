@@ -215,7 +215,7 @@ def score_set(
     for block in search.blocks(late_of):
         for name in indexes:
             found[name].append(_retrieved(block.by_chunk[name].dense, block.by_unit[name].dense, block.relevance))
-        inputs = ArmInputs(block, fusions, reranking, texts)
+        inputs = BlockInputs(block, fusions, reranking, texts)
         for name, arm in wanted.items():
             scores[name][block.start : block.stop] = score_queries(arm.score(inputs), block.relevance)
     by_dimension = {name: _score_dimensions(search, name, dimensions, scores.get(name)) for name in indexes}
@@ -224,8 +224,8 @@ def score_set(
 
 
 @dataclass(frozen=True)
-class ArmInputs:
-    """What an arm can score a block of queries by."""
+class BlockInputs:
+    """What an arm can score a block of queries by: `arms.ArmInputs`."""
 
     block: ScoreBlock
     fusions: Mapping[str, Fusion]
