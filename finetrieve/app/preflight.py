@@ -19,7 +19,7 @@ from finetrieve.corpus.sources.table_files import files_fingerprint
 from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
-from finetrieve.generation.llm.response_cache import generation_state
+from finetrieve.generation.generation_state import generation_state
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.imitation import with_real_queries
 from finetrieve.own_data.pair_files import check_pairs, pairs_fingerprint

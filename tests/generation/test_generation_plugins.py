@@ -11,8 +11,8 @@ import pytest
 from finetrieve.app.config import load_config
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
+from finetrieve.generation.generation_state import generation_state
 from finetrieve.generation.llm.providers.base import PROVIDERS
-from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.recipes.base import RECIPES
 from finetrieve.generation.settings import GenerationSettings
 from tests.fakes.llm import LlmServer

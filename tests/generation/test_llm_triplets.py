@@ -16,7 +16,7 @@ import pytest
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
-from finetrieve.generation.llm.response_cache import failed_generations
+from finetrieve.generation.generation_state import failed_generations
 from finetrieve.generation.settings import GenerationSettings
 from tests.conftest import ROOT, needs
 from tests.fakes.llm import LlmServer

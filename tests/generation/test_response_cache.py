@@ -16,16 +16,8 @@ from pathlib import Path
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.llm.response_cache import (
-    FORMAT,
-    CachedResponse,
-    ResponseCache,
-    failed_generations,
-    failure_scope,
-    generation_state,
-    request_key,
-    response_cache_directory,
-)
+from finetrieve.generation.generation_state import failed_generations, failure_scope, generation_state, response_cache_directory
+from finetrieve.generation.llm.response_cache import FORMAT, CachedResponse, ResponseCache, request_key
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.retrieval.base_model import resolve_base_model
 

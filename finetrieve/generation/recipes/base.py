@@ -24,6 +24,11 @@ QUERY_LOGS = "query_logs"
 TOPIC, WORDS, CORPUS_WORDS = "topic", "words", "corpus_words"
 """Fields of `ChunkContext` that only a look at the whole corpus fills, for the recipes that ask for them."""
 
+BATCH_SIZE = 256
+"""Chunks per batch: what a batch costs in the queues is what counts."""
+ON_COORDINATOR = "ray:coordinator"
+"""In place of a file's path: the step runs on a Ray cluster and asks the coordinator of its run."""
+
 ChunkResult = dict[str, Any]
 """What a recipe made of a chunk: `queries` [{query, style, and where there are: negative, persona, shortened, and `further`,
 the numbers of the other chunks that it needs}] best first, `rows` [{columns, attributes}] of rows that are no queries for the
