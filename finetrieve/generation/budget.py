@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from finetrieve.core.settings import Settings
 
 
-class Budget(BaseModel):
+class Budget(Settings):
     """The most that one generation may spend on answers that the cache does not hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     requests: int | None = Field(default=None, ge=1)
     """Sent to a provider; failed ones count."""

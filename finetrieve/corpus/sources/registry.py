@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.secrets import mask_logins
+from finetrieve.core.settings import Settings
 from finetrieve.corpus.parsing.readers.base import readers_by_suffix
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.base import FetchingReader, SamplingReader, Source, SourceRead, summary
@@ -34,10 +35,8 @@ SOURCES: Registry[Source] = Registry(
 SourceSettings = Annotated[Source, NamedSettings(SOURCES)]
 
 
-class CorpusSettings(BaseModel):
+class CorpusSettings(Settings):
     """Which documents are read, and how they are cut."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: SourceSettings
     chunks: ChunkSettings

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import error_line
+from finetrieve.core.settings import Settings
 from finetrieve.generation.llm.providers.base import BatchItem, Reply
 from finetrieve.generation.llm.providers.errors import ProviderError
 from finetrieve.generation.llm.request import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
@@ -32,10 +33,8 @@ SUBMITTED = "submitted"
 """The kind of stop reason of a run that handed requests over and did not wait for their answers."""
 
 
-class BatchRecord(BaseModel):
+class BatchRecord(Settings):
     """A batch that was handed over, or was about to be when the process was killed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tag: str
     """Hash of its requests."""

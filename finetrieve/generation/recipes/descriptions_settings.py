@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from finetrieve.core.settings import Settings
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_settings import with_variables
@@ -43,10 +44,8 @@ Write a much more abstract one, in the same language: in place of everything tha
 detail that could be left out. It is one line and still true of the text."""
 
 
-class DescribedText(BaseModel):
+class DescribedText(Settings):
     """An example for the prompt: a text with descriptions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str = Field(min_length=1)
     """The text."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetrieve.core.errors import unknown_name
 from finetrieve.core.paths import ConfigPath
+from finetrieve.core.settings import Settings
 from finetrieve.generation.query_styles import PERSONAS, STYLES
 from finetrieve.generation.recipes.base import Weight
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.stages import Judge
 
 
-class StyleChoice(BaseModel):
+class StyleChoice(Settings):
     """A style or a persona: how often it is drawn, and what it tells the LLM when it is none of those that exist."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: Weight = 1.0
     """How often it is drawn, against the others' weights."""
