@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import Chunk
 from finetrieve.engines.base import Found
 from finetrieve.retrieval.bm25 import Bm25
-from finetrieve.retrieval.fusion import FloatMatrix, Fusion, Parts, fuse
+from finetrieve.retrieval.fusion import Fusion, Parts, fuse
 from finetrieve.retrieval.search import Hit
 
 CANDIDATES = 200

@@ -10,7 +10,7 @@ from finetrieve.core.errors import unknown_name
 from finetrieve.core.plugins import Registry
 
 if TYPE_CHECKING:
-    from finetrieve.retrieval.fusion import FloatMatrix
+    from finetrieve.core.arrays import FloatMatrix
 
 Part = Literal["dense", "late", "lexical", "cross"]
 BASE = "base"

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix, Integers
 from finetrieve.core.rows import embedded_text
 from finetrieve.evaluation.arms import Arm, arm_of
 from finetrieve.evaluation.eval_sets import EvalSet
@@ -18,9 +19,6 @@ from finetrieve.retrieval.encoder import unit_rows
 from finetrieve.retrieval.fusion import Fusion, Parts, first_rows, fuse, fuse_first, normalised_parts, put_first, weighted_sum
 from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.reranker import Reranker
-
-FloatMatrix = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 TOP = 5
 """Chunks kept per query and model, for the report."""

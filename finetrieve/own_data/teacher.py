@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.corpus import Corpus
 from finetrieve.retrieval.bm25 import Bm25
-from finetrieve.retrieval.fusion import FUSED, HYBRID, FloatMatrix, fuse
+from finetrieve.retrieval.fusion import FUSED, HYBRID, fuse
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 
