@@ -65,12 +65,7 @@ class AnnotationSettings(Settings):
 
 
 def dataset_name(settings: AnnotationSettings, source: Source) -> str:
-    """Returns the dataset's name: the configured one, or one that is the corpus's own and stays when its documents change.
-
-    Args:
-        settings: What the configuration says.
-        source: Where the documents come from.
-    """
+    """Returns the dataset's name: the configured one, or one that is the corpus's own and stays when its documents change."""
     if settings.dataset is not None:
         return settings.dataset
     key, place = source.identity

@@ -24,12 +24,7 @@ Ask = Callable[[int, Sequence[str] | None], Sequence[Found]]
 
 
 class FusedSearch:
-    """Adds up the scores of an engine's vectors and of BM25, which is not counted where it has no weight.
-
-    Args:
-        chunks: All that the engine holds.
-        fusion: How much each part counts.
-    """
+    """Adds up the scores of an engine's vectors and of BM25, which is not counted where it has no weight."""
 
     def __init__(self, chunks: Sequence[Chunk], fusion: Fusion) -> None:
         self._chunks, self._fusion = chunks, fusion

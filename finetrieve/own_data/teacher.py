@@ -20,12 +20,7 @@ QUERY_BLOCK = 256
 
 
 class Teacher:
-    """Scores the chunks of a corpus for queries; the corpus is encoded when it is first asked.
-
-    Args:
-        corpus: What is searched.
-        base_model: `embedded`, a directory or a Hub id.
-    """
+    """Scores the chunks of a corpus for queries; the corpus is encoded when it is first asked."""
 
     def __init__(self, corpus: Corpus, base_model: str) -> None:
         self._corpus, self._base_model = corpus, base_model

@@ -214,11 +214,7 @@ def scored_tokens(input_ids: torch.Tensor, attention_mask: torch.Tensor, special
 
 
 class TokenIdf:
-    """How rare each token is among the chunks: BM25's inverse document frequency.
-
-    Args:
-        chunks: The corpus.
-    """
+    """How rare each token is among the chunks: BM25's inverse document frequency."""
 
     def __init__(self, chunks: TokenVectors) -> None:
         self._n_texts = len(chunks)

@@ -18,12 +18,7 @@ _KEPT_BYTES = 1 << 30
 
 
 class FrozenScorer:
-    """A model that is not trained, scoring batches; what it makes of a text is kept for the next time.
-
-    Args:
-        model: The model.
-        mini_batch_size: Texts that go through it at once.
-    """
+    """A model that is not trained, scoring batches; what it makes of a text is kept for the next time."""
 
     def __init__(self, model: SentenceTransformer, mini_batch_size: int) -> None:
         self._model = model.eval()

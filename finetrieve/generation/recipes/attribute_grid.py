@@ -78,11 +78,7 @@ class Attribute(Settings):
         return {"chunk": WORDS, "corpus": CORPUS_WORDS, None: None}[self.words]
 
     def occurrence(self, name: str) -> str:
-        """Returns what a prompt says of the values that have to occur; in Jinja.
-
-        Args:
-            name: The attribute's.
-        """
+        """Returns what a prompt says of the values that have to occur; in Jinja."""
         return f"At least {self.occur or self.choose} of these occur in it: {{{{ {name} }}}}."
 
     def weights(self) -> dict[str, float]:
