@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetrieve.core.paths import ConfigPath
+from finetrieve.core.settings import Settings
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.recipes.base import TOPIC, AnyRecipe
 from finetrieve.generation.recipes.rules_recipe import RulesRecipe
 
 
-class Budget(BaseModel):
-    """The most that one generation may spend on answers that the cache does not hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    requests: int | None = Field(default=None, ge=1)
-    """Sent to a provider; failed ones count."""
-    tokens: int | None = Field(default=None, ge=1)
-    """Sent and answered together."""
-    money: float | None = Field(default=None, gt=0)
-    """In the currency of the recipes' prices."""
-    when_spent: Literal["stop", "go_on"] = "stop"
-    """`stop`: the step fails and keeps the answers; `go_on`: train on what there is."""
-
-
-class Topics(BaseModel):
+class Topics(Settings):
     """Topics of the corpus: clusters of its chunks' vectors, labelled by their most telling terms."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: int = Field(default=12, ge=2, le=200)
     """So many clusters."""
@@ -39,12 +24,10 @@ class Topics(BaseModel):
     """Whose vectors are clustered: `embedded`, a directory or a Hub id."""
 
 
-class GenerationSettings(BaseModel):
+class GenerationSettings(Settings):
     """The recipes that write queries, each over every chunk."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    recipes: list[AnyRecipe] = [RulesRecipe()]
+    recipes: list[AnyRecipe] = Field(default=[RulesRecipe()])
     """[] writes no queries: `retrain` then trains on pairs of one's own alone."""
     answers: ConfigPath | None = None
     """Directory of the answer cache; null: `finetrieve/answers` in the user's cache directory."""

@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache
@@ -26,7 +27,6 @@ from finetrieve.generation.recipes.prompt_requests import PromptRequests, estima
 from finetrieve.generation.recipes.query_pool import Examples, QueryPool, draw_rounds
 from finetrieve.generation.recipes.stages import SCORES
 from finetrieve.generation.run_state import RunState
-from finetrieve.generation.settings import Budget
 from tests.fakes.scripted_llm import ScriptedLlm
 
 LOOP = asyncio.new_event_loop()

@@ -12,14 +12,15 @@ import pytest
 from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.batches import BatchExchange, BatchRecord, BatchRecords
-from finetrieve.generation.llm.request_scheduler import Outcome, Request, RequestScheduler
+from finetrieve.generation.llm.request import Outcome, Request
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.recipes.llm_step import build_llm, chunks_per_batch
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.run_state import RunState
-from finetrieve.generation.settings import Budget
 from tests.conftest import needs
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY

@@ -14,18 +14,19 @@ from typing import Any
 import pytest
 
 from finetrieve.core.generation_report import Usage
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm import request_scheduler
 from finetrieve.generation.llm.providers.base import ProviderOptions
 from finetrieve.generation.llm.providers.llamacpp import LlamaCpp
 from finetrieve.generation.llm.providers.openai import OpenAI
-from finetrieve.generation.llm.request_scheduler import STOPPED, Outcome, Request, RequestScheduler
+from finetrieve.generation.llm.request import Outcome, Request
+from finetrieve.generation.llm.request_scheduler import STOPPED, RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition
 from finetrieve.generation.recipes.llm_step import build_llm
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.run_state import RunState
-from finetrieve.generation.settings import Budget
 from tests.conftest import needs
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.prompts import escape_delimiters
 from finetrieve.generation.recipes.answer_schema import Schema
-from finetrieve.generation.recipes.axes import AxesRecipe
+from finetrieve.generation.recipes.axes_settings import AxesSettings
 from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, sample_prompts
 from finetrieve.generation.recipes.passage_requests import TEXT, Fields, object_schema, passages_request, question_in, shown
@@ -63,7 +63,7 @@ class AxesDraft:
         return f"{self.query_type}, {self.reasoning_type}"
 
 
-def plan_drafts(recipe: AxesRecipe, chunks: Sequence[ChunkContext], seed: int) -> list[AxesDraft]:
+def plan_drafts(recipe: AxesSettings, chunks: Sequence[ChunkContext], seed: int) -> list[AxesDraft]:
     """Returns the drafts: for every document each query type with each reasoning type as often as the configuration says."""
     documents = defaultdict[str, list[int]](list)
     for number, chunk in enumerate(chunks):
@@ -83,7 +83,7 @@ def plan_drafts(recipe: AxesRecipe, chunks: Sequence[ChunkContext], seed: int) -
     return drafts
 
 
-def axes_request(recipe: AxesRecipe, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
+def axes_request(recipe: AxesSettings, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
     """Returns the request for a draft's question; parsed, it has `question` and `support`, places in the window from 0."""
     passages = [shown(chunks[number]) for number in draft.window]
 
@@ -113,14 +113,14 @@ def axes_request(recipe: AxesRecipe, draft: AxesDraft, chunks: Sequence[ChunkCon
     return request
 
 
-def judge_request(recipe: AxesRecipe, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
+def judge_request(recipe: AxesSettings, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
     """Returns the request for the judge's score of a question, who sees the passages that support it; parsed, it has `score`."""
     says = _JUDGE.format(question=escape_delimiters(draft.question))
     passages = [shown(chunks[number]) for number in draft.support]
     return passages_request(recipe, passages, says, _JUDGE_SCHEMA, lambda fields: fields)[0]
 
 
-def estimate_axes(recipe: AxesRecipe, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
+def estimate_axes(recipe: AxesSettings, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
     """Returns what a recipe would send for the chunks, but for the judge, who sees what was answered.
 
     Raises:

@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.settings import Settings
 from finetrieve.generation.llm.providers.base import PROVIDERS, Provider, ProviderOptions
 from finetrieve.generation.recipes.base import Recipe
 
 
-class Sampling(BaseModel):
+class Sampling(Settings):
     """What is asked of the model beyond the messages; what is not set is not sent."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     """0: the likeliest answer; more: more varied ones."""
@@ -26,7 +25,7 @@ class Sampling(BaseModel):
     """Of the answer. Anthropic's API demands a number: 1,024 there when none is set."""
     seed: int | None = None
     """Of the provider's own drawing, where it takes one."""
-    extra: dict[str, str | int | float | bool] = {}
+    extra: dict[str, str | int | float | bool] = Field(default={})
     """Further fields of the provider's own, such as `reasoning_effort` (OpenAI) or `num_ctx` (Ollama)."""
 
     @field_validator("extra")
@@ -38,10 +37,8 @@ class Sampling(BaseModel):
         return extra
 
 
-class Price(BaseModel):
+class Price(Settings):
     """What the provider charges, in any currency, per million tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: float = Field(ge=0)
     """Of what is sent."""
@@ -49,10 +46,8 @@ class Price(BaseModel):
     """Of what is answered."""
 
 
-class Batch(BaseModel):
+class Batch(Settings):
     """Requests handed over together: at half the price, answered within a day."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     wait_minutes: float = Field(default=0, ge=0)
     """So long the run waits for the answers, then it ends; the same command collects them later."""

@@ -10,7 +10,7 @@ from typing import Any
 from finetrieve.core.errors import InputError
 from finetrieve.generation.llm.batches import BATCH_PRICE
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
+from finetrieve.generation.llm.request import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe

@@ -8,7 +8,7 @@ from typing import Any
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import check_line, tidy
 from finetrieve.generation.prompts import PromptInput, delimit_chunk
 from finetrieve.generation.recipes.answer_schema import Schema

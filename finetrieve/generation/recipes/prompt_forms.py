@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import jinja2.meta
@@ -15,10 +15,8 @@ from finetrieve.generation.prompts import UNWRITABLE, PromptInput, delimit_chunk
 from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, answer_schema, example_of, items_schema
 from finetrieve.generation.recipes.attribute_grid import Combination
 from finetrieve.generation.recipes.base import CORPUS_WORDS, TOPIC, WORDS
+from finetrieve.generation.recipes.prompt_settings import PromptSettings
 from finetrieve.generation.recipes.stages import JUDGE_FIELDS
-
-if TYPE_CHECKING:
-    from finetrieve.generation.recipes.prompt import PromptRecipe
 
 CHUNK_VARIABLES = ("text", "title", "section")
 QUERY_COLUMNS = ("query", "negative", "style", "persona")
@@ -41,7 +39,7 @@ class PromptForms:
         InputError: A template cannot be used, no answer meets a form, or names do not fit together.
     """
 
-    def __init__(self, recipe: PromptRecipe) -> None:
+    def __init__(self, recipe: PromptSettings) -> None:
         self._recipe = recipe
         try:
             self.grid = recipe.grid

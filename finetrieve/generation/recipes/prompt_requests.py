@@ -13,7 +13,7 @@ from typing import Any
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import (
     InvalidResponseError,
     answer_body,
@@ -27,8 +27,8 @@ from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, example_o
 from finetrieve.generation.recipes.attribute_grid import Combination
 from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
-from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_forms import PromptForms
+from finetrieve.generation.recipes.prompt_settings import PromptSettings
 from finetrieve.generation.recipes.stages import judge_score
 from finetrieve.retrieval.analysis import analyzer
 
@@ -60,7 +60,7 @@ class PromptRequests:
         InputError: The recipe cannot be used.
     """
 
-    def __init__(self, recipe: PromptRecipe) -> None:
+    def __init__(self, recipe: PromptSettings) -> None:
         self.recipe, self.forms = recipe, PromptForms(recipe)
 
     def drafts(self, chunk: ChunkContext, seed: int) -> list[Draft]:
@@ -184,7 +184,7 @@ def parse_answer(text: str, schema: Schema | None) -> dict[str, Any]:
 
 
 def estimate_prompts(
-    recipe: PromptRecipe,
+    recipe: PromptSettings,
     chunks: list[ChunkContext],
     seed: int,
     responses: Path,

@@ -15,15 +15,15 @@ from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.llm_step import build_llm_step, empty_result, open_scheduler
-from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests
+from finetrieve.generation.recipes.prompt_settings import PromptSettings
 from finetrieve.generation.recipes.stage_runner import StageRunner
 
 
 class AsPrompt(Protocol):
     """A recipe that asks as recipe `prompt` does."""
 
-    def as_prompt(self) -> PromptRecipe:
+    def as_prompt(self) -> PromptSettings:
         """Returns the recipe that asks."""
         ...
 
