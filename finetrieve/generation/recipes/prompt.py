@@ -85,7 +85,7 @@ class PromptRecipe(LlmRecipe):
     @property
     def corpus_facts(self) -> frozenset[str]:
         """Returns what its attributes take from the corpus."""
-        return frozenset(attribute.fact for attribute in self.attributes.values() if attribute.fact is not None)
+        return super().corpus_facts.union(one.fact for one in self.attributes.values() if one.fact is not None)
 
     @property
     def grid(self) -> Grid:

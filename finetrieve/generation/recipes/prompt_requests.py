@@ -26,7 +26,7 @@ from finetrieve.generation.prompts import PromptInput
 from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, example_of, schema_mistake
 from finetrieve.generation.recipes.attribute_grid import Combination
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
+from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts, topic_note
 from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_forms import PromptForms
 from finetrieve.generation.recipes.stages import judge_score
@@ -94,7 +94,8 @@ class PromptRequests:
             return found
 
         structured = schema if self.recipe.structured else None
-        request, shortened = make_request(self.recipe, draft.chunk.text, messages, structured, parse, draft.again)
+        note = topic_note(self.recipe, [draft.chunk]) if stage == 0 else ""
+        request, shortened = make_request(self.recipe, draft.chunk.text, messages, structured, parse, draft.again, note)
         draft.shortened |= shortened
         return request
 
