@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from finetrieve.generation.recipes.attribute_grid import Attribute, Grid, JointWeight
 from finetrieve.generation.recipes.base import Estimate, RunResources, Weight
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from distilabel.steps import Step
 
     from finetrieve.generation.chunk_context import ChunkContext
+
+
+class RankedPairs(BaseModel):
+    """Rows of ranked texts: the best with each of the others, as training by preferences takes them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str
+    """A list of texts in an answer."""
+    by: str
+    """A list of numbers in an answer, one for each text in its order; more is better."""
+    least_margin: float = Field(default=1, gt=0)
+    """A text that is behind the best by less makes no row."""
 
 
 class PromptRecipe(LlmRecipe):
@@ -53,6 +66,9 @@ class PromptRecipe(LlmRecipe):
     """For each chunk, with `combine: sample`."""
     rows: str | None = None
     """The list in the answer of which each item is a row; null: an answer is one row."""
+    pairs: RankedPairs | None = None
+    """In place of `rows`, a row for each pair of ranked texts, with the fields `chosen`, `rejected` and `margin`:
+    `pairs: {of: answers, by: scores}`; null: none."""
     columns: dict[str, str] = Field(default={})
     """Column of a row -> a field of the answer or of an item, an attribute, or `text`, `title` or `section` of the chunk.
 

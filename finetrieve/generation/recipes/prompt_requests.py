@@ -131,7 +131,7 @@ class PromptRequests:
             InvalidResponseError: A query is none, or a text is empty.
         """
         rows = self.forms.rows(draft.shown, draft.attributes, fields)
-        if not rows:
+        if not rows and self.recipe.pairs is None:
             raise InvalidResponseError("invalid", f"'{self.recipe.rows}' is an empty list")
         if not self.recipe.writes_queries:
             return [_written_row(row) for row in rows]
