@@ -8,6 +8,7 @@ import pytest
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.recipes.rules import write_queries
+from finetrieve.generation.recipes.rules.phrasing import varied_action
 from finetrieve.generation.recipes.rules.writer import find_candidates
 
 
@@ -77,6 +78,12 @@ def test_titles_that_only_look_like_a_verb_stay_things(title: str) -> None:
     first_words = {phrase.split()[0] for phrase in phrases("You find it in the menu.", title)}
     assert not first_words & {"train", "search", "best", "notice", "hand", "water", "time", "backup", "plug"}
     assert "display settings" in phrases("You find it in the menu.", title) or title != "Display settings"
+
+
+def test_what_is_applied_to_something_is_not_used_to_it() -> None:
+    said = {varied_action("apply transformers to columns", seed) for seed in range(60)}
+    assert all(" to " not in phrase or phrase.startswith("apply") for phrase in said)
+    assert {varied_action("apply a patch", seed).split()[0] for seed in range(60)} == {"apply", "use"}
 
 
 def test_a_title_of_one_verb_is_asked_with_what_the_document_is_about() -> None:
