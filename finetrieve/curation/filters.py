@@ -25,10 +25,13 @@ class Ranker(Protocol):
     def ranks(self, queries: Sequence[str], chunk_ids: Sequence[str]) -> list[int]:
         """Returns, for each query, the rank (1 is first) of the chunk beside it."""
 
+    def confidences(self, queries: Sequence[str], chunk_ids: Sequence[str]) -> list[tuple[float, float]]:
+        """Returns, for each query, how sure the vector alone and the fused search are of the chunk beside it, 0..1 each."""
+
 
 @dataclass
 class FilterInputs:
-    """What a filter may look at besides the queries; the ranker is built when the first filter asks for it."""
+    """What a filter may look at besides the queries; the ranker is built when the first filter asks for it, and then shared."""
 
     corpus: Corpus
     make_ranker: Callable[[], Ranker]
@@ -284,6 +287,7 @@ FILTERS: Registry[QueryFilter] = Registry(
         "finetrieve.curation.filters:NameFilter",
         "finetrieve.curation.filters:JudgeFilter",
         "finetrieve.curation.filters:RoundTripFilter",
+        "finetrieve.curation.contrastive:ContrastiveFilter",
         "finetrieve.curation.noise:NoiseTransform",
     ],
 )

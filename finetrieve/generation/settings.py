@@ -32,8 +32,8 @@ class GenerationSettings(Settings):
     answers: ConfigPath | None = None
     """Directory of the answer cache; null: `finetrieve/answers` in the user's cache directory."""
     topics: Topics | None = None
-    """Find topics in the corpus, for an attribute `{topics: true}` of recipe `prompt` and the report on what is asked about:
-    their number, or settings; null: none are looked for."""
+    """Find topics in the corpus, for `topic: true` of a recipe, an attribute `{topics: true}` of recipe `prompt`, and the report
+    on what is asked about: their number, or settings; null: none are looked for."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
     """More failed requests than this share fail the step rather than train on scraps."""
     budget: Budget = Budget()

@@ -17,7 +17,7 @@ from finetrieve.generation.prompts import escape_delimiters
 from finetrieve.generation.recipes.answer_schema import Schema
 from finetrieve.generation.recipes.axes_settings import AxesSettings
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, sample_prompts
+from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, sample_prompts, topic_note
 from finetrieve.generation.recipes.passage_requests import TEXT, Fields, object_schema, passages_request, question_in, shown
 
 _QUESTION = """\
@@ -56,6 +56,8 @@ class AxesDraft:
     support: tuple[int, ...] = ()
     """The chunks that it needs, by number."""
     shortened: bool = False
+    about: int = 0
+    """The place in the window of the chunk whose topic is named, where one is."""
 
     @property
     def style(self) -> str:
@@ -78,7 +80,7 @@ def plan_drafts(recipe: AxesSettings, chunks: Sequence[ChunkContext], seed: int)
             window = windows[(first + place) % len(windows)]
             hops = min(int(source.choices(list(recipe.hops), list(recipe.hops.values()))[0]), len(window))
             key = (window, query_type, reasoning_type, hops)
-            drafts.append(AxesDraft(window, query_type, reasoning_type, hops, before[key]))
+            drafts.append(AxesDraft(window, query_type, reasoning_type, hops, before[key], about=place % len(window)))
             before[key] += recipe.replacements + 1
     return drafts
 
@@ -109,7 +111,8 @@ def axes_request(recipe: AxesSettings, draft: AxesDraft, chunks: Sequence[ChunkC
         why="" if draft.hops == 1 else ", so that whoever has only some of them cannot answer it",
     )
     says = f"{recipe.context}\n\n{says}" if recipe.context else says
-    request, draft.shortened = passages_request(recipe, passages, says, _QUESTION_SCHEMA, check, draft.again)
+    note = topic_note(recipe, [chunks[draft.window[draft.about]]])
+    request, draft.shortened = passages_request(recipe, passages, says, _QUESTION_SCHEMA, check, draft.again, note)
     return request
 
 

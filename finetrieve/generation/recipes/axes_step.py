@@ -73,7 +73,8 @@ class AxesStep(ChunkStep, TextGeneration):
                 )
                 continue
             result["rejects"].append([draft.question, f"the judge gave {score:g}, at least {recipe.threshold:g} wanted"])
-            anew.append(AxesDraft(draft.window, draft.query_type, draft.reasoning_type, draft.hops, draft.again + 1))
+            again = draft.again + 1
+            anew.append(AxesDraft(draft.window, draft.query_type, draft.reasoning_type, draft.hops, again, about=draft.about))
         return anew
 
 

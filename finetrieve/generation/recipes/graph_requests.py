@@ -17,7 +17,7 @@ from finetrieve.generation.prompts import PromptInput, escape_delimiters
 from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.corpus_step import check_two_hops
 from finetrieve.generation.recipes.graph_settings import KINDS, LENGTHS, MANNERS, GraphSettings
-from finetrieve.generation.recipes.llm_requests import estimate_requests, sample_prompts
+from finetrieve.generation.recipes.llm_requests import estimate_requests, sample_prompts, topic_note
 from finetrieve.generation.recipes.passage_requests import (
     TEXT,
     Fields,
@@ -127,8 +127,9 @@ def question_request(
         f"It is {MANNERS[scenario.manner]}, {LENGTHS[scenario.length]} long, on one line, in the language of the passage.",
         "Whoever asks has not seen the passages: nothing points to them, and no sentence of theirs is copied.",
     ]
+    note = topic_note(recipe, (chunks[number] for number in scenario.chunks))
     return passages_request(
-        recipe, passages, _with_context(recipe, "\n".join(filter(None, parts))), _QUESTION_SCHEMA, check, again
+        recipe, passages, _with_context(recipe, "\n".join(filter(None, parts))), _QUESTION_SCHEMA, check, again, note
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from finetrieve.core.errors import InputError
 from finetrieve.core.settings import Settings
 from finetrieve.generation.llm.providers.base import PROVIDERS, Provider, ProviderOptions
-from finetrieve.generation.recipes.base import Recipe
+from finetrieve.generation.recipes.base import TOPIC, Recipe
 
 
 class Sampling(Settings):
@@ -102,6 +102,8 @@ class LlmRecipe(Recipe):
     """The provider's limit: requests are spaced to stay below it."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
     """Likewise of tokens, sent and answered together."""
+    topic: bool = False
+    """Name the chunk's topic, of those that `generation.topics` finds, in the prompts that ask for something to be written."""
     price: Price | None = None
     """Of single requests; batches cost half."""
     batch: Batch | None = None
@@ -111,6 +113,11 @@ class LlmRecipe(Recipe):
     def row_label(self) -> str:
         """Returns the recipe's label."""
         return self.label
+
+    @property
+    def corpus_facts(self) -> frozenset[str]:
+        """Returns what its prompts take from the corpus."""
+        return frozenset({TOPIC} if self.topic else ())
 
     @property
     def generator(self) -> str:

@@ -26,7 +26,7 @@ from finetrieve.generation.prompts import PromptInput
 from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, example_of, schema_mistake
 from finetrieve.generation.recipes.attribute_grid import Combination
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
+from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts, topic_note
 from finetrieve.generation.recipes.prompt_forms import PromptForms
 from finetrieve.generation.recipes.prompt_settings import PromptSettings
 from finetrieve.generation.recipes.stages import judge_score
@@ -94,7 +94,8 @@ class PromptRequests:
             return found
 
         structured = schema if self.recipe.structured else None
-        request, shortened = make_request(self.recipe, draft.chunk.text, messages, structured, parse, draft.again)
+        note = topic_note(self.recipe, [draft.chunk]) if stage == 0 else ""
+        request, shortened = make_request(self.recipe, draft.chunk.text, messages, structured, parse, draft.again, note)
         draft.shortened |= shortened
         return request
 
@@ -130,7 +131,7 @@ class PromptRequests:
             InvalidResponseError: A query is none, or a text is empty.
         """
         rows = self.forms.rows(draft.shown, draft.attributes, fields)
-        if not rows:
+        if not rows and self.recipe.pairs is None:
             raise InvalidResponseError("invalid", f"'{self.recipe.rows}' is an empty list")
         if not self.recipe.writes_queries:
             return [_written_row(row) for row in rows]

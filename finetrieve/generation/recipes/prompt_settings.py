@@ -7,10 +7,22 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from finetrieve.core.settings import Settings
 from finetrieve.generation.recipes.attribute_grid import Attribute, Grid, JointWeight
 from finetrieve.generation.recipes.base import Weight
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.stages import Judge, Stage
+
+
+class RankedPairs(Settings):
+    """Rows of ranked texts: the best with each of the others, as training by preferences takes them."""
+
+    of: str
+    """A list of texts in an answer."""
+    by: str
+    """A list of numbers in an answer, one for each text in its order; more is better."""
+    least_margin: float = Field(default=1, gt=0)
+    """A text that is behind the best by less makes no row."""
 
 
 class PromptSettings(LlmRecipe):
@@ -41,6 +53,9 @@ class PromptSettings(LlmRecipe):
     """For each chunk, with `combine: sample`."""
     rows: str | None = None
     """The list in the answer of which each item is a row; null: an answer is one row."""
+    pairs: RankedPairs | None = None
+    """In place of `rows`, a row for each pair of ranked texts, with the fields `chosen`, `rejected` and `margin`:
+    `pairs: {of: answers, by: scores}`; null: none."""
     columns: dict[str, str] = Field(default={})
     """Column of a row -> a field of the answer or of an item, an attribute, or `text`, `title` or `section` of the chunk.
 
@@ -73,7 +88,7 @@ class PromptSettings(LlmRecipe):
     @property
     def corpus_facts(self) -> frozenset[str]:
         """Returns what its attributes take from the corpus."""
-        return frozenset(attribute.fact for attribute in self.attributes.values() if attribute.fact is not None)
+        return super().corpus_facts.union(one.fact for one in self.attributes.values() if one.fact is not None)
 
     @property
     def grid(self) -> Grid:

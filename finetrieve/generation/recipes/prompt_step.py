@@ -63,6 +63,9 @@ class PromptStep(ChunkStep, TextGeneration):
     def _keep(self, draft: Draft, result: ChunkResult) -> None:
         result["answered"] += 1
         rows = self.select(self._writer.rows(draft, draft.fields), result)
+        if (pairs := self._writer.recipe.pairs) is not None and not rows:
+            _, best = self._writer.forms.ranked(draft.fields)[0]
+            result["rejects"].append([best, f"no other of '{pairs.of}' is worse by {pairs.least_margin:g}"])
         if self._writer.recipe.writes_queries:
             result["queries"] += [{**row, "shortened": draft.shortened} for row in rows]
         else:

@@ -35,7 +35,7 @@ from finetrieve.generation.parse_response import InvalidResponseError, answer_bo
 from finetrieve.generation.prompts import PromptInput, delimit_chunk, escape_delimiters
 from finetrieve.generation.recipes.answer_schema import Schema
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import estimate_requests, make_request, sample_prompts
+from finetrieve.generation.recipes.llm_requests import estimate_requests, make_request, sample_prompts, topic_note
 from finetrieve.generation.recipes.prompt_forms import DATA_NOTE, FORM_NOTE
 from finetrieve.generation.recipes.prompt_requests import parse_answer
 from finetrieve.generation.recipes.tasks_settings import THOUGHT_UP, TaskKind, TasksSettings
@@ -153,7 +153,8 @@ class TaskRequests:
 
         schema = TASK_LIST if self.recipe.structured else None
         again = 0 if self.recipe.about else _number(chunk.id)
-        return make_request(self.recipe, chunk.text, messages, schema, parse_tasks, again)[0]
+        note = topic_note(self.recipe, [chunk]) if self.recipe.about else ""
+        return make_request(self.recipe, chunk.text, messages, schema, parse_tasks, again, note)[0]
 
     def drafts(self, chunk: ChunkContext, kind: TaskKind, tasks: list[str], seed: int) -> list[TaskDraft]:
         """Returns the rows to be asked for of a chunk's tasks."""

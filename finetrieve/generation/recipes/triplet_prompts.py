@@ -29,7 +29,7 @@ from finetrieve.generation.prompts import (
 )
 from finetrieve.generation.query_styles import PERSONAS, STYLES, QueryStyle, WeightedNames, draw_styles
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
+from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts, topic_note
 from finetrieve.generation.recipes.query_judge import QueryJudge
 from finetrieve.generation.recipes.triplet_settings import StyleChoice, TripletSettings
 
@@ -83,6 +83,7 @@ class PromptWriter:
             response_schema(recipe.negative) if recipe.structured else None,
             lambda answer: parse_response(answer, recipe.negative, chunk.text),
             again,
+            topic_note(recipe, [chunk]),
         )
         return Draft(request, style, chunk, shortened)
 
