@@ -67,7 +67,8 @@ class Variant:
     """What is trained on."""
 
     recipes: Sequence[Mapping[str, Any]] = ()
-    noise: bool = False
+    filters: Sequence[str] = ()
+    """Beside the default's."""
     recorded: Literal["", "written", "none", "mined"] = ""
     """Whether the recorded triplets are there too, and with which negatives."""
 
@@ -75,8 +76,9 @@ class Variant:
 VARIANTS: dict[str, Variant] = {
     FIRST: Variant([RULES]),
     "rules, linked_sections": Variant([RULES, LINKED]),
-    "rules, noise": Variant([RULES], noise=True),
-    "rules, linked_sections, noise": Variant([RULES, LINKED], noise=True),
+    "rules, noise": Variant([RULES], ["noise"]),
+    "rules, linked_sections, noise": Variant([RULES, LINKED], ["noise"]),
+    "rules, contrastive": Variant([RULES], ["contrastive"]),
     "recorded": Variant(recorded="written"),
     "rules, recorded": Variant([RULES], recorded="written"),
     "recorded, no negatives": Variant(recorded="none"),
@@ -149,7 +151,7 @@ def config_of(folder: Path, variant: Variant, max_steps: int, seed: int) -> Conf
     raw = load_config(DEFAULT_CONFIG, folder).model_dump(mode="json")
     raw["seed"] = seed
     raw["generation"]["recipes"] = list(variant.recipes)
-    raw["filters"] += [{"name": "noise"}] if variant.noise else []
+    raw["filters"] += [{"name": name} for name in variant.filters]
     raw["training"] |= {"max_steps": max_steps, "epochs": float(max_steps)}  # an epoch has a step at least
     raw["split"] |= {"test": 0.0}  # what is reported on is asked by others
     return Config.model_validate(raw)
