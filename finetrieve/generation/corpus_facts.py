@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.languages import stop_words
-from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.generation.chunk_graph.terms import extract_terms
 from finetrieve.generation.recipes.base import CORPUS_WORDS, TOPIC, WORDS
@@ -23,9 +22,7 @@ _DRAWN = 24
 """Of these, such as a chunk may be asked about with."""
 
 
-def find_facts(
-    chunks: Iterable[Chunk], settings: GenerationSettings, seed: int, on_progress: Progress | None = None
-) -> dict[str, Sequence[str]]:
+def find_facts(chunks: Iterable[Chunk], settings: GenerationSettings, seed: int) -> dict[str, Sequence[str]]:
     """Returns field of `ChunkContext` -> its value for each chunk; nothing is read where no recipe needs anything.
 
     Raises:
@@ -38,7 +35,7 @@ def find_facts(
     texts = [embedded_text(chunk) for chunk in corpus]
     facts: dict[str, Sequence[str]] = {}
     if settings.topics is not None and corpus:
-        facts[TOPIC] = _topics(texts, corpus, settings.topics, seed, on_progress)
+        facts[TOPIC] = _topics(texts, corpus, settings.topics, seed)
     if starting and corpus:
         stops = frozenset[str]().union(*map(stop_words, _languages(corpus)))
         ranked = extract_terms(texts, 2 * _OF_A_CHUNK, longest=1, left_out=stops)
@@ -58,12 +55,10 @@ def _lines(terms: Sequence[str]) -> str:
     return "\n".join(sorted(terms))
 
 
-def _topics(
-    texts: Sequence[str], chunks: Sequence[Chunk], settings: Topics, seed: int, on_progress: Progress | None
-) -> list[str]:
+def _topics(texts: Sequence[str], chunks: Sequence[Chunk], settings: Topics, seed: int) -> list[str]:
     from finetrieve.retrieval.vector_cache import CachedEmbedder
 
-    vectors = CachedEmbedder(settings.embedding_model, precision="auto", on_progress=on_progress).embed(texts, "document")
+    vectors = CachedEmbedder(settings.embedding_model, precision="auto").embed(texts, "document")
     return find_topics(texts, vectors, _languages(chunks), settings.number, settings.terms, seed)
 
 

@@ -12,16 +12,16 @@ ALL_CHUNKS = 1 << 40
 """As distilabel's batch size: everything is one batch."""
 
 
-def check_two_hops(label: str, chunks: Sequence[ChunkContext], hops: int = 2) -> None:
+def check_two_hops(label: str, chunks: Sequence[ChunkContext]) -> None:
     """Checks that a question can need several chunks.
 
     Raises:
         InputError: The corpus has too few.
     """
-    if len(chunks) < hops:
+    if len(chunks) < 2:
         raise InputError(
-            f"Recipe '{label}': the corpus has {len(chunks)} chunk{'s' * (len(chunks) != 1)}, and a question of {hops} hops "
-            f"needs {hops}. Give more documents, or take a recipe that asks about one chunk, such as 'rules' or 'triplet'."
+            f"Recipe '{label}': the corpus has {len(chunks)} chunk{'s' * (len(chunks) != 1)}, and a question of 2 hops "
+            "needs 2. Give more documents, or take a recipe that asks about one chunk, such as 'rules' or 'triplet'."
         )
 
 

@@ -137,7 +137,7 @@ def _third(phrase: str) -> str:
     return inflect(phrase, "VBZ")
 
 
-def name_candidates(short: str, unit: int, instructional: bool = True) -> list[Candidate]:
+def name_candidates(short: str, unit: int) -> list[Candidate]:
     """Returns questions about an API object by its name."""
     if not short or len(short) < 3 or short.startswith("_"):
         return []
@@ -159,7 +159,7 @@ def name_candidates(short: str, unit: int, instructional: bool = True) -> list[C
         ("how_to", f"How do I use {short}?", 6),
         ("what_is", f"What is {short} for?", 4),
     )
-    return [*found, Candidate("ready", short, 0.66 if instructional else 0.5, unit, forms)]
+    return [*found, Candidate("ready", short, 0.66, unit, forms)]
 
 
 def spelled_out(name: str) -> str:
