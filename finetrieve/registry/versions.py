@@ -90,6 +90,8 @@ def find_version(reference: str, model: str | None = None) -> Version:
             return version
     known = [str(version.number) for version in found[:20]]
     known += [f"'{stage}'" for stage in ("production", "staging") if any(version.stage == stage for version in found)]
+    if wanted == "production":
+        raise InputError(f"No version of '{model}' is in production. Name one of: {', '.join(known)}.")
     raise InputError(f"Model '{model}' has no version '{wanted}'. Choose one of: {', '.join(known)}.")
 
 

@@ -103,6 +103,8 @@ def test_the_first_promotion_is_asked_about_undone_and_not_repeated(store: Store
     demoted = store.command(*advised(first.stderr), "--why", "answers were worse")
     assert demoted.returncode == 0 and "its base model (embedded) answers" in demoted.stdout, demoted.stderr
     assert store.stages()["alpha:1"] == "archived"
+    unnamed = store.command("models", "export", "--model", "alpha", "--to", "there-is-none")
+    assert unnamed.returncode == 2 and "No version of 'alpha' is in production. Name one of: 1" in unnamed.stderr
     listed = " ".join(store.command("models", "list", "--model", "alpha").stdout.split())
     assert "Demoted by hand" in listed and "answers were worse" in listed and "beta" not in listed
     twice = store.command("models", "demote", "alpha:1")
