@@ -173,3 +173,12 @@ def test_models_are_told_as_json_and_nothing_else(store: Store) -> None:
     assert json.loads(store.command("schedules", "--json").stdout) == []
     stacks = json.loads(store.command("stack", "list", "--json").stdout)
     assert stacks["stacks"][0]["active"] is True and "kubernetes" in stacks["files"]
+
+
+def test_where_no_model_is_found_the_store_that_was_looked_into_is_named(store: Store, tmp_path: Path) -> None:
+    places = {"ZENML_CONFIG_PATH": str(tmp_path / "zenml"), "ZENML_LOCAL_STORES_PATH": str(tmp_path / "elsewhere")}
+    empty = store._replace(environment={**store.environment, **places})
+    listed, asked = empty.command("models"), empty.command("ask", "how do I start")
+    assert (listed.returncode, asked.returncode) == (0, 2)
+    for told in (listed.stdout, asked.stderr):
+        assert f"No model was trained yet in ZenML's store sqlite:///{tmp_path}/elsewhere/" in told
