@@ -227,6 +227,8 @@ def _explain(details: Any) -> str:
             field = ".name" if kind == "union_tag_invalid" else ""
             hint = did_you_mean(seen, names.split(", "))
             return f"{place}{field}: unknown name '{seen}'.{hint} Choose one of: {names}."
+        case "string_pattern_mismatch" if place == "name":
+            return f"name: '{value}' is no name; expected letters, digits, '.', '_' and '-', at most 80, and no mark first."
         case "value_error":
             return f"{place}: {context['error']}"
     shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def _config_text(folder: Path, answers: Answers) -> str:
     if answers.review:
         parts["annotation"] = _sections(DEFAULT_CONFIG.with_name("argilla.yaml"))["annotation"]
     parts["evaluation"] = _DEMO_SET.sub(_NO_QUESTIONS.format(questions=QUESTIONS), parts["evaluation"])
-    header = _HEADER.format(place=answers.docs, config=config, out=folder / "results")
+    header = _HEADER.format(place=answers.docs, config=shlex.quote(str(config)), out=shlex.quote(str(folder / "results")))
     return header + "".join(parts.values())
 
 

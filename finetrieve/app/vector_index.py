@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
 
 from finetrieve.app.search import TRAINED, choose_methods
 from finetrieve.core.errors import InputError
@@ -39,6 +42,7 @@ from finetrieve.retrieval.multi_vector import LateSettings, VectorPrecision, has
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 
 if TYPE_CHECKING:
+    from finetrieve.evaluation.settings import EvalSetSettings
     from finetrieve.registry.versions import Version
 
 Vectors = Literal["dense", "late", "both"]
@@ -195,21 +199,35 @@ def load_into_engine(folder: Path, place: str) -> bool:
 
 
 def questions_of(version: Version, source: Served) -> EvalSet | None:
-    """Returns test questions of the run that made a version, people's before generated ones; None where the run is gone."""
+    """Returns test questions of the run that made a version, people's before generated ones; None where none are left."""
     from finetrieve.app.earlier_runs import artifacts_of
     from finetrieve.evaluation.eval_sets import TEST
     from finetrieve.evaluation.pair_sets import generated_eval_set, held_out_eval_sets
     from finetrieve.registry.versions import artifact_of
 
     try:
-        made = artifacts_of(artifact_of(version, "model").run)
+        run = artifact_of(version, "model").run
+        made = artifacts_of(run)
         pairs = to_rows(made["pairs"].load(), Pair)
     except (RuntimeError, KeyError, AttributeError, OSError):
         return None
     duplicates = to_rows(made["duplicates"].load(), DuplicateChunk) if "duplicates" in made else []
     n_documents = len({chunk.doc_id for chunk in source.chunks})
     held_out = held_out_eval_sets(pairs, source.chunks, duplicates, n_documents)
-    return held_out[0] if held_out else generated_eval_set(pairs, source.chunks, TEST)
+    if held_out:
+        return held_out[0]
+    configured = ((run.config.parameters or {}).get("config") or {}).get("evaluation") or {}
+    return first_readable(configured.get("eval_sets") or [], source) or generated_eval_set(pairs, source.chunks, TEST)
+
+
+def first_readable(eval_sets: Sequence[Mapping[str, Any]], source: Served) -> EvalSet | None:
+    """Returns the first of the evaluation sets of a run's configuration that can still be read and asks about its documents."""
+    from finetrieve.evaluation.settings import EvalSetSettings
+
+    for recorded in eval_sets:
+        with contextlib.suppress(InputError, ValidationError):
+            return load_questions(EvalSetSettings.model_validate(recorded), source)
+    return None
 
 
 def questions_in(path: str, source: Served) -> EvalSet:
@@ -218,14 +236,25 @@ def questions_in(path: str, source: Served) -> EvalSet:
     Raises:
         InputError: It cannot be read, brings documents of its own, or names documents that the version does not have.
     """
+    from finetrieve.evaluation.settings import EvalSetSettings
+
+    return load_questions(EvalSetSettings(path=Path(path)), source)
+
+
+def load_questions(settings: EvalSetSettings, source: Served) -> EvalSet:
+    """Returns an evaluation set about a version's documents.
+
+    Raises:
+        InputError: As `questions_in`.
+    """
     from finetrieve.corpus.settings import ChunkSettings
     from finetrieve.evaluation.eval_sets import has_own_corpus, load_eval_set
-    from finetrieve.evaluation.settings import EvalSetSettings
     from finetrieve.retrieval.base_model import load_tokenizer
 
-    settings = EvalSetSettings(path=Path(path))
     if has_own_corpus(settings):
-        raise InputError(f"The questions in '{path}' are about documents of their own; give some about the version's documents.")
+        raise InputError(
+            f"The questions in '{settings.path}' are about documents of their own; give some about the version's documents."
+        )
     documents = sorted({chunk.doc_id for chunk in source.chunks})
     return load_eval_set(settings, source.chunks, [], documents, ChunkSettings(), load_tokenizer(source.model))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -32,7 +33,7 @@ def show(config_path: Path | None, as_json: bool) -> None:
     exists = directory.exists()
     found = ResponseCache(directory).statistics() if exists else CacheStatistics(0, 0, 0, 0, 0, 0, {})
     if as_json:
-        print_json({"directory": directory, **vars(found)})
+        print_json({"directory": directory, **asdict(found)})
         return
     if not exists:
         click.echo(f"{directory}: empty; no LLM was asked yet.")

@@ -23,7 +23,7 @@ _PORT = 8600
 
 
 @click.command("ask")
-@click.argument("question", required=False)
+@click.argument("words", metavar="[QUESTION]", nargs=-1)
 @click.option(
     "--version", metavar="VERSION", help="NUMBER, NAME:NUMBER or NAME: (its production). Default: the one in production."
 )
@@ -43,7 +43,7 @@ _PORT = 8600
 )
 @JSON
 def command(
-    question: str | None,
+    words: tuple[str, ...],
     version: str | None,
     model: str | None,
     k: int,
@@ -55,10 +55,11 @@ def command(
     as_json: bool,
 ) -> None:
     """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
+    question = " ".join(words)
     if place is not None:
         if serve or version is not None or model is not None:
             raise InputError("--index says by itself what answers; leave out --serve, --version and --model.")
-        _answer_from(place, question or "", k, way, as_json)
+        _answer_from(place, question, k, way, as_json)
         return
     if way is not None:
         raise InputError("--by says by which vectors an index is searched; it needs --index.")
@@ -67,7 +68,7 @@ def command(
     if serve:
         _serve(version, model, k, host, port)
     else:
-        _answer(question or "", version, model, k, as_json)
+        _answer(question, version, model, k, as_json)
 
 
 def _answer(text: str, version: str | None, model: str | None, k: int, as_json: bool) -> None:

@@ -16,7 +16,14 @@ from finetrieve.core.errors import InputError
 @click.option("--eval-set", "eval_sets", multiple=True, required=True, metavar="PATH", help="Human questions. Repeatable.")
 @click.option("--docs", type=click.Path(), help="The documents, where the questions bring none of their own.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
-@click.option("--questions", "shown", default=10, show_default=True, help="How many questions to show for each model.")
+@click.option(
+    "--questions",
+    "shown",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="How many questions to show for each model.",
+)
 @MODEL
 @JSON
 def command(

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -68,7 +69,15 @@ def _open(port: int, run_name: str | None, browser: bool) -> None:
     which = "Last run" if run_name is None else "Run"
     click.echo(f"{f'{which}, {run.name} ({run.status}):' if run else 'No run yet:'} {page}")
     if browser and not _show(page):
-        click.echo(f"There is no browser here. To look from another machine: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE")
+        click.echo(f"There is no browser here.{_from_elsewhere(page)}")
+
+
+def _from_elsewhere(page: str) -> str:
+    """Returns how another machine reaches a page of this one; the dashboard may run on another port than a command asks for."""
+    parts = urlsplit(page)
+    if parts.hostname not in ("127.0.0.1", "localhost"):
+        return " Open that address on another machine."
+    return f" To look from another machine: ssh -L {parts.port}:127.0.0.1:{parts.port} THIS-MACHINE"
 
 
 def _show(page: str) -> bool:

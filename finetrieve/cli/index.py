@@ -98,8 +98,6 @@ def command(
         for place, measured in drifts.items():
             click.echo(f"\n{drift_text(measured, place)}")
         if questions is None:
-            click.echo(
-                "Not checked against the evaluation: its run is gone, and with it its questions. Give some with --eval-set."
-            )
+            click.echo("Not checked against the evaluation: no test questions of its run are left. Give some with --eval-set.")
     for place, measured in drifts.items():
         check_drift(measured, place, tolerance)

@@ -30,13 +30,13 @@ def command() -> None:
 def list_(model: str | None, as_json: bool) -> None:
     """Show every version: date, corpus, nDCG@10 with interval, stage, reason."""
     from finetrieve.registry.listing import listing, version_facts
-    from finetrieve.registry.versions import known_model, model_names, versions
+    from finetrieve.registry.versions import known_model, model_names, no_model, versions
 
     names = [known_model(model)] if model else model_names()
     if as_json:
         print_json([version_facts(version) for name in names for version in versions(name)])
     elif not names:
-        click.echo("No model was trained yet. Run: python run.py --pipeline retrain --docs path/to/docs")
+        click.echo(no_model())
     else:
         click.echo(listing({name: versions(name) for name in names}))
 

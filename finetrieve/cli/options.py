@@ -1,4 +1,4 @@
-"""Options that several commands share, `--model NAME` and `--json`, and the group whose command without a name is `list`."""
+"""Options that several commands share, checks of what options are given, and the group whose command without a name is `list`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,30 @@ def _keep_output(context: click.Context, _: click.Parameter, as_json: bool) -> b
 
 MODEL = click.option("--model", "model", metavar="NAME", help="Which model, where there are several.")
 JSON = click.option("--json", "as_json", is_flag=True, callback=_keep_output, help="Print the same facts as JSON, nothing else.")
+
+
+def filled(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the values of an option.
+
+    Raises:
+        click.UsageError: One is empty, as that of a shell's variable that is not set; a path would be the working directory.
+    """
+    if any(not value.strip() for value in values):
+        raise click.UsageError(
+            f"{option.opts[0]} is empty, perhaps because a variable is not set. Give a value, or leave it out."
+        )
+    return values
+
+
+def once(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Returns the value of an option with `multiple=True` that is meant once; click alone would take the last one silently.
+
+    Raises:
+        click.UsageError: It is given several times, or empty.
+    """
+    if len(values) > 1:
+        raise click.UsageError(f"{option.opts[0]} is given {len(values)} times: {', '.join(values)}. Give it once.")
+    return next(iter(filled(context, option, values)), None)
 
 
 def print_json(value: object) -> None:

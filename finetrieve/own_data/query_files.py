@@ -11,7 +11,7 @@ from typing import Any
 from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.own_data_report import QuerySetReport
 from finetrieve.core.text import normalise_query, query_words
-from finetrieve.corpus.parsing.encoding import decode
+from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.tables import readable_rows
 from finetrieve.corpus.sources.table_files import TABLE_SUFFIXES
 from finetrieve.own_data.personal_data import personal_data_in
@@ -73,10 +73,13 @@ def read_queries(settings: QuerySettings) -> tuple[list[AskedQuery], QuerySetRep
 
 def _text_lines(path: Path) -> Iterator[tuple[str, int, str]]:
     try:
-        text = decode(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"Cannot read '{path}': {error.strerror}.") from None
-    yield from ((" ".join(line.split()), 1, "") for line in text.removeprefix("\ufeff").splitlines() if line.strip())
+    if kind := binary_kind(data[:SNIFFED_BYTES]):
+        raise InputError(f"'{path}' is {kind}. Give a text file with a query a line, or one of: {', '.join(TABLE_SUFFIXES)}.")
+    lines = decode(data).removeprefix("\ufeff").splitlines()
+    yield from ((" ".join(line.split()), 1, "") for line in lines if line.strip())
 
 
 def _table(path: Path, settings: QuerySettings) -> Iterator[tuple[str, int, str]]:

@@ -90,6 +90,8 @@ def find_version(reference: str, model: str | None = None) -> Version:
             return version
     known = [str(version.number) for version in found[:20]]
     known += [f"'{stage}'" for stage in ("production", "staging") if any(version.stage == stage for version in found)]
+    if wanted == "production":
+        raise InputError(f"No version of '{model}' is in production. Name one of: {', '.join(known)}.")
     raise InputError(f"Model '{model}' has no version '{wanted}'. Choose one of: {', '.join(known)}.")
 
 
@@ -102,6 +104,12 @@ def taken_out(model: str) -> Version | None:
     return max(out, key=lambda version: str(version.record["rolled_back"]), default=None)
 
 
+def no_model() -> str:
+    """Returns what to do where no model is registered, and which store was looked into: it may be another than the one meant."""
+    store = Client().zen_store.url
+    return f"No model was trained yet in ZenML's store {store}. Run: python run.py --pipeline retrain --docs path/to/docs"
+
+
 def known_model(name: str | None) -> str:
     """Returns the model of a name; without one, the only model there is.
 
@@ -110,7 +118,7 @@ def known_model(name: str | None) -> str:
     """
     names = model_names()
     if not names:
-        raise InputError("No model was trained yet. Run: python run.py --pipeline retrain --docs path/to/docs")
+        raise InputError(no_model())
     if name is None and len(names) == 1:
         return names[0]
     if name is None:

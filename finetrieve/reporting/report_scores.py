@@ -96,7 +96,11 @@ def _tiles(verdict: Verdict, measured: SetResult) -> list[dict[str, str]]:
 def _use_tile(verdict: Verdict, arm: str, against: str) -> dict[str, str]:
     better = verdict.better
     use = against if better is False or (better is None and verdict.search_gains) else arm
-    detail = ", ".join(costs_of(verdict.cost)) if use == arm else "needs no training"
+    stored = verdict.cost
+    scored = (
+        [f"stored as recommended: nDCG@10 {score(stored.ndcg.value)}"] if stored and stored.recommended and stored.ndcg else []
+    )
+    detail = ", ".join([*scored, *costs_of(stored)]) if use == arm else "needs no training"
     label = "Search by" if better is not None or use == against else "Best after training"
     return {"label": label, "value": arm_name(use), "detail": detail, "mark": f"use {use}"}
 

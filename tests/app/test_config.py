@@ -78,6 +78,10 @@ def test_the_default_configuration_says_what_the_defaults_are() -> None:
         ),
         ({"source": DOCS, "generation": {"recipes": [{"name": "ruels"}]}}, "generation.recipes[0].name: unknown name 'ruels'"),
         ({"source": DOCS, "seed": -1}, "seed: input should be greater than or equal to 0, found -1."),
+        (
+            {"source": DOCS, "name": "my docs"},
+            "name: 'my docs' is no name; expected letters, digits, '.', '_' and '-', at most 80",
+        ),
         ({}, "source: missing"),
         ("", "expected a mapping of settings, found an empty file"),
         ("- a\n- b\n", "expected a mapping of settings, found a list"),

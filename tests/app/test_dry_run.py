@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,8 @@ def test_answers_are_shown_and_pruned(called: RunCommand, llm_config: Path, tmp_
 
     shown = called("answers", "--config", llm_config, "show").stdout
     assert "answers   2 in" in shown
+    facts = json.loads(called("answers", "--config", llm_config, "show", "--json").stdout)
+    assert (facts["responses"], sum(facts["models"].values())) == (2, 2)
     assert "hit rate  50% of 2 lookups" in shown
     assert "1 answers deleted" in called("answers", "--config", llm_config, "prune", "--model", "openai/a").stdout
     assert "0 answers deleted" in called("answers", "--config", llm_config, "prune", "--unused-for", "1d").stdout

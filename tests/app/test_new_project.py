@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,15 @@ def test_nothing_is_overwritten_and_a_gitignore_of_ones_own_stays(place: Path) -
     again = run("init")
     assert again.exit_code == 2 and f"{CONFIG} and {QUESTIONS} would be overwritten" in again.stderr
     assert (place / QUESTIONS).read_text().endswith("pump.md\n")
+
+
+def test_the_commands_in_the_file_can_be_pasted_where_a_path_has_a_space(place: Path) -> None:
+    done = run("init", "my project")
+    assert done.exit_code == 0, done.output
+    first_lines = (place / "my project" / CONFIG).read_text().splitlines()[1:3]
+    commands = [shlex.split(line.partition(":")[2]) for line in first_lines]
+    assert [command[command.index("--config") + 1] for command in commands] == [f"my project/{CONFIG}"] * 2
+    assert commands[1][-1] == "my project/results"
 
 
 def test_an_llm_and_a_review_are_written_with_every_key(place: Path) -> None:

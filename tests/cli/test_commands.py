@@ -112,3 +112,22 @@ def test_an_option_before_a_command_is_never_lost_in_silence(typed: tuple[str, .
 def test_an_option_that_no_command_has_keeps_the_nearest_name() -> None:
     done = run("--modell", "x", "completion", "bash")
     assert done.exit_code == 2 and "No such option '--modell'" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--config", "--docs", "--out", "--eval-set", "--pairs", "--queries", "--base-model"])
+def test_an_empty_value_is_not_taken_for_the_working_directory(option: str) -> None:
+    done = run("--pipeline", "retrain", option, "", "--dry-run")
+    assert done.exit_code == 2 and f"Error: {option} is empty, perhaps because a variable is not set." in done.stderr
+
+
+def test_a_second_folder_of_documents_does_not_silently_replace_the_first() -> None:
+    done = run("--pipeline", "retrain", "--docs", "manuals", "--docs", "tickets", "--dry-run")
+    assert done.exit_code == 2 and "Error: --docs is given 2 times: manuals, tickets. Give it once." in done.stderr
+
+
+@pytest.mark.parametrize("words", [("how", "do", "I", "start"), ("how do I start",), ("how do", "I start")])
+def test_a_question_needs_no_quotation_marks(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("finetrieve.cli.ask._answer", lambda question, *_: asked.append(question))
+    assert run("ask", *words, "-k", "3").exit_code == 0
+    assert asked == ["how do I start"]

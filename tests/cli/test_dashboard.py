@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finetrieve.cli.dashboard import _show
+from finetrieve.cli.dashboard import _from_elsewhere, _show
 
 
 @pytest.mark.skipif("sys.platform != 'linux'", reason="how Linux finds a browser")
@@ -27,3 +27,8 @@ def test_a_browser_is_opened_without_its_words_and_none_is_tried_where_there_is_
         time.sleep(0.1)
     assert opened.read_text() == "http://127.0.0.1:1/\n"
     assert capfd.readouterr() == ("", "")
+
+
+def test_another_machine_is_sent_to_the_port_that_the_dashboard_listens_on() -> None:
+    assert _from_elsewhere("http://127.0.0.1:8731/projects/x").endswith("ssh -L 8731:127.0.0.1:8731 THIS-MACHINE")
+    assert "ssh" not in _from_elsewhere("https://zenml.example.com/projects/x")

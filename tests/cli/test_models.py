@@ -103,6 +103,8 @@ def test_the_first_promotion_is_asked_about_undone_and_not_repeated(store: Store
     demoted = store.command(*advised(first.stderr), "--why", "answers were worse")
     assert demoted.returncode == 0 and "its base model (embedded) answers" in demoted.stdout, demoted.stderr
     assert store.stages()["alpha:1"] == "archived"
+    unnamed = store.command("models", "export", "--model", "alpha", "--to", "there-is-none")
+    assert unnamed.returncode == 2 and "No version of 'alpha' is in production. Name one of: 1" in unnamed.stderr
     listed = " ".join(store.command("models", "list", "--model", "alpha").stdout.split())
     assert "Demoted by hand" in listed and "answers were worse" in listed and "beta" not in listed
     twice = store.command("models", "demote", "alpha:1")
@@ -171,3 +173,12 @@ def test_models_are_told_as_json_and_nothing_else(store: Store) -> None:
     assert json.loads(store.command("schedules", "--json").stdout) == []
     stacks = json.loads(store.command("stack", "list", "--json").stdout)
     assert stacks["stacks"][0]["active"] is True and "kubernetes" in stacks["files"]
+
+
+def test_where_no_model_is_found_the_store_that_was_looked_into_is_named(store: Store, tmp_path: Path) -> None:
+    places = {"ZENML_CONFIG_PATH": str(tmp_path / "zenml"), "ZENML_LOCAL_STORES_PATH": str(tmp_path / "elsewhere")}
+    empty = store._replace(environment={**store.environment, **places})
+    listed, asked = empty.command("models"), empty.command("ask", "how do I start")
+    assert (listed.returncode, asked.returncode) == (0, 2)
+    for told in (listed.stdout, asked.stderr):
+        assert f"No model was trained yet in ZenML's store sqlite:///{tmp_path}/elsewhere/" in told

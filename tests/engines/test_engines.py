@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from finetrieve.app import vector_index
 from finetrieve.app.index import load_index
-from finetrieve.app.vector_index import Served, choose_vectors, drift_of, load_into_engine, write_index
+from finetrieve.app.vector_index import Served, choose_vectors, drift_of, first_readable, load_into_engine, write_index
 from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
 from finetrieve.core.own_output import VECTORS_MARK
@@ -281,3 +281,14 @@ def test_what_is_stored_follows_the_storage_costs() -> None:
     with pytest.raises(InputError, match="--dimensions is 500; this model's vectors have 384 numbers"):
         choose_vectors(EvaluationResult(), whole, "both", 500)
     assert vector_index.stored_from(found.as_dict()) == found
+
+
+def test_the_gate_asks_the_questions_of_the_runs_configuration_that_are_still_there(source: Served, tmp_path: Path) -> None:
+    document = source.chunks[0].doc_id
+    file = tmp_path / "questions.csv"
+    file.write_text(f"question,page\nHow do I start?,{document}\n")
+    gone, other = {"path": str(tmp_path / "gone.csv")}, tmp_path / "other.csv"
+    other.write_text("question,page\nHow do I start?,no-such-page.md\n")
+    found = first_readable([gone, {"path": str(other)}, {"path": str(file), "name": "people"}], source)
+    assert found is not None and list(found.queries.values()) == ["How do I start?"]
+    assert first_readable([gone], source) is None

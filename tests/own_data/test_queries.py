@@ -75,6 +75,11 @@ def test_clicks_are_counted_per_document(tmp_path: Path) -> None:
         ("log.csv", "qurey,count\nx,1\n", "log.csv, line 2: no column with a query: looked for query, question"),
         ("log.csv", "query,count\nx,often\n", "log.csv, line 2: 'count' is 'often', expected a whole number."),
         ("log.jsonl", '{"query": 7}\n', "log.jsonl, line 1: 'query' is 7, expected text."),
+        (
+            "asked.xlsx",
+            "PK\x03\x04\x14\x00[Content_Types].xml\nhow do i\n",
+            "is a ZIP archive or an office document. Give a text file",
+        ),
         ("asked.txt", "a@b.org\n", "1 rows, none asked 1 times or more; 1 were left out for personal data."),
     ],
 )
