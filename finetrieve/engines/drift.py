@@ -15,6 +15,7 @@ from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.progress import Progress
 from finetrieve.core.text_table import table_lines
 from finetrieve.engines.vector_search import VectorSearch, Way
+from finetrieve.evaluation.bootstrap import resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
 from finetrieve.evaluation.scoring import Units, spread, units_of
@@ -23,10 +24,11 @@ from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.search import Hit
 
 TOLERANCE = 0.02
-"""Of nDCG@10, 0..1: the recommended way to store vectors may cost 0.01, and a sample of questions adds its own noise."""
+"""Of nDCG@10, 0..1: the recommended way to store vectors may cost 0.01."""
 DEPTH = 10
 """Units that nDCG@10 reads."""
 _QUERIES_AT_ONCE = 32
+_SAMPLES, _SEED = 2000, 13
 
 
 class DriftError(RuntimeError):
@@ -43,6 +45,9 @@ class Drift:
     """nDCG@10 of the engine, 0..1."""
     evaluated: float
     """nDCG@10 of the product's own search with whole vectors, on the same questions."""
+    low: float
+    """95% interval of `difference`, from resampling the questions: nDCG@10, 0..1."""
+    high: float
     shared: float
     """Of the first 10 that the own search finds, the share that the engine has among its first 10."""
 
@@ -50,6 +55,10 @@ class Drift:
     def difference(self) -> float:
         """nDCG@10 that is lost or won by serving."""
         return self.served - self.evaluated
+
+    def is_clear(self, tolerance: float) -> bool:
+        """Whether the difference is larger than the tolerance, and more than the chance of which questions were asked."""
+        return abs(self.difference) > tolerance and not self.low <= 0 <= self.high
 
 
 def measure_drift(
@@ -81,8 +90,11 @@ def _drift(way: Way, search: VectorSearch, own: SearchIndex, asked: EvalSet, uni
         if progress is not None:
             progress(start + len(part), len(texts))
     whole, found = np.concatenate(evaluated), np.concatenate(served)  # (n_queries, n_units)
-    ndcg = [float(score_queries(scores, relevance)[:, METRICS.index(HEADLINE)].mean()) for scores in (found, whole)]
-    return Drift(way, len(texts), ndcg[0], ndcg[1], _shared(found, whole))
+    ndcg = np.stack([score_queries(scores, relevance)[:, METRICS.index(HEADLINE)] for scores in (found, whole)], axis=1)
+    means = resampled_means(ndcg.astype(np.float64), _SAMPLES, _SEED)  # (_SAMPLES, 2)
+    low, high = np.quantile(means[:, 0] - means[:, 1], [0.025, 0.975]).tolist()
+    served_ndcg, evaluated_ndcg = ndcg.mean(axis=0).tolist()
+    return Drift(way, len(texts), served_ndcg, evaluated_ndcg, low, high, _shared(found, whole))
 
 
 def _own_scores(own: SearchIndex, queries: Queries, way: Way, units: Units, fusion: Fusion) -> FloatMatrix:
@@ -130,7 +142,7 @@ def drift_text(drifts: Sequence[Drift], place: str) -> str:
             f"{drift.n_queries:,}",
             f"{drift.served:.3f}",
             f"{drift.evaluated:.3f}",
-            f"{drift.difference:+.3f}",
+            f"{drift.difference:+.3f} [{drift.low:+.3f}, {drift.high:+.3f}]",
             f"{drift.shared:.0%}",
         )
         for drift in drifts
@@ -142,10 +154,10 @@ def check_drift(drifts: Sequence[Drift], place: str, tolerance: float) -> None:
     """Checks that an engine serves what was evaluated.
 
     Raises:
-        DriftError: Its nDCG@10 is further from the evaluation's than the tolerance.
+        DriftError: Its nDCG@10 is further from the evaluation's than the tolerance, and than chance explains.
     """
     for drift in drifts:
-        if abs(drift.difference) > tolerance:
+        if drift.is_clear(tolerance):
             raise DriftError(
                 f"{place} serves other results than were evaluated: by {drift.way} search nDCG@10 is {drift.served:.3f} on "
                 f"{drift.n_queries:,} questions, and {drift.evaluated:.3f} in the evaluation's own search; at most "

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.own_output import VECTORS_MARK
 from finetrieve.engines import fused_search, vector_files
 from finetrieve.engines.base import Found, engine_at
-from finetrieve.engines.drift import DriftError, check_drift
+from finetrieve.engines.drift import Drift, DriftError, check_drift
 from finetrieve.engines.fused_search import FusedSearch
 from finetrieve.engines.vector_files import Stored, StoredVectors
 from finetrieve.engines.vector_search import open_search, stored_fusion
@@ -83,6 +84,17 @@ def test_fewer_bits_and_pooled_tokens_are_read_as_they_were_written(source: Serv
     table = pq.read_table(tmp_path / "vectors" / "vectors" / "part-00000.parquet")
     assert table.column("id").to_pylist() == [f"c{row}" for row in range(10)]
     assert len(table.column("dense")[0].as_py()) == (16 if precision == "int8" else 2)
+
+
+@pytest.mark.parametrize(
+    ("served", "low", "high", "fails"), [(0.85, -0.08, -0.02, True), (0.85, -0.12, 0.02, False), (0.89, -0.02, -0.01, False)]
+)
+def test_a_difference_fails_that_is_larger_than_the_tolerance_and_than_chance(
+    served: float, low: float, high: float, fails: bool
+) -> None:
+    drift = Drift("late", 30, served, 0.9, low, high, 0.9)
+    with pytest.raises(DriftError, match="by late search") if fails else nullcontext():
+        check_drift([drift], "vectors", 0.02)
 
 
 @pytest.mark.slow
