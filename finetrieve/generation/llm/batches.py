@@ -20,8 +20,8 @@ from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCac
 
 if TYPE_CHECKING:
     from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+    from finetrieve.generation.llm.llm_settings import LlmSettings
     from finetrieve.generation.llm.request_scheduler import Request
-    from finetrieve.generation.recipes.llm_recipe import LlmRecipe
     from finetrieve.generation.run_state import RunState
     from finetrieve.generation.settings import Budget
 
@@ -99,7 +99,7 @@ class BatchExchange:
     """Hands over the requests of one recipe and collects their answers into the response cache."""
 
     def __init__(
-        self, llm: ProviderLLM, recipe: LlmRecipe, cache: ResponseCache, state: RunState, budget: Budget, directory: Path
+        self, llm: ProviderLLM, recipe: LlmSettings, cache: ResponseCache, state: RunState, budget: Budget, directory: Path
     ) -> None:
         assert recipe.batch is not None
         self._llm, self._recipe, self._settings = llm, recipe, recipe.batch
