@@ -32,12 +32,17 @@ def _recipe_text(recipe: Recipe, estimate: Estimate) -> str:
     if not recipe.asks_llm:
         return f"Recipe '{recipe.row_label}': written by rules; no requests, no cost."
     address = getattr(recipe, "base_url", None)
+    return estimate_text(f"Recipe '{recipe.row_label}'", recipe.generator, address, estimate)
+
+
+def estimate_text(who: str, model: str, address: str | None, estimate: Estimate) -> str:
+    """Returns the lines about what `who` would ask an LLM for."""
     return "\n".join(
         [
-            f"Recipe '{recipe.row_label}': {recipe.generator}" + (f" at {address}" if address else ""),
+            f"{who}: {model}" + (f" at {address}" if address else ""),
             f"  queries: {estimate.queries:,}, of which the cache answers {estimate.cached:,}",
             f"  tokens: about {estimate.input_tokens:,} to read and {estimate.output_tokens:,} to write",
-            f"  cost: about {estimate.money:,.4f}" if estimate.money is not None else "  cost: unknown; give the recipe a price",
+            f"  cost: about {estimate.money:,.4f}" if estimate.money is not None else "  cost: unknown; give a price",
             *estimate.details,
         ]
     )

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.kv_store import KeyValueStore, explain_store_error
@@ -75,7 +77,12 @@ def response_cache_directory(settings: GenerationSettings) -> Path:
 
 def failure_scope(settings: GenerationSettings) -> str:
     """Returns the name under which the runs of these recipes that ended with failed requests are counted."""
-    asked = [recipe.model_dump(mode="json") for recipe in settings.recipes]
+    return scope_of(settings.recipes)
+
+
+def scope_of(askers: Iterable[BaseModel]) -> str:
+    """Returns the same for any settings by which an LLM is asked."""
+    asked = [asker.model_dump(mode="json") for asker in askers]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -85,12 +92,22 @@ def failed_generations(settings: GenerationSettings) -> int:
     Raises:
         InputError: The cache cannot be used.
     """
-    directory = response_cache_directory(settings)
-    if not any(recipe.asks_llm for recipe in settings.recipes) or not (directory / _FILE).exists():
+    if not any(recipe.asks_llm for recipe in settings.recipes):
+        return 0
+    return failed_runs(response_cache_directory(settings), failure_scope(settings))
+
+
+def failed_runs(directory: Path, scope: str) -> int:
+    """Returns how many runs of a scope ended with failed requests, likewise.
+
+    Raises:
+        InputError: The cache cannot be used.
+    """
+    if not (directory / _FILE).exists():
         return 0
     cache = ResponseCache(directory)
     try:
-        return cache.failed_runs(failure_scope(settings))
+        return cache.failed_runs(scope)
     finally:
         cache.close()
 
