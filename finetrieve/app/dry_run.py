@@ -40,7 +40,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # distilabel's import warns about what pydantic has deprecated
-        from finetrieve.generation.estimate import dry_run, estimate_text
+        from finetrieve.generation.estimate import beyond_budget, dry_run, estimate_text
         from finetrieve.own_data.grades import estimate_grades
 
     read = read_source(config.source)
@@ -53,8 +53,9 @@ def dry_run_text(pipeline: str, config: Config) -> str:
         for item, grades in _graded(config):
             estimate = estimate_grades(item, chunks, response_cache_directory(generation))
             parts += [estimate_text(f"Grades of '{item.label}'", grades.generator, grades.base_url, estimate)]
+            parts += beyond_budget(grades.budget, [estimate])
         parts += _training_lines(config, len(chunks))
-        on_top = " An LLM's answers come on top." if any(item.asks_llm for item in config.generation.recipes) else ""
+        on_top = " An LLM's answers come on top." if _graded(config) or any(item.asks_llm for item in generation.recipes) else ""
         parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training) + on_top]
     parts += ["\n".join(report.words.lines())] if report.words else []
     return "\n\n".join([*(part for part in parts if part), *_missing(generation, config)])

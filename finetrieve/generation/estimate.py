@@ -23,7 +23,7 @@ def dry_run(chunks: list[Chunk], settings: GenerationSettings, seed: int) -> str
         [
             f"Dry run: {len(contexts):,} {'chunk' if len(contexts) == 1 else 'chunks'}; nothing is asked, nothing is written.",
             *(_recipe_text(recipe, estimates[recipe.row_label]) for recipe in settings.recipes),
-            *_beyond_budget(settings.budget, list(estimates.values())),
+            *beyond_budget(settings.budget, list(estimates.values())),
         ]
     )
 
@@ -48,8 +48,8 @@ def estimate_text(who: str, model: str, address: str | None, estimate: Estimate)
     )
 
 
-def _beyond_budget(budget: Budget, estimates: list[Estimate]) -> list[str]:
-    """Returns a line when the estimate goes beyond the budget."""
+def beyond_budget(budget: Budget, estimates: list[Estimate]) -> list[str]:
+    """Returns a line when the estimates go beyond the budget."""
     amounts = (
         ("requests", sum(estimate.queries - estimate.cached for estimate in estimates), budget.requests),
         ("tokens", sum(estimate.input_tokens + estimate.output_tokens for estimate in estimates), budget.tokens),

@@ -12,7 +12,7 @@ from finetrieve.generation.recipes.rules_recipe import RulesRecipe
 
 
 class Budget(BaseModel):
-    """The most that one generation may spend on answers that the cache does not hold."""
+    """The most that may be spent on answers that the cache does not hold."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -28,9 +31,11 @@ from finetrieve.own_data.teacher import Teacher
 from finetrieve.reporting.report_own_data import own_queries_view
 from finetrieve.retrieval.fusion import FloatMatrix
 from finetrieve.training.settings import SplitSettings
+from tests.conftest import needs
 from tests.fakes.llm import LlmServer
 from tests.fakes.scripted_llm import ScriptedLlm
 
+pytestmark = needs("openai")
 KEY = "FINETRIEVE_TEST_KEY"
 TEXTS = [
     "Turn the valve to the left and the water stops.",
@@ -210,6 +215,29 @@ def test_a_spent_budget_ends_the_run_or_leaves_the_fused_labels(tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_batches_are_graded_at_half_the_price(tmp_path: Path) -> None:
+    with LlmServer(key="") as server:
+        item = settings(server.openai, batch={"wait_minutes": 1, "poll_seconds": 0.1}, price={"input": 1e6, "output": 0})
+        found = labels(item, tmp_path, "a b", "c d", "e f")
+    used = found.report.asked
+    assert found.report.graded == 3 and used.requests == 3
+    assert used.input_tokens / 2 < used.money < used.input_tokens, "the first goes alone, at the whole price"
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
+    def interrupted(_: str) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+        return answer(3, 0, 0)
+
+    before, started = dict(os.environ), time.monotonic()
+    with ScriptedLlm(interrupted) as server, pytest.raises(KeyboardInterrupt):
+        labels(settings(server.openai), tmp_path, "stop water")
+    assert time.monotonic() - started < 45 and dict(os.environ) == before
+
+
+@pytest.mark.slow
 def test_mistakes_in_the_settings_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "page.md").write_text("# Valve\n\nTurn the valve to the left and the water stops.\n")
@@ -232,7 +260,7 @@ def test_mistakes_in_the_settings_are_one_line(tmp_path: Path, monkeypatch: pyte
             load_config(configured(grades))
         assert expected in str(caught.value) and "\n" not in str(caught.value)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    config = load_config(configured("{provider: openai, model: m, price: {input: 1, output: 2}}"))
+    config = load_config(configured("{provider: openai, model: m, price: {input: 1, output: 2}, budget: {tokens: 50}}"))
     with pytest.raises(InputError, match="Provider 'openai' needs a key: the environment variable OPENAI_API_KEY is not set"):
         check("retrain", config, None)
     text = dry_run_text("retrain", config)
@@ -242,7 +270,7 @@ def test_mistakes_in_the_settings_are_one_line(tmp_path: Path, monkeypatch: pyte
         r"  cost: about 0\.00\d\d\n",
         part,
     )
-    assert "Before a run: Provider 'openai' needs a key" in text
+    assert "Before a run: Provider 'openai' needs a key" in text and "Beyond the budget: tokens" in text
 
 
 def test_the_report_names_the_gaps_and_what_grading_cost() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import RunCommand
+from tests.conftest import RunCommand, needs
 from tests.fakes.scripted_llm import ScriptedLlm
 from tests.pipelines.test_retrain import STEPS, THINGS, write_config, write_docs
 
@@ -28,6 +28,7 @@ def llm() -> Iterator[ScriptedLlm]:
         yield server
 
 
+@needs("openai")
 @pytest.mark.slow(minutes=3)
 @pytest.mark.usefixtures("scored_base")
 def test_pairs_alone_are_trained_and_evaluated_on(
