@@ -10,8 +10,8 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.generation_report import Usage
 from finetrieve.core.progress import Progress
 from finetrieve.generation.llm.batches import SUBMITTED
+from finetrieve.generation.llm.llm_settings import Budget
 from finetrieve.generation.run_state import RunState
-from finetrieve.generation.settings import Budget
 
 _POLL_SECONDS = 0.3
 _WHAT_TO_DO = {

@@ -7,23 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetrieve.core.paths import ConfigPath
+from finetrieve.generation.llm.llm_settings import Budget
 from finetrieve.generation.recipes.base import TOPIC, AnyRecipe
 from finetrieve.generation.recipes.rules_recipe import RulesRecipe
-
-
-class Budget(BaseModel):
-    """The most that may be spent on answers that the cache does not hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    requests: int | None = Field(default=None, ge=1)
-    """Sent to a provider; failed ones count."""
-    tokens: int | None = Field(default=None, ge=1)
-    """Sent and answered together."""
-    money: float | None = Field(default=None, gt=0)
-    """In the currency of the recipes' prices."""
-    when_spent: Literal["stop", "go_on"] = "stop"
-    """`stop`: the step fails and keeps the answers; `go_on`: train on what there is."""
 
 
 class Topics(BaseModel):

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath
-from finetrieve.generation.llm.llm_settings import LlmSettings
-from finetrieve.generation.settings import Budget
+from finetrieve.generation.llm.llm_settings import Budget, LlmSettings
 
 HUB_PREFIX = "hf:"
 """In front of a dataset's id on the Hub, where a path may stand: `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`."""

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.distilabel_llm import build_llm
+from finetrieve.generation.llm.llm_settings import Budget
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.parse_response import InvalidResponseError
@@ -26,7 +27,6 @@ from finetrieve.generation.recipes.prompt_requests import PromptRequests, estima
 from finetrieve.generation.recipes.query_pool import Examples, QueryPool, draw_rounds
 from finetrieve.generation.recipes.stages import SCORES
 from finetrieve.generation.run_state import RunState
-from finetrieve.generation.settings import Budget
 from tests.fakes.scripted_llm import ScriptedLlm
 
 LOOP = asyncio.new_event_loop()

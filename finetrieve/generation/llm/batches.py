@@ -20,10 +20,9 @@ from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCac
 
 if TYPE_CHECKING:
     from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-    from finetrieve.generation.llm.llm_settings import LlmSettings
+    from finetrieve.generation.llm.llm_settings import Budget, LlmSettings
     from finetrieve.generation.llm.request_scheduler import Request
     from finetrieve.generation.run_state import RunState
-    from finetrieve.generation.settings import Budget
 
 BATCH_PRICE = 0.5
 """Of a request's price, at OpenAI and Anthropic alike."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -57,6 +57,21 @@ class Batch(BaseModel):
     """Between two looks whether they are there."""
     most: int = Field(default=20_000, ge=1, le=50_000)
     """Requests of one batch; more are several."""
+
+
+class Budget(BaseModel):
+    """The most that may be spent on answers that the cache does not hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests: int | None = Field(default=None, ge=1)
+    """Sent to a provider; failed ones count."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Sent and answered together."""
+    money: float | None = Field(default=None, gt=0)
+    """In the currency of the recipes' prices."""
+    when_spent: Literal["stop", "go_on"] = "stop"
+    """`stop`: the step fails and keeps the answers; `go_on`: train on what there is."""
 
 
 class LlmSettings(BaseModel):

@@ -21,14 +21,13 @@ from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 
 from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-from finetrieve.generation.llm.llm_settings import LlmSettings
+from finetrieve.generation.llm.llm_settings import Budget, LlmSettings
 from finetrieve.generation.llm.providers.base import Messages, Reply
 from finetrieve.generation.llm.providers.errors import FATAL, TRANSIENT, ProviderError
 from finetrieve.generation.llm.rate_limits import RateLimit
 from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.run_state import RunState
-from finetrieve.generation.settings import Budget
 
 CHARACTERS_PER_TOKEN = 4.0
 EXPECTED_ANSWER_TOKENS = 60
