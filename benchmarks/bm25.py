@@ -19,9 +19,10 @@ import Stemmer
 from bench_sets import Corpus, bench_folders, corpus_of, questions_of, task_of
 
 from finetrieve.app.config import Config
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import embedded_text
 from finetrieve.evaluation.eval_sets import EvalSet
-from finetrieve.evaluation.metrics import METRICS, FloatMatrix, relevance_of, score_queries
+from finetrieve.evaluation.metrics import METRICS, relevance_of, score_queries
 from finetrieve.evaluation.scoring import units_of
 from finetrieve.retrieval.bm25 import Bm25
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from finetrieve.core.arrays import FloatMatrix  # noqa: E402
 from finetrieve.core.rows import Chunk, embedded_text  # noqa: E402
 from finetrieve.core.text_table import table_lines  # noqa: E402
 from finetrieve.engines.base import ENGINES, Engine  # noqa: E402
@@ -48,8 +48,6 @@ from finetrieve.retrieval.hybrid_index import Queries, SearchIndex, build_index 
 from finetrieve.retrieval.late_interaction import TokenVectors, TokenWriter  # noqa: E402
 from finetrieve.retrieval.saved_index import read_index, save_index  # noqa: E402
 from finetrieve.retrieval.search import Searcher  # noqa: E402
-
-FloatMatrix = npt.NDArray[np.float32]
 
 DENSE_DIMS = 384
 WORDS = 20_000

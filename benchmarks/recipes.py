@@ -170,7 +170,7 @@ def bench_of(folder: Path, config: Config, folds: int, scratch: Path) -> Bench:
         return Bench(task.name, corpus, frozenset(chunk.id for chunk in corpus.chunks), questions, [])
     chunks, triplets = recorded(folder)
     fold_of = folds_of(chunks, folds)
-    held_out = asked(triplets, chunks, fold_of, 0)
+    held_out = asked(triplets, fold_of, 0)
     queries = {f"q{number}": text for number, text in enumerate(held_out.texts)}
     qrels = dict(zip(queries, held_out.relevant, strict=True))
     name = folder.resolve().name

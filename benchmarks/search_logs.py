@@ -1,11 +1,12 @@
-"""What queries without answers are worth in training: half of a set's questions as a search log, the other half as the test.
+"""What queries without answers are worth in training: one half of a set's questions as a log, the other as the test.
 
     python benchmarks/search_logs.py [FOLDER ...] [--max-steps N] [--seed N] [--save FILE]
 
 Each FOLDER is a set in BEIR's layout; without any, those in the folder that FINETRIEVE_BENCH_DATA names. The questions are
-halved by the documents that answer them, so what is tested asks about other documents than the log. Both models are trained on
-the rules' queries for all documents, the second one on the log too: its queries, without their answers, are labelled by the
-untrained fused search, as `--queries` does it. Differences have the 95% interval of a paired bootstrap over the tested questions.
+halved by the documents that answer them, so what is tested asks about other documents than the log. Each half is the log of one
+training and the test of the other. All models are trained on the rules' queries for all documents, those with a log on its
+queries too, whose answers are not told: they are labelled by the untrained fused search, as `--queries` does it. Differences have
+the 95% interval of a paired bootstrap over all questions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Generated
 from finetrieve.core.tables import to_table
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import METRICS
-from finetrieve.generation.llm.response_cache import response_cache_directory
+from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.own_data.label_queries import label_own_queries
 from finetrieve.own_data.mixing import split_with_own
 from finetrieve.own_data.settings import QuerySettings
@@ -43,14 +44,6 @@ RULES, WITH_LOG = "rules", "rules, query log"
 
 Row = dict[str, Any]
 """`set`, `name`, `n_pairs`, `n_lists`, `seconds`, `arms` (arm -> nDCG@10 of each tested question)."""
-
-
-@dataclass(frozen=True)
-class Halves:
-    """The questions that are asked in the log, and those that are tested."""
-
-    log: tuple[str, ...]
-    tested: EvalSet
 
 
 def main() -> None:
@@ -83,43 +76,46 @@ def compared(folder: Path, max_steps: int | None, seed: int, scratch: Path) -> l
     corpus = corpus_of(task.docs, config.chunks, config.training.base_model)
     questions = questions_of(task, corpus, config)
     assert questions is not None  # the folder is in BEIR's layout
-    halves, rows = halved(questions), list[Row]()
     generated = queries_of(corpus, config, scratch)
-    for name, log in ((RULES, ()), (WITH_LOG, halves.log)):
-        pairs, lists = trained_on(corpus, generated, log, halves.tested, config, scratch)
-        started, out = time.monotonic(), scratch / name / "model"
-        record = train_model(
-            pairs, corpus.chunks, config.training, config.training.base_model, out, scratch / "checkpoints", seed, None, lists
-        ).record
-        row: Row = {
-            "set": task.name,
-            "name": name,
-            "n_log": len(log),
-            "n_pairs": record.n_pairs,
-            "n_lists": record.n_ranking_lists,
-        }
-        row["seconds"] = round(time.monotonic() - started, 1)
-        found = evaluated(halves.tested, out, config, scratch / "vectors").scored[0].arms
-        rows.append(row | {"arms": {arm: scores[:, METRICS.index(METRIC)].tolist() for arm, scores in found.items()}})
-        print(f"{task.name}, {name}: {record.n_pairs:,} pairs, {row['seconds']:,.0f} s", file=sys.stderr, flush=True)
+    first, second = halved(questions)
+    rows = list[Row]()
+    # One training without a log is tested by both halves; with one there are two, each tested by the half that it has not seen.
+    for name, trainings in ((RULES, [(None, (first, second))]), (WITH_LOG, [(second, (first,)), (first, (second,))])):
+        row: Row = {"set": task.name, "name": name, "n_log": 0, "n_pairs": 0, "n_lists": 0, "seconds": 0.0}
+        parts = list[dict[str, Any]]()
+        for number, (log, tested) in enumerate(trainings):
+            asked = tuple(log.queries.values()) if log else ()
+            pairs, lists = trained_on(corpus, generated, asked, tested, config, scratch)
+            started, out = time.monotonic(), scratch / f"{name} {number}" / "model"
+            record = train_model(
+                pairs, corpus.chunks, config.training, config.training.base_model, out, scratch / "checkpoints", seed, None, lists
+            ).record
+            row["seconds"] = round(row["seconds"] + time.monotonic() - started, 1)
+            counts = {"n_log": len(asked), "n_pairs": record.n_pairs, "n_lists": record.n_ranking_lists}
+            row |= {key: row[key] + count for key, count in counts.items()}
+            parts += [evaluated(half, out, config, scratch / "vectors").scored[0].arms for half in tested]
+        joined = {arm: np.concatenate([part[arm] for part in parts])[:, METRICS.index(METRIC)].tolist() for arm in parts[0]}
+        rows.append(row | {"arms": joined})
+        print(f"{task.name}, {name}: {row['n_pairs']:,} pairs, {row['seconds']:,.0f} s", file=sys.stderr, flush=True)
     return rows
 
 
-def halved(questions: EvalSet) -> Halves:
+def halved(questions: EvalSet) -> tuple[EvalSet, EvalSet]:
     """Returns the questions on two sides, by a hash of the first document that answers each."""
     first = {query: min(answers) for query, answers in questions.qrels.items()}
-    in_log = {query for query in questions.queries if zlib.crc32(first[query].encode()) % 2 == 0}
-    tested = {query: text for query, text in questions.queries.items() if query not in in_log}
-    qrels = {query: questions.qrels[query] for query in tested}
-    log = tuple(text for query, text in questions.queries.items() if query in in_log)
-    return Halves(log, replace(questions, queries=tested, qrels=qrels))
+
+    def side(number: int) -> EvalSet:
+        queries = {query: text for query, text in questions.queries.items() if zlib.crc32(first[query].encode()) % 2 == number}
+        return replace(questions, queries=queries, qrels={query: questions.qrels[query] for query in queries})
+
+    return side(0), side(1)
 
 
 def trained_on(
     corpus: Corpus,
     generated: Sequence[GeneratedQuery],
     log: Sequence[str],
-    tested: EvalSet,
+    tested: Sequence[EvalSet],
     config: Config,
     scratch: Path,
 ) -> tuple[list[Pair], list[RankedChunk]]:
@@ -145,7 +141,7 @@ def trained_on(
         config.split,
         groups=whole.group_of_document,
         human_eval=True,
-        held_out_queries=set(tested.queries.values()),
+        held_out_queries={text for half in tested for text in half.queries.values()},
         provenance={},
         pseudo=pseudo,
         sure={item.label: item.sure for item in sets},

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,6 +174,20 @@ def base_scores(warm_python: WarmPython, tmp_path_factory: pytest.TempPathFactor
 def scored_base(base_scores: Path, own_home: dict[str, str]) -> None:
     """Puts these scores into the test's own cache."""
     shutil.copytree(base_scores, own_home["XDG_CACHE_HOME"])
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Returns a browser without a window."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("There is no Chromium here.")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=options)
+        yield started
+        started.close()
 
 
 # A real Argilla server: its environment is made once and kept, its data is the test's own.

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import finetrieve
 from finetrieve import Config, InputError, load_config
-from tests.conftest import ROOT
+from tests.imported_modules import imported
 
 
 @pytest.mark.parametrize("name", finetrieve.__all__)
@@ -23,8 +21,7 @@ def test_another_name_is_refused_as_in_any_module() -> None:
 
 
 def test_importing_the_package_imports_neither_zenml_nor_torch_nor_pydantic() -> None:
-    code = "import sys, finetrieve; print({'zenml', 'torch', 'pydantic'} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
+    assert imported("import finetrieve", "zenml", "torch", "pydantic") == set()
 
 
 def test_a_configuration_is_loaded_and_a_mistake_in_it_is_an_input_error(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from finetrieve.annotation.review_priority import review_priorities
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import Chunk, GeneratedQuery, QueryFacts, embedded_text
 from finetrieve.retrieval.vector_cache import Embedder
-
-FloatMatrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -130,17 +130,7 @@ def make_record(
     fields: dict[str, str],
     further: Sequence[Chunk] = (),
 ) -> Record:
-    """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint.
-
-    Args:
-        triplet: The query.
-        chunk: Its own chunk.
-        facts: Of the query.
-        chunk_vector: Of its own chunk.
-        query_vector: Of the query.
-        fields: What `render_chunk` returns.
-        further: The other chunks that it needs.
-    """
+    """Returns the record of a query, with everything that filtering and sorting want, and its fingerprint."""
     suggestions = [_suggestion(QUERY, triplet.query, triplet, facts.chunk_similarity)]
     if triplet.negative_query:
         suggestions.append(_suggestion(NEGATIVE, triplet.negative_query, triplet, facts.negative_chunk_similarity))

@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from finetrieve.core.settings import Settings
 from finetrieve.corpus.sources.base import Source
 
 DATASET_NAME_LENGTH = 200
@@ -17,10 +18,8 @@ DATASET_NAME_LENGTH = 200
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 
 
-class AnnotationSettings(BaseModel):
+class AnnotationSettings(Settings):
     """Where people correct the queries, and what becomes of their answers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     enabled: bool = True
     """False leaves Argilla out, as no `annotation` block at all does."""
@@ -66,12 +65,7 @@ class AnnotationSettings(BaseModel):
 
 
 def dataset_name(settings: AnnotationSettings, source: Source) -> str:
-    """Returns the dataset's name: the configured one, or one that is the corpus's own and stays when its documents change.
-
-    Args:
-        settings: What the configuration says.
-        source: Where the documents come from.
-    """
+    """Returns the dataset's name: the configured one, or one that is the corpus's own and stays when its documents change."""
     if settings.dataset is not None:
         return settings.dataset
     key, place = source.identity

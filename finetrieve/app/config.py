@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from finetrieve.annotation.settings import AnnotationSettings
 from finetrieve.app.config_overrides import option_of, with_overrides
@@ -16,6 +16,7 @@ from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
 from finetrieve.core.paths import ROOT
+from finetrieve.core.settings import Settings
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.registry import SourceSettings, source_from_argument
 from finetrieve.curation.filters import FilterSettings
@@ -29,10 +30,8 @@ DEFAULT_CONFIG = ROOT / "configs" / "default.yaml"
 OFFLINE_CONFIG = DEFAULT_CONFIG.with_name("demo-offline.yaml")
 
 
-class Config(BaseModel):
+class Config(Settings):
     """Everything a run depends on; `configs/default.yaml` spells every key out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][\w.\-]{0,79}$")
     """What the trained models are called in the registry; None names them after the documents."""
@@ -40,12 +39,12 @@ class Config(BaseModel):
     """Of everything that is drawn at random: styles, batches, the resamples of the intervals."""
     source: SourceSettings
     chunks: ChunkSettings = ChunkSettings()
-    pairs: list[PairSettings] = []
+    pairs: list[PairSettings] = Field(default=[])
     """Pairs of one's own, which are trained on beside generated queries, or in their place."""
-    query_logs: list[QuerySettings] = []
+    query_logs: list[QuerySettings] = Field(default=[])
     """Queries of one's own without answers, such as a search log: a teacher labels them, and they are trained on too."""
     generation: GenerationSettings = GenerationSettings()
-    filters: list[FilterSettings] = []
+    filters: list[FilterSettings] = Field(default=[])
     annotation: AnnotationSettings | None = None
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()

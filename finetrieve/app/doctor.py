@@ -25,8 +25,8 @@ from finetrieve.app.config import DEFAULT_CONFIG, Config, load_config
 from finetrieve.app.failures import explain
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ROOT, user_cache
+from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.llm.providers.base import PROVIDERS
-from finetrieve.generation.llm.response_cache import response_cache_directory
 from finetrieve.generation.recipes.base import Recipe
 from finetrieve.own_data.settings import GradeSettings
 from finetrieve.retrieval.base_model import hub_commit, resolve_base_model

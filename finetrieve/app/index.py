@@ -23,14 +23,7 @@ from finetrieve.retrieval.search import Hit, Searcher, search
 
 
 class Index:
-    """The chunks of a corpus, searched by one model.
-
-    Args:
-        chunks: What is searched.
-        searcher: The model's index of them.
-        model: The model's directory.
-        name: What people call the model.
-    """
+    """The chunks of a corpus, searched by one model."""
 
     def __init__(self, chunks: Sequence[Chunk], searcher: Searcher, model: Path, name: str) -> None:
         self.chunks, self.name = chunks, name

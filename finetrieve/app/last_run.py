@@ -47,12 +47,7 @@ _LOOKED_AT = 200
 
 
 class FinishedRun:
-    """What a run made, by the names of `docs/architecture.md`; an artifact is read when it is asked for.
-
-    Args:
-        name: The run's, in ZenML.
-        artifacts: Name -> ZenML's artifact version.
-    """
+    """What a run made, by the names of `docs/architecture.md`; an artifact is read when it is asked for."""
 
     def __init__(self, name: str, artifacts: dict[str, Any]) -> None:
         self.name, self._artifacts = name, artifacts

@@ -6,7 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from finetrieve.app.config import Config
 from finetrieve.app.language_check import check_languages
@@ -14,11 +14,12 @@ from finetrieve.app.results import EVALUATED, GENERATED, ROWS_FILE, check_replac
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
+from finetrieve.core.settings import Settings
 from finetrieve.corpus.sources.registry import check_source, fingerprint, unread_beside
 from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
-from finetrieve.generation.llm.response_cache import generation_state, response_cache_directory
+from finetrieve.generation.generation_state import generation_state, response_cache_directory
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.imitation import with_real_queries
 from finetrieve.own_data.pair_files import check_pairs, pairs_fingerprint
@@ -32,10 +33,8 @@ LATEST = "latest"
 """As `evaluation.model`: the model that the last training on these documents made."""
 
 
-class Inputs(BaseModel):
+class Inputs(Settings):
     """Fingerprints of what lies outside the configuration: the cache keys see the world through them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     documents: str
     base_model: str
@@ -44,13 +43,13 @@ class Inputs(BaseModel):
     """Only of `evaluate`, when the configuration names a model."""
     generation_state: str = ""
     """Of the templates' texts, and of how many runs ended with failed requests: a run after one of them asks for those again."""
-    pairs: list[str] = []
+    pairs: list[str] = Field(default=[])
     """Of the pairs of one's own."""
-    queries: list[str] = []
+    queries: list[str] = Field(default=[])
     """Of the queries of one's own."""
     reranker: str = ""
     """Of the cross-encoder that labels these, where the configuration has one."""
-    base_models: list[str] = []
+    base_models: list[str] = Field(default=[])
     """Of each, where there are several."""
     teacher: str = ""
     """Of the model whose scores are learnt, where the configuration has one."""

@@ -28,10 +28,6 @@ EVALUATED, GENERATED = ("model", "metrics.json", "report.html"), ("queries.jsonl
 def check_replaceable(out: Path, names: Sequence[str] = EVALUATED) -> None:
     """Checks that what a run would replace in `out` was written by us; reads little and creates nothing.
 
-    Args:
-        out: The folder.
-        names: What the run writes.
-
     Raises:
         InputError: A file or folder there is somebody else's.
     """

@@ -6,16 +6,13 @@ import shlex
 import subprocess
 import sys
 
-from pydantic import BaseModel, ConfigDict
-
 from finetrieve.core.paths import ROOT
 from finetrieve.core.secrets import mask_secrets
+from finetrieve.core.settings import Settings
 
 
-class RunMetadata(BaseModel):
+class RunMetadata(Settings):
     """What is recorded with a run beside its settings and inputs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     commit: str = ""
     """The git commit of this project, with `+changes` where files differ from it; empty outside a repository."""

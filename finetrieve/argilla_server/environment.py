@@ -76,12 +76,7 @@ def _install(path: Path, interpreter: Path) -> None:
 
 
 def explain_failure(path: Path, log: Path) -> str:
-    """Returns the line for an install that failed: pip's first complaint, and what to do.
-
-    Args:
-        path: Where the environment was to be.
-        log: Everything that pip said.
-    """
+    """Returns the line for an install that failed: pip's first complaint, and what to do."""
     error = _first_error(log)
     if is_disk_full(error):
         return f"Cannot install the Argilla server: the disk with {path} is full. It needs about 700 MB; free some and try again."

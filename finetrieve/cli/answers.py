@@ -70,7 +70,7 @@ def prune(config_path: Path | None, unused_for: str | None, model: str | None, e
 
 def _directory(config_path: Path | None) -> Path:
     from finetrieve.app.config import DEFAULT_CONFIG, load_config
-    from finetrieve.generation.llm.response_cache import response_cache_directory
+    from finetrieve.generation.generation_state import response_cache_directory
 
     return response_cache_directory(load_config(config_path or DEFAULT_CONFIG).generation)
 

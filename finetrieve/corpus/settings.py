@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from finetrieve.core.settings import Settings
 
 
-class ChunkSettings(BaseModel):
+class ChunkSettings(Settings):
     """How documents are cut into chunks and which of those are duplicates."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_tokens: int = Field(default=128, ge=32, le=8192)
     """Tokens of title, section and text together, as the model reads them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -45,9 +46,9 @@ def curate(
         corpus: What they ask about.
         filters: What to apply, in this order.
         base_model: The model of the round trip's dense half.
-        make_ranker: Builds another ranker for the round trip; by default a hybrid of BM25 and `base_model`.
+        make_ranker: Builds another ranker for the filters that search; by default a hybrid of BM25 and `base_model`.
     """
-    given = FilterInputs(corpus, make_ranker or _hybrid_ranker(corpus, base_model))
+    given = FilterInputs(corpus, functools.cache(make_ranker or _hybrid_ranker(corpus, base_model)))
     kept, rejects, report = queries, [schema_of(Reject).empty_table()], dict[str, FilterReport]()
     for settings in filters:
         reasons = settings.find_rejects(Rows(kept, GeneratedQuery), given)

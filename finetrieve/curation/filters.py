@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.rows import GeneratedQuery
+from finetrieve.core.settings import Settings
 from finetrieve.core.tables import ROWS_AT_ONCE
 from finetrieve.core.text import DOTTED_NAME, FRAME_WORDS, count_words, normalise_query, query_words
 
@@ -24,10 +25,13 @@ class Ranker(Protocol):
     def ranks(self, queries: Sequence[str], chunk_ids: Sequence[str]) -> list[int]:
         """Returns, for each query, the rank (1 is first) of the chunk beside it."""
 
+    def confidences(self, queries: Sequence[str], chunk_ids: Sequence[str]) -> list[tuple[float, float]]:
+        """Returns, for each query, how sure the vector alone and the fused search are of the chunk beside it, 0..1 each."""
+
 
 @dataclass
 class FilterInputs:
-    """What a filter may look at besides the queries; the ranker is built when the first filter asks for it."""
+    """What a filter may look at besides the queries; the ranker is built when the first filter asks for it, and then shared."""
 
     corpus: Corpus
     make_ranker: Callable[[], Ranker]
@@ -45,13 +49,12 @@ class Rewritten:
     """In a word or two."""
 
 
-class QueryFilter(BaseModel):
+class QueryFilter(Settings):
     """A filter and its settings. Each kind is a subclass; one of another package needs no more than that.
 
     A subclass gives its settings, a default for `name`, `description` and `find_rejects`; its module imports nothing heavy.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     description: ClassVar[str]
     """What it drops, in one line."""
 
@@ -284,6 +287,7 @@ FILTERS: Registry[QueryFilter] = Registry(
         "finetrieve.curation.filters:NameFilter",
         "finetrieve.curation.filters:JudgeFilter",
         "finetrieve.curation.filters:RoundTripFilter",
+        "finetrieve.curation.contrastive:ContrastiveFilter",
         "finetrieve.curation.noise:NoiseTransform",
     ],
 )

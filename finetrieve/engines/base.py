@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.core.plugins import Registry
 from finetrieve.core.rows import Chunk
 from finetrieve.engines.vector_files import Block, StoredVectors
-
-FloatMatrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

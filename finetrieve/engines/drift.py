@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.progress import Progress
 from finetrieve.core.text_table import table_lines
 from finetrieve.engines.vector_search import VectorSearch, Way
@@ -21,8 +21,6 @@ from finetrieve.evaluation.scoring import Units, spread, units_of
 from finetrieve.retrieval.fusion import Fusion, fuse
 from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.search import Hit
-
-FloatMatrix = npt.NDArray[np.float32]
 
 TOLERANCE = 0.02
 """Of nDCG@10, 0..1: the recommended way to store vectors may cost 0.01, and a sample of questions adds its own noise."""

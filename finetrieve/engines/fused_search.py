@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import Chunk
 from finetrieve.engines.base import Found
 from finetrieve.retrieval.bm25 import Bm25
-from finetrieve.retrieval.fusion import FloatMatrix, Fusion, Parts, fuse
+from finetrieve.retrieval.fusion import Fusion, Parts, fuse
 from finetrieve.retrieval.search import Hit
 
 CANDIDATES = 200
@@ -23,12 +24,7 @@ Ask = Callable[[int, Sequence[str] | None], Sequence[Found]]
 
 
 class FusedSearch:
-    """Adds up the scores of an engine's vectors and of BM25, which is not counted where it has no weight.
-
-    Args:
-        chunks: All that the engine holds.
-        fusion: How much each part counts.
-    """
+    """Adds up the scores of an engine's vectors and of BM25, which is not counted where it has no weight."""
 
     def __init__(self, chunks: Sequence[Chunk], fusion: Fusion) -> None:
         self._chunks, self._fusion = chunks, fusion

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.engines.base import Engine, Found
 from finetrieve.engines.vector_files import Block, StoredVectors, fixed_lists
-
-FloatMatrix = npt.NDArray[np.float32]
 
 TABLE = "chunks"
 _ROWS_AT_ONCE = 64

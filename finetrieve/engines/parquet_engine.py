@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import Chunk
 from finetrieve.engines.base import Engine, Found
 from finetrieve.engines.vector_files import FOLDER, Block, StoredVectors, read_blocks
 from finetrieve.retrieval.late_interaction import TokenVectors, TokenWriter, late_scores
 
-FloatMatrix = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 

@@ -12,9 +12,9 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import error_line
 from finetrieve.core.rows import Chunk
@@ -25,7 +25,6 @@ from finetrieve.engines.vector_files import Block, StoredVectors
 if TYPE_CHECKING:
     from psycopg import Connection
 
-FloatMatrix = npt.NDArray[np.float32]
 
 TABLE_FILE = "table.txt"
 OURS = "Written by Finetrieve."

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import Chunk
 from finetrieve.engines.base import Engine, Found
 from finetrieve.engines.vector_files import Block, StoredVectors
-
-FloatMatrix = npt.NDArray[np.float32]
 
 COLLECTION = "chunks"
 _POINTS_AT_ONCE = 64

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import error_line
 from finetrieve.core.progress import Progress
@@ -23,8 +24,6 @@ from finetrieve.retrieval.fusion import Fusion
 from finetrieve.retrieval.late_interaction import TokenVectors
 from finetrieve.retrieval.quantization import Packed, Precision, pack, pool_tokens, unpack
 from finetrieve.retrieval.vector_cache import TokenEmbedder
-
-FloatMatrix = npt.NDArray[np.float32]
 
 CHUNKS_AT_ONCE = 512
 """In a file, and in memory: at 200 tokens of 384 numbers their vectors take 160 MB as fp32."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import error_line
 from finetrieve.core.rows import Chunk
@@ -26,7 +26,6 @@ from finetrieve.retrieval.multi_vector import IDF_FILE, LATE_FOLDER
 from finetrieve.retrieval.search import Hit
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 
-FloatMatrix = npt.NDArray[np.float32]
 Way = Literal["dense", "late", "fused"]
 WAYS: tuple[Way, ...] = ("dense", "late", "fused")
 

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from finetrieve.core.errors import unknown_name
 from finetrieve.core.plugins import Registry
 
 if TYPE_CHECKING:
-    from finetrieve.evaluation.scoring import ArmInputs, FloatMatrix
+    from finetrieve.core.arrays import FloatMatrix
 
 Part = Literal["dense", "late", "lexical", "cross"]
 BASE = "base"
 FINETUNED = "finetuned"
 MODELS = (BASE, FINETUNED)
+
+
+class ArmInputs(Protocol):
+    """What an arm can score a block of queries by; all scores are `(n_queries, n_units)`."""
+
+    def part(self, arm: Arm) -> FloatMatrix:
+        """Returns the scores of an arm's one part."""
+        ...
+
+    def fuse(self, arm: Arm) -> FloatMatrix:
+        """Returns the fused scores of an arm's parts."""
+        ...
+
+    def rerank(self, arm: Arm) -> FloatMatrix:
+        """Returns the scores of an arm that puts the first results of another one in a new order."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix, Integers
+
 SUCCESS_CUTS = (1, 5, 10)
 METRICS = ("ndcg@10", "mrr@10", "recall@1", "recall@5", "recall@10", "recall@100", "map", "success@1", "success@5", "success@10")
 """Their order is the order of the columns of every score matrix."""
@@ -15,9 +17,7 @@ HEADLINE = "ndcg@10"
 CUT = 10
 RECALL_CUTS = (1, 5, 10, 100)
 
-FloatMatrix = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 _PAIRS_AT_ONCE = 256
 

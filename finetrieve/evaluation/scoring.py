@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix, Integers
 from finetrieve.core.rows import embedded_text
 from finetrieve.evaluation.arms import Arm, arm_of
 from finetrieve.evaluation.eval_sets import EvalSet
@@ -18,9 +19,6 @@ from finetrieve.retrieval.encoder import unit_rows
 from finetrieve.retrieval.fusion import Fusion, Parts, first_rows, fuse, fuse_first, normalised_parts, put_first, weighted_sum
 from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.reranker import Reranker
-
-FloatMatrix = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 
 TOP = 5
 """Chunks kept per query and model, for the report."""
@@ -215,7 +213,7 @@ def score_set(
     for block in search.blocks(late_of):
         for name in indexes:
             found[name].append(_retrieved(block.by_chunk[name].dense, block.by_unit[name].dense, block.relevance))
-        inputs = ArmInputs(block, fusions, reranking, texts)
+        inputs = BlockInputs(block, fusions, reranking, texts)
         for name, arm in wanted.items():
             scores[name][block.start : block.stop] = score_queries(arm.score(inputs), block.relevance)
     by_dimension = {name: _score_dimensions(search, name, dimensions, scores.get(name)) for name in indexes}
@@ -224,8 +222,8 @@ def score_set(
 
 
 @dataclass(frozen=True)
-class ArmInputs:
-    """What an arm can score a block of queries by."""
+class BlockInputs:
+    """What an arm can score a block of queries by: `arms.ArmInputs`."""
 
     block: ScoreBlock
     fusions: Mapping[str, Fusion]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath, PathSetting
+from finetrieve.core.settings import Settings
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.arms import ARMS, known_arm
 
@@ -23,10 +24,8 @@ def _known_headline(name: str) -> str:
     return name if name == AUTO else known_arm(name)
 
 
-class EvalSetSettings(BaseModel):
+class EvalSetSettings(Settings):
     """A human evaluation set: a CSV, TSV or JSONL file, or a folder in BEIR's layout."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: Annotated[Path, PathSetting]
     """A file with the columns `question` and `page`, if you like also `score` and `split` (`dev` or `test`); or a folder with
@@ -47,14 +46,12 @@ class EvalSetSettings(BaseModel):
         return self.name or (place.stem if place.suffix.lower() in QUESTION_FILE_SUFFIXES else place.name)
 
 
-class EvaluationSettings(BaseModel):
+class EvaluationSettings(Settings):
     """What is evaluated on what, and how precisely."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: ConfigPath = "latest"
     """For the `evaluate` pipeline: `latest`, `embedded`, a directory or a Hub id."""
-    eval_sets: list[EvalSetSettings] = []
+    eval_sets: list[EvalSetSettings] = Field(default=[])
     """Human sets; the generated test queries are always evaluated where there are any."""
     arms: list[Annotated[str, AfterValidator(known_arm)]] = Field(default_factory=lambda: list(ARMS), min_length=1)
     """Those that cannot be scored, for lack of a model or a reranker, are left out; it is said when not all arms are listed.
@@ -70,7 +67,7 @@ class EvaluationSettings(BaseModel):
     """How many of the hybrid's results the cross-encoder puts in a new order."""
     bill: bool = True
     """Whether to table what fewer dimensions, bits and token vectors save and cost."""
-    dimensions: list[Annotated[int, Field(ge=1)]] = [384, 256, 128, 64]
+    dimensions: list[Annotated[int, Field(ge=1)]] = Field(default=[384, 256, 128, 64])
     """Matryoshka dimensions to table; the model's full one is always there, larger ones are left out."""
     bootstrap_samples: int = Field(default=10_000, ge=100, le=1_000_000)
     """Resamples of the questions from which the 95% intervals are taken."""
@@ -93,10 +90,8 @@ class EvaluationSettings(BaseModel):
         return self
 
 
-class EvaluationTask(BaseModel):
+class EvaluationTask(Settings):
     """What an evaluation depends on beside its models and its corpus."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     evaluation: EvaluationSettings
     chunks: ChunkSettings

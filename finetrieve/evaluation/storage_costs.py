@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix, Integers
 from finetrieve.evaluation.bootstrap import interval, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Relevance, relevance_of, score_queries
@@ -22,8 +23,6 @@ from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.late_interaction import TokenVectors, late_scores, one_thread
 from finetrieve.retrieval.quantization import PRECISIONS, Precision, pack, pool_tokens, unpack, vector_bytes
 
-FloatMatrix = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 Way = Literal["late", "dense", "rerank20"]
 T = TypeVar("T")
 

@@ -110,14 +110,7 @@ class AssembledRows:
 def assemble_rows(
     chunks: pa.Table, results: Mapping[str, RecipeResults], settings: GenerationSettings, scratch: Path
 ) -> AssembledRows:
-    """Returns the rows that the results give, thinned to the recipes' weights, in files of a directory.
-
-    Args:
-        chunks: The corpus.
-        results: Recipe label -> results.
-        settings: The recipes.
-        scratch: The directory.
-    """
+    """Returns the rows that the results give, thinned to the recipes' weights, in files of a directory."""
     queries, rejects = RowFile(scratch / "queries.arrow", GeneratedQuery), RowFile(scratch / "rejects.arrow", Reject)
     written, links = RowFile(scratch / "written.arrow", WrittenRow), RowFile(scratch / "links.arrow", ChunkLink)
     places: array[int] = array("Q")

@@ -28,12 +28,6 @@ def find_facts(
 ) -> dict[str, Sequence[str]]:
     """Returns field of `ChunkContext` -> its value for each chunk; nothing is read where no recipe needs anything.
 
-    Args:
-        chunks: The corpus.
-        settings: The recipes, and the topics that are asked for.
-        seed: Of the topics and of every draw.
-        on_progress: Told how many chunks are embedded.
-
     Raises:
         InputError: The corpus has fewer chunks than topics, or no words.
     """

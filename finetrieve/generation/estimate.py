@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from finetrieve.core.rows import Chunk
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.chunk_context import build_contexts
 from finetrieve.generation.corpus_facts import find_facts
-from finetrieve.generation.llm.llm_settings import Budget
-from finetrieve.generation.llm.response_cache import response_cache_directory
+from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.recipes.base import Estimate, Recipe
 from finetrieve.generation.settings import GenerationSettings
 

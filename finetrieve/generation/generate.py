@@ -24,7 +24,8 @@ from finetrieve.generation.chunk_context import write_contexts
 from finetrieve.generation.corpus_facts import find_facts
 from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.generation_report import generation_report
-from finetrieve.generation.llm.response_cache import ResponseCache, failure_scope, response_cache_directory
+from finetrieve.generation.generation_state import failure_scope, response_cache_directory
+from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.recipes.base import TOPIC, RunResources
 from finetrieve.generation.run_progress import check_stopped, reported
 from finetrieve.generation.run_state import RunState

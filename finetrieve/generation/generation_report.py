@@ -23,14 +23,7 @@ _EXAMPLES_PER_STYLE = 3
 def generation_report(
     chunks: pa.Table, rows: AssembledRows, usage: Mapping[str, Usage], topics: Sequence[str] = ()
 ) -> GenerationReport:
-    """Returns the report.
-
-    Args:
-        chunks: The corpus.
-        rows: The queries that are left, and what was dropped before.
-        usage: Recipe label -> what it asked an LLM for.
-        topics: The chunks' topics, where some were looked for.
-    """
+    """Returns the report."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("style", "persona", "recipe", "generator")}
     examples: dict[str, list[str]] = defaultdict(list)
     for row in Rows(rows.queries, GeneratedQuery):

@@ -39,8 +39,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import ChunkContext, ContextFile
 from finetrieve.generation.distilabel_guard import QUIET
 from finetrieve.generation.llm.response_cache import ResponseCache
-from finetrieve.generation.recipes.base import RunResources
-from finetrieve.generation.recipes.chunk_step import BATCH_SIZE, ON_COORDINATOR
+from finetrieve.generation.recipes.base import BATCH_SIZE, ON_COORDINATOR, RunResources
 from finetrieve.generation.run_state import RunState
 
 _CODE = Path(__file__).resolve().parents[1]

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from finetrieve.core.errors import InputError
 from finetrieve.core.generation_report import Usage
 from finetrieve.core.progress import Progress
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.batches import SUBMITTED
-from finetrieve.generation.llm.llm_settings import Budget
 from finetrieve.generation.run_state import RunState
 
 _POLL_SECONDS = 0.3

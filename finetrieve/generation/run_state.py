@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finetrieve.core.generation_report import Usage
-from finetrieve.generation.llm.llm_settings import Budget
+from finetrieve.generation.budget import Budget
 
 _COLUMNS = ("done", "hits", "requests", "retries", "input_tokens", "output_tokens", "failed")
 _TABLES = f"""

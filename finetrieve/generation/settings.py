@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetrieve.core.paths import ConfigPath
-from finetrieve.generation.llm.llm_settings import Budget
+from finetrieve.core.settings import Settings
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.recipes.base import TOPIC, AnyRecipe
 from finetrieve.generation.recipes.rules_recipe import RulesRecipe
 
 
-class Topics(BaseModel):
+class Topics(Settings):
     """Topics of the corpus: clusters of its chunks' vectors, labelled by their most telling terms."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: int = Field(default=12, ge=2, le=200)
     """So many clusters."""
@@ -25,18 +24,16 @@ class Topics(BaseModel):
     """Whose vectors are clustered: `embedded`, a directory or a Hub id."""
 
 
-class GenerationSettings(BaseModel):
+class GenerationSettings(Settings):
     """The recipes that write queries, each over every chunk."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    recipes: list[AnyRecipe] = [RulesRecipe()]
+    recipes: list[AnyRecipe] = Field(default=[RulesRecipe()])
     """[] writes no queries: `retrain` then trains on pairs of one's own alone."""
     answers: ConfigPath | None = None
     """Directory of the answer cache; null: `finetrieve/answers` in the user's cache directory."""
     topics: Topics | None = None
-    """Find topics in the corpus, for an attribute `{topics: true}` of recipe `prompt` and the report on what is asked about:
-    their number, or settings; null: none are looked for."""
+    """Find topics in the corpus, for `topic: true` of a recipe, an attribute `{topics: true}` of recipe `prompt`, and the report
+    on what is asked about: their number, or settings; null: none are looked for."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
     """More failed requests than this share fail the step rather than train on scraps."""
     budget: Budget = Budget()

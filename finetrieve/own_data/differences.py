@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.own_data_report import QueryDifferences
 from finetrieve.core.query_manner import manner_of
-from finetrieve.retrieval.fusion import FloatMatrix
 
 
 def differences(

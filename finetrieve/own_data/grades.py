@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError
 from finetrieve.core.own_data_report import GradesReport
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, RankedChunk
 from finetrieve.generation.llm.ask import ask
-from finetrieve.generation.llm.request_scheduler import Outcome, Request
+from finetrieve.generation.llm.request import Outcome, Request
 from finetrieve.generation.llm.response_cache import ResponseCache, scope_of
 from finetrieve.generation.prompts import PromptInput, escape_delimiters
 from finetrieve.generation.recipes.base import Estimate
@@ -28,7 +29,6 @@ from finetrieve.own_data.pseudo_labels import FUSED_TEACHER, GRADED, GRADED_NO_A
 from finetrieve.own_data.query_files import AskedQuery, read_queries
 from finetrieve.own_data.settings import GradeSettings, QuerySettings
 from finetrieve.own_data.teacher import Teacher
-from finetrieve.retrieval.fusion import FloatMatrix
 
 ANSWERS = 2
 """The lowest grade of a chunk that answers, at least in part."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.rows import LabelledPair, RankedChunk
 from finetrieve.own_data.teacher import Teacher
-from finetrieve.retrieval.fusion import FloatMatrix, z_score
+from finetrieve.retrieval.fusion import z_score
 
 FUSED_TEACHER = "late, dense and BM25 of the base model"
 GRADED = "LLM grades"

@@ -6,21 +6,21 @@ import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath
-from finetrieve.generation.llm.llm_settings import Budget, LlmSettings
+from finetrieve.core.settings import Settings
+from finetrieve.generation.budget import Budget
+from finetrieve.generation.llm.llm_settings import LlmSettings
 
 HUB_PREFIX = "hf:"
 """In front of a dataset's id on the Hub, where a path may stand: `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`."""
 _HUB_ID = re.compile(r"hf:(?P<dataset>[\w.\-]+/[\w.\-]+)(?:@(?P<revision>[\w.\-/]+))?")
 
 
-class PairSettings(BaseModel):
+class PairSettings(Settings):
     """Pairs of one's own: queries with what answers them, and perhaps with what does not."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: ConfigPath | None = None
     """A JSONL, JSON, CSV, TSV or Parquet file; a folder in BEIR's layout; LlamaIndex's, ragas' or NVIDIA's file of pairs."""
@@ -97,10 +97,8 @@ class GradeSettings(LlmSettings):
         return self
 
 
-class QuerySettings(BaseModel):
+class QuerySettings(Settings):
     """Queries of one's own without answers: each is labelled by the best teacher at hand. A log may say what was clicked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: ConfigPath
     """A text file with a query a line, or a table with a query a row, perhaps with how often it was asked or what was

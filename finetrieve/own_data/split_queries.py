@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from finetrieve.annotation.review import Use, review
 from finetrieve.core.annotation_report import ReviewCounts
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.rows import Annotation, GeneratedQuery, LabelledPair, Pair, RankedChunk
+from finetrieve.core.settings import Settings
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.tables import to_rows
 from finetrieve.evaluation.dev_questions import human_dev_pairs
@@ -23,16 +24,14 @@ from finetrieve.training.settings import SplitSettings
 from finetrieve.training.split import check_testable
 
 
-class SplitTask(BaseModel):
+class SplitTask(Settings):
     """What the split depends on beside the queries and the corpus."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     split: SplitSettings
-    eval_sets: list[EvalSetSettings] = []
+    eval_sets: list[EvalSetSettings] = Field(default=[])
     """Human sets: none of their questions is trained on, and their dev questions choose."""
-    pairs: list[PairSettings] = []
-    query_logs: list[QuerySettings] = []
+    pairs: list[PairSettings] = Field(default=[])
+    query_logs: list[QuerySettings] = Field(default=[])
     use: Use = "all"
     """Which queries are used where people reviewed them."""
     train_on_human_queries: bool = True

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.corpus import Corpus
 from finetrieve.retrieval.bm25 import Bm25
-from finetrieve.retrieval.fusion import FUSED, HYBRID, FloatMatrix, fuse
+from finetrieve.retrieval.fusion import FUSED, HYBRID, fuse
 from finetrieve.retrieval.hybrid_index import SearchIndex, build_index
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 
@@ -19,12 +20,7 @@ QUERY_BLOCK = 256
 
 
 class Teacher:
-    """Scores the chunks of a corpus for queries; the corpus is encoded when it is first asked.
-
-    Args:
-        corpus: What is searched.
-        base_model: `embedded`, a directory or a Hub id.
-    """
+    """Scores the chunks of a corpus for queries; the corpus is encoded when it is first asked."""
 
     def __init__(self, corpus: Corpus, base_model: str) -> None:
         self._corpus, self._base_model = corpus, base_model

@@ -40,10 +40,6 @@ def made_by(record: Mapping[str, Any], run: Mapping[str, str]) -> dict[str, str]
     """Returns what is known of the run that made a version; nothing where an earlier run did.
 
     A run that takes the training from the cache registers the same version again, but did not make it.
-
-    Args:
-        record: What was logged with the version before.
-        run: This run, its code and its libraries.
     """
     return {} if record.get("run") else dict(run)
 

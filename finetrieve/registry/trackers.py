@@ -40,12 +40,7 @@ class TrackedRun:
 
 
 def tracked_run(metrics: EvaluationResult, version: str = "") -> TrackedRun:
-    """Returns what a tracker gets of a run.
-
-    Args:
-        metrics: Of the run.
-        version: The model's, where one was registered.
-    """
+    """Returns what a tracker gets of a run."""
     training = metrics.training
     facts: dict[str, Any] = {
         **facts_of(metrics),
@@ -74,11 +69,7 @@ def tracked_name(name: str) -> str:
 
 
 class TrackerWriter(ABC):
-    """Writes into the run that ZenML has opened.
-
-    Args:
-        tracker: The active stack's experiment tracker.
-    """
+    """Writes into the run that ZenML has opened."""
 
     flavor: ClassVar[str]
     """ZenML's name of the kind of tracker."""

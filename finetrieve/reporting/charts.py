@@ -88,14 +88,7 @@ class Axis:
 
 
 def axis_of(values: Iterable[float], low: float | None = None, high: float | None = None, ticks: int = 5) -> Axis:
-    """Returns an axis around values with round ticks.
-
-    Args:
-        values: All that must fit.
-        low: The axis goes no lower.
-        high: The axis goes no higher.
-        ticks: About how many steps.
-    """
+    """Returns an axis around values with round ticks."""
     known = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     least, most = min(known), max(known)
     spread = most - least or abs(most) or 1.0

@@ -16,12 +16,7 @@ HTML_CELL = 300
 
 
 class NotebookTable:
-    """Rows and columns, as a notebook shows them.
-
-    Args:
-        columns: Their names.
-        rows: Cells, a row each.
-    """
+    """Rows and columns, as a notebook shows them."""
 
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         self.columns, self.rows = list(columns), [list(row) for row in rows]

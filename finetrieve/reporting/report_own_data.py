@@ -18,7 +18,7 @@ def own_pairs_view(pairs: PairsReport) -> dict[str, Any] | None:
     if not pairs.sets:
         return None
     return {
-        "rows": [{"name": one_line(name, 80), "cells": _counts(found)} for name, found in pairs.sets.items()],
+        "rows": [{"label": one_line(name, 80), "cells": _counts(found)} for name, found in pairs.sets.items()],
         "unmatched": [
             [one_line(row.query, 200), one_line(row.reason, 240)] for found in pairs.sets.values() for row in found.examples
         ],
@@ -43,7 +43,7 @@ def own_queries_view(found: QueriesReport) -> dict[str, Any] | None:
         return None
     rows = [
         {
-            "name": one_line(name, 80),
+            "label": one_line(name, 80),
             "cells": [
                 count(number)
                 for number in (item.queries, item.asked, item.clicked, item.sure, item.rare, _sum(item.personal_data))

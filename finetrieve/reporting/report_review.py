@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from finetrieve.core.annotation_report import Agreement, AnnotatorSummary, Disagreement, JudgeAgreement, ReviewedQuery
+from finetrieve.core.annotation_report import Agreement, AnnotatorSummary, Disagreement, JudgeAgreement
 from finetrieve.core.html import one_line
 from finetrieve.evaluation.formats import arm_name, count, counted, percent, points, points_span, score
 from finetrieve.evaluation.metrics import HEADLINE
@@ -36,8 +36,8 @@ def review_view(review: ReviewResult) -> dict[str, Any] | None:
         "people": _people(review.annotators),
         "agreement": _agreement(review.agreement, review.disagreements_in_all),
         "judge": _judge(review.judge),
-        "edits": [_edit(row) for row in review.edits[:SHOWN]],
-        "rejected": [_edit(row) for row in review.rejected[:SHOWN]],
+        "edits": [_words(row.before, row.after, place=row.place) for row in review.edits[:SHOWN]],
+        "rejected": [_words(row.before, place=row.place) for row in review.rejected[:SHOWN]],
         "own": [one_line(row.query, QUERY_LENGTH) for row in review.own[:SHOWN]],
         "disagreements": [_disagreement(row) for row in review.disagreements[:SHOWN]],
         "effect": [_effect(row) for row in review.effect.rows if row.metric == HEADLINE],
@@ -96,12 +96,8 @@ def _judge(found: JudgeAgreement) -> str:
     return f"{said}{scale}{kappa}."
 
 
-def _edit(row: ReviewedQuery) -> dict[str, str]:
-    return {
-        "place": one_line(row.place.split("\n")[0], 120),
-        "before": one_line(row.before, QUERY_LENGTH),
-        "after": one_line(row.after, QUERY_LENGTH),
-    }
+def _words(*queries: str, place: str) -> list[str]:
+    return [*(one_line(query, QUERY_LENGTH) for query in queries), one_line(place.split("\n")[0], 120)]
 
 
 def _disagreement(row: Disagreement) -> dict[str, Any]:

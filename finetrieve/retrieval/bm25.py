@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.languages import document_languages
 from finetrieve.core.rows import Chunk, embedded_text
 from finetrieve.retrieval.analysis import analyzer
 
 if TYPE_CHECKING:
     import bm25s
-
-FloatMatrix = npt.NDArray[np.float32]
 
 
 class Bm25:

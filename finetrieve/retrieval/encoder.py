@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import InputError
 from finetrieve.retrieval.base_model import first_line, hub_commit, hub_reference, resolve_base_model, unreachable
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-FloatMatrix = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]
 Precision = Literal["fp32", "auto"]
 Role = Literal["query", "document"]

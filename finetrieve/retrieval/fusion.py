@@ -9,9 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import unknown_name
-
-FloatMatrix = npt.NDArray[np.float32]
 
 TRUSTED_COVERAGE = (0.3, 0.6)
 """Coverage up to which BM25 does not count in a fusion, and from which it counts whole; measured by `benchmarks/fusion.py`."""

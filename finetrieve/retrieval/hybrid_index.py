@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.encoder import Precision
 from finetrieve.retrieval.fusion import Fusion, Parts, fuse
 from finetrieve.retrieval.late_interaction import TokenIdf, TokenVectors, late_scores
 from finetrieve.retrieval.vector_cache import CachedEmbedder, Embedder, TokenEmbedder
-
-FloatMatrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix, Integers
 from finetrieve.core.paths import scratch_folder
 from finetrieve.retrieval.encoder import Precision, Progress, Role, bf16_is_fast, computing_in, unit_rows
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-FloatMatrix = npt.NDArray[np.float32]
 HalfMatrix = npt.NDArray[np.float16]
-Integers = npt.NDArray[np.int64]
 
 _CELLS_AT_ONCE = 1 << 25
 """Of a block's similarities, query tokens by chunk tokens: 128 MB."""
@@ -215,11 +214,7 @@ def scored_tokens(input_ids: torch.Tensor, attention_mask: torch.Tensor, special
 
 
 class TokenIdf:
-    """How rare each token is among the chunks: BM25's inverse document frequency.
-
-    Args:
-        chunks: The corpus.
-    """
+    """How rare each token is among the chunks: BM25's inverse document frequency."""
 
     def __init__(self, chunks: TokenVectors) -> None:
         self._n_texts = len(chunks)

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.retrieval.late_interaction import TokenVectors, TokenWriter, one_thread, release
 
-FloatMatrix = npt.NDArray[np.float32]
 Precision = Literal["fp32", "int8", "binary"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "binary")
 _SCALE_BYTES = 4

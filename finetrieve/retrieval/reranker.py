@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import Registry
 from finetrieve.retrieval.base_model import fetch_model, resolve_base_model
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
-
-FloatMatrix = npt.NDArray[np.float32]
 
 
 class Reranker:

@@ -43,12 +43,7 @@ class Searcher:
 
 
 class SearchableCorpus:
-    """Chunks that several models search, each in its own way.
-
-    Args:
-        chunks: What is searched.
-        searchers: Name -> the model with its index of the chunks.
-    """
+    """Chunks that several models search, each in its own way."""
 
     def __init__(self, chunks: Sequence[Chunk], searchers: Mapping[str, Searcher]) -> None:
         self._chunks, self._searchers = chunks, searchers

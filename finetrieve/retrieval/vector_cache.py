@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.kv_store import KeyValueStore, is_damaged
 from finetrieve.core.paths import user_cache
 from finetrieve.retrieval.base_model import model_fingerprint
@@ -23,7 +23,6 @@ from finetrieve.retrieval.multi_vector import has_token_vectors
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-FloatMatrix = npt.NDArray[np.float32]
 
 MOST_MODELS = 8
 """A model that was trained and not promoted is seldom asked again."""

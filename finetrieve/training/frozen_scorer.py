@@ -17,8 +17,6 @@ from finetrieve.training.ranking_loss import Features, rows_of
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from finetrieve.training.joint_loss import JointPlan
-
 _KEPT_BYTES = 1 << 30
 """Of what the model makes of texts, kept for the steps in which they come again."""
 
@@ -62,13 +60,13 @@ class FrozenScorer:
 
     Args:
         model: The model.
-        plan: For the size of mini-batches.
+        mini_batch_size: Texts that go through it at once.
         searched: What search has kept of its chunks already.
     """
 
-    def __init__(self, model: SentenceTransformer, plan: JointPlan, searched: SearchedChunks | None = None) -> None:
+    def __init__(self, model: SentenceTransformer, mini_batch_size: int, searched: SearchedChunks | None = None) -> None:
         self._model, self._searched = model.eval(), searched
-        self._size = plan.mini_batch_size
+        self._size = mini_batch_size
         self._special = list(model.tokenizer.all_special_ids)
         self._kept: dict[bytes, Tensor] = {}
         self._free = _KEPT_BYTES

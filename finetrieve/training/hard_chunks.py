@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from finetrieve.retrieval.fusion import FloatMatrix
+from finetrieve.core.arrays import FloatMatrix
 
 MOST_ALIKE = 0.95
 """Cosine from which on two chunks may answer the same queries."""

@@ -137,8 +137,8 @@ class JointLoss(CachedLossMixin, nn.Module):
         self._token_weights = token_weights
         self._special = list(model.tokenizer.all_special_ids)
         # In lists, so that no frozen model is a module of the loss: neither trained nor saved.
-        self._base = [FrozenScorer(base, plan, searched)] if base is not None and plan.keep_base else []
-        self._teacher = [FrozenScorer(teacher, plan)] if teacher is not None and plan.distil else []
+        self._base = [FrozenScorer(base, plan.mini_batch_size, searched)] if base is not None and plan.keep_base else []
+        self._teacher = [FrozenScorer(teacher, plan.mini_batch_size)] if teacher is not None and plan.distil else []
 
     def forward(self, sentence_features: Iterable[Features], labels: Any = None) -> Tensor:  # noqa: ARG002 (the trainer passes it)
         """Returns the loss; the rows of the features (queries, chunks, perhaps negative queries) belong together."""

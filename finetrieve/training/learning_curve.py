@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +15,17 @@ from finetrieve.core.training_record import LearningPoint
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.checkpoints import write_atomically
 from finetrieve.training.dev import DevSet, dev_set
+from finetrieve.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-    from finetrieve.training.settings import TrainingSettings
-
 SHARES = (0.25, 0.5)
 """Of the chunks that are trained on, beside all of them."""
+
+
+TrainPart = Callable[[Sequence[Pair], TrainingSettings, Path, Progress | None], Path]
+"""Trains on pairs in a folder that is kept for nothing else, and returns the model's directory."""
 
 
 def part_of(pairs: Sequence[Pair], share: float) -> list[Pair]:
@@ -42,10 +45,9 @@ def train_on_parts(
     pairs: Sequence[Pair],
     chunks: Sequence[Chunk],
     settings: TrainingSettings,
-    base_model: str,
-    checkpoint_root: Path,
     seed: int,
     folder: Path,
+    train_part: TrainPart,
     on_progress: Progress | None = None,
 ) -> list[LearningPoint]:
     """Returns a point for each of SHARES, after training on it with the same settings.
@@ -56,14 +58,11 @@ def train_on_parts(
         pairs: Of all sides, as for the whole training.
         chunks: The corpus.
         settings: Of the whole training.
-        base_model: `embedded`, a directory or a Hub id.
-        checkpoint_root: Where unfinished trainings lie, those on a part too.
         seed: Of the whole training.
         folder: Of the whole training: finished points are kept there, so that a crash costs none of them.
+        train_part: Trains on a part, as the whole is trained.
         on_progress: Of the whole training: without it nothing is shown here either.
     """
-    from finetrieve.training.train import train_model
-
     dev = dev_set(pairs, chunks, settings.dev_chunks, seed) if settings.learning_curve else None
     if dev is None:
         return []
@@ -76,8 +75,8 @@ def train_on_parts(
         shown = reporter(f"Training on {share:.0%} of the queries") if on_progress else None
         alone = settings.model_copy(update={"learning_curve": False})
         with tempfile.TemporaryDirectory(prefix="part-", dir=folder) as scratch:
-            result = train_model(part, chunks, alone, base_model, Path(scratch) / "model", checkpoint_root, seed, shown)
-            found = [*found, point_of(share, part, dev, load_encoder(result.model_dir, max_tokens=settings.max_tokens))]
+            model = load_encoder(train_part(part, alone, Path(scratch), shown), max_tokens=settings.max_tokens)
+            found = [*found, point_of(share, part, dev, model)]
         write_atomically(kept, json.dumps([point.as_json() for point in found]).encode())
     return found
 

@@ -15,7 +15,7 @@ from sentence_transformers.base.losses.gradcache import CachedLossMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finetrieve.training.losses import PLAIN, Contrast
+from finetrieve.training.contrast import PLAIN, Contrast
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

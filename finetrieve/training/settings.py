@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetrieve.core.paths import ConfigPath
-from finetrieve.training.losses import LOSSES, PLAIN, Contrast, Direction, HardnessMode, PartitionMode, losses_with
+from finetrieve.core.settings import Settings
+from finetrieve.training.contrast import PLAIN, Contrast, Direction, HardnessMode, PartitionMode
+from finetrieve.training.losses import LOSSES, losses_with
 
 
-class SplitSettings(BaseModel):
+class SplitSettings(Settings):
     """Which share of the documents is kept out of training."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dev: float = Field(default=0.1, ge=0, lt=1)
     """Share of the documents whose queries choose the checkpoint, the averaging and the fusion."""
@@ -27,10 +27,8 @@ class SplitSettings(BaseModel):
         return self
 
 
-class HardnessSettings(BaseModel):
+class HardnessSettings(Settings):
     """Whether negatives count the more, the nearer they are."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: HardnessMode | None = None
     """`in_batch_negatives` (the other chunks of a step), `hard_negatives` (queries written as negatives) or `all_negatives`; None
@@ -39,14 +37,12 @@ class HardnessSettings(BaseModel):
     """Times the cosine, which is added to a negative's score."""
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Settings):
     """How the model is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_model: ConfigPath = "embedded"
     """`embedded` (comes with the installation), a directory, or a Hugging Face Hub id."""
-    base_models: list[ConfigPath] = []
+    base_models: list[ConfigPath] = Field(default=[])
     """Several of them to train and compare under one protocol; the best goes on. The first one is `base_model` then: it cuts the
     chunks and filters the queries."""
     loss: str = "joint"
@@ -77,16 +73,16 @@ class TrainingSettings(BaseModel):
     api_reference: Literal["gentle", "as_prose"] = "gentle"
     """How to train where most titles are dotted names: `gentle` halves the steps, keeps more of the base and distils
     nothing."""
-    directions: list[Direction] = ["query_to_doc"]
+    directions: list[Direction] = Field(default=["query_to_doc"])
     """Of the losses `mnrl` and `cached_mnrl`: what a query and its chunk are told from. `query_to_doc` (other chunks) always;
     `doc_to_query` (other queries for the chunk), `query_to_query` and `doc_to_doc` besides. All four are GTE's loss."""
     partition_mode: PartitionMode = "joint"
     """Of several directions: one softmax over all of them, or the mean of one for each (`query_to_doc` and `doc_to_query`)."""
     hardness: HardnessSettings = HardnessSettings()
     """Of the losses `mnrl`, `cached_mnrl` and `cached_symmetric`: whether hard negatives count more."""
-    matryoshka_dims: list[int] = [384, 256, 128, 64]
+    matryoshka_dims: list[int] = Field(default=[384, 256, 128, 64])
     """Vector lengths that are trained to work by themselves, the full one besides; longer than the model's are left out."""
-    matryoshka_token_dims: list[int] = [128, 64, 32]
+    matryoshka_token_dims: list[int] = Field(default=[128, 64, 32])
     """Likewise of the token vectors; one of them is trained in each step."""
     epochs: float = Field(default=4.0, gt=0)
     """Passes over all training pairs."""
@@ -116,7 +112,7 @@ class TrainingSettings(BaseModel):
     hard_chunks: int = Field(default=0, ge=0)
     """Chunks that look like a chunk to the base model and share its step, as hard wrong answers to its queries; near-duplicates
     and chunks of the same section are none. 0 draws the chunks of a step by chance."""
-    average: list[float] = [0.0, 0.3, 0.5, 0.7, 0.9]
+    average: list[float] = Field(default=[0.0, 0.3, 0.5, 0.7, 0.9])
     """Shares of the base model's weights to try in the final model; the smallest is taken at which our own lay questions do not
     fall, or where people's dev questions choose, what they say."""
     lay_tolerance: float = Field(default=0.01, ge=0, le=1)

@@ -96,8 +96,12 @@ def train_model(
         settings = gentler(settings)
     for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs), teacher_note(settings))):
         logger.warning(note)
+
+    def train_part(part: Sequence[Pair], alone: TrainingSettings, scratch: Path, shown: Progress | None) -> Path:
+        return train_model(part, chunks, alone, base_model, scratch / "model", checkpoint_root, seed, shown).model_dir
+
     with run_folder(checkpoint_root, fingerprint) as folder, clear_disk_errors(checkpoint_root), _quiet():
-        curve = train_on_parts(pairs, chunks, given, base_model, checkpoint_root, seed, folder, on_progress)
+        curve = train_on_parts(pairs, chunks, given, seed, folder, train_part, on_progress)
         started = time.monotonic()
         # 1. Train, from each seed, with the best checkpoint kept beside the one that a crash goes on from.
         plan = make_plan(train_pairs, chunks, settings, _untrained(base_model, settings))

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from finetrieve.annotation.enrichment import FloatMatrix, enrich, vector_table, vectors_by_id
+from finetrieve.annotation.enrichment import enrich, vector_table, vectors_by_id
+from finetrieve.core.arrays import FloatMatrix
 from tests.annotation.rows import chunk, triplet
 
 ANGLES = {"chunk": 0.0, "near": 30.0, "far": 90.0, "negative": 60.0}

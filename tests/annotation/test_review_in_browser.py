@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,19 +23,11 @@ HOSTILE = "<img src=http://192.0.2.1/pixel.png onerror=\"document.title='taken o
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("There is no Chromium here.")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        found = browser.new_page(viewport={"width": 1440, "height": 900})
-        found.set_default_timeout(20_000)
-        yield found
-        browser.close()
+def page(chromium: Any) -> Iterator[Any]:
+    found = chromium.new_page(viewport={"width": 1440, "height": 900})
+    found.set_default_timeout(20_000)
+    yield found
+    found.close()
 
 
 def sign_in(page: Any, server: Connection, home: Path) -> None:

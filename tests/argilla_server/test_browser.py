@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,25 +35,12 @@ def dataset(server: Connection) -> Json:
     return dataset
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("There is no Chromium here.")
-    with playwright.sync_playwright() as started:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = started.chromium.launch(executable_path=chromium, args=options)
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
-def page(browser: Any, server: Connection, server_home: Path, command: RunCommand) -> Iterator[Any]:
+def page(chromium: Any, server: Connection, server_home: Path, command: RunCommand) -> Iterator[Any]:
     """Returns a page that is signed in with what the command prints."""
     printed = command("argilla", "url", "--home", server_home).stdout
     signed = dict(re.findall(r"(user name|password): +(\S+)", printed))
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page = chromium.new_page(viewport={"width": 1400, "height": 900})
     page.set_default_timeout(20_000)
     page.goto(server.url)
     page.locator("input[type=text]").fill(signed["user name"])

@@ -39,16 +39,16 @@ def test_the_log_asks_about_other_documents_and_what_is_tested_is_not_trained_on
     corpus = corpus_of(task.docs, config.chunks, config.training.base_model)
     questions = questions_of(task, corpus, config)
     assert questions is not None
-    halves = halved(questions)
-    tested = {document for answers in halves.tested.qrels.values() for document in answers}
-    in_log = {f"d{row}" for row, thing in enumerate(THINGS) if any(thing in text for text in halves.log)}
-    assert in_log and tested and in_log.isdisjoint(tested)
-    assert len(halves.log) + len(halves.tested.queries) == len(questions.queries)
+    first, second = halved(questions)
+    documents = [{document for answers in half.qrels.values() for document in answers} for half in (first, second)]
+    assert all(documents) and documents[0].isdisjoint(documents[1])
+    assert first.queries | second.queries == questions.queries
     generated = queries_of(corpus, config, tmp_path)
-    pairs, lists = trained_on(corpus, generated, halves.log, halves.tested, config, tmp_path)
-    assert {ranked.query for ranked in lists} <= set(halves.log)
-    assert lists and not {pair.query for pair in pairs} & set(halves.tested.queries.values())
-    without, none = trained_on(corpus, generated, (), halves.tested, config, tmp_path)
+    log = tuple(first.queries.values())
+    pairs, lists = trained_on(corpus, generated, log, [second], config, tmp_path)
+    assert {ranked.query for ranked in lists} <= set(log)
+    assert lists and not {pair.query for pair in pairs} & set(second.queries.values())
+    without, none = trained_on(corpus, generated, (), [first, second], config, tmp_path)
     assert none == [] and {pair.provenance for pair in without} == {"generated"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import NamedSettings, Registry
+from tests.installed_package import install_package
 
 OURS = f"{__name__}:Round"
 THEIRS = f"""
@@ -45,13 +45,8 @@ def shapes() -> Registry[Shape]:
 def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A module in the working directory, which an installed package names in an entry point as well."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "their_shapes", raising=False)
-    (tmp_path / "their_shapes.py").write_text(THEIRS)
-    installed = tmp_path / "theirs-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (installed / "entry_points.txt").write_text("[finetrieve.shapes]\nsquare = their_shapes:Square\nbroken = nowhere:Square\n")
+    entry_points = "[finetrieve.shapes]\nsquare = their_shapes:Square\nbroken = nowhere:Square\n"
+    install_package(tmp_path, monkeypatch, entry_points, their_shapes=THEIRS)
     return tmp_path / "their_shapes.py"
 
 

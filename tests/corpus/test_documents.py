@@ -17,6 +17,7 @@ from finetrieve.corpus.sources.folder import FolderSource
 from finetrieve.corpus.sources.registry import check_source, read_source, sample_texts, source_from_path
 from finetrieve.corpus.word_count import UNEXPLAINED, count_page
 from tests.corpus.pdf_files import Page, pdf
+from tests.installed_package import install_package
 
 SAID = [
     "The gateway keeps each answer for",
@@ -324,21 +325,13 @@ def test_without_the_extra_such_files_are_skipped_with_its_name(tmp_path: Path, 
 
 
 def test_a_reader_of_another_package_is_found_by_the_ending_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed = tmp_path / "installed"
-    (installed / "their_reader-1.0.dist-info").mkdir(parents=True)
-    (installed / "their_reader-1.0.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: their-reader\nVersion: 1.0\n"
-    )
-    (installed / "their_reader-1.0.dist-info" / "entry_points.txt").write_text(
-        "[finetrieve.readers]\ntex = their_reader:TexReader\n"
-    )
     code = (
         "from finetrieve.corpus.parsing.cleaning import clean_plain\nfrom finetrieve.corpus.parsing.readers.base import FileReader\n\n"
         "class TexReader(FileReader):\n    name, description, suffixes = 'tex', 'TeX', ('.tex',)\n\n"
         "    def read(self, path, root):\n        return clean_plain(path.read_text().replace('\\\\section', ''))\n"
     )
-    (installed / "their_reader.py").write_text(code)
-    monkeypatch.syspath_prepend(str(installed))
+    entry_points = "[finetrieve.readers]\ntex = their_reader:TexReader\n"
+    install_package(tmp_path / "installed", monkeypatch, entry_points, their_reader=code)
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "a.tex").write_text("\\section Words of TeX.")

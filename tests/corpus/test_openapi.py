@@ -20,6 +20,7 @@ from finetrieve.corpus.sources.folder import FolderSource
 from finetrieve.corpus.sources.registry import check_source, read_source, source_from_path
 from finetrieve.corpus.word_count import UNEXPLAINED, count_page
 from finetrieve.retrieval.base_model import load_tokenizer
+from tests.corpus.made_up_words import Words
 
 PETS: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -117,22 +118,6 @@ def test_json_and_yaml_say_the_same_and_scalars_stay_as_written() -> None:
 
 
 # Words.
-
-SYLLABLES = "ba ce di fo gu ka le mi no pu ra se ti vo zu".split()  # noqa: SIM905
-
-
-class Words:
-    """Made-up words, no two the same."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        self.used: list[str] = []
-
-    def __call__(self, number: int = 3) -> str:
-        made = ["".join(self._random.choices(SYLLABLES, k=4)) + str(len(self.used) + at) for at in range(number)]
-        self.used += made
-        return " ".join(made)
-
 
 SCHEMAS: list[Callable[[Words], Any]] = [
     lambda w: {"type": "string", "description": w(), "pattern": w(1), "example": w(1), "format": w(1)},

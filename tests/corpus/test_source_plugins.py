@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from finetrieve.annotation.settings import AnnotationSettings, dataset_name
 from finetrieve.app.config import load_config
 from finetrieve.corpus.sources.registry import SOURCES, check_source, fingerprint, read_source
+from tests.installed_package import install_package
 
 WIKI = """
 from typing import ClassVar
@@ -42,13 +42,7 @@ class WikiReader:
 @pytest.fixture
 def wiki(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "their_wiki", raising=False)
-    installed = tmp_path / "theirs-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (installed / "entry_points.txt").write_text("[finetrieve.sources]\nwiki = their_wiki:WikiSource\n")
-    (tmp_path / "their_wiki.py").write_text(WIKI)
+    install_package(tmp_path, monkeypatch, "[finetrieve.sources]\nwiki = their_wiki:WikiSource\n", their_wiki=WIKI)
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "pages.txt").write_text("one first page\ntwo second page")
     return tmp_path

@@ -21,21 +21,7 @@ from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.pages import counted, documents_of_pages
 from finetrieve.corpus.word_count import UNEXPLAINED, count_page, count_words
 from finetrieve.corpus.word_count import words as words_in
-
-SYLLABLES = "ba ce di fo gu ka le mi no pu ra se ti vo zu".split()  # noqa: SIM905
-
-
-class Words:
-    """Made-up words, no two the same, so that each can be looked for."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        self.used: list[str] = []
-
-    def __call__(self, number: int = 4) -> str:
-        made = ["".join(self._random.choices(SYLLABLES, k=4)) + str(len(self.used) + at) for at in range(number)]
-        self.used += made
-        return " ".join(made)
+from tests.corpus.made_up_words import Words
 
 
 def assert_kept(text: str, kind: str, words: Words) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.core.tables import to_table
 from finetrieve.curation.curate import curate
+from tests.installed_package import install_package
 
 POLITE = """
 from typing import ClassVar
@@ -33,13 +33,8 @@ class PoliteFilter(QueryFilter):
 @pytest.fixture
 def polite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "their_filters", raising=False)
-    installed = tmp_path / "theirs-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (installed / "entry_points.txt").write_text("[finetrieve.filters]\npolite = their_filters:PoliteFilter\n")
-    (tmp_path / "their_filters.py").write_text(POLITE)
+    entry_points = "[finetrieve.filters]\npolite = their_filters:PoliteFilter\n"
+    install_package(tmp_path, monkeypatch, entry_points, their_filters=POLITE)
     return tmp_path / "polite.yaml"
 
 

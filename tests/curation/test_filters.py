@@ -63,7 +63,7 @@ class FixedRanker:
 
 
 def test_every_filter_is_registered_with_a_description() -> None:
-    assert set(FILTERS.names()) == {"length", "duplicates", "copies", "names", "judge", "round_trip", "noise"}
+    assert set(FILTERS.names()) == {"length", "duplicates", "copies", "names", "judge", "round_trip", "contrastive", "noise"}
     assert all(FILTERS.descriptions().values())
 
 

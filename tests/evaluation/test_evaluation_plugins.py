@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from finetrieve.retrieval.reranker import load_reranker
 from finetrieve.training.losses import LOSSES
 from finetrieve.training.settings import TrainingSettings
 from tests.evaluation.test_evaluate import Words, _eval_set
+from tests.installed_package import install_package
 
 SOURCE = """
 from dataclasses import dataclass
@@ -56,20 +56,15 @@ class Longest(Reranker):
 @pytest.fixture(params=["dotted", "entry point"])
 def names(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
     """The names of the three by which a configuration finds them."""
-    (tmp_path / "my_search.py").write_text(SOURCE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "my_search", raising=False)
-    if request.param == "dotted":
-        return "my_search:Doubled", "my_search:Squared", "my_search:Longest"
     points = {
         "losses": "doubled = my_search:Doubled",
         "arms": "squared = my_search:Squared",
         "rerankers": "longest = my_search:Longest",
     }
-    info = tmp_path / "my_search-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-search\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("".join(f"[finetrieve.{group}]\n{line}\n" for group, line in points.items()))
+    named = "".join(f"[finetrieve.{group}]\n{line}\n" for group, line in points.items())
+    install_package(tmp_path, monkeypatch, named if request.param == "entry point" else "", my_search=SOURCE)
+    if request.param == "dotted":
+        return "my_search:Doubled", "my_search:Squared", "my_search:Longest"
     return "doubled", "squared", "longest"
 
 

@@ -20,15 +20,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from finetrieve.argilla_server.probe import free_port
+
 _SECONDS = 600
 _PASSWORD = "not-a-secret"
-
-
-def free_port() -> int:
-    """Returns a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class ZenmlServer:

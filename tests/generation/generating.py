@@ -27,3 +27,14 @@ def generate(
 ) -> Generated:
     made = run.generate(to_table(chunks, Chunk), settings, seed, folder, on_progress)
     return Generated(to_rows(made.queries, GeneratedQuery), to_rows(made.rejects, Reject), made.report.as_json(), made.usage)
+
+
+def folder_chunks(count: int) -> list[Chunk]:
+    """Returns chunks about folders, each of which says what can be done with its own."""
+    deeds = ["rename", "delete", "export", "share", "archive"]
+    made = []
+    for number in range(count):
+        deed = deeds[number % len(deeds)]
+        text = f"To {deed} the folder {number}, open the menu and choose {deed.capitalize()}. You can lock the folder {number}."
+        made.append(Chunk(f"c{number}", f"d{number}", "manual.md", f"Folder {number}", "", text, 30, 0))
+    return made

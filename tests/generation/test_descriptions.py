@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import ChunkContext
-from finetrieve.generation.llm.request_scheduler import Outcome
+from finetrieve.generation.llm.request import Outcome
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.descriptions import DescriptionsRecipe
 from finetrieve.generation.recipes.descriptions_step import DescriptionRequests, DescriptionsStep

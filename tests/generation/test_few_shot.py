@@ -15,9 +15,9 @@ import pytest
 from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.distilabel_llm import build_llm
-from finetrieve.generation.llm.llm_settings import Budget
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.parse_response import InvalidResponseError

@@ -60,6 +60,10 @@ from finetrieve.generation.recipes.rules.gate import reject_reason
         ("How do I use Calibrate a scale?", "heading"),
         ("Can you explain Lay a plate under a hive?", "heading"),
         ("What are Switch automatic updates off for?", "heading"),
+        ("How does Hand in a receipt work?", "heading"),
+        ("How does hand in a receipt work?", "heading"),
+        ("What is Never share my password for?", "heading"),
+        ("How do I use Optionally install plugins?", "heading"),
         ("What are Too many false alarms?", "heading"),
         ("What is blue?", "'blue' is no thing"),
         ("How do I use local in Airflow Orchestrator?", "'local' is no thing"),
@@ -160,6 +164,10 @@ def test_what_reads_badly_is_dropped_with_its_reason(query: str, reason: str) ->
         "What are Components of a stack?",
         "What should I do to give pipelines unique names each time they are run?",
         "What do I need to do to set my device to have separate screens?",
+        "How do I hand in a receipt?",
+        "Can I book a room?",
+        "How do I use search filters?",
+        "What are hand tools?",
     ],
 )
 def test_what_people_ask_passes(query: str) -> None:

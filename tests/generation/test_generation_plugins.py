@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ import pytest
 from finetrieve.app.config import load_config
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
+from finetrieve.generation.generation_state import generation_state
 from finetrieve.generation.llm.providers.base import PROVIDERS
-from finetrieve.generation.llm.response_cache import generation_state
 from finetrieve.generation.recipes.base import RECIPES
 from finetrieve.generation.settings import GenerationSettings
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
 from tests.generation.generating import generate
+from tests.installed_package import install_package
 
 RECIPE = '''
 from finetrieve.generation.recipes.base import Recipe
@@ -77,15 +77,7 @@ plain-http = plain_http:PlainHttp
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the two files, which an installed package names in its entry points."""
-    (tmp_path / "title_recipe.py").write_text(RECIPE)
-    (tmp_path / "plain_http.py").write_text(PROVIDER)
-    installed = tmp_path / "theirs-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (installed / "entry_points.txt").write_text(ENTRY_POINTS)
-    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    for name in ("title_recipe", "plain_http"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    install_package(tmp_path, monkeypatch, ENTRY_POINTS, title_recipe=RECIPE, plain_http=PROVIDER)
     return tmp_path
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.chunk_graph.graph import ENTITIES, SIMILARITY, ChunkGraph, Link
-from finetrieve.generation.llm.request_scheduler import Outcome, Request
+from finetrieve.generation.llm.request import Outcome, Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.axes import AxesRecipe
 from finetrieve.generation.recipes.axes_requests import AxesDraft, axes_request, estimate_axes, judge_request, plan_drafts

@@ -16,7 +16,7 @@ from finetrieve.core.rows import Chunk, GeneratedQuery
 from finetrieve.core.tables import to_table
 from finetrieve.curation.filters import FILTERS, FilterInputs
 from finetrieve.generation.chunk_context import ChunkContext
-from finetrieve.generation.llm.request_scheduler import Outcome, Request
+from finetrieve.generation.llm.request import Outcome, Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.descriptions import DescriptionsRecipe
 from finetrieve.generation.recipes.descriptions_step import DescriptionRequests, DescriptionsStep

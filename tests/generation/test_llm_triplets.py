@@ -16,12 +16,13 @@ import pytest
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk
-from finetrieve.generation.llm.response_cache import failed_generations
+from finetrieve.generation.generation_state import failed_generations
 from finetrieve.generation.settings import GenerationSettings
 from tests.conftest import ROOT, needs
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
 from tests.generation.generating import Generated, generate
+from tests.small_disk import small_disk
 from tests.warm_python import NOTHING, WarmPython
 
 pytestmark = [needs("openai"), pytest.mark.slow]
@@ -181,18 +182,10 @@ def test_the_key_is_in_no_file_that_is_left(tmp_path: Path, server: LlmServer) -
 
 
 def test_a_full_disk_under_the_cache_stops_the_run_with_one_line(tmp_path: Path, server: LlmServer) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("file systems cannot be mounted here")
-    try:
+    with small_disk(tmp_path / "disk", "160k") as disk:
         with pytest.raises(InputError, match=r"its disk is full .*generation\.answers"):
             run([chunk(number) for number in range(800)], settings(server, disk, concurrency=32), tmp_path)
         assert server.stats()["requests"] < 700
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 INTERRUPTED = """

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk, GeneratedQuery, Reject
+from finetrieve.core.rows import GeneratedQuery, Reject
 from finetrieve.core.tables import to_table
 from finetrieve.generation.assemble import reject_overweight, select_rows
 from finetrieve.generation.settings import GenerationSettings
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
-from tests.generation.generating import generate
+from tests.generation.generating import folder_chunks, generate
 
 
 def settings(answers: Path | str = "unused", budget: dict[str, Any] | None = None, **weights: float | None) -> GenerationSettings:
@@ -86,16 +86,6 @@ def asked(server: LlmServer) -> LlmServer:
     return server
 
 
-def chunks(count: int) -> list[Chunk]:
-    deeds = ["rename", "delete", "export", "share", "archive"]
-    made = []
-    for number in range(count):
-        deed = deeds[number % len(deeds)]
-        text = f"To {deed} the folder {number}, open the menu and choose {deed.capitalize()}. You can lock the folder {number}."
-        made.append(Chunk(f"c{number}", f"d{number}", "manual.md", f"Folder {number}", "", text, 30, 0))
-    return made
-
-
 def at(server: LlmServer, made: GenerationSettings) -> GenerationSettings:
     """The settings with the server as the place of every recipe that asks an LLM."""
     places = {"openai": server.openai, "ollama": server.ollama}
@@ -108,7 +98,7 @@ def at(server: LlmServer, made: GenerationSettings) -> GenerationSettings:
 
 @pytest.mark.slow
 def test_two_llm_recipes_and_the_rules_run_together_and_keep_their_order(asked: LlmServer, tmp_path: Path) -> None:
-    corpus = chunks(20)
+    corpus = folder_chunks(20)
     wanted = at(asked, settings(tmp_path / "answers", rules=2, cloud=1, desk=1))
     first = generate(corpus, wanted, 13, tmp_path)
     count = Counter(row.recipe for row in first.queries)
@@ -136,13 +126,13 @@ def test_two_llm_recipes_and_the_rules_run_together_and_keep_their_order(asked: 
 def test_recipes_share_one_budget(asked: LlmServer, tmp_path: Path) -> None:
     spent = {"requests": 12}
     with pytest.raises(InputError, match=r"The budget for answers is spent: requests: 1[234] of 12\..*same command asks only"):
-        generate(chunks(20), at(asked, settings(tmp_path / "answers", spent, cloud=None, desk=None)), 13, tmp_path)
+        generate(folder_chunks(20), at(asked, settings(tmp_path / "answers", spent, cloud=None, desk=None)), 13, tmp_path)
     # The two processes look at the same count, each before its own request: at most one of them is late.
     assert 12 <= asked.stats()["requests"] <= 13
 
     asked.reset()
     go_on = {"requests": 12, "when_spent": "go_on"}
-    result = generate(chunks(20), at(asked, settings(tmp_path / "answers", go_on, cloud=None, desk=None)), 13, tmp_path)
+    result = generate(folder_chunks(20), at(asked, settings(tmp_path / "answers", go_on, cloud=None, desk=None)), 13, tmp_path)
     assert 12 <= asked.stats()["requests"] <= 13
     assert 24 <= len(result.queries) <= 26  # those of the first run are kept and cost nothing
 
@@ -154,5 +144,5 @@ def test_a_recipe_that_cannot_go_on_stops_the_others(asked: LlmServer, tmp_path:
     plain["recipes"][0]["model"] = "gpt-17"
     plain["recipes"][1]["concurrency"] = 1
     with pytest.raises(InputError, match=r"Generation stopped: .*gpt-17.*Check model and base_url"):
-        generate(chunks(30), GenerationSettings.model_validate(plain), 13, tmp_path)
+        generate(folder_chunks(30), GenerationSettings.model_validate(plain), 13, tmp_path)
     assert asked.stats()["requests"] < 20

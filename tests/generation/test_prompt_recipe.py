@@ -20,7 +20,7 @@ from finetrieve.core.rows import Chunk, WrittenRow
 from finetrieve.core.tables import to_table
 from finetrieve.generation import generate as generation
 from finetrieve.generation.chunk_context import ChunkContext
-from finetrieve.generation.llm.request_scheduler import Outcome, Request
+from finetrieve.generation.llm.request import Outcome, Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.answer_schema import answer_schema, example_of, schema_mistake
 from finetrieve.generation.recipes.prompt import PromptRecipe

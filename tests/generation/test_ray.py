@@ -18,27 +18,16 @@ import pytest
 
 from finetrieve.app.preflight import check_engine
 from finetrieve.core.errors import InputError
-from finetrieve.core.rows import Chunk
 from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.recipes.rules import VERSION
 from finetrieve.generation.settings import GenerationSettings
 from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY
-from tests.generation.generating import generate
+from tests.generation.generating import folder_chunks, generate
 from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.skipif(not (find_spec("ray") and find_spec("openai")), reason="pip install -e '.[ray]'")
-
-
-def chunks(count: int) -> list[Chunk]:
-    deeds = ["rename", "delete", "export", "share", "archive"]
-    made = []
-    for number in range(count):
-        deed = deeds[number % len(deeds)]
-        text = f"To {deed} the folder {number}, open the menu and choose {deed.capitalize()}. You can lock the folder {number}."
-        made.append(Chunk(f"c{number}", f"d{number}", "manual.md", f"Folder {number}", "", text, 30, 0))
-    return made
 
 
 def settings(answers: Path, server: LlmServer | None = None, **more: Any) -> GenerationSettings:
@@ -95,7 +84,7 @@ def test_two_nodes_give_the_rows_of_one_machine_and_use_its_answer_cache(
     cluster: str, server: LlmServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server.configure(latency=0.02)
-    corpus = chunks(300)  # two batches: each node has one
+    corpus = folder_chunks(300)  # two batches: each node has one
     progress: list[int] = []
     told = lambda done, total, details="": progress.append(done)  # noqa: E731
     away = generate(corpus, settings(tmp_path / "away", server, engine="ray", ray_address=cluster), 13, tmp_path, told)
@@ -131,7 +120,7 @@ def test_a_wrong_key_stops_the_run_as_it_does_here_and_no_key_is_in_the_clusters
     monkeypatch.setenv("OPENAI_API_KEY", f"{secret}-too")  # distilabel's own classes would read it into a field
     wanted = settings(tmp_path / "answers", server, engine="ray", ray_address=cluster)
     with pytest.raises(InputError, match=r"Generation stopped: .*Check the key: the provider refused it\.") as stopped:
-        generate(chunks(3), wanted, 13, tmp_path)
+        generate(folder_chunks(3), wanted, 13, tmp_path)
     assert secret not in str(stopped.value)
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 20
@@ -140,15 +129,14 @@ def test_a_wrong_key_stops_the_run_as_it_does_here_and_no_key_is_in_the_clusters
 
 HOST = """
 import os, pathlib, sys, tempfile
-from tests.generation.generating import generate
+from tests.generation.generating import folder_chunks, generate
 from finetrieve.generation.settings import GenerationSettings
-from tests.generation.test_ray import chunks
 settings = GenerationSettings.model_validate_json(sys.argv[1])
 def told(done, total, details=""):
     print(done, flush=True)
 with tempfile.TemporaryDirectory() as folder:
     try:
-        generate(chunks(400), settings, 13, pathlib.Path(folder), told)
+        generate(folder_chunks(400), settings, 13, pathlib.Path(folder), told)
     except KeyboardInterrupt:
         print("interrupted", os.listdir(folder), flush=True)
 """
@@ -213,7 +201,7 @@ def test_an_address_where_no_cluster_is_fails_in_one_line_at_once(tmp_path: Path
     }.items():
         started = time.monotonic()
         with pytest.raises(InputError, match=said):
-            generate(chunks(1), settings(tmp_path / "answers", engine="ray", ray_address=address), 13, tmp_path)
+            generate(folder_chunks(1), settings(tmp_path / "answers", engine="ray", ray_address=address), 13, tmp_path)
         assert time.monotonic() - started < 20
 
 

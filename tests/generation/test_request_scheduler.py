@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from finetrieve.core.generation_report import Usage
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm import request_scheduler
 from finetrieve.generation.llm.distilabel_llm import build_llm
-from finetrieve.generation.llm.llm_settings import Budget
 from finetrieve.generation.llm.providers.base import ProviderOptions
 from finetrieve.generation.llm.providers.llamacpp import LlamaCpp
 from finetrieve.generation.llm.providers.openai import OpenAI
-from finetrieve.generation.llm.request_scheduler import STOPPED, Outcome, Request, RequestScheduler
+from finetrieve.generation.llm.request import Outcome, Request
+from finetrieve.generation.llm.request_scheduler import STOPPED, RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition

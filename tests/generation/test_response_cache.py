@@ -10,24 +10,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.llm.response_cache import (
-    FORMAT,
-    CachedResponse,
-    ResponseCache,
-    failed_generations,
-    failure_scope,
-    generation_state,
-    request_key,
-    response_cache_directory,
-)
+from finetrieve.generation.generation_state import failed_generations, failure_scope, generation_state, response_cache_directory
+from finetrieve.generation.llm.response_cache import FORMAT, CachedResponse, ResponseCache, request_key
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.retrieval.base_model import resolve_base_model
+from tests.small_disk import small_disk
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = "answers.sqlite"
@@ -176,29 +168,20 @@ def test_a_full_disk_is_said_and_what_was_kept_is_still_there(tmp_path: Path) ->
     cache.put(b"more", answer(), "m")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB; only root can mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], capture_output=True, check=False)
-    if mount.returncode:
-        pytest.skip("file systems cannot be mounted here")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def test_on_a_disk_that_fills_up_and_is_made_read_only_the_setting_is_named(small_disk: Path) -> None:
-    cache = ResponseCache(small_disk / "answers")
-    with pytest.raises(InputError, match="its disk is full"):
-        for number in range(1000):
-            cache.put(str(number).encode(), answer("x" * 5000), "m")
-    assert len(cache.peek([str(one).encode() for one in range(number)])) == number > 3
-    cache.close()
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    for place in (small_disk / "answers", small_disk / "new"):
-        with pytest.raises(InputError, match=r"cannot be written; check its owner and mode, or give another directory with gen"):
-            ResponseCache(place).get([b"0"])
+def test_on_a_disk_that_fills_up_and_is_made_read_only_the_setting_is_named(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        cache = ResponseCache(disk / "answers")
+        with pytest.raises(InputError, match="its disk is full"):
+            for number in range(1000):
+                cache.put(str(number).encode(), answer("x" * 5000), "m")
+        assert len(cache.peek([str(one).encode() for one in range(number)])) == number > 3
+        cache.close()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        for place in (disk / "answers", disk / "new"):
+            with pytest.raises(
+                InputError, match=r"cannot be written; check its owner and mode, or give another directory with gen"
+            ):
+                ResponseCache(place).get([b"0"])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

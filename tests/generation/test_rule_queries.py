@@ -8,6 +8,7 @@ import pytest
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.recipes.rules import write_queries
+from finetrieve.generation.recipes.rules.phrasing import varied_action
 from finetrieve.generation.recipes.rules.writer import find_candidates
 
 
@@ -39,17 +40,70 @@ def phrases(text: str, title: str = "", section: str = "") -> list[str]:
         ("Load artifacts into memory", "load artifacts into memory"),
         ("2.3 Changing the screen timeout", "change the screen timeout"),
         ("https://docs.example.io/how-to/manage-api-keys", "manage api keys"),
+        ("Hand in a receipt", "hand in a receipt"),
+        ("Plug in headphones", "plug in headphones"),
+        ("Back up photos", "back up photos"),
+        ("Book a room", "book a room"),
+        ("Water the plants", "water the plants"),
+        ("Inflate tyres", "inflate tyres"),
+        ("Apply for a grant", "apply for a grant"),
+        ("Change settings", "change settings"),
+        ("Optionally install plugins", "install plugins"),
+        ("Automatically back up photos", "back up photos"),
+        ("Set up a proxy", "set up a proxy"),
+        ("Install the app", "install the app"),
+        ("Configure logging", "configure logging"),
     ],
 )
 def test_titles_that_name_an_activity_become_wishes(title: str, phrase: str) -> None:
     assert phrase in phrases("You find it in the menu.", title)
 
 
-@pytest.mark.parametrize("title", ["Display settings", "Training data", "Search engine", "Best practices", "Notice from AT&T"])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Display settings",
+        "Training data",
+        "Search engine",
+        "Best practices",
+        "Notice from AT&T",
+        "Hand luggage",
+        "Water damage",
+        "Time off for parents",
+        "Backup in a box",
+        "Plug in types",
+    ],
+)
 def test_titles_that_only_look_like_a_verb_stay_things(title: str) -> None:
     first_words = {phrase.split()[0] for phrase in phrases("You find it in the menu.", title)}
-    assert not first_words & {"train", "search", "best", "notice"}
+    assert not first_words & {"train", "search", "best", "notice", "hand", "water", "time", "backup", "plug"}
     assert "display settings" in phrases("You find it in the menu.", title) or title != "Display settings"
+
+
+def test_what_is_applied_to_something_is_not_used_to_it() -> None:
+    said = {varied_action("apply transformers to columns", seed) for seed in range(60)}
+    assert all(" to " not in phrase or phrase.startswith("apply") for phrase in said)
+    assert {varied_action("apply a patch", seed).split()[0] for seed in range(60)} == {"apply", "use"}
+
+
+def test_a_title_of_one_verb_is_asked_with_what_the_document_is_about() -> None:
+    assert "configure Label Studio" in phrases("You run the installer.", "Label Studio", "Configure")
+
+
+@pytest.mark.parametrize("title", ["Hand in a receipt", "Plug in the projector", "Approve leave", "Change settings"])
+def test_no_form_of_a_question_takes_what_to_do_for_a_thing(title: str) -> None:
+    text = f"Open the menu first. Then {title.lower()} and wait for the answer of your manager."
+    asked = [query for seed in range(20) for query, _ in write_queries(passage(text, title), seed, 6).queries]
+    about = title.split(maxsplit=1)[1].lower()
+    assert any(re.match(rf"How (do|can) I .*{about}", query) for query in asked)
+    assert not [
+        query for query in asked if re.match(r"(What|How) (is|are|do|does) (?!I\b)|How (do|can) I use|How .* change the", query)
+    ]
+
+
+@pytest.mark.parametrize("title", ["Clock in", "Never share your password", "Escalate"])
+def test_a_title_that_tells_what_to_do_is_never_asked_about_as_a_thing(title: str) -> None:
+    assert phrases("You find it in the menu.", title) == []
 
 
 @pytest.mark.parametrize(
@@ -61,6 +115,12 @@ def test_titles_that_only_look_like_a_verb_stay_things(title: str) -> None:
         ("How does it work", "How does Label Studio work?"),
         ("Does it work offline?", "Does Label Studio work offline?"),
         ("Label Studio vs. Prodigy", "What is the difference between Label Studio and Prodigy?"),
+        ("Install a wheel vs. build from source", "Should I install a wheel or build from source?"),
+        (
+            "Install a wheel vs. build from source",
+            "What is the difference between installing a wheel and building from source?",
+        ),
+        ("Set up Docker vs Podman", "Should I set up Docker or Podman?"),
     ],
 )
 def test_vague_headings_are_asked_about_with_the_documents_title(section: str, question: str) -> None:

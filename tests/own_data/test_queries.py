@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import LabelledPair
 from finetrieve.own_data.differences import differences
@@ -18,7 +19,6 @@ from finetrieve.own_data.pseudo_labels import FUSED_TEACHER, lists_of_labels, ps
 from finetrieve.own_data.query_files import read_queries
 from finetrieve.own_data.settings import QuerySettings
 from finetrieve.own_data.teacher import Teacher
-from finetrieve.retrieval.fusion import FloatMatrix
 
 PERSONAL = {
     "reset for jane.doe@example.org please": "e-mail address",

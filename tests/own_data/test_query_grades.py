@@ -17,6 +17,7 @@ import pytest
 from finetrieve.app.config import load_config
 from finetrieve.app.dry_run import dry_run_text
 from finetrieve.app.preflight import check
+from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError, UnreachableError
 from finetrieve.core.own_data_report import QueriesReport, QuerySetReport
@@ -29,7 +30,6 @@ from finetrieve.own_data.query_files import AskedQuery, queries_fingerprint
 from finetrieve.own_data.settings import GradeSettings, QuerySettings
 from finetrieve.own_data.teacher import Teacher
 from finetrieve.reporting.report_own_data import own_queries_view
-from finetrieve.retrieval.fusion import FloatMatrix
 from finetrieve.training.settings import SplitSettings
 from tests.conftest import needs
 from tests.fakes.llm import LlmServer

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import urllib.parse
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from finetrieve.argilla_server.probe import free_port
 from finetrieve.evaluation.arms import ARMS
 from tests.conftest import ROOT
 from tests.fakes.llm import LlmServer
@@ -28,7 +28,6 @@ from tests.warm_python import WarmPython
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = Path("/usr/bin/chromium")
 KEY = "sk-planted-4f9c2d7e81b6a350"
 SECRET_KEY = "sk-planted-secret-90ab12cd34ef"
 FILE_KEY = "sk-planted-dotenv-77aa66bb55cc"
@@ -155,30 +154,12 @@ def test_a_question_is_answered_by_both_models(trained: Trained) -> None:
     assert "base model (embedded)" in done.stdout and "The pump" in done.stdout and "cosine" in done.stdout
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium")
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def browser(chromium: Any) -> Iterator[Any]:
     """A page in a profile of its own."""
     context = chromium.new_context(viewport={"width": 1600, "height": 1100})
     yield context.new_page()
     context.close()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def test_the_page_answers_in_a_browser_and_runs_no_script(trained: Trained, browser: Any) -> None:

@@ -12,7 +12,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
-from finetrieve.training.losses import LOSSES, SYMMETRIC, Contrast, LossPlan, build_loss, trained_dims
+from finetrieve.training.contrast import SYMMETRIC, Contrast
+from finetrieve.training.losses import LOSSES, LossPlan, build_loss, trained_dims
 from finetrieve.training.ranking_loss import CachedRankingLoss, RankingLoss, distinct_chunks
 from finetrieve.training.settings import TrainingSettings
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from finetrieve.core.rows import Chunk, Pair
 from finetrieve.training.settings import TrainingSettings
 from finetrieve.training.train import TrainingResult, train_model
 from tests.conftest import ROOT
+from tests.small_disk import small_disk
 from tests.warm_python import WarmPython
 
 THINGS = ["key", "backup", "invoice", "printer", "camera", "battery", "router", "sensor", "ticket", "badge", "drone", "filter"]
@@ -217,34 +217,23 @@ def test_an_older_model_is_replaced_only_by_a_whole_one(tiny_model: Path, tmp_pa
     assert not (tmp_path / "model" / "old").exists()
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB, which does not hold the tiny model's 2."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("mounting a small disk wants root")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("full", ["model", "checkpoints"])
-def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(
-    tiny_model: Path, tmp_path: Path, small_disk: Path, full: str
-) -> None:
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing_half_written(tiny_model: Path, tmp_path: Path, full: str) -> None:
     pairs, chunks = corpus()
-    place = {"model": tmp_path, "checkpoints": tmp_path, full: small_disk}
     options = settings(checkpoint_seconds=1e-3, max_steps=4)
-    with pytest.raises(InputError, match=f"^No space left in '{small_disk}[^']*'.*training goes on") as caught:
-        train_model(pairs, chunks, options, str(tiny_model), place["model"] / "model", place["checkpoints"] / "checkpoints", 3)
-    assert "\n" not in str(caught.value)
-    assert not (place["model"] / "model").exists()
-    if full == "model":
-        assert not list(small_disk.iterdir())
-        train_model(pairs, chunks, options, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3)
-        assert (tmp_path / "model" / "model.safetensors").exists()
+    with small_disk(tmp_path / "disk", "1m") as disk:  # the tiny model has 2 MB
+        place = {"model": tmp_path, "checkpoints": tmp_path, full: disk}
+        with pytest.raises(InputError, match=f"^No space left in '{disk}[^']*'.*training goes on") as caught:
+            train_model(
+                pairs, chunks, options, str(tiny_model), place["model"] / "model", place["checkpoints"] / "checkpoints", 3
+            )
+        assert "\n" not in str(caught.value)
+        assert not (place["model"] / "model").exists()
+        if full == "model":
+            assert not list(disk.iterdir())
+            train_model(pairs, chunks, options, str(tiny_model), tmp_path / "model", tmp_path / "checkpoints", 3)
+            assert (tmp_path / "model" / "model.safetensors").exists()
 
 
 # Training in a process of its own, which can be killed.

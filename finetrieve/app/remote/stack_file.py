@@ -6,12 +6,13 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from finetrieve.app.catalogue import SPLIT_GENERATED, TRAIN_ON_GENERATED
 from finetrieve.app.config import read_yaml
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.core.paths import ROOT
+from finetrieve.core.settings import Settings
 
 STACKS = ROOT / "configs" / "stacks"
 """The stacks that come with the project, one complete YAML each."""
@@ -19,19 +20,15 @@ CHANGE = "CHANGE-ME"
 """Stands in those files wherever only you know what belongs there."""
 
 
-class Component(BaseModel):
+class Component(Settings):
     """One component of a ZenML stack."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     flavor: str = Field(min_length=1)
-    configuration: dict[str, Any] = {}
+    configuration: dict[str, Any] = Field(default={})
 
 
-class StackFile(BaseModel):
+class StackFile(Settings):
     """A whole stack, and the settings that runs on it get."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, pattern=r"^[\w.\-]+$")
     orchestrator: Component
@@ -41,13 +38,13 @@ class StackFile(BaseModel):
     alerter: Component | None = None
     experiment_tracker: Component | None = None
     """Gets the training's curves and the metrics of each run."""
-    docker: dict[str, Any] = {}
+    docker: dict[str, Any] = Field(default={})
     """ZenML's DockerSettings."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default={})
     """Environment variables of every step; secrets go into `secrets`."""
-    secrets: list[str] = []
+    secrets: list[str] = Field(default=[])
     """ZenML secrets whose keys become environment variables of the steps when they run."""
-    steps: dict[str, dict[str, Any]] = {}
+    steps: dict[str, dict[str, Any]] = Field(default={})
     """Step name -> ZenML's settings for it: `resources`, `orchestrator`."""
 
     def components(self) -> dict[str, Component]:

@@ -19,12 +19,7 @@ OPEN_PATHS = ("/health",)
 
 
 class Guard:
-    """ASGI middleware that lets in what has the key and fits the limits, and answers all else in JSON.
-
-    Args:
-        app: What answers.
-        settings: Key and limits.
-    """
+    """ASGI middleware that lets in what has the key and fits the limits, and answers all else in JSON."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
         self._app, self._limits = app, settings.limits

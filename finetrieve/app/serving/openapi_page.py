@@ -12,12 +12,7 @@ _EXAMPLES: dict[str, Any] = {"string": "how do I ...", "integer": 5, "number": 0
 
 
 def render_openapi(document: Mapping[str, Any], *, needs_key: bool) -> str:
-    """Returns the page of an API.
-
-    Args:
-        document: OpenAPI 3.1.
-        needs_key: Whether requests have to bring a key.
-    """
+    """Returns the page of an API."""
     operations = [
         _operation(path, method.upper(), facts, document)
         for path, methods in document["paths"].items()

@@ -25,12 +25,7 @@ class StartError(Exception):
 
 
 def explain(error: BaseException, database: Path) -> StartError | None:
-    """Returns the line for what is wrong with the machine or with the home, or None for what nobody foresaw.
-
-    Args:
-        error: What happened.
-        database: The file with the home's data.
-    """
+    """Returns the line for what is wrong with the machine or with the home, or None for what nobody foresaw."""
     for cause in _causes(error):
         words = str(cause)
         if "disk is full" in words or (isinstance(cause, OSError) and cause.errno == errno.ENOSPC) or "No space left" in words:

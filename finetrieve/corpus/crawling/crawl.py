@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from finetrieve.core.errors import InputError
@@ -292,10 +292,7 @@ class Crawl:
         if answer.status == 304 and known is not None:
             page = replace(known, fetched=now)
         else:
-            page = StoredPage(
-                now, answer.status, answer.reason, answer.location, answer.kind, answer.charset, answer.etag, answer.modified,
-                answer.body,
-            )  # fmt: skip
+            page = StoredPage(**asdict(answer), fetched=now)
         if answer.status == 0 or answer.status == 429 or answer.status >= 500:  # Perhaps another time: nothing is kept of it.
             if known is not None and has_copy:
                 logger.warning(f"{address} {answer.reason}: {STALE}")

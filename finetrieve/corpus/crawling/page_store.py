@@ -9,13 +9,14 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.kv_store import KeyValueStore, explain_store_error
 from finetrieve.core.logging import get_logger
 from finetrieve.core.rows import Skipped
+from finetrieve.corpus.crawling.fetching import Answer
 
 logger = get_logger(__name__)
 
@@ -28,19 +29,11 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPage:
+class StoredPage(Answer):
     """What a server last said of an address."""
 
-    fetched: float
+    fetched: float = 0.0
     """Seconds since 1970."""
-    status: int
-    reason: str
-    location: str
-    kind: str
-    charset: str
-    etag: str
-    modified: str
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +62,21 @@ class PageStore:
 
     def page(self, address: str) -> StoredPage | None:
         """Returns what is known of an address."""
-        query = "SELECT fetched, status, reason, location, kind, charset, etag, modified, body FROM pages WHERE key = ?"
+        query = "SELECT status, reason, location, kind, charset, etag, modified, body, fetched FROM pages WHERE key = ?"
         row = self._store.connection.execute(query, (address,)).fetchone()
         if row is None:
             return None
+        kept = StoredPage(*row)
         try:
-            return StoredPage(*(*row[:-1], zlib.decompress(row[-1])))
+            return replace(kept, body=zlib.decompress(kept.body))
         except zlib.error:  # Damaged: it is fetched again.
             return None
 
     def keep(self, address: str, page: StoredPage) -> None:
         """Keeps a page in place of the one there was."""
-        row = (*(getattr(page, name) for name in StoredPage.__slots__[:-1]), zlib.compress(page.body, 6))
-        self._store.connection.execute(f"REPLACE INTO pages VALUES (?{', ?' * len(row)})", (address, *row))
+        row = {"key": address, **asdict(page), "body": zlib.compress(page.body, 6)}
+        names = ", ".join(f":{name}" for name in row)
+        self._store.connection.execute(f"REPLACE INTO pages ({', '.join(row)}) VALUES ({names})", row)
 
     def crawl(self, key: str) -> tuple[float, float, float]:
         """Returns when the last crawl began, last asked the server, and when one was last finished; 0 for never."""

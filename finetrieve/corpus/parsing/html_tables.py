@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lxml.html import HtmlElement
 
 from finetrieve.corpus.parsing.markdown import table_of
-
-if TYPE_CHECKING:
-    from finetrieve.corpus.parsing.html import HtmlWriter
 
 MAX_SPAN = 50
 """Rows that a cell reaches over at most; a page may claim any number."""
 LAYOUT = ("h1", "h2", "h3", "h4", "h5", "h6", "table")
 
 
-def table_to_markdown(table: HtmlElement, writer: HtmlWriter, depth: int) -> list[str]:
+class ElementWriter(Protocol):
+    """Writes the elements that are in a table as Markdown."""
+
+    def blocks(self, element: HtmlElement, depth: int = 0) -> list[str]:
+        """Returns the blocks inside an element."""
+        ...
+
+    def line(self, element: HtmlElement) -> str:
+        """Returns what is in an element as one line."""
+        ...
+
+
+def table_to_markdown(table: HtmlElement, writer: ElementWriter, depth: int) -> list[str]:
     """Returns a table as blocks: its caption, then a Markdown table, or the blocks of a table that only lays out."""
     rows = list(_rows(table))
     caption = [line for child in table if child.tag == "caption" and (line := writer.line(child))]
@@ -47,7 +56,7 @@ def _lays_out(table: HtmlElement, rows: list[HtmlElement]) -> bool:
     return widths <= {0, 1} and next(table.iter("th"), None) is None
 
 
-def _grid(rows: list[HtmlElement], writer: HtmlWriter) -> list[list[str]]:
+def _grid(rows: list[HtmlElement], writer: ElementWriter) -> list[list[str]]:
     """Returns the texts of the cells; one that reaches over several rows stands in each of them."""
     grid: list[list[str]] = []
     carried: dict[int, tuple[str, int]] = {}

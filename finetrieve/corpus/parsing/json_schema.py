@@ -21,12 +21,7 @@ _PLAIN = re.compile(r"[^<>\[\]`*_#|~&\\{}\n]*")
 
 
 class SchemaWriter:
-    """Writes schemas for one page.
-
-    Args:
-        lookup: Of the file.
-        parts: Of the page, which notes what is read.
-    """
+    """Writes schemas for one page."""
 
     def __init__(self, lookup: Lookup, parts: PageParts) -> None:
         self._lookup, self._parts = lookup, parts

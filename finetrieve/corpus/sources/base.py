@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from finetrieve.core.paths import is_path_field
 from finetrieve.core.rows import Document, Skipped
+from finetrieve.core.settings import Settings
 from finetrieve.corpus.parsing.removal import WordCount
 
 
@@ -58,13 +59,12 @@ class SamplingReader(Reader, Protocol):
         ...
 
 
-class Source(BaseModel):
+class Source(Settings):
     """The settings of a source. Each kind is a subclass, in one file with what reads it.
 
     A subclass gives its settings, a default for `name`, `description` and `reader`; its module imports nothing heavy.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     description: ClassVar[str]
     """What it reads, in one line."""
     identity_keys: ClassVar[tuple[str, ...]] = ()
@@ -110,9 +110,9 @@ class TableSource(Source):
 class NamedPages(Source):
     """A source of pages that have a path: which of them are read, by patterns."""
 
-    include: list[str] = []
+    include: list[str] = Field(default=[])
     """Patterns as in `.gitignore`; with any, only files or paths that match one are read."""
-    exclude: list[str] = []
+    exclude: list[str] = Field(default=[])
     """Patterns as in `.gitignore` for files or paths to leave out."""
 
     @field_validator("include", "exclude")
@@ -135,3 +135,12 @@ class PageSource(NamedPages):
     """Larger files are skipped without being read, in MB."""
     txt_format: Literal["text", "restructuredtext", "markdown"] = "text"
     """What `.txt` files hold: some projects' are reStructuredText, such as Django's."""
+
+
+def summary(skipped: list[Skipped], shown: int = 3) -> str:
+    """Returns what was seen and why nothing came of it, in one line."""
+    if not skipped:
+        return "nothing is there"
+    examples = "; ".join(f"{item.source}: {item.reason}" for item in skipped[:shown])
+    more = len(skipped) - shown
+    return f"{examples}; and {more} more" if more > 0 else examples

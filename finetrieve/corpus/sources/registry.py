@@ -7,16 +7,16 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.plugins import NamedSettings, Registry
-from finetrieve.core.rows import Skipped
 from finetrieve.core.secrets import mask_logins
+from finetrieve.core.settings import Settings
 from finetrieve.corpus.parsing.readers.base import readers_by_suffix
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.corpus.sources.base import FetchingReader, SamplingReader, Source, SourceRead
+from finetrieve.corpus.sources.base import FetchingReader, SamplingReader, Source, SourceRead, summary
 
 SOURCES: Registry[Source] = Registry(
     "source",
@@ -35,10 +35,8 @@ SOURCES: Registry[Source] = Registry(
 SourceSettings = Annotated[Source, NamedSettings(SOURCES)]
 
 
-class CorpusSettings(BaseModel):
+class CorpusSettings(Settings):
     """Which documents are read, and how they are cut."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: SourceSettings
     chunks: ChunkSettings
@@ -92,15 +90,6 @@ def fingerprint(source: Source) -> str:
     """
     contents, code = source.reader().fingerprint(), plugin_hash([type(source), *readers_by_suffix().values()])
     return hashlib.sha256(f"{contents}\0{code}".encode()).hexdigest() if code else contents
-
-
-def summary(skipped: list[Skipped], shown: int = 3) -> str:
-    """Returns what was seen and why nothing came of it, in one line."""
-    if not skipped:
-        return "nothing is there"
-    examples = "; ".join(f"{item.source}: {item.reason}" for item in skipped[:shown])
-    more = len(skipped) - shown
-    return f"{examples}; and {more} more" if more > 0 else examples
 
 
 def source_from_argument(docs: str | Path) -> Source:

@@ -23,7 +23,7 @@ from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Skipped
 from finetrieve.corpus.crawling.addresses import document_id, normalize
 from finetrieve.corpus.parsing.page import CleanPage
-from finetrieve.corpus.sources.base import NamedPages, SourceRead
+from finetrieve.corpus.sources.base import NamedPages, SourceRead, summary
 
 if TYPE_CHECKING:
     from finetrieve.corpus.crawling.crawl import CrawlSettings
@@ -117,8 +117,6 @@ class Web:
         """Returns the ids of the pages; they are fetched first, but for what was fetched within `refresh_hours`."""
         ids = self._ids(self._result)
         if not ids:
-            from finetrieve.corpus.sources.registry import summary
-
             raise InputError(f"No pages in {self.settings.place}: {summary(self._result.skipped)}.")
         return ids
 

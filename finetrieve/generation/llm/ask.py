@@ -12,11 +12,13 @@ from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 
 from finetrieve.core.generation_report import Usage
 from finetrieve.core.progress import Progress
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import build_llm
-from finetrieve.generation.llm.llm_settings import Budget, LlmSettings
-from finetrieve.generation.llm.request_scheduler import Outcome, Request, RequestScheduler
+from finetrieve.generation.llm.llm_settings import LlmSettings
+from finetrieve.generation.llm.request import Outcome, Request
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.run_progress import check_stopped, reported
 from finetrieve.generation.run_state import RunState

@@ -10,18 +10,20 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import error_line
+from finetrieve.core.settings import Settings
 from finetrieve.generation.llm.providers.base import BatchItem, Reply
 from finetrieve.generation.llm.providers.errors import ProviderError
+from finetrieve.generation.llm.request import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
 from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
 
 if TYPE_CHECKING:
+    from finetrieve.generation.budget import Budget
     from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-    from finetrieve.generation.llm.llm_settings import Budget, LlmSettings
-    from finetrieve.generation.llm.request_scheduler import Request
+    from finetrieve.generation.llm.llm_settings import LlmSettings
     from finetrieve.generation.run_state import RunState
 
 BATCH_PRICE = 0.5
@@ -31,10 +33,8 @@ SUBMITTED = "submitted"
 """The kind of stop reason of a run that handed requests over and did not wait for their answers."""
 
 
-class BatchRecord(BaseModel):
+class BatchRecord(Settings):
     """A batch that was handed over, or was about to be when the process was killed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tag: str
     """Hash of its requests."""
@@ -189,8 +189,6 @@ class BatchExchange:
 
     def _beyond_budget(self, requests: Sequence[Request]) -> str | None:
         """Counts the requests of a batch; returns what the budget is too small for, by an estimate of what it will use."""
-        from finetrieve.generation.llm.request_scheduler import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS
-
         characters = sum(len(message["content"]) for request in requests for message in request.messages)
         read, written = round(characters / CHARACTERS_PER_TOKEN), EXPECTED_ANSWER_TOKENS * len(requests)
         used, budget = self._state.total(), self._budget

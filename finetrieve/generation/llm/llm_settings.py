@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from finetrieve.core.settings import Settings
 from finetrieve.generation.llm.providers.base import PROVIDERS, Provider, ProviderOptions
 
 
-class Sampling(BaseModel):
+class Sampling(Settings):
     """What is asked of the model beyond the messages; what is not set is not sent."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     """0: the likeliest answer; more: more varied ones."""
@@ -23,7 +22,7 @@ class Sampling(BaseModel):
     """Of the answer. Anthropic's API demands a number: 1,024 there when none is set."""
     seed: int | None = None
     """Of the provider's own drawing, where it takes one."""
-    extra: dict[str, str | int | float | bool] = {}
+    extra: dict[str, str | int | float | bool] = Field(default={})
     """Further fields of the provider's own, such as `reasoning_effort` (OpenAI) or `num_ctx` (Ollama)."""
 
     @field_validator("extra")
@@ -35,10 +34,8 @@ class Sampling(BaseModel):
         return extra
 
 
-class Price(BaseModel):
+class Price(Settings):
     """What the provider charges, in any currency, per million tokens."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: float = Field(ge=0)
     """Of what is sent."""
@@ -46,10 +43,8 @@ class Price(BaseModel):
     """Of what is answered."""
 
 
-class Batch(BaseModel):
+class Batch(Settings):
     """Requests handed over together: at half the price, answered within a day."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     wait_minutes: float = Field(default=0, ge=0)
     """So long the run waits for the answers, then it ends; the same command collects them later."""
@@ -59,25 +54,9 @@ class Batch(BaseModel):
     """Requests of one batch; more are several."""
 
 
-class Budget(BaseModel):
-    """The most that may be spent on answers that the cache does not hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    requests: int | None = Field(default=None, ge=1)
-    """Sent to a provider; failed ones count."""
-    tokens: int | None = Field(default=None, ge=1)
-    """Sent and answered together."""
-    money: float | None = Field(default=None, gt=0)
-    """In the currency of the recipes' prices."""
-    when_spent: Literal["stop", "go_on"] = "stop"
-    """`stop`: the step fails and keeps the answers; `go_on`: train on what there is."""
-
-
-class LlmSettings(BaseModel):
+class LlmSettings(Settings):
     """An LLM of any provider, how fast it is asked, and what it costs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     asked_by: ClassVar[str] = "Recipe"
     """What messages call the owner of these settings, with the label behind it."""
 

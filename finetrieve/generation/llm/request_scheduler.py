@@ -12,25 +12,25 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import tenacity
 from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-from finetrieve.generation.llm.llm_settings import Budget, LlmSettings
+from finetrieve.generation.llm.llm_settings import LlmSettings
 from finetrieve.generation.llm.providers.base import Messages, Reply
 from finetrieve.generation.llm.providers.errors import FATAL, TRANSIENT, ProviderError
 from finetrieve.generation.llm.rate_limits import RateLimit
+from finetrieve.generation.llm.request import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Outcome, Request
 from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.run_state import RunState
 
-CHARACTERS_PER_TOKEN = 4.0
-EXPECTED_ANSWER_TOKENS = 60
 MAX_BACKOFF = 30.0
 """Seconds between two tries, unless the server asks for more."""
 MAX_RETRY_AFTER = 300.0
@@ -44,36 +44,6 @@ _ALONE_SECONDS = 5.0
 _CHECK_SECONDS = 0.1
 _LOOKUPS_AT_ONCE = 128
 """Requests that are taken and looked up in the cache together, while the others in flight have to wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One LLM request: the messages, and how their response is parsed."""
-
-    key: bytes
-    """Of the response cache."""
-    messages: Messages
-    parse: Callable[[str], Any]
-    """Raises InvalidResponseError for a response that cannot be used."""
-    shortened: Callable[[float], Messages]
-    """The messages with only that share of the chunk."""
-    schema: dict[str, Any] | None = None
-    """The JSON schema of the response; None: text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a request: a text, or a failure, or neither when the run was stopped before."""
-
-    text: str | None = None
-    parsed: Any = None
-    """The text, parsed."""
-    shortened: bool = False
-    failure: str = ""
-    """`refusal`, `unparsable`, `timeout`, ...; empty with a text."""
-    reason: str = ""
-    raw: str = ""
-    """What the model answered, when that was the failure."""
 
 
 STOPPED = Outcome()

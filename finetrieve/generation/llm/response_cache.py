@@ -18,15 +18,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
 from finetrieve.core.kv_store import KeyValueStore, explain_store_error
-from finetrieve.core.paths import user_cache
-from finetrieve.generation.settings import GenerationSettings
-from finetrieve.retrieval.base_model import model_fingerprint
 
 FORMAT = 1
-_FILE = "answers.sqlite"
+CACHE_FILE = "answers.sqlite"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY,
@@ -68,68 +64,25 @@ class CacheStatistics:
     """Model -> responses."""
 
 
-def response_cache_directory(settings: GenerationSettings) -> Path:
-    """Returns where the cache is: as configured, or `finetrieve/answers` in the user's cache directory."""
-    if settings.answers is not None:
-        return Path(settings.answers).expanduser()
-    return user_cache() / "finetrieve" / "answers"
-
-
-def failure_scope(settings: GenerationSettings) -> str:
-    """Returns the name under which the runs of these recipes that ended with failed requests are counted."""
-    return scope_of(settings.recipes)
-
-
 def scope_of(askers: Iterable[BaseModel]) -> str:
-    """Returns the same for any settings by which an LLM is asked."""
+    """Returns the name under which the runs of some settings that ended with failed requests are counted."""
     asked = [asker.model_dump(mode="json") for asker in askers]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def failed_generations(settings: GenerationSettings) -> int:
-    """Returns how many runs of these recipes ended with failed requests, without making a cache.
-
-    Raises:
-        InputError: The cache cannot be used.
-    """
-    if not any(recipe.asks_llm for recipe in settings.recipes):
-        return 0
-    return failed_runs(response_cache_directory(settings), failure_scope(settings))
-
-
 def failed_runs(directory: Path, scope: str) -> int:
-    """Returns how many runs of a scope ended with failed requests, likewise.
+    """Returns how many runs of a scope ended with failed requests, without making a cache.
 
     Raises:
         InputError: The cache cannot be used.
     """
-    if not (directory / _FILE).exists():
+    if not (directory / CACHE_FILE).exists():
         return 0
     cache = ResponseCache(directory)
     try:
         return cache.failed_runs(scope)
     finally:
         cache.close()
-
-
-def generation_state(settings: GenerationSettings) -> str:
-    """Returns what decides the queries beside settings and chunks: templates, code of plug-ins, the models that find topics or
-    tell which chunks are alike, and runs that left something out.
-
-    A template that cannot be read counts as empty: who needs it says so.
-
-    Raises:
-        InputError: The cache cannot be used.
-    """
-    texts = [path.read_bytes() if path.is_file() else b"" for recipe in settings.recipes for path in recipe.files()]
-    digest = hashlib.sha256(b"\0".join(texts)).hexdigest()[:12] if texts else "none"
-    found_by = f", topics by {model_fingerprint(settings.topics.embedding_model)[:12]}" if settings.topics is not None else ""
-    models = sorted({model for recipe in settings.recipes for model in recipe.models()})
-    alike = "".join(f", likeness by {model_fingerprint(model)[:12]}" for model in models)
-    plugins = plugin_hash(plugin for recipe in settings.recipes for plugin in recipe.plugins())
-    return (
-        f"failed {failed_generations(settings)}, templates {digest}{found_by}{alike}{f', plug-ins {plugins}' if plugins else ''}"
-    )
 
 
 def request_key(request: dict[str, Any]) -> bytes:
@@ -149,7 +102,7 @@ class ResponseCache:
         self.directory = directory
         with _explained(directory):
             try:
-                self._store = KeyValueStore(directory / _FILE, _TABLES, FORMAT)
+                self._store = KeyValueStore(directory / CACHE_FILE, _TABLES, FORMAT)
             except ValueError as error:
                 raise InputError(
                     f"The answer cache in '{directory}' has format {error}; this version reads format {FORMAT}. "
@@ -215,7 +168,7 @@ class ResponseCache:
             ).fetchone()
             models = dict(self._store.connection.execute("SELECT model, count(*) FROM answers GROUP BY model ORDER BY 2 DESC, 1"))
             counts = dict(self._store.connection.execute("SELECT name, value FROM counts"))
-        size = sum(path.stat().st_size for path in self.directory.glob(f"{_FILE}*"))
+        size = sum(path.stat().st_size for path in self.directory.glob(f"{CACHE_FILE}*"))
         return CacheStatistics(number, size, read, written, counts.get("hits", 0), counts.get("misses", 0), models)
 
     def prune(self, unused_for: float | None = None, model: str | None = None) -> int:

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.core.paths import ConfigPath
+from finetrieve.core.settings import Settings
 from finetrieve.generation.recipes.base import CORPUS_WORDS, TOPIC, WORDS, Weight
 
 MOST_COMBINATIONS = 1000
@@ -24,12 +25,10 @@ Combination = dict[str, str]
 """Attribute -> value; several chosen values are joined."""
 
 
-class Attribute(BaseModel):
+class Attribute(Settings):
     """What an attribute may be: its values, here or in a file, and how many of them are chosen at a time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    values: dict[str, Weight] = {}
+    values: dict[str, Weight] = Field(default={})
     """Value -> how often it is drawn, against the others' weights."""
     file: ConfigPath | None = None
     """A UTF-8 file with a value a line, in place of `values`."""
@@ -79,11 +78,7 @@ class Attribute(BaseModel):
         return {"chunk": WORDS, "corpus": CORPUS_WORDS, None: None}[self.words]
 
     def occurrence(self, name: str) -> str:
-        """Returns what a prompt says of the values that have to occur; in Jinja.
-
-        Args:
-            name: The attribute's.
-        """
+        """Returns what a prompt says of the values that have to occur; in Jinja."""
         return f"At least {self.occur or self.choose} of these occur in it: {{{{ {name} }}}}."
 
     def weights(self) -> dict[str, float]:
@@ -125,10 +120,8 @@ def _distinct(values: Sequence[str]) -> list[str]:
     return list(values)
 
 
-class JointWeight(BaseModel):
+class JointWeight(Settings):
     """Values that belong together: drawn together, by their weight; the other attributes are drawn by their own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     of: dict[str, str] = Field(min_length=1)
     """Attribute -> value."""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.prompts import escape_delimiters
 from finetrieve.generation.recipes.answer_schema import Schema
-from finetrieve.generation.recipes.axes import AxesRecipe
+from finetrieve.generation.recipes.axes_settings import AxesSettings
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, sample_prompts
+from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, sample_prompts, topic_note
 from finetrieve.generation.recipes.passage_requests import TEXT, Fields, object_schema, passages_request, question_in, shown
 
 _QUESTION = """\
@@ -56,6 +56,8 @@ class AxesDraft:
     support: tuple[int, ...] = ()
     """The chunks that it needs, by number."""
     shortened: bool = False
+    about: int = 0
+    """The place in the window of the chunk whose topic is named, where one is."""
 
     @property
     def style(self) -> str:
@@ -63,7 +65,7 @@ class AxesDraft:
         return f"{self.query_type}, {self.reasoning_type}"
 
 
-def plan_drafts(recipe: AxesRecipe, chunks: Sequence[ChunkContext], seed: int) -> list[AxesDraft]:
+def plan_drafts(recipe: AxesSettings, chunks: Sequence[ChunkContext], seed: int) -> list[AxesDraft]:
     """Returns the drafts: for every document each query type with each reasoning type as often as the configuration says."""
     documents = defaultdict[str, list[int]](list)
     for number, chunk in enumerate(chunks):
@@ -78,12 +80,12 @@ def plan_drafts(recipe: AxesRecipe, chunks: Sequence[ChunkContext], seed: int) -
             window = windows[(first + place) % len(windows)]
             hops = min(int(source.choices(list(recipe.hops), list(recipe.hops.values()))[0]), len(window))
             key = (window, query_type, reasoning_type, hops)
-            drafts.append(AxesDraft(window, query_type, reasoning_type, hops, before[key]))
+            drafts.append(AxesDraft(window, query_type, reasoning_type, hops, before[key], about=place % len(window)))
             before[key] += recipe.replacements + 1
     return drafts
 
 
-def axes_request(recipe: AxesRecipe, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
+def axes_request(recipe: AxesSettings, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
     """Returns the request for a draft's question; parsed, it has `question` and `support`, places in the window from 0."""
     passages = [shown(chunks[number]) for number in draft.window]
 
@@ -109,18 +111,19 @@ def axes_request(recipe: AxesRecipe, draft: AxesDraft, chunks: Sequence[ChunkCon
         why="" if draft.hops == 1 else ", so that whoever has only some of them cannot answer it",
     )
     says = f"{recipe.context}\n\n{says}" if recipe.context else says
-    request, draft.shortened = passages_request(recipe, passages, says, _QUESTION_SCHEMA, check, draft.again)
+    note = topic_note(recipe, [chunks[draft.window[draft.about]]])
+    request, draft.shortened = passages_request(recipe, passages, says, _QUESTION_SCHEMA, check, draft.again, note)
     return request
 
 
-def judge_request(recipe: AxesRecipe, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
+def judge_request(recipe: AxesSettings, draft: AxesDraft, chunks: Sequence[ChunkContext]) -> Request:
     """Returns the request for the judge's score of a question, who sees the passages that support it; parsed, it has `score`."""
     says = _JUDGE.format(question=escape_delimiters(draft.question))
     passages = [shown(chunks[number]) for number in draft.support]
     return passages_request(recipe, passages, says, _JUDGE_SCHEMA, lambda fields: fields)[0]
 
 
-def estimate_axes(recipe: AxesRecipe, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
+def estimate_axes(recipe: AxesSettings, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
     """Returns what a recipe would send for the chunks, but for the judge, who sees what was answered.
 
     Raises:

@@ -11,8 +11,8 @@ from pydantic import PrivateAttr
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
-from finetrieve.generation.recipes.axes import AxesRecipe
 from finetrieve.generation.recipes.axes_requests import AxesDraft, axes_request, judge_request, plan_drafts
+from finetrieve.generation.recipes.axes_settings import AxesSettings
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.corpus_step import ALL_CHUNKS, empty_results
@@ -30,7 +30,7 @@ class AxesStep(ChunkStep, TextGeneration):
 
     def results(self, chunks: Iterator[ChunkContext]) -> Iterable[ChunkResult]:
         """Yields the results; a question stands with the first passage that it needs."""
-        recipe, corpus = cast(AxesRecipe, self.recipe), list(chunks)
+        recipe, corpus = cast(AxesSettings, self.recipe), list(chunks)
         results = empty_results(corpus)
         drafts = plan_drafts(recipe, corpus, self.seed)
         for _ in range(1 + recipe.replacements):
@@ -41,7 +41,7 @@ class AxesStep(ChunkStep, TextGeneration):
 
     def _ask(
         self,
-        recipe: AxesRecipe,
+        recipe: AxesSettings,
         drafts: Sequence[AxesDraft],
         corpus: Sequence[ChunkContext],
         results: Sequence[ChunkResult],
@@ -73,10 +73,11 @@ class AxesStep(ChunkStep, TextGeneration):
                 )
                 continue
             result["rejects"].append([draft.question, f"the judge gave {score:g}, at least {recipe.threshold:g} wanted"])
-            anew.append(AxesDraft(draft.window, draft.query_type, draft.reasoning_type, draft.hops, draft.again + 1))
+            again = draft.again + 1
+            anew.append(AxesDraft(draft.window, draft.query_type, draft.reasoning_type, draft.hops, again, about=draft.about))
         return anew
 
 
-def build_step(recipe: AxesRecipe, seed: int, resources: RunResources) -> AxesStep:
+def build_step(recipe: AxesSettings, seed: int, resources: RunResources) -> AxesStep:
     """Returns the step of a recipe."""
     return build_llm_step(AxesStep, recipe, seed, resources, ALL_CHUNKS)

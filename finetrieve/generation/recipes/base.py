@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from finetrieve.core.plugins import NamedSettings, Registry, plugin_name
+from finetrieve.core.settings import Settings
 
 if TYPE_CHECKING:
     from distilabel.steps import Step
@@ -23,6 +24,11 @@ QUERY_LOGS = "query_logs"
 
 TOPIC, WORDS, CORPUS_WORDS = "topic", "words", "corpus_words"
 """Fields of `ChunkContext` that only a look at the whole corpus fills, for the recipes that ask for them."""
+
+BATCH_SIZE = 256
+"""Chunks per batch: what a batch costs in the queues is what counts."""
+ON_COORDINATOR = "ray:coordinator"
+"""In place of a file's path: the step runs on a Ray cluster and asks the coordinator of its run."""
 
 ChunkResult = dict[str, Any]
 """What a recipe made of a chunk: `queries` [{query, style, and where there are: negative, persona, shortened, and `further`,
@@ -46,10 +52,8 @@ class Estimate:
     """Further lines for people: the styles, sample prompts."""
 
 
-class RunResources(BaseModel):
+class RunResources(Settings):
     """What the steps of one generation share; passed to each process."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     run_state: str
     """File of the run's state, or `ON_COORDINATOR`; the next two likewise."""
@@ -58,14 +62,13 @@ class RunResources(BaseModel):
     chunks: str
     """File of the chunk contexts."""
     budget: dict[str, Any]
-    key_envs: dict[str, str] = {}
+    key_envs: dict[str, str] = Field(default={})
     """Recipe label -> the environment variable in which its key was put, for keys from a ZenML secret."""
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """A way to write queries: its settings, and what it can do. A new recipe is one such class that has a `step`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     description: ClassVar[str] = ""
     asks_llm: ClassVar[bool] = False
     """Its unit of work is a request, which may fail and cost money; else a chunk, and machines can share the work."""

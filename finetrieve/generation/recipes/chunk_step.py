@@ -14,13 +14,8 @@ from pydantic import PrivateAttr, SerializeAsAny
 from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import BLOCK, ChunkContext, ContextFile
 from finetrieve.generation.llm.response_cache import ResponseCache
-from finetrieve.generation.recipes.base import ChunkResult, Recipe, RunResources
+from finetrieve.generation.recipes.base import BATCH_SIZE, ON_COORDINATOR, ChunkResult, Recipe, RunResources
 from finetrieve.generation.run_state import RunState
-
-BATCH_SIZE = 256
-"""Chunks per batch: what a batch costs in the queues is what counts."""
-ON_COORDINATOR = "ray:coordinator"
-"""In place of a file's path: the step runs on a Ray cluster and asks the coordinator of its run."""
 
 
 class NumberChunks(GeneratorStep):

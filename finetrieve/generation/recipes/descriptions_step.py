@@ -9,7 +9,7 @@ from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.base import ChunkResult
-from finetrieve.generation.recipes.descriptions import ABSTRACT, BAD, GOOD, DescriptionsRecipe
+from finetrieve.generation.recipes.descriptions_settings import ABSTRACT, BAD, GOOD, DescriptionsSettings
 from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests
 from finetrieve.generation.recipes.prompt_step import PromptStep
 from finetrieve.generation.recipes.query_judge import QueryJudge
@@ -42,11 +42,11 @@ class DescriptionsStep(PromptStep):
     def open(self) -> None:
         """Opens the response cache and makes what writes and sends requests."""
         super().open()
-        self._writer = DescriptionRequests(cast(DescriptionsRecipe, self.recipe).as_prompt())
+        self._writer = DescriptionRequests(cast(DescriptionsSettings, self.recipe).as_prompt())
 
     def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
         """Yields the results, where the recipe has a judge with what passes it."""
-        recipe, corpus = cast(DescriptionsRecipe, self.recipe), list(chunks)
+        recipe, corpus = cast(DescriptionsSettings, self.recipe), list(chunks)
         results = super().results(iter(corpus))
         if recipe.judge is None:
             return results

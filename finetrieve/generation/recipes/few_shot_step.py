@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.prompts import escape_delimiters
 from finetrieve.generation.recipes.base import ChunkResult
-from finetrieve.generation.recipes.few_shot import EXAMPLE_SEPARATOR, SHOWN, FewShotRecipe
+from finetrieve.generation.recipes.few_shot_settings import EXAMPLE_SEPARATOR, SHOWN, FewShotSettings
 from finetrieve.generation.recipes.llm_step import empty_result
 from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests
 from finetrieve.generation.recipes.prompt_step import PromptStep
@@ -20,7 +20,7 @@ from finetrieve.generation.recipes.query_pool import Examples, QueryPool, draw_r
 class FewShotRequests(PromptRequests):
     """The requests, which show queries of the user's own and, once there are any, queries that the recipe wrote."""
 
-    def __init__(self, recipe: FewShotRecipe) -> None:
+    def __init__(self, recipe: FewShotSettings) -> None:
         super().__init__(recipe.as_prompt())
         self._generated = recipe.shown_generated
         self.examples = Examples()
@@ -42,7 +42,7 @@ class FewShotStep(PromptStep):
     def open(self) -> None:
         """Fills the pool with the user's queries."""
         super().open()
-        recipe = cast(FewShotRecipe, self.recipe)
+        recipe = cast(FewShotSettings, self.recipe)
         self._writer = FewShotRequests(recipe)
         self._pool = QueryPool(recipe.own_queries)
 
@@ -52,7 +52,7 @@ class FewShotStep(PromptStep):
         What a round shows rests on whole rounds alone: where one was cut off, the others are not asked for, so that the next run,
         which has the missing answers, writes the prompts that this one would have written.
         """
-        recipe = cast(FewShotRecipe, self.recipe)
+        recipe = cast(FewShotSettings, self.recipe)
         if not recipe.shown_generated:
             return super().results(chunks)
         corpus, kept = list(chunks), list[str]()
@@ -70,7 +70,7 @@ class FewShotStep(PromptStep):
 
     def select(self, rows: list[dict[str, Any]], result: ChunkResult) -> list[dict[str, Any]]:
         """Returns the rows whose query is not too near one of the pool, which it joins."""
-        limit = cast(FewShotRecipe, self.recipe).max_rouge
+        limit = cast(FewShotSettings, self.recipe).max_rouge
         kept = []
         for row in rows:
             if (near := self._pool.nearest(row["query"], limit)) is not None:

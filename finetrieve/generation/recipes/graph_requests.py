@@ -11,13 +11,13 @@ from pathlib import Path
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.chunk_graph.graph import ENTITIES, ChunkGraph, term_graph
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.prompts import PromptInput, escape_delimiters
 from finetrieve.generation.recipes.base import Estimate
 from finetrieve.generation.recipes.corpus_step import check_two_hops
-from finetrieve.generation.recipes.graph import KINDS, LENGTHS, MANNERS, GraphRecipe
-from finetrieve.generation.recipes.llm_requests import estimate_requests, sample_prompts
+from finetrieve.generation.recipes.graph_settings import KINDS, LENGTHS, MANNERS, GraphSettings
+from finetrieve.generation.recipes.llm_requests import estimate_requests, sample_prompts, topic_note
 from finetrieve.generation.recipes.passage_requests import (
     TEXT,
     Fields,
@@ -81,7 +81,7 @@ class Scenario:
     """What the chunks have in common, in words."""
 
 
-def extraction_request(recipe: GraphRecipe, chunk: ChunkContext) -> Request:
+def extraction_request(recipe: GraphSettings, chunk: ChunkContext) -> Request:
     """Returns the request for a chunk's entities; parsed, it is `ChunkFacts`."""
     return passages_request(recipe, [shown(chunk)], _with_context(recipe, _EXTRACT), _EXTRACT_SCHEMA, _checked_facts)[0]
 
@@ -93,7 +93,7 @@ def _checked_facts(fields: Fields) -> Fields:
     return {"facts": ChunkFacts(" ".join(fields["summary"].split())[:600], entities)}
 
 
-def persona_request(recipe: GraphRecipe, samples: Sequence[str]) -> Request:
+def persona_request(recipe: GraphSettings, samples: Sequence[str]) -> Request:
     """Returns the request for the reader of a group of chunks, of whose summaries it shows some."""
     text = "\n".join(f"- {sample}" for sample in samples)
     return passages_request(
@@ -108,7 +108,9 @@ def _checked_persona(fields: Fields) -> Fields:
     return {"persona": Persona(name, who)}
 
 
-def question_request(recipe: GraphRecipe, scenario: Scenario, chunks: Sequence[ChunkContext], again: int) -> tuple[Request, bool]:
+def question_request(
+    recipe: GraphSettings, scenario: Scenario, chunks: Sequence[ChunkContext], again: int
+) -> tuple[Request, bool]:
     """Returns the request for a scenario's question, and whether the chunks were shortened; parsed, it has `question`."""
     passages = [shown(chunks[number]) for number in scenario.chunks]
 
@@ -125,13 +127,14 @@ def question_request(recipe: GraphRecipe, scenario: Scenario, chunks: Sequence[C
         f"It is {MANNERS[scenario.manner]}, {LENGTHS[scenario.length]} long, on one line, in the language of the passage.",
         "Whoever asks has not seen the passages: nothing points to them, and no sentence of theirs is copied.",
     ]
+    note = topic_note(recipe, (chunks[number] for number in scenario.chunks))
     return passages_request(
-        recipe, passages, _with_context(recipe, "\n".join(filter(None, parts))), _QUESTION_SCHEMA, check, again
+        recipe, passages, _with_context(recipe, "\n".join(filter(None, parts))), _QUESTION_SCHEMA, check, again, note
     )
 
 
 def question_requests(
-    recipe: GraphRecipe, scenarios: Sequence[Scenario], chunks: Sequence[ChunkContext]
+    recipe: GraphSettings, scenarios: Sequence[Scenario], chunks: Sequence[ChunkContext]
 ) -> Iterator[tuple[Request, bool]]:
     """Yields what `question_request` returns of each scenario; where one is there twice, each has an answer of its own."""
     before = Counter[Scenario]()
@@ -140,18 +143,18 @@ def question_requests(
         before[scenario] += 1
 
 
-def alone_request(recipe: GraphRecipe, question: str, chunk: ChunkContext) -> Request:
+def alone_request(recipe: GraphSettings, question: str, chunk: ChunkContext) -> Request:
     """Returns the request whether a question needs more than one chunk of several; parsed, it has `needs_more`."""
     says = _ALONE.format(question=escape_delimiters(question))
     return passages_request(recipe, [shown(chunk)], says, _ALONE_SCHEMA, lambda fields: fields)[0]
 
 
-def _with_context(recipe: GraphRecipe, says: str) -> str:
+def _with_context(recipe: GraphSettings, says: str) -> str:
     return f"{recipe.context}\n\n{says}" if recipe.context else says
 
 
 def draw_scenarios(
-    recipe: GraphRecipe, number: int, chunk: ChunkContext, graph: ChunkGraph, personas: Sequence[Persona], seed: int
+    recipe: GraphSettings, number: int, chunk: ChunkContext, graph: ChunkGraph, personas: Sequence[Persona], seed: int
 ) -> list[Scenario]:
     """Returns the scenarios of a chunk: the same for a seed, a chunk and its links, whatever else is in the corpus."""
     source = random.Random(hashlib.sha256(f"{seed}\x1f{recipe.label}\x1f{chunk.id}".encode()).digest())
@@ -189,12 +192,12 @@ def _draw(weights: Mapping[str, float], source: random.Random) -> str:
     return source.choices(list(weights), list(weights.values()))[0]
 
 
-def given_personas(recipe: GraphRecipe) -> list[Persona]:
+def given_personas(recipe: GraphSettings) -> list[Persona]:
     """Returns the personas of the configuration."""
     return [Persona(" ".join(who.split()), "") for who in recipe.personas] if isinstance(recipe.personas, list) else []
 
 
-def estimate_graph(recipe: GraphRecipe, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
+def estimate_graph(recipe: GraphSettings, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
     """Returns what a recipe would send for the chunks, as far as it is known before: links and personas here are made by counts.
 
     Raises:

@@ -22,11 +22,11 @@ from finetrieve.generation.chunk_graph.graph import (
 from finetrieve.generation.chunk_graph.groups import groups_of
 from finetrieve.generation.chunk_graph.terms import extract_terms
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
+from finetrieve.generation.llm.request import Outcome
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.corpus_step import ALL_CHUNKS, check_two_hops, empty_results
-from finetrieve.generation.recipes.graph import GraphRecipe
 from finetrieve.generation.recipes.graph_requests import (
     TERMS,
     ChunkFacts,
@@ -39,6 +39,7 @@ from finetrieve.generation.recipes.graph_requests import (
     persona_request,
     question_requests,
 )
+from finetrieve.generation.recipes.graph_settings import GraphSettings
 from finetrieve.generation.recipes.llm_step import build_llm_step, is_answered, open_scheduler
 
 _SAMPLES = 6
@@ -55,8 +56,8 @@ class GraphStep(ChunkStep, TextGeneration):
         self._scheduler = open_scheduler(self, cast(ProviderLLM, self.llm))
 
     @property
-    def _graph_recipe(self) -> GraphRecipe:
-        return cast(GraphRecipe, self.recipe)
+    def _graph_recipe(self) -> GraphSettings:
+        return cast(GraphSettings, self.recipe)
 
     def results(self, chunks: Iterator[ChunkContext]) -> Iterable[ChunkResult]:
         """Yields the results; a question stands with the first of its chunks."""
@@ -163,7 +164,7 @@ def _row(scenario: Scenario, question: str, shortened: bool) -> dict[str, Any]:
 
 
 def build_graph(
-    recipe: GraphRecipe,
+    recipe: GraphSettings,
     corpus: Sequence[ChunkContext],
     facts: Sequence[ChunkFacts],
     vectors: np.ndarray | None,
@@ -183,6 +184,6 @@ def build_graph(
     return ChunkGraph.of(len(corpus), [*named, *alike, *section_links(corpus), *page_links(corpus)])
 
 
-def build_step(recipe: GraphRecipe, seed: int, resources: RunResources) -> GraphStep:
+def build_step(recipe: GraphSettings, seed: int, resources: RunResources) -> GraphStep:
     """Returns the step of a recipe."""
     return build_llm_step(GraphStep, recipe, seed, resources, ALL_CHUNKS)

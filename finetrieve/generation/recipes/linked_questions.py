@@ -38,13 +38,7 @@ class _Part:
 
 
 class LinkedQuestions:
-    """Writes the questions of a corpus, a link at a time; at most so many begin at a chunk, and at most twice as many end there.
-
-    Args:
-        chunks: The corpus.
-        seed: Of every draw.
-        per_chunk: Questions that begin at a chunk, at most.
-    """
+    """Writes the questions of a corpus, a link at a time; at most so many begin at a chunk, and twice as many end there."""
 
     def __init__(self, chunks: Sequence[ChunkContext], seed: int, per_chunk: int) -> None:
         self._chunks, self._seed, self._per_chunk = chunks, seed, per_chunk

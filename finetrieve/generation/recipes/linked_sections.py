@@ -41,4 +41,11 @@ class LinkedSectionsRecipe(Recipe):
         """Returns the distilabel step."""
         from finetrieve.generation.recipes.linked_sections_step import LinkedSectionsStep
 
-        return LinkedSectionsStep(name=self.row_label, recipe=self, seed=seed, run_resources=resources)
+        return LinkedSectionsStep(
+            name=self.row_label,
+            recipe=self,
+            seed=seed,
+            run_resources=resources,
+            terms_per_chunk=self.terms_per_chunk,
+            links_per_chunk=self.links_per_chunk,
+        )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from finetrieve.core.errors import InputError
 from finetrieve.generation.llm.llm_settings import LlmSettings
-from finetrieve.generation.recipes.base import Recipe
+from finetrieve.generation.recipes.base import TOPIC, Recipe
 
 
 def no_logged_queries(label: str, key: str) -> InputError:
@@ -21,6 +21,14 @@ class LlmRecipe(LlmSettings, Recipe):
     """A recipe that asks an LLM of any provider; a subclass says what it asks."""
 
     asks_llm: ClassVar[bool] = True
+
+    topic: bool = False
+    """Name the chunk's topic, of those that `generation.topics` finds, in the prompts that ask for something to be written."""
+
+    @property
+    def corpus_facts(self) -> frozenset[str]:
+        """Returns what its prompts take from the corpus."""
+        return frozenset({TOPIC} if self.topic else ())
 
     def key_variables(self, key_envs: Mapping[str, str]) -> Iterator[str]:
         """Yields the variable that holds the key."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.batches import BATCH_PRICE
 from finetrieve.generation.llm.llm_settings import LlmSettings
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
+from finetrieve.generation.llm.request import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
+from finetrieve.generation.prompts import escape_delimiters
 from finetrieve.generation.recipes.base import Estimate
+from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 
 SHORTEST_CHUNK = 200
 """Characters: of less no query can be written that the whole chunk answers."""
@@ -27,6 +30,7 @@ def make_request(
     schema: dict[str, Any] | None,
     parse: Callable[[str], Any],
     again: int,
+    note: str = "",
 ) -> tuple[Request, bool]:
     """Returns a request, and whether it has only the beginning of the chunk's text.
 
@@ -37,15 +41,20 @@ def make_request(
         schema: The JSON schema of the response; None: text.
         parse: As `Request` has it.
         again: How often the same messages were asked for before: each time is an answer of its own.
+        note: Ends the last message.
 
     Raises:
         InputError: The recipe's window leaves no room for the chunk.
     """
 
-    def shortened(share: float) -> Messages:
-        return messages(text if share >= 1.0 else _beginning_of(text, int(len(text) * share)))
+    def noted(shown: str) -> Messages:
+        *before, last = messages(shown)
+        return [*before, {**last, "content": f"{last['content']}\n\n{note}"}] if note else [*before, last]
 
-    share = _share_that_fits(recipe, text, messages)
+    def shortened(share: float) -> Messages:
+        return noted(text if share >= 1.0 else _beginning_of(text, int(len(text) * share)))
+
+    share = _share_that_fits(recipe, text, noted)
     asked = shortened(share)
     key = request_key(
         {
@@ -59,6 +68,14 @@ def make_request(
         }
     )
     return Request(key, asked, parse, lambda part: shortened(share * part), schema), share < 1.0
+
+
+def topic_note(recipe: LlmRecipe, chunks: Iterable[ChunkContext]) -> str:
+    """Returns what a prompt about some chunks says of their topics; nothing where the recipe does not ask for it."""
+    topics = dict.fromkeys(escape_delimiters(chunk.topic) for chunk in chunks if chunk.topic) if recipe.topic else {}
+    if not topics:
+        return ""
+    return f"Topic, of those of the documents: {'; '.join(topics)}. What you write is about what is said of it here."
 
 
 def _share_that_fits(recipe: LlmSettings, text: str, messages: Callable[[str], Messages]) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM, build_llm
-from finetrieve.generation.llm.llm_settings import Budget
-from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
+from finetrieve.generation.llm.request import Outcome
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep, open_responses
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe

@@ -9,7 +9,7 @@ from typing import Any
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.llm_settings import LlmSettings
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import check_line, tidy
 from finetrieve.generation.prompts import PromptInput, delimit_chunk
 from finetrieve.generation.recipes.answer_schema import Schema
@@ -32,6 +32,7 @@ def passages_request(
     schema: Schema,
     check: Callable[[Fields], Fields],
     again: int = 0,
+    note: str = "",
 ) -> tuple[Request, bool]:
     """Returns a request, and whether the window takes only the beginnings of the passages.
 
@@ -42,6 +43,7 @@ def passages_request(
         schema: Of the answer.
         check: Returns an answer's fields, tidied; raises InvalidResponseError for what cannot be used.
         again: How often the same was asked for before.
+        note: As `make_request` has it.
 
     Raises:
         InputError: The recipe's window leaves no room for the passages.
@@ -61,7 +63,7 @@ def passages_request(
     def parse(answer: str) -> Fields:
         return check(parse_answer(answer, schema))
 
-    return make_request(recipe, whole, messages, schema if recipe.structured else None, parse, again)
+    return make_request(recipe, whole, messages, schema if recipe.structured else None, parse, again, note)
 
 
 def object_schema(**fields: Schema) -> Schema:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 import jinja2.meta
 
 from finetrieve.core.errors import InputError, did_you_mean
+from finetrieve.core.text import normalise_query
 from finetrieve.generation.llm.providers.base import Messages
+from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.prompts import UNWRITABLE, PromptInput, delimit_chunk, escape_delimiters, jinja_environment
 from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, answer_schema, example_of, items_schema
 from finetrieve.generation.recipes.attribute_grid import Combination
 from finetrieve.generation.recipes.base import CORPUS_WORDS, TOPIC, WORDS
+from finetrieve.generation.recipes.prompt_settings import PromptSettings, RankedPairs
 from finetrieve.generation.recipes.stages import JUDGE_FIELDS
 
-if TYPE_CHECKING:
-    from finetrieve.generation.recipes.prompt import PromptRecipe
-
+CHOSEN, REJECTED, MARGIN = PAIR_FIELDS = ("chosen", "rejected", "margin")
+"""Of a row that pairs the best of ranked texts with another."""
 CHUNK_VARIABLES = ("text", "title", "section")
 QUERY_COLUMNS = ("query", "negative", "style", "persona")
 """Of rows that go into training."""
@@ -41,7 +43,7 @@ class PromptForms:
         InputError: A template cannot be used, no answer meets a form, or names do not fit together.
     """
 
-    def __init__(self, recipe: PromptRecipe) -> None:
+    def __init__(self, recipe: PromptSettings) -> None:
         self._recipe = recipe
         try:
             self.grid = recipe.grid
@@ -49,6 +51,7 @@ class PromptForms:
             """One per stage; None: text."""
             self._check_judge()
             self._check_names()
+            self._check_pairs()
             self._environment = jinja_environment()
             self._templates = [self._stage_templates(number) for number in range(len(recipe.stages))]
             self._check_columns()
@@ -84,11 +87,37 @@ class PromptForms:
     def rows(self, chunk: PromptInput, attributes: Combination, fields: Fields) -> list[dict[str, Any]]:
         """Returns the rows that the answers to one draft make, as column -> value; a column without a value is left out."""
         known = {"text": chunk.text, "title": chunk.title, "section": chunk.section, **attributes, **fields}
+        if self._recipe.pairs is not None:
+            return [self._row({**known, **pair}, {**fields, **pair}) for pair in self._pairs(self._recipe.pairs, fields)]
         if self._recipe.rows is None:
             return [self._row(known, fields)]
         items = fields.get(self._recipe.rows, [])
         own = [item if isinstance(item, dict) else {self._recipe.rows: item} for item in items]
         return [self._row({**known, **item}, item) for item in own]
+
+    def ranked(self, fields: Fields) -> list[tuple[float, str]]:
+        """Returns the texts that are paired, with their scores, the best first; none before there are scores.
+
+        Raises:
+            InvalidResponseError: There are not as many scores as texts, or fewer than two.
+        """
+        pairs = self._recipe.pairs
+        if pairs is None or not {pairs.of, pairs.by} <= set(fields):
+            return []
+        texts, scores = fields[pairs.of], fields[pairs.by]
+        if len(texts) != len(scores) or len(texts) < 2:
+            raise InvalidResponseError(
+                "invalid", f"'{pairs.by}' has {len(scores)} numbers for {len(texts)} texts; one for each of two or more wanted"
+            )
+        return sorted(zip(scores, texts, strict=True), key=lambda one: -one[0])
+
+    def _pairs(self, pairs: RankedPairs, fields: Fields) -> list[dict[str, Any]]:
+        best, *others = self.ranked(fields) or [(0.0, "")]
+        return [
+            {CHOSEN: best[1], REJECTED: text, MARGIN: best[0] - score}
+            for score, text in others
+            if best[0] - score >= pairs.least_margin and normalise_query(text) != normalise_query(best[1])
+        ]
 
     def _row(self, known: Fields, own: Fields) -> dict[str, Any]:
         columns = self._recipe.columns
@@ -131,7 +160,9 @@ class PromptForms:
     def makes_rows(self, stage: int) -> bool:
         """Whether everything that the columns name is there after a stage."""
         known = {*self._fields_before(stage + 1), *self._row_fields(), *self._recipe.attributes, *CHUNK_VARIABLES}
-        return set(self._recipe.columns.values()) <= known
+        pairs = self._recipe.pairs
+        ranked = pairs is None or {pairs.of, pairs.by} <= known
+        return ranked and set(self._recipe.columns.values()) <= known
 
     def _stage_templates(self, number: int) -> tuple[jinja2.Template, jinja2.Template]:
         stage = self._recipe.stages[number]
@@ -186,11 +217,26 @@ class PromptForms:
         """Returns the fields of an item where `rows` names a list."""
         name = self._recipe.rows
         if name is None:
-            return []
+            return list(PAIR_FIELDS) if self._recipe.pairs is not None else []
         for schema in self.schemas:
             if schema is not None and (items := items_schema(schema, name)) is not None:
                 return [name, *items.get("properties", {})]
         raise InputError(f"rows: '{name}' is no list in the answer.")
+
+    def _check_pairs(self) -> None:
+        recipe = self._recipe
+        if recipe.pairs is None:
+            return
+        if recipe.rows is not None or recipe.writes_queries:
+            raise InputError("pairs: they are rows of their own; leave out rows, and columns with `query` but without `chunk`.")
+        own = {*recipe.attributes, *(name for number in range(len(self.schemas)) for name in self._fields_of(number))}
+        if taken := sorted(own & set(PAIR_FIELDS)):
+            raise InputError(f"pairs: '{taken[0]}' is a field of each pair; give your own another name.")
+        for key, name, kinds in (("of", recipe.pairs.of, ["string"]), ("by", recipe.pairs.by, ["integer", "number"])):
+            found = (items_schema(schema, name) for schema in self.schemas if schema is not None)
+            if not any(items is not None and items.get("type") in kinds for items in found):
+                what = "texts" if key == "of" else "numbers"
+                raise InputError(f"pairs.{key}: '{name}' is no list of {what} in an answer.")
 
     def _check_quotes(self) -> None:
         known = self._fields_of(0)

@@ -13,7 +13,7 @@ from typing import Any
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import (
     InvalidResponseError,
     answer_body,
@@ -26,9 +26,9 @@ from finetrieve.generation.prompts import PromptInput
 from finetrieve.generation.recipes.answer_schema import PLAIN, Schema, example_of, schema_mistake
 from finetrieve.generation.recipes.attribute_grid import Combination
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
-from finetrieve.generation.recipes.prompt import PromptRecipe
+from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts, topic_note
 from finetrieve.generation.recipes.prompt_forms import PromptForms
+from finetrieve.generation.recipes.prompt_settings import PromptSettings
 from finetrieve.generation.recipes.stages import judge_score
 from finetrieve.retrieval.analysis import analyzer
 
@@ -60,7 +60,7 @@ class PromptRequests:
         InputError: The recipe cannot be used.
     """
 
-    def __init__(self, recipe: PromptRecipe) -> None:
+    def __init__(self, recipe: PromptSettings) -> None:
         self.recipe, self.forms = recipe, PromptForms(recipe)
 
     def drafts(self, chunk: ChunkContext, seed: int) -> list[Draft]:
@@ -94,7 +94,8 @@ class PromptRequests:
             return found
 
         structured = schema if self.recipe.structured else None
-        request, shortened = make_request(self.recipe, draft.chunk.text, messages, structured, parse, draft.again)
+        note = topic_note(self.recipe, [draft.chunk]) if stage == 0 else ""
+        request, shortened = make_request(self.recipe, draft.chunk.text, messages, structured, parse, draft.again, note)
         draft.shortened |= shortened
         return request
 
@@ -130,7 +131,7 @@ class PromptRequests:
             InvalidResponseError: A query is none, or a text is empty.
         """
         rows = self.forms.rows(draft.shown, draft.attributes, fields)
-        if not rows:
+        if not rows and self.recipe.pairs is None:
             raise InvalidResponseError("invalid", f"'{self.recipe.rows}' is an empty list")
         if not self.recipe.writes_queries:
             return [_written_row(row) for row in rows]
@@ -184,7 +185,7 @@ def parse_answer(text: str, schema: Schema | None) -> dict[str, Any]:
 
 
 def estimate_prompts(
-    recipe: PromptRecipe,
+    recipe: PromptSettings,
     chunks: list[ChunkContext],
     seed: int,
     responses: Path,

@@ -15,15 +15,15 @@ from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.llm_step import build_llm_step, empty_result, open_scheduler
-from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests
+from finetrieve.generation.recipes.prompt_settings import PromptSettings
 from finetrieve.generation.recipes.stage_runner import StageRunner
 
 
 class AsPrompt(Protocol):
     """A recipe that asks as recipe `prompt` does."""
 
-    def as_prompt(self) -> PromptRecipe:
+    def as_prompt(self) -> PromptSettings:
         """Returns the recipe that asks."""
         ...
 
@@ -63,6 +63,9 @@ class PromptStep(ChunkStep, TextGeneration):
     def _keep(self, draft: Draft, result: ChunkResult) -> None:
         result["answered"] += 1
         rows = self.select(self._writer.rows(draft, draft.fields), result)
+        if (pairs := self._writer.recipe.pairs) is not None and not rows:
+            _, best = self._writer.forms.ranked(draft.fields)[0]
+            result["rejects"].append([best, f"no other of '{pairs.of}' is worse by {pairs.least_margin:g}"])
         if self._writer.recipe.writes_queries:
             result["queries"] += [{**row, "shortened": draft.shortened} for row in rows]
         else:

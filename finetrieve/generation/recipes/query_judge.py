@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from finetrieve.generation.chunk_context import ChunkContext
-from finetrieve.generation.llm.request_scheduler import Request, RequestScheduler
+from finetrieve.generation.llm.request import Request
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.base import ChunkResult
 from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.llm_step import empty_result

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
+from finetrieve.generation.llm.request import Outcome
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.base import ChunkResult
 from finetrieve.generation.recipes.llm_step import note_unanswered
 from finetrieve.generation.recipes.prompt_requests import Draft, PromptRequests

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from finetrieve.core.settings import Settings
 
 REASON = "judge_reason"
 SCORES: dict[str, str] = {
@@ -60,10 +62,8 @@ _JUDGED: dict[Judged, tuple[str, str, dict[str, str]]] = {
 """What is judged -> how the judge is told of it, how it is when it is to be mended, and what a 10 means."""
 
 
-class Stage(BaseModel):
+class Stage(Settings):
     """A request that follows an answer and may use it in its prompt: a judge, a correction, a harder form."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompt: str = Field(min_length=1)
     """Jinja: the user message. It can use the attributes, `text`, `title`, `section` and fields of answers before."""
@@ -71,19 +71,17 @@ class Stage(BaseModel):
     """Jinja: the system message, to which the form of the answer is added."""
     answer: dict[str, Any] | None = None
     """Its form, as JSON Schema or short: `{question: text, level: [easy, hard]}`; null: text, the field `answer`."""
-    at_least: dict[str, float] = {}
+    at_least: dict[str, float] = Field(default={})
     """Field of this answer -> number: with less, what the answers say is dropped."""
-    if_below: dict[str, float] = {}
+    if_below: dict[str, float] = Field(default={})
     """Field of an answer before -> number: asked only where there is less, such as a correction of what a judge scored low."""
 
 
-class Judge(BaseModel):
+class Judge(Settings):
     """The LLM judges each query: self-contained, clear, answerable from the chunk, not copied; and may mend it once.
 
     Judges as in Zheng et al. (2306.05685), the one rewrite with the judge's reason as in Self-Refine (Madaan et al., 2303.17651).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     at_least: float = Field(default=7, ge=0, le=10)
     """A query of which one of the four scores, 0..10, is lower is dropped; 0: none is, and the filter `judge` can do it later."""

@@ -30,15 +30,15 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.text import normalise_query
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import InvalidResponseError, answer_body, check_refusal, json_object
 from finetrieve.generation.prompts import PromptInput, delimit_chunk, escape_delimiters
 from finetrieve.generation.recipes.answer_schema import Schema
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import estimate_requests, make_request, sample_prompts
+from finetrieve.generation.recipes.llm_requests import estimate_requests, make_request, sample_prompts, topic_note
 from finetrieve.generation.recipes.prompt_forms import DATA_NOTE, FORM_NOTE
 from finetrieve.generation.recipes.prompt_requests import parse_answer
-from finetrieve.generation.recipes.tasks import THOUGHT_UP, TaskKind, TasksRecipe
+from finetrieve.generation.recipes.tasks_settings import THOUGHT_UP, TaskKind, TasksSettings
 
 LEAST_WORDS = 3
 """Of a task: less is a word of the list's frame."""
@@ -126,7 +126,7 @@ class TaskRequests:
         InputError: A file of languages cannot be used, or a translation would be into the same language.
     """
 
-    def __init__(self, recipe: TasksRecipe) -> None:
+    def __init__(self, recipe: TasksSettings) -> None:
         self.recipe = recipe
         try:
             self._languages = recipe.row_languages.weights()
@@ -153,7 +153,8 @@ class TaskRequests:
 
         schema = TASK_LIST if self.recipe.structured else None
         again = 0 if self.recipe.about else _number(chunk.id)
-        return make_request(self.recipe, chunk.text, messages, schema, parse_tasks, again)[0]
+        note = topic_note(self.recipe, [chunk]) if self.recipe.about else ""
+        return make_request(self.recipe, chunk.text, messages, schema, parse_tasks, again, note)[0]
 
     def drafts(self, chunk: ChunkContext, kind: TaskKind, tasks: list[str], seed: int) -> list[TaskDraft]:
         """Returns the rows to be asked for of a chunk's tasks."""
@@ -272,7 +273,7 @@ def _items(body: str) -> list[Any]:
     return re.findall(r"^\s*(?:\d+[.)]|[-*•])\s+(.+?)\s*$", body, flags=re.MULTILINE)
 
 
-def estimate_tasks(recipe: TasksRecipe, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
+def estimate_tasks(recipe: TasksSettings, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
     """Returns what a recipe would send; the tasks of lists that were not written yet are counted with an example of one.
 
     Raises:

@@ -10,13 +10,14 @@ from pydantic import PrivateAttr
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-from finetrieve.generation.llm.request_scheduler import Outcome, RequestScheduler
+from finetrieve.generation.llm.request import Outcome
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.llm_step import build_llm_step, empty_result, is_answered, open_scheduler
 from finetrieve.generation.recipes.query_pool import QueryPool
-from finetrieve.generation.recipes.tasks import THOUGHT_UP, TaskKind, TasksRecipe
 from finetrieve.generation.recipes.tasks_requests import FORMS, TaskDraft, TaskRequests
+from finetrieve.generation.recipes.tasks_settings import THOUGHT_UP, TaskKind, TasksSettings
 
 
 class TasksStep(ChunkStep, TextGeneration):
@@ -28,7 +29,7 @@ class TasksStep(ChunkStep, TextGeneration):
 
     def open(self) -> None:
         """Opens the response cache and makes what writes and sends requests."""
-        self._writer = TaskRequests(cast(TasksRecipe, self.recipe))
+        self._writer = TaskRequests(cast(TasksSettings, self.recipe))
         self._pool = QueryPool([])
         self._scheduler = open_scheduler(self, cast(ProviderLLM, self.llm))
 
@@ -74,6 +75,6 @@ class TasksStep(ChunkStep, TextGeneration):
         return kept
 
 
-def build_step(recipe: TasksRecipe, seed: int, resources: RunResources) -> TasksStep:
+def build_step(recipe: TasksSettings, seed: int, resources: RunResources) -> TasksStep:
     """Returns the step of a recipe."""
     return build_llm_step(TasksStep, recipe, seed, resources)

@@ -17,7 +17,7 @@ from jinja2 import Template
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.providers.base import Messages
-from finetrieve.generation.llm.request_scheduler import Request
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import (
     PromptInput,
@@ -29,9 +29,9 @@ from finetrieve.generation.prompts import (
 )
 from finetrieve.generation.query_styles import PERSONAS, STYLES, QueryStyle, WeightedNames, draw_styles
 from finetrieve.generation.recipes.base import Estimate
-from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts
+from finetrieve.generation.recipes.llm_requests import counts_text, estimate_requests, make_request, sample_prompts, topic_note
 from finetrieve.generation.recipes.query_judge import QueryJudge
-from finetrieve.generation.recipes.triplet import StyleChoice, TripletRecipe
+from finetrieve.generation.recipes.triplet_settings import StyleChoice, TripletSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Draft:
 class PromptWriter:
     """Writes the requests of a recipe; the same for the same chunk and seed, whatever else is in the corpus."""
 
-    def __init__(self, recipe: TripletRecipe, format_input: Any) -> None:
+    def __init__(self, recipe: TripletSettings, format_input: Any) -> None:
         self._recipe, self._format = recipe, format_input
         self._template = UserTemplate(Path(recipe.template)) if recipe.template else None
         self._styles = _with_instructions(recipe.styles, STYLES)
@@ -83,6 +83,7 @@ class PromptWriter:
             response_schema(recipe.negative) if recipe.structured else None,
             lambda answer: parse_response(answer, recipe.negative, chunk.text),
             again,
+            topic_note(recipe, [chunk]),
         )
         return Draft(request, style, chunk, shortened)
 
@@ -103,7 +104,7 @@ def _with_instructions(chosen: Mapping[str, StyleChoice], known: Mapping[str, st
     return {name: (style.weight, style.says or known[name]) for name, style in sorted(chosen.items())}
 
 
-def prompt_writer(recipe: TripletRecipe) -> PromptWriter:
+def prompt_writer(recipe: TripletSettings) -> PromptWriter:
     """Returns the writer of a recipe's requests without a client: for a dry run."""
     template = Path(sentence_transformers.__file__).parent / "templates" / "generate-sentence-pair.jinja2"
     task = SimpleNamespace(
@@ -116,7 +117,7 @@ def prompt_writer(recipe: TripletRecipe) -> PromptWriter:
     return PromptWriter(recipe, functools.partial(GenerateSentencePair.format_input, task))
 
 
-def estimate_triplets(recipe: TripletRecipe, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
+def estimate_triplets(recipe: TripletSettings, chunks: list[ChunkContext], seed: int, responses: Path) -> Estimate:
     """Returns what a recipe would send for the chunks.
 
     Raises:

@@ -10,15 +10,16 @@ from pydantic import PrivateAttr
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-from finetrieve.generation.llm.request_scheduler import Outcome, Request, RequestScheduler
+from finetrieve.generation.llm.request import Outcome, Request
+from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.parse_response import ParsedQuery
 from finetrieve.generation.query_styles import QueryStyle
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
 from finetrieve.generation.recipes.chunk_step import ChunkStep
 from finetrieve.generation.recipes.llm_step import build_llm_step, note_unanswered, open_scheduler
 from finetrieve.generation.recipes.query_judge import QueryJudge
-from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.recipes.triplet_prompts import PromptWriter
+from finetrieve.generation.recipes.triplet_settings import TripletSettings
 
 
 class TripletStep(ChunkStep, GenerateSentencePair):
@@ -29,13 +30,13 @@ class TripletStep(ChunkStep, GenerateSentencePair):
 
     def open(self) -> None:
         """Opens the response cache and makes what writes and sends requests."""
-        recipe = cast(TripletRecipe, self.recipe)
+        recipe = cast(TripletSettings, self.recipe)
         self._writer = PromptWriter(recipe, super().format_input)
         self._scheduler = open_scheduler(self, cast(ProviderLLM, self.llm))
 
     def results(self, chunks: Iterator[ChunkContext]) -> Iterator[ChunkResult]:
         """Yields the results, where the recipe has a judge with what passes it; a query that fails has its failure there."""
-        recipe = cast(TripletRecipe, self.recipe)
+        recipe = cast(TripletSettings, self.recipe)
         if recipe.judge is None:
             return self._asked(chunks)
         corpus = list(chunks)
@@ -76,7 +77,7 @@ def _query_row(parsed: ParsedQuery, style: QueryStyle, shortened: bool) -> dict[
     }
 
 
-def build_step(recipe: TripletRecipe, seed: int, resources: RunResources) -> TripletStep:
+def build_step(recipe: TripletSettings, seed: int, resources: RunResources) -> TripletStep:
     """Returns the step of a recipe."""
     return build_llm_step(
         TripletStep,

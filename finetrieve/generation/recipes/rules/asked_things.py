@@ -13,9 +13,10 @@ from finetrieve.generation.recipes.rules.grammar import (
     lemmas,
     starts_imperative,
     third_person_base,
+    without_adverbs,
     words_of,
 )
-from finetrieve.generation.recipes.rules.lexicon import DETERMINERS, FUNCTION_WORDS, POSSESSIVES
+from finetrieve.generation.recipes.rules.lexicon import DETERMINERS, FUNCTION_WORDS, PARTICLES, POSSESSIVES
 
 _THING_ASKED = re.compile(
     r"^(?:What (?:is|are|does|do)(?: meant by)?|How (?:do I|can I|to) use|Can you explain|How does|How do) (.+?)(?: do|"
@@ -86,8 +87,10 @@ def _defines(thing: str, sentences: frozenset[str]) -> bool:
 
 def _is_action(thing: str) -> bool:
     """`Calibrate a plate`, `Switch updates off`: a heading that tells what to do."""
-    words = words_of(thing)
-    return thing[0].isupper() and starts_imperative(words, heading=True) and any(word.islower() for word in words[1:])
+    words = words_of(without_adverbs(thing))
+    behind = words[2:3] if words[1:2] and words[1] in PARTICLES else words[1:2]
+    titled = thing[0].isupper() or not DETERMINERS.isdisjoint(behind)
+    return titled and starts_imperative(words, heading=True) and any(word.islower() for word in words[1:])
 
 
 def _disagreement(verb: str, thing: str) -> str | None:

@@ -11,6 +11,7 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_base_verb,
     is_code,
     lemmas,
+    starts_verb_phrase,
     third_person_base,
     verb_base,
 )
@@ -186,8 +187,9 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
     if match := _REPEATED.search(query):
         return f"repeats {match[1]!r}"
     if verb := _STARTS.match(query):
-        first = verb[1].lower().strip(",")
-        if not is_base_verb(first) and first not in ADVERBS and first not in {"be", "have", "do"} and not first.endswith("ly"):
+        first, after = verb[1].lower().strip(","), query[verb.end() :].rstrip("?").split()
+        is_verb = first in {"be", "have", "do"} or starts_verb_phrase([first, *after])
+        if not is_verb and first not in ADVERBS and not first.endswith("ly"):
             return f"{first!r} is no verb"
     lost = _lost_reason(asked, asked.rstrip("?").split())
     return lost or _asked_reason(query, words, sentences) or _content_reason(query, words, sentences)

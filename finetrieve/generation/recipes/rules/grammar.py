@@ -17,6 +17,7 @@ from finetrieve.generation.recipes.rules.lexicon import (
     MAYBE_VERBS,
     NOMINAL_GERUNDS,
     PARTICLES,
+    PHRASAL_VERBS,
     PREPOSITIONS,
     PRONOUNS,
     VERBS,
@@ -33,6 +34,7 @@ COMPOUND_HEADS = word_set(
     "variable method methods function functions class classes"
 )
 """Last words of noun compounds whose first word could be a verb: `display settings`, `search engine`."""
+_CHANGES, _SETTINGS = word_set("set change edit update check adjust"), word_set("settings preferences options")
 
 
 def words_of(text: str) -> list[str]:
@@ -96,6 +98,21 @@ def is_base_verb(word: str) -> bool:
     return word not in FUNCTION_WORDS and word in known.get("VERB", ()) and not {"NOUN", "ADJ", "ADV"} & set(known)
 
 
+def starts_verb_phrase(words: list[str]) -> bool:
+    """Returns whether a phrase starts with a base verb, or with a noun that its neighbour makes one (`hand in`, `book a`)."""
+    if not words or is_base_verb(words[0]):
+        return bool(words)
+    return _is_verb_before(words[0].lower(), words[1:])
+
+
+def _is_verb_before(first: str, after: list[str]) -> bool:
+    """`hand in a receipt`, `book a room`: no noun stands before its own particle or before an article."""
+    if len(after) < 2:
+        return False
+    may_be = first in lemmas(first).get("VERB", ()) and first not in FUNCTION_WORDS
+    return after[0] in PHRASAL_VERBS.get(first, ()) or (may_be and after[0] in DETERMINERS)
+
+
 def is_noun(word: str) -> bool:
     """Returns whether the word can be a noun (names and unknown words count)."""
     known = lemmas(word)
@@ -114,10 +131,23 @@ def ends_noun_phrase(after: str | None) -> bool:
     return not word or word in FUNCTION_WORDS or is_adverb(word) or third_person_base(word) is not None
 
 
+def is_only_verb(word: str) -> bool:
+    """Returns whether the word is a verb's base form and nothing else."""
+    return set(lemmas(word)) == {"VERB"} and word.lower() in lemmas(word)["VERB"]
+
+
+def without_adverbs(text: str) -> str:
+    """Returns a phrase without adverbs in front: `Optionally install plugins` -> `install plugins`."""
+    words = text.split()
+    while len(words) > 1 and is_adverb(words[0].strip(",")) and not starts_verb_phrase(words):
+        words = words[1:]
+    return " ".join(words)
+
+
 def is_adverb(word: str) -> bool:
     """Returns whether the word is an adverb."""
     word = word.lower()
-    return word in ADVERBS or (word.endswith("ly") and "NOUN" not in lemmas(word) and len(word) > 4)
+    return word in ADVERBS or (word.endswith("ly") and not {"NOUN", "VERB"} & set(lemmas(word)) and len(word) > 4)
 
 
 def is_plural(phrase: str) -> bool:
@@ -212,10 +242,14 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
         return False
     if first in VERBS or (not lemmas(first) and is_base_verb(first)):
         return True
+    if after in PHRASAL_VERBS.get(first, ()):
+        third = words[2].lower() if len(words) > 2 else ""
+        has_object = third in DETERMINERS or after not in PREPOSITIONS  # `Key in Context.meta`: a noun and its place
+        return (heading or has_object) and words[-1].lower() not in COMPOUND_HEADS and third != "of"
     opens_object = DETERMINERS | PRONOUNS | {"somebody", "anybody", "what"} if heading else DETERMINERS
     if first not in MAYBE_VERBS:
-        if heading and set(lemmas(first)) == {"VERB"} and first in lemmas(first)["VERB"] and after in PREPOSITIONS:
-            return True  # `Ask for leave`
+        if heading and is_only_verb(first):
+            return True  # `Ask for leave`, `Inflate tyres`
         plainly = heading or not {"NOUN", "ADJ"} & set(lemmas(first))  # a noun of a heading has no article behind it
         return first in lemmas(first).get("VERB", ()) and plainly and after in opens_object and words[1] != "A"
     if after == "for" and first in {"search", "look", "wait", "ask", "apply", "check", "test"} and len(words) > 2:
@@ -229,6 +263,8 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
     ):
         return True
     if heading:
+        if first in _CHANGES and after in _SETTINGS:
+            return True
         if after in COMPOUND_HEADS or (words[-1].lower() in COMPOUND_HEADS and len(words) < 4):
             return False
         behind = {word.lower() for word in words[2:]} & {"into", "from", "to", "with", "using", "by", "on", "in", "as"}

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 
+from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import (
     ends_noun_phrase,
     gerund_base,
     gerund_starts_action,
+    inflect,
     is_adverb,
     is_code,
     is_only_adjective,
+    is_only_verb,
     is_plural_noun,
     is_word,
     starts_imperative,
+    without_adverbs,
     words_of,
 )
 from finetrieve.generation.recipes.rules.lexicon import (
     EMPTY_HEADINGS,
     NOMINALIZATIONS,
+    PARTICLES,
     PREPOSITIONS,
     QUESTION_WORDS,
     VAGUE_HEADINGS,
@@ -44,6 +49,8 @@ _EMPTY = re.compile(
 )
 _QUESTION = re.compile(r"^(?:" + "|".join(sorted(QUESTION_WORDS)) + r")\b.*\?$", re.I)
 _PREFERENCES = re.compile(r"^(.*\S)?\s*\b(settings|preferences|options)$", re.I)
+_UNASKED = word_set("never not")
+"""`Never share your password`: nobody asks how."""
 _DIFFERENCE = re.compile(
     r"^(?:the )?(?:differences? between|comparing|comparison of)\s+(.+?)\s+(?:and|with|to|vs\.?)\s+(.+)$|^(.+?)\s+(?:vs\.?|"
     r"versus)\s+(.+)$",
@@ -113,11 +120,7 @@ def heading_candidates(heading: str, title: str, unit: int, text: str, instructi
     ):
         return _thing(match[1].rstrip("?"), "", unit, text, instructional, 0.9)
     if (match := _DIFFERENCE.match(heading)) and (pair := [part for part in match.groups() if part]):
-        questions: list[Form] = [
-            ("difference", f"What is the difference between {pair[0]} and {pair[1]}?", 10),
-            ("difference", f"Should I use {pair[0]} or {pair[1]}?", 5 if instructional else 0),
-        ]
-        return [_ready(questions, " ".join(pair), unit, 0.95)]
+        return _difference(pair, subject, unit, instructional)
     return _by_shape(heading, title, subject, unit, text, instructional, ui, score)
 
 
@@ -129,8 +132,11 @@ def _by_shape(
         base = gerund_base(words[0]) or ""
         rest = " ".join(heading.split()[1:])
         return _action(f"{base} {_gerunds_to_bases(rest)}", subject, unit, 0.95, ui)
-    if starts_imperative(words, heading=True):
-        return _action(heading, subject, unit, 0.94, ui)
+    bare = without_adverbs(heading)
+    if starts_imperative(words_of(bare), heading=True):
+        return _action(bare, subject, unit, 0.94, ui) if words[0].lower() not in _UNASKED else []
+    if len(words) == 1 and is_only_verb(words[0]):
+        return _action(f"{heading} {subject}", subject, unit, score, ui) if subject else []
     last = words[-1].lower() if words else ""
     if last in NOMINALIZATIONS and 2 <= len(words) <= 5 and not is_only_adjective(words[-2]):
         return _action(
@@ -144,6 +150,20 @@ def _by_shape(
     if title and len(words) == 1 and subject and subject.lower() not in heading.lower() and not is_code(heading):
         context = subject
     return _thing(heading, context, unit, text, instructional, score - (0.1 if context else 0))
+
+
+def _difference(pair: list[str], subject: str, unit: int, instructional: bool) -> list[Candidate]:
+    """Returns what two things, or two actions (`Install a package vs. build it`), are compared by."""
+    actions = [
+        verb_phrase(lower_first(part), subject) if starts_imperative(words_of(part), heading=True) else None for part in pair
+    ]
+    named = [inflect(action, "VBG") if action else part for action, part in zip(actions, pair, strict=True)]
+    said = [action or part for action, part in zip(actions, pair, strict=True)]
+    questions: list[Form] = [
+        ("difference", f"What is the difference between {named[0]} and {named[1]}?", 10),
+        ("difference", f"Should I {'' if actions[0] else 'use '}{said[0]} or {said[1]}?", 5 if instructional else 0),
+    ]
+    return [_ready(questions, " ".join(pair), unit, 0.95)]
 
 
 def _gerunds_to_bases(rest: str) -> str:
@@ -166,7 +186,7 @@ def _acted_on(title: str) -> str:
     if not (starts_imperative(words, heading=True) or gerund_starts_action(words)):
         return ""
     rest = title.split()[1:]
-    while rest and rest[0].lower() in {"up", "on", "off", "out", "with", "to", "in"} | {"a", "an"}:
+    while rest and rest[0].lower() in PARTICLES | {"with", "to", "a", "an"}:
         rest = rest[1:]
     phrase = noun_phrase(" ".join(rest), "", 5) if rest else None
     return phrase if phrase and len(phrase.split()) <= 5 else ""

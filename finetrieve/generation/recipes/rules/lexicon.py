@@ -46,6 +46,8 @@ MICRO_STEPS = _words("micro_steps")
 """Verbs of a single hand movement or of a pointer elsewhere: worth asking is only what follows "to" in such a sentence."""
 NEEDS_OBJECT = _words("needs_object")
 """Verbs that say nothing without what they act on: `move to a folder` lost it."""
+PHRASAL_VERBS = _choices("phrasal_verbs")
+"""Nouns that are a verb before one of these particles: `hand in`, `plug in`, `top up`."""
 NEEDS_COMPLEMENT = _words("needs_complement")
 """Words with which no question about a statement can end."""
 

@@ -12,6 +12,8 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_noun,
     is_only_adjective,
     is_word,
+    starts_verb_phrase,
+    without_adverbs,
     words_of,
 )
 from finetrieve.generation.recipes.rules.lexicon import (
@@ -64,7 +66,7 @@ _THIS = re.compile(
     r"steps?|parameters?|estimators?|models?|widgets?)\b",
     re.I,
 )
-_NO_WISH = word_set("want need like wish be have let seem appear remain become belong depend happen consist think omit")
+_NO_WISH = word_set("want need like wish be have let seem appear remain become belong depend happen consist think omit equal")
 _DANGLING = FUNCTION_WORDS - word_set("on off up down in out back over through away together myself me all well again one")
 _OPENS_TAIL = (PREPOSITIONS - word_set("of on off up out down in using with without")) | {"in", "and", "or", "that"}
 _CUTTABLE = (PREPOSITIONS - {"of", "off", "up", "out", "down"}) | {"and", "or", "to", "that", "using"}
@@ -205,8 +207,8 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     text = re.sub(r"^(?:learn|know|understand|see|explain|show|explore|discover) (?:more about )?how to ", "", text, flags=re.I)
     text = re.sub(r"^help (?:to |you |me )?(?=(?!to\b)[a-z]+ )", "", text)
     words = without_asides(text).split()
-    while words and is_adverb(words[0].strip(",")) and words[0].lower() != "automatically":
-        words = words[1:]
+    if words and words[0].lower() != "automatically":
+        words = without_adverbs(" ".join(words)).split()
     if len(words) < 2:
         return None
     phrase = _one_verb(" ".join(words))
@@ -221,7 +223,7 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     if (
         len(phrase.split()) < 2
         or first in _NO_WISH
-        or not is_base_verb(first)
+        or not (is_base_verb(first) or starts_verb_phrase(phrase.split()))
         or not _has_content(phrase)
         or not _has_object(phrase)
     ):

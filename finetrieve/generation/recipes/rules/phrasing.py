@@ -147,7 +147,7 @@ def _with_verb(verb: str, other: str, phrase: str) -> str:
     first = rest.split()[0] if rest else ""
     if first in {"to", "with", "from", "for", "by", "in", "as", "into"} or (first in PARTICLES and verb.count(" ") == 0):
         return phrase
-    if verb in {"convert", "transform"} and other == "turn" and " to " in rest:
+    if (verb == "apply" or (verb in {"convert", "transform"} and other == "turn")) and " to " in rest:
         return phrase
     if other.split()[0] in phrase.split():
         return phrase
