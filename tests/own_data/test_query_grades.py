@@ -22,6 +22,7 @@ from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError, UnreachableError
 from finetrieve.core.own_data_report import QueriesReport, QuerySetReport
 from finetrieve.core.rows import Chunk
+from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.generation.llm.gguf_models import gguf_file
 from finetrieve.own_data.grades import MOST_EXAMPLES, GradedLabels, grade_request, graded_values, label_by_grades
 from finetrieve.own_data.mixing import split_with_own
@@ -29,9 +30,12 @@ from finetrieve.own_data.pseudo_labels import FUSED_TEACHER, GRADED, GRADED_NO_A
 from finetrieve.own_data.query_files import AskedQuery, queries_fingerprint
 from finetrieve.own_data.settings import GradeSettings, QuerySettings
 from finetrieve.own_data.teacher import Teacher
+from finetrieve.reporting.report import render_report
+from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.reporting.report_own_data import own_queries_view
 from finetrieve.training.settings import SplitSettings
 from tests.conftest import needs
+from tests.evaluation.many_arms import many_arms
 from tests.fakes.llm import LlmServer
 from tests.fakes.scripted_llm import ScriptedLlm
 
@@ -281,6 +285,9 @@ def test_the_report_names_the_gaps_and_what_grading_cost() -> None:
     item = QuerySetReport.model_validate({"queries": 9, "grades": grades})
     view = own_queries_view(QueriesReport(sets={"log": item}, teacher="grades"))
     assert view is not None and view["unanswered"] == [["log", "moon <b>base</b>"]]
+    queries = {"sets": {"log": item.as_json()}, "teacher": "grades"}
+    page = render_report(EvaluationResult.model_validate({**many_arms(), "queries": queries}), ReportDetails())
+    assert "Asked, and nothing answers it" in page and "moon &lt;b&gt;base&lt;/b&gt;" in page
     [line] = view["grades"]
     assert line == (
         "log: 7 queries graded, 1 that nothing in the documents answers; labelled by the search instead: unparsable 2; "
