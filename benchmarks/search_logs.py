@@ -35,6 +35,7 @@ from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk, Generated
 from finetrieve.core.tables import to_table
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import METRICS
+from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.own_data.label_queries import label_own_queries
 from finetrieve.own_data.mixing import split_with_own
 from finetrieve.own_data.settings import QuerySettings
@@ -130,7 +131,8 @@ def trained_on(
         path = scratch / "log.txt"
         path.write_text("\n".join(log) + "\n", encoding="utf-8")
         sets = [QuerySettings(path=str(path))]
-        pseudo = label_own_queries(sets, whole, generated, config.training.base_model, None).lists
+        answers = response_cache_directory(config.generation)
+        pseudo = label_own_queries(sets, whole, generated, config.training.base_model, None, answers).lists
     result, lists = split_with_own(
         generated,
         [],

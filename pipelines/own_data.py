@@ -24,10 +24,10 @@ class OwnData(NamedTuple):
 def wire_own_data(config: Config, inputs: Fingerprints, made: Generated) -> OwnData:
     """Wires load_pairs and label_queries inside the pipeline that calls this, where the configuration has such data."""
     found = OwnData()
-    base_model: dict[str, Any] = {"base_model": config.training.base_model, "base_model_fingerprint": inputs.base_model}
+    shared = tables_of(made) | {"base_model": config.training.base_model, "base_model_fingerprint": inputs.base_model}
     if config.pairs:
         sets = [plain(item) for item in config.pairs]
-        found = OwnData(*load_pairs(sets=sets, pair_fingerprints=inputs.pairs, **base_model, **tables_of(made)))
+        found = OwnData(*load_pairs(sets=sets, pair_fingerprints=inputs.pairs, **shared))
     if config.query_logs:
         pseudo_labels, clicked_pairs, queries_report = label_queries(
             generated=made.queries,
@@ -35,8 +35,8 @@ def wire_own_data(config: Config, inputs: Fingerprints, made: Generated) -> OwnD
             query_fingerprints=inputs.queries,
             reranker=config.evaluation.reranker,
             reranker_fingerprint=inputs.reranker,
-            **base_model,
-            **tables_of(made),
+            answers=config.generation.answers,
+            **shared,
         )
         found = found._replace(pseudo_labels=pseudo_labels, clicked_pairs=clicked_pairs, queries_report=queries_report)
     return found

@@ -44,7 +44,10 @@ def generate_queries(
 ]:
     """Returns queries with their chunks, what read badly, rows that are no queries, the links between chunks, and the counts."""
     recipes = with_real_queries(settings, query_sets or [], seed)
-    with tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir, keys_in_environment(recipes) as key_envs:
+    with (
+        tempfile.TemporaryDirectory(prefix="finetrieve-distilabel-") as cache_dir,
+        keys_in_environment(recipes.recipes) as key_envs,
+    ):
         result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
     logger.info(f"{result.queries.num_rows:,} queries for {chunks.num_rows:,} chunks")
     if result.written.num_rows:

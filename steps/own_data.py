@@ -12,6 +12,8 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.own_data_report import PairsReport, QueriesReport
 from finetrieve.core.rows import Chunk, GeneratedQuery, LabelledPair, RankedChunk, Reject
 from finetrieve.core.tables import to_rows, to_table
+from finetrieve.generation.generation_state import response_cache_directory
+from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.label_queries import label_own_queries
 from finetrieve.own_data.load import load_own_pairs
 from finetrieve.own_data.settings import PairSettings, QuerySettings
@@ -63,6 +65,7 @@ def label_queries(
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     reranker: str | None = None,
     reranker_fingerprint: str = "",  # noqa: ARG001 (part of the cache key)
+    answers: str | None = None,
 ) -> tuple[
     Annotated[pa.Table, "pseudo_labels"],
     Annotated[pa.Table, "clicked_pairs"],
@@ -70,9 +73,14 @@ def label_queries(
 ]:
     """Returns what a teacher finds for queries without answers, what was clicked, and how generated queries differ from them."""
     corpus = Corpus(chunks, documents, duplicates)
-    found = label_own_queries(sets, corpus, to_rows(generated, GeneratedQuery), base_model, reranker)
+    responses = response_cache_directory(GenerationSettings(answers=answers))
+    found = label_own_queries(sets, corpus, to_rows(generated, GeneratedQuery), base_model, reranker, responses)
     for name, counts in found.report.sets.items():
         logger.info(f"{name}: {counts.queries:,} queries, {counts.clicked:,} with a click, {counts.sure:,} labelled surely")
         if left_out := sum(counts.personal_data.values()):
             logger.warning(f"{name}: {left_out:,} rows left out for personal data")
+        if counts.grades is not None:
+            logger.info(f"{name}: {counts.grades.graded:,} graded by an LLM, {counts.grades.unanswered:,} that nothing answers")
+            if fallbacks := ", ".join(f"{kind} {number:,}" for kind, number in counts.grades.fallbacks.items()):
+                logger.warning(f"{name}: labelled without an LLM's grades: {fallbacks}")
     return to_table(found.lists, RankedChunk), to_table(found.clicked, LabelledPair), found.report

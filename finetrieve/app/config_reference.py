@@ -32,6 +32,8 @@ Keys and passwords never stand in this file: it names the environment variable o
 """
 _TYPE_NAMES = {str: "text", int: "integer", float: "number", bool: "true, false", type(None): "null"}
 _LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_LAST = "query_logs"
+"""Its sets share settings with recipes, which is where a reader looks for them."""
 _CONTAINERS: dict[object, str] = {list: "[]", dict: ".NAME"}
 
 
@@ -47,7 +49,7 @@ def _sections(path: str, model: type[BaseModel], variant: str, shown: set[type])
     rows = [_row(model, name, field) for name, field in fields.items()]
     table = "\n".join(["", "| key | type | default | meaning |", "|---|---|---|---|", *rows, ""]) if rows else ""
     yield f"## {f'`{path}`{variant}' if path else 'The top level'}\n\n{_summary(model)}\n{table}"
-    for name, field in fields.items():
+    for name, field in sorted(fields.items(), key=lambda item: item[0] == _LAST):
         inner = _models(field.annotation, field.metadata)
         within = f"{path}.{name}".lstrip(".") + _CONTAINERS.get(typing.get_origin(field.annotation), "")
         for settings in inner:

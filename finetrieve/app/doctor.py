@@ -27,6 +27,8 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ROOT, user_cache
 from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.llm.providers.base import PROVIDERS
+from finetrieve.generation.recipes.base import Recipe
+from finetrieve.own_data.settings import GradeSettings
 from finetrieve.retrieval.base_model import hub_commit, resolve_base_model
 
 _GB = 10**9
@@ -127,13 +129,14 @@ def _base_model(config: Config) -> Finding:
 
 
 def _providers(config: Config) -> Finding:
-    used = [recipe for recipe in config.generation.recipes if recipe.asks_llm]
-    for recipe in used:
-        recipe.check_requirements()
+    grading = [item.grades for item in config.query_logs if item.grades is not None]
+    used: list[Recipe | GradeSettings] = [*(recipe for recipe in config.generation.recipes if recipe.asks_llm), *grading]
+    for asker in used:
+        asker.check_requirements()
     variables = {provider.key_env for provider in PROVIDERS.classes().values() if provider.key_env}
     present = sorted(name for name in variables if os.environ.get(name))
     keys = f"keys present: {', '.join(present)}" if present else "no provider key present"
-    names = ", ".join(sorted({str(getattr(recipe, "provider", recipe.row_label)) for recipe in used}))
+    names = ", ".join(sorted({str(getattr(asker, "provider", asker.row_label)) for asker in used}))
     return Finding("providers", "ok", f"{names} ready; {keys}" if used else f"none needed, rules write the queries; {keys}")
 
 

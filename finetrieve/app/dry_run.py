@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import check
 from finetrieve.app.run_time import time_line
 from finetrieve.core.errors import InputError
 from finetrieve.evaluation.formats import counted
+from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.imitation import with_real_queries
+from finetrieve.own_data.settings import GradeSettings, QuerySettings
 
 _FEWEST_CHUNKS = 3
 """One each to train on, to choose by and to test on."""
@@ -36,7 +40,8 @@ def dry_run_text(pipeline: str, config: Config) -> str:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # distilabel's import warns about what pydantic has deprecated
-        from finetrieve.generation.estimate import dry_run
+        from finetrieve.generation.estimate import beyond_budget, dry_run, estimate_text
+        from finetrieve.own_data.grades import estimate_grades
 
     read = read_source(config.source)
     corpus, report = build_corpus(read, config.chunks, load_tokenizer(config.training.base_model))
@@ -45,11 +50,15 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     lines = [f"{counted(len(read.documents), 'document')} read{state}.", *(f"  {line}" for line in report.skipped_lines())]
     parts = [dry_run(chunks, generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
+        for item, grades in _graded(config):
+            estimate = estimate_grades(item, chunks, response_cache_directory(generation))
+            parts += [estimate_text(f"Grades of '{item.label}'", grades.generator, grades.base_url, estimate)]
+            parts += beyond_budget(grades.budget, [estimate])
         parts += _training_lines(config, len(chunks))
-        on_top = " An LLM's answers come on top." if any(item.asks_llm for item in config.generation.recipes) else ""
+        on_top = " An LLM's answers come on top." if _graded(config) or any(item.asks_llm for item in generation.recipes) else ""
         parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training) + on_top]
     parts += ["\n".join(report.words.lines())] if report.words else []
-    return "\n\n".join([*(part for part in parts if part), *_missing(generation)])
+    return "\n\n".join([*(part for part in parts if part), *_missing(generation, config)])
 
 
 def _expected_queries(config: Config, n_chunks: int) -> int:
@@ -70,12 +79,17 @@ def _training_lines(config: Config, n_chunks: int) -> list[str]:
     return lines
 
 
-def _missing(generation: GenerationSettings) -> list[str]:
-    """Returns a line for each recipe that could not ask its LLM from here: its client library or its key is missing."""
+def _graded(config: Config) -> list[tuple[QuerySettings, GradeSettings]]:
+    return [(item, item.grades) for item in config.query_logs if item.grades is not None]
+
+
+def _missing(generation: GenerationSettings, config: Config) -> list[str]:
+    """Returns a line for each LLM that could not be asked from here: its client library or its key is missing."""
+    checks: list[Callable[[], None]] = [partial(recipe.check, generation.engine) for recipe in generation.recipes]
     lines = []
-    for recipe in generation.recipes:
+    for check_one in [*checks, *(grades.check for _, grades in _graded(config))]:
         try:
-            recipe.check(generation.engine)
+            check_one()
         except InputError as error:
             lines.append(f"Before a run: {error}")
     return lines

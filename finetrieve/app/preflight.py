@@ -16,15 +16,14 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
 from finetrieve.core.settings import Settings
 from finetrieve.corpus.sources.registry import check_source, fingerprint, unread_beside
-from finetrieve.corpus.sources.table_files import files_fingerprint
 from finetrieve.evaluation.arms import arm_of
 from finetrieve.evaluation.eval_sets import check_eval_set
 from finetrieve.evaluation.eval_sets import fingerprint as eval_set_fingerprint
-from finetrieve.generation.generation_state import generation_state
+from finetrieve.generation.generation_state import generation_state, response_cache_directory
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.imitation import with_real_queries
 from finetrieve.own_data.pair_files import check_pairs, pairs_fingerprint
-from finetrieve.own_data.query_files import read_queries
+from finetrieve.own_data.query_files import queries_fingerprint, read_queries
 from finetrieve.retrieval.base_model import check_base_model, model_fingerprint
 from finetrieve.retrieval.reranker import reranker_class
 from finetrieve.training.losses import LOSSES
@@ -111,6 +110,9 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
     reads_queries = trains or (writes and generation is not config.generation)
     for queries in config.query_logs if trains else []:
         read_queries(queries)
+        if asks and queries.grades is not None:
+            queries.grades.check()
+    responses = response_cache_directory(config.generation)
     loss = plugin_hash([LOSSES.get(config.training.loss)])
     inputs = Inputs(
         documents=fingerprint(config.source),
@@ -120,7 +122,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
         generation_state=generation_state(generation),
         pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if trains else [],
-        queries=[files_fingerprint([Path(item.path).expanduser()]) for item in config.query_logs] if reads_queries else [],
+        queries=[queries_fingerprint(item, responses) for item in config.query_logs] if reads_queries else [],
         reranker="".join(_reranker_fingerprint(config)) if trains and config.query_logs else "",
         teacher=model_fingerprint(config.training.teacher) if trains and config.training.teacher is not None else "",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from finetrieve.core.generation_report import Usage
 from finetrieve.core.record import Record, Text
 
 
@@ -57,6 +58,25 @@ class QueryDifferences(Record):
     """The same of a real query and another real one: what is usual among them."""
 
 
+class GradesReport(Record):
+    """What an LLM's grades of the first chunks say of a set of queries."""
+
+    model: Text = ""
+    depth: int = 0
+    """Chunks that are graded per query."""
+    graded: int = 0
+    """Queries."""
+    fallbacks: Mapping[Text, int] = {}
+    """Why there are no grades -> queries, which have the labels of the fused search: `personal data`, `not asked`, or how the
+    request failed."""
+    unanswered: int = 0
+    """Graded queries of which no chunk has 2 or more: nothing in the documents answers them."""
+    unanswered_examples: Sequence[Text] = ()
+    """Those that were asked most often."""
+    asked: Usage = Usage()
+    """In the run that graded: an answer from the cache took nothing."""
+
+
 class QuerySetReport(Record):
     """One set of queries without labels."""
 
@@ -73,6 +93,8 @@ class QuerySetReport(Record):
     unmatched_clicks: int = 0
     sure: int = 0
     """Queries whose first chunk is a training pair."""
+    grades: GradesReport | None = None
+    """Where an LLM graded."""
 
 
 class QueriesReport(Record):

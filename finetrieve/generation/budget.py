@@ -1,4 +1,4 @@
-"""What one generation may spend on an LLM, as a configuration says it."""
+"""What may be spent on an LLM, as a configuration says it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from finetrieve.core.settings import Settings
 
 
 class Budget(Settings):
-    """The most that one generation may spend on answers that the cache does not hold."""
+    """The most that may be spent on answers that the cache does not hold."""
 
     requests: int | None = Field(default=None, ge=1)
     """Sent to a provider; failed ones count."""

@@ -24,7 +24,7 @@ def dry_run(chunks: list[Chunk], settings: GenerationSettings, seed: int) -> str
         [
             f"Dry run: {len(contexts):,} {'chunk' if len(contexts) == 1 else 'chunks'}; nothing is asked, nothing is written.",
             *(_recipe_text(recipe, estimates[recipe.row_label]) for recipe in settings.recipes),
-            *_beyond_budget(settings.budget, list(estimates.values())),
+            *beyond_budget(settings.budget, list(estimates.values())),
         ]
     )
 
@@ -33,19 +33,24 @@ def _recipe_text(recipe: Recipe, estimate: Estimate) -> str:
     if not recipe.asks_llm:
         return f"Recipe '{recipe.row_label}': written by rules; no requests, no cost."
     address = getattr(recipe, "base_url", None)
+    return estimate_text(f"Recipe '{recipe.row_label}'", recipe.generator, address, estimate)
+
+
+def estimate_text(who: str, model: str, address: str | None, estimate: Estimate) -> str:
+    """Returns the lines about what `who` would ask an LLM for."""
     return "\n".join(
         [
-            f"Recipe '{recipe.row_label}': {recipe.generator}" + (f" at {address}" if address else ""),
+            f"{who}: {model}" + (f" at {address}" if address else ""),
             f"  queries: {estimate.queries:,}, of which the cache answers {estimate.cached:,}",
             f"  tokens: about {estimate.input_tokens:,} to read and {estimate.output_tokens:,} to write",
-            f"  cost: about {estimate.money:,.4f}" if estimate.money is not None else "  cost: unknown; give the recipe a price",
+            f"  cost: about {estimate.money:,.4f}" if estimate.money is not None else "  cost: unknown; give a price",
             *estimate.details,
         ]
     )
 
 
-def _beyond_budget(budget: Budget, estimates: list[Estimate]) -> list[str]:
-    """Returns a line when the estimate goes beyond the budget."""
+def beyond_budget(budget: Budget, estimates: list[Estimate]) -> list[str]:
+    """Returns a line when the estimates go beyond the budget."""
     amounts = (
         ("requests", sum(estimate.queries - estimate.cached for estimate in estimates), budget.requests),
         ("tokens", sum(estimate.input_tokens + estimate.output_tokens for estimate in estimates), budget.tokens),

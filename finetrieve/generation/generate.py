@@ -25,13 +25,11 @@ from finetrieve.generation.corpus_facts import find_facts
 from finetrieve.generation.distilabel_guard import guarded_run
 from finetrieve.generation.generation_report import generation_report
 from finetrieve.generation.generation_state import failure_scope, response_cache_directory
-from finetrieve.generation.llm.batches import SUBMITTED
 from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.recipes.base import TOPIC, RunResources
+from finetrieve.generation.run_progress import check_stopped, reported
 from finetrieve.generation.run_state import RunState
 from finetrieve.generation.settings import GenerationSettings
-
-_POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +121,13 @@ def _run_pipeline(
         with _build_pipeline(directory, chunks.num_rows, settings, seed, resources) as pipeline:
             try:
                 _pass_on_interrupts(pipeline, run_state.path)
-                with _reported(run_state, total, on_progress):
+                with reported(run_state, total, on_progress):
                     distiset = pipeline.run(use_cache=False)
             except Exception:
-                _check_stopped(run_state, settings, total)  # the reason that a step gave says more
+                check_stopped(run_state, settings.budget, total)  # the reason that a step gave says more
                 raise
         usage = run_state.by_recipe()
-        _check_stopped(run_state, settings, total)
+        check_stopped(run_state, settings.budget, total)
         run_state.close()
         tables = {label: distiset["default" if len(labels) == 1 else label]["train"].data.table for label in labels}
     return tables, usage
@@ -185,40 +183,6 @@ def _pass_on_interrupts(pipeline: Any, run_state: Path) -> None:
     pipeline._handle_keyboard_interrupt = installed
 
 
-_WHAT_TO_DO = {
-    "key": "Check the key: the provider refused it.",
-    "model": "Check model and base_url: the provider knows no such model.",
-    "quota": "The account has no credit left, or its limit is reached: raise it at the provider.",
-    "unreachable": "Check base_url, and that the server runs.",
-    "request": "The provider refuses every request as it is: check the recipe's model, base_url and sampling.",
-    "server": "The provider answers with errors only: try again later.",
-    "rate_limit": "Lower the recipe's concurrency, or set requests_per_minute and tokens_per_minute to the account's limits.",
-    "budget": "Raise generation.budget, or set its when_spent to go_on to train on what there is.",
-}
-
-
-def _check_stopped(run_state: RunState, settings: GenerationSettings, total: int) -> None:
-    """Raises what ended the run early, if something did."""
-    stopped = run_state.stop_reason()
-    if stopped is None:
-        return
-    kind, reason = stopped
-    if kind == "interrupted":
-        raise KeyboardInterrupt
-    if kind == "budget" and settings.budget.when_spent == "go_on":
-        return
-    if kind in ("input", SUBMITTED):
-        raise InputError(reason)
-    if kind == "error":
-        raise RuntimeError(reason)
-    done = run_state.total().done
-    what = "The budget for answers is spent" if kind == "budget" else "Generation stopped"
-    raise InputError(
-        f"{what}: {reason}. {_WHAT_TO_DO[kind]} {done:,} of {total:,} queries are answered and kept: "
-        "the same command asks only for the rest."
-    )
-
-
 def _check_failures(outcomes: RequestOutcomes, settings: GenerationSettings) -> None:
     """Notes a run with failed requests, and raises when they are too many."""
     if outcomes.failed or outcomes.unasked:
@@ -233,43 +197,3 @@ def _check_failures(outcomes: RequestOutcomes, settings: GenerationSettings) -> 
             f"{settings.max_failed_share:g}. The others are kept: the same command asks only for these. "
             f"Most often: {outcomes.reasons.most_common(1)[0][0]}."
         )
-
-
-@contextmanager
-def _reported(run_state: RunState, total: int, on_progress: Progress | None) -> Iterator[None]:
-    """Calls `on_progress` with the usage so far, from another thread."""
-    if on_progress is None:
-        yield
-        return
-    done = threading.Event()
-    path = run_state.path
-
-    def watch() -> None:
-        own = RunState(path)  # SQLite's connections stay in their thread
-        while not done.wait(_POLL_SECONDS):
-            _report_usage(own.total(), total, on_progress)
-        own.close()
-
-    thread = threading.Thread(target=watch, name="generation-progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-    _report_usage(run_state.total(), total, on_progress)
-
-
-def _report_usage(usage: Usage, total: int, on_progress: Progress) -> None:
-    parts = []
-    if usage.requests or usage.hits:
-        share = usage.hits / usage.done if usage.done else 0.0
-        parts = [f"{share:.0%} from the cache"]
-    if usage.requests:
-        parts.append(f"{usage.input_tokens + usage.output_tokens:,} tokens")
-    if usage.money:
-        left = usage.money / max(usage.done - usage.hits, 1) * (total - usage.done)
-        parts.append(f"cost {usage.money:.4f}, about {left:.4f} to come")
-    if usage.failed:
-        parts.append(f"{usage.failed:,} failed")
-    on_progress(min(usage.done, total), total, ", ".join(parts))

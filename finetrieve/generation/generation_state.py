@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.paths import user_cache
-from finetrieve.generation.llm.response_cache import CACHE_FILE, ResponseCache
+from finetrieve.generation.llm.response_cache import failed_runs, scope_of
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.retrieval.base_model import model_fingerprint
 
@@ -22,8 +21,7 @@ def response_cache_directory(settings: GenerationSettings) -> Path:
 
 def failure_scope(settings: GenerationSettings) -> str:
     """Returns the name under which the runs of these recipes that ended with failed requests are counted."""
-    asked = [recipe.model_dump(mode="json") for recipe in settings.recipes]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    return scope_of(settings.recipes)
 
 
 def failed_generations(settings: GenerationSettings) -> int:
@@ -32,14 +30,9 @@ def failed_generations(settings: GenerationSettings) -> int:
     Raises:
         InputError: The cache cannot be used.
     """
-    directory = response_cache_directory(settings)
-    if not any(recipe.asks_llm for recipe in settings.recipes) or not (directory / CACHE_FILE).exists():
+    if not any(recipe.asks_llm for recipe in settings.recipes):
         return 0
-    cache = ResponseCache(directory)
-    try:
-        return cache.failed_runs(failure_scope(settings))
-    finally:
-        cache.close()
+    return failed_runs(response_cache_directory(settings), failure_scope(settings))
 
 
 def generation_state(settings: GenerationSettings) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.own_data_report import QueriesReport, QueryDifferences, QuerySetReport
+from finetrieve.core.progress import reporter
 from finetrieve.core.rows import GeneratedQuery, LabelledPair, RankedChunk
 from finetrieve.own_data.differences import differences
 from finetrieve.own_data.matching import ChunkFinder, match_labels
 from finetrieve.own_data.pair_rows import Label
-from finetrieve.own_data.pseudo_labels import FUSED_TEACHER, Rerank, pseudo_label
+from finetrieve.own_data.pseudo_labels import FUSED_TEACHER, GRADED_NO_ANSWER, Rerank, pseudo_label
 from finetrieve.own_data.query_files import AskedQuery, read_queries
 from finetrieve.own_data.settings import QuerySettings
 from finetrieve.own_data.teacher import Teacher
@@ -37,6 +39,7 @@ def label_own_queries(
     generated: Sequence[GeneratedQuery],
     base_model: str,
     reranker: str | None,
+    responses: Path,
 ) -> LabelledQueries:
     """Returns the labels of all sets.
 
@@ -45,26 +48,41 @@ def label_own_queries(
         corpus: The documents.
         generated: Generated queries, which the real ones are compared with.
         base_model: The teacher's model.
-        reranker: A cross-encoder that labels better, where there is one.
+        reranker: A cross-encoder that labels better, where there is one; sets with `grades` go without it.
+        responses: Directory of the cache of an LLM's answers.
 
     Raises:
-        InputError: A set or the cross-encoder cannot be read.
+        InputError: A set or the cross-encoder cannot be read, or an LLM cannot be asked.
     """
     teacher, finder = Teacher(corpus, base_model), ChunkFinder(corpus)
     chunk_ids, texts = corpus.chunks.column("id").to_pylist(), list(corpus.texts())
-    rerank = _reranking(reranker)
+    rerank = _reranking(reranker) if any(item.grades is None for item in sets) else None
+    teachers = dict[str, None]()
     lists, clicked, reports = list[RankedChunk](), list[LabelledPair](), dict[str, QuerySetReport]()
     for item in sets:
         queries, counts = read_queries(item)
         matches = match_labels(_click_labels(queries, item.path), item.label, finder, chunk_ids, teacher.best_of, False)
         answered = {pair.query for pair in matches.pairs}
-        asked = [query.text for query in queries if query.text not in answered]
-        found = pseudo_label(asked, item.label, teacher, chunk_ids, texts, item.list_length, rerank)
+        asked = [query for query in queries if query.text not in answered]
+        grades = None
+        if item.grades is None:
+            named = [query.text for query in asked]
+            found = pseudo_label(named, item.label, teacher, chunk_ids, texts, item.list_length, rerank)
+            teachers[FUSED_TEACHER if rerank is None else f"cross-encoder {reranker}"] = None
+        else:
+            from finetrieve.own_data.grades import label_by_grades  # reads distilabel
+
+            labels = label_by_grades(asked, item, teacher, corpus, responses, reporter("Queries graded"))
+            found, grades = labels.lists, labels.report
+            teachers[f"grades that {grades.model} gives to the first {grades.depth} chunks of {FUSED_TEACHER}"] = None
         reports[item.label] = counts.model_copy(
             update={
                 "clicked": len(answered),
                 "unmatched_clicks": len(matches.unmatched),
-                "sure": sum(ranked.target >= item.sure for ranked in _first(found).values()),
+                "sure": sum(
+                    ranked.target >= item.sure and ranked.labelled_by != GRADED_NO_ANSWER for ranked in _first(found).values()
+                ),
+                **({"grades": grades} if grades else {}),
             }
         )
         lists += found
@@ -72,7 +90,7 @@ def label_own_queries(
     real = {pair.query: pair.chunk_id for pair in clicked} | {query: ranked.chunk_id for query, ranked in _first(lists).items()}
     report = QueriesReport(
         sets=reports,
-        teacher=FUSED_TEACHER if rerank is None else f"cross-encoder {reranker}",
+        teacher="; ".join(teachers),
         differences=_differences(list(real.items()), generated, dict(zip(chunk_ids, texts, strict=True)), teacher),
     )
     return LabelledQueries(lists, clicked, report)

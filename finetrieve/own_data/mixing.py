@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from finetrieve.core.rows import HELD_OUT, OWN, PSEUDO, ChunkPlace, GeneratedQuery, LabelledPair, Pair, RankedChunk
 from finetrieve.core.text import normalise_query
 from finetrieve.own_data.matching import FREE_TEXT
-from finetrieve.own_data.pseudo_labels import lists_of_labels
+from finetrieve.own_data.pseudo_labels import GRADED_NO_ANSWER, lists_of_labels
 from finetrieve.own_data.same_question import same_question_groups
 from finetrieve.own_data.settings import PairSettings
 from finetrieve.training.settings import SplitSettings
@@ -87,7 +87,7 @@ def split_with_own(
     labelled = [
         Pair(ranked.query, ranked.chunk_id, TRAIN, PSEUDO, ranked.source)
         for ranked in reversed(first.values())
-        if ranked.target >= (sure or {}).get(ranked.source, 0.0)
+        if ranked.labelled_by != GRADED_NO_ANSWER and ranked.target >= (sure or {}).get(ranked.source, 0.0)
     ]
     pairs = [*result.pairs, *(_pair(pair, TRAIN, OWN) for pair in free), *labelled]
     # 4. The weights, among what is trained on.

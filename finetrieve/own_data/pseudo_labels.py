@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from finetrieve.own_data.teacher import Teacher
 from finetrieve.retrieval.fusion import z_score
 
 FUSED_TEACHER = "late, dense and BM25 of the base model"
+GRADED = "LLM grades"
+GRADED_NO_ANSWER = "LLM grades, no answer"
+"""Labelled by an LLM that found no chunk which answers: the order is learnt, and no pair is made of it."""
 READ_BY_RERANKER = 20
 """Chunks that a cross-encoder puts in a new order."""
 SHARPNESS = 2.0
@@ -43,19 +46,32 @@ def pseudo_label(
         rerank: A cross-encoder, which is believed more where there is one.
     """
     found = list[RankedChunk]()
+    for query, first, values in first_chunks(queries, teacher, max(length, READ_BY_RERANKER if rerank else 0)):
+        if rerank is not None:
+            read = np.asarray(rerank(query, [texts[row] for row in first]), np.float32)
+            values = SHARPNESS * z_score(read[None])[0]
+        labelled_by = "cross-encoder" if rerank else FUSED_TEACHER
+        found += ranked_list(query, [chunk_ids[row] for row in first], values, length, source, labelled_by)
+    return found
+
+
+def first_chunks(queries: Sequence[str], teacher: Teacher, most: int) -> Iterator[tuple[str, list[int], FloatMatrix]]:
+    """Yields for each query the rows of the chunks that the teacher ranks first, and their scores."""
     for start, block in teacher.scores(queries):
         for query, scores in zip(queries[start : start + len(block)], block, strict=True):
-            first = np.argsort(-scores, kind="stable")[: max(length, READ_BY_RERANKER if rerank else 0)]
-            values = scores[first]
-            if rerank is not None:
-                read = np.asarray(rerank(query, [texts[row] for row in first]), np.float32)
-                values = SHARPNESS * z_score(read[None])[0]
-            order = np.argsort(-values, kind="stable")[:length]
-            found += [
-                RankedChunk(query, chunk_ids[first[place]], float(share), source, "cross-encoder" if rerank else FUSED_TEACHER)
-                for place, share in zip(order, softmax(values[order]), strict=True)
-            ]
-    return found
+            first = np.argsort(-scores, kind="stable")[:most]
+            yield query, first.tolist(), scores[first]
+
+
+def ranked_list(
+    query: str, chunk_ids: Sequence[str], values: FloatMatrix, length: int, source: str, labelled_by: str
+) -> list[RankedChunk]:
+    """Returns the chunks with the highest values, the best first, each with its share: the softmax of the values."""
+    order = np.argsort(-values, kind="stable")[:length]
+    return [
+        RankedChunk(query, chunk_ids[place], float(share), source, labelled_by)
+        for place, share in zip(order, softmax(values[order]), strict=True)
+    ]
 
 
 def softmax(scores: FloatMatrix) -> FloatMatrix:

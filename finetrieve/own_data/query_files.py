@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.own_data_report import QuerySetReport
 from finetrieve.core.text import normalise_query, query_words
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.tables import readable_rows
-from finetrieve.corpus.sources.table_files import TABLE_SUFFIXES
+from finetrieve.corpus.sources.table_files import TABLE_SUFFIXES, files_fingerprint
+from finetrieve.generation.llm.response_cache import failed_runs, scope_of
 from finetrieve.own_data.personal_data import personal_data_in
 from finetrieve.own_data.settings import QuerySettings
 
@@ -69,6 +71,22 @@ def read_queries(settings: QuerySettings) -> tuple[list[AskedQuery], QuerySetRep
         personal_data=dict(personal),
     )
     return kept, report
+
+
+def queries_fingerprint(settings: QuerySettings, responses: Path) -> str:
+    """Returns what decides the labels of a set beside its settings: the file and, where an LLM grades, runs that left some out.
+
+    Args:
+        settings: Of the set.
+        responses: Directory of the answer cache; it is not made.
+
+    Raises:
+        InputError: The file or the cache cannot be read.
+    """
+    file, grades = files_fingerprint([Path(settings.path).expanduser()]), settings.grades
+    if grades is None:
+        return file
+    return f"{file}, failed {failed_runs(responses, scope_of([grades]))}{plugin_hash([grades.provider_class])}"
 
 
 def _text_lines(path: Path) -> Iterator[tuple[str, int, str]]:

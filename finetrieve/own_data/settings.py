@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath
 from finetrieve.core.settings import Settings
+from finetrieve.generation.budget import Budget
+from finetrieve.generation.llm.llm_settings import LlmSettings
 
 HUB_PREFIX = "hf:"
 """In front of a dataset's id on the Hub, where a path may stand: `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`."""
@@ -65,6 +67,36 @@ class PairSettings(Settings):
         return place.stem if place.suffix else place.name
 
 
+class GradeSettings(LlmSettings):
+    """An LLM that grades the first chunks of each query from 0 to 3, by how well they answer it; one request a query."""
+
+    asked_by: ClassVar[str] = "Grading"
+
+    label: str = Field(default="grades", pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
+    """What messages call it."""
+    depth: int = Field(default=5, ge=2, le=20)
+    """Of the chunks that the untrained fused search finds, so many are graded, and are the list whose order is learnt."""
+    max_failed_share: float = Field(default=0.5, ge=0, le=1)
+    """A query whose answer cannot be used has the labels of the fused search; more such than this share fail the step."""
+    budget: Budget = Budget()
+    """The most that grading may spend on answers that the cache does not hold."""
+
+    def check(self) -> None:
+        """Checks the provider, its key and the model.
+
+        Raises:
+            InputError: A client library, a key or a model is missing.
+        """
+        self.check_requirements()
+        self.provider_class.check_model(self.model)
+
+    @model_validator(mode="after")
+    def _money_needs_a_price(self) -> GradeSettings:
+        if self.budget.money is not None and self.price is None:
+            raise ValueError("budget.money needs a price: price: {input: ..., output: ...}.")
+        return self
+
+
 class QuerySettings(Settings):
     """Queries of one's own without answers: each is labelled by the best teacher at hand. A log may say what was clicked."""
 
@@ -86,7 +118,9 @@ class QuerySettings(Settings):
     sure: float = Field(default=0.5, ge=0, le=1)
     """Share of a list that its first chunk has to have for the two to be a training pair as well."""
     personal_data: Literal["leave_out", "keep"] = "leave_out"
-    """What becomes of a query with an e-mail address, a long number or a key in it."""
+    """What becomes of a query with an e-mail address, a long number or a key in it. No LLM is shown one, whatever this says."""
+    grades: GradeSettings | None = None
+    """An LLM that grades chunks for each query, in place of a cross-encoder: who it is and what it may spend; null: none."""
 
     @property
     def label(self) -> str:

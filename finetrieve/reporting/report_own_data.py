@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from finetrieve.core.html import one_line
-from finetrieve.core.own_data_report import PairSetReport, PairsReport, QueriesReport, QueryDifferences, QueryManner
-from finetrieve.evaluation.formats import count, percent, score
+from finetrieve.core.own_data_report import GradesReport, PairSetReport, PairsReport, QueriesReport, QueryDifferences, QueryManner
+from finetrieve.evaluation.formats import count, counted, percent, score
 from finetrieve.reporting.report_diversity import lengths_picture
 
 _WAYS = ("exact", "document", "text", "free text")
@@ -53,7 +53,13 @@ def own_queries_view(found: QueriesReport) -> dict[str, Any] | None:
     ]
     return {
         "rows": rows,
-        "teacher": one_line(found.teacher, 120),
+        "teacher": one_line(found.teacher, 300),
+        "grades": [f"{one_line(name, 80)}: {_graded(item.grades)}" for name, item in found.sets.items() if item.grades],
+        "unanswered": [
+            [one_line(name, 80), one_line(query, 200)]
+            for name, item in found.sets.items()
+            for query in (item.grades.unanswered_examples if item.grades else ())
+        ],
         "clicks": any(item.clicked for item in found.sets.values()),
         "manners": _manners(found.differences),
         "distance": _distance(found.differences),
@@ -65,6 +71,19 @@ def own_queries_view(found: QueriesReport) -> dict[str, Any] | None:
         ),
         "marks": [{"label": "Typed by people", "mark": "base"}, {"label": "Generated", "mark": "finetuned"}],
     }
+
+
+def _graded(found: GradesReport) -> str:
+    """Returns what an LLM graded, what it did not, and what that took."""
+    graded = counted(found.graded, "query", "queries")
+    parts = [f"{graded} graded, {count(found.unanswered)} that nothing in the documents answers"]
+    if found.fallbacks:
+        why = ", ".join(f"{kind} {count(number)}" for kind, number in found.fallbacks.items())
+        parts += [f"labelled by the search instead: {why}"]
+    asked = found.asked
+    cost = f", cost {asked.money:.4f}" if asked.money else ""
+    parts += [f"{counted(asked.requests, 'request')}, {count(asked.input_tokens + asked.output_tokens)} tokens{cost}"]
+    return "; ".join(parts) + "."
 
 
 def _manners(found: QueryDifferences) -> list[dict[str, Any]]:

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from finetrieve.core.errors import InputError
 from finetrieve.generation.budget import Budget
 from finetrieve.generation.chunk_context import ChunkContext
+from finetrieve.generation.llm.distilabel_llm import build_llm
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.few_shot import FewShotRecipe
 from finetrieve.generation.recipes.few_shot_step import FewShotRequests, FewShotStep
-from finetrieve.generation.recipes.llm_step import build_llm
 from finetrieve.generation.recipes.prompt_requests import PromptRequests, estimate_prompts
 from finetrieve.generation.recipes.query_pool import Examples, QueryPool, draw_rounds
 from finetrieve.generation.recipes.stages import SCORES

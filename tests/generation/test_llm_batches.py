@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from finetrieve.core.errors import InputError
 from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.batches import BatchExchange, BatchRecord, BatchRecords
+from finetrieve.generation.llm.distilabel_llm import build_llm
 from finetrieve.generation.llm.request import Outcome, Request
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.parse_response import parse_response, response_schema
-from finetrieve.generation.recipes.llm_step import build_llm, chunks_per_batch
+from finetrieve.generation.recipes.llm_step import chunks_per_batch
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.run_state import RunState
 from tests.conftest import needs

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from finetrieve.core.errors import InputError
-from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.distilabel_llm import ProviderLLM, build_llm
 from finetrieve.generation.llm.providers.base import PROVIDERS, Reply
 from finetrieve.generation.llm.providers.errors import ProviderError, classify_error
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition
-from finetrieve.generation.recipes.llm_step import build_llm
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from tests.fakes.llm import LlmServer
 from tests.generation.conftest import KEY

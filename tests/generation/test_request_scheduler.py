@@ -16,6 +16,7 @@ import pytest
 from finetrieve.core.generation_report import Usage
 from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm import request_scheduler
+from finetrieve.generation.llm.distilabel_llm import build_llm
 from finetrieve.generation.llm.providers.base import ProviderOptions
 from finetrieve.generation.llm.providers.llamacpp import LlamaCpp
 from finetrieve.generation.llm.providers.openai import OpenAI
@@ -24,7 +25,6 @@ from finetrieve.generation.llm.request_scheduler import STOPPED, RequestSchedule
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
 from finetrieve.generation.parse_response import parse_response, response_schema
 from finetrieve.generation.prompts import system_addition
-from finetrieve.generation.recipes.llm_step import build_llm
 from finetrieve.generation.recipes.triplet import TripletRecipe
 from finetrieve.generation.run_state import RunState
 from tests.conftest import needs

@@ -23,7 +23,7 @@ from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCac
 if TYPE_CHECKING:
     from finetrieve.generation.budget import Budget
     from finetrieve.generation.llm.distilabel_llm import ProviderLLM
-    from finetrieve.generation.recipes.llm_recipe import LlmRecipe
+    from finetrieve.generation.llm.llm_settings import LlmSettings
     from finetrieve.generation.run_state import RunState
 
 BATCH_PRICE = 0.5
@@ -98,7 +98,7 @@ class BatchExchange:
     """Hands over the requests of one recipe and collects their answers into the response cache."""
 
     def __init__(
-        self, llm: ProviderLLM, recipe: LlmRecipe, cache: ResponseCache, state: RunState, budget: Budget, directory: Path
+        self, llm: ProviderLLM, recipe: LlmSettings, cache: ResponseCache, state: RunState, budget: Budget, directory: Path
     ) -> None:
         assert recipe.batch is not None
         self._llm, self._recipe, self._settings = llm, recipe, recipe.batch

@@ -9,6 +9,7 @@ from distilabel.models.llms.utils import prepare_output
 from distilabel.typing import FormattedInput, GenerateOutput
 from pydantic import PrivateAttr
 
+from finetrieve.generation.llm.llm_settings import LlmSettings
 from finetrieve.generation.llm.providers.base import PROVIDERS, Provider, ProviderOptions
 
 
@@ -52,3 +53,14 @@ class ProviderLLM(AsyncLLM):
             input_tokens=[reply.input_tokens for reply in replies],
             output_tokens=[reply.output_tokens for reply in replies],
         )
+
+
+def build_llm(settings: LlmSettings, key_env: str | None) -> ProviderLLM:
+    """Returns the distilabel LLM of these settings.
+
+    Args:
+        settings: Whom to ask.
+        key_env: The environment variable that holds the key, when it is not the provider's usual one.
+    """
+    options = settings.provider_options.model_copy(update={"key_env": settings.key_variable(key_env)})
+    return ProviderLLM(provider=settings.provider, options=options.model_dump())

@@ -22,13 +22,13 @@ from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.batches import BatchExchange
 from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.llm_settings import LlmSettings
 from finetrieve.generation.llm.providers.base import Messages, Reply
 from finetrieve.generation.llm.providers.errors import FATAL, TRANSIENT, ProviderError
 from finetrieve.generation.llm.rate_limits import RateLimit
 from finetrieve.generation.llm.request import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Outcome, Request
 from finetrieve.generation.llm.response_cache import CachedResponse, ResponseCache
 from finetrieve.generation.parse_response import InvalidResponseError
-from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.run_state import RunState
 
 MAX_BACKOFF = 30.0
@@ -68,7 +68,7 @@ class RequestScheduler:
     def __init__(
         self,
         llm: ProviderLLM,
-        recipe: LlmRecipe,
+        recipe: LlmSettings,
         cache: ResponseCache,
         run_state: RunState,
         budget: Budget,

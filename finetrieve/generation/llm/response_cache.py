@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from finetrieve.core.errors import InputError
 from finetrieve.core.kv_store import KeyValueStore, explain_store_error
 
@@ -60,6 +62,27 @@ class CacheStatistics:
     misses: int
     models: dict[str, int]
     """Model -> responses."""
+
+
+def scope_of(askers: Iterable[BaseModel]) -> str:
+    """Returns the name under which the runs of some settings that ended with failed requests are counted."""
+    asked = [asker.model_dump(mode="json") for asker in askers]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def failed_runs(directory: Path, scope: str) -> int:
+    """Returns how many runs of a scope ended with failed requests, without making a cache.
+
+    Raises:
+        InputError: The cache cannot be used.
+    """
+    if not (directory / CACHE_FILE).exists():
+        return 0
+    cache = ResponseCache(directory)
+    try:
+        return cache.failed_runs(scope)
+    finally:
+        cache.close()
 
 
 def request_key(request: dict[str, Any]) -> bytes:

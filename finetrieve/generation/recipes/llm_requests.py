@@ -10,6 +10,7 @@ from typing import Any
 from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.llm.batches import BATCH_PRICE
+from finetrieve.generation.llm.llm_settings import LlmSettings
 from finetrieve.generation.llm.providers.base import Messages
 from finetrieve.generation.llm.request import CHARACTERS_PER_TOKEN, EXPECTED_ANSWER_TOKENS, Request
 from finetrieve.generation.llm.response_cache import ResponseCache, request_key
@@ -23,7 +24,7 @@ SAMPLES = 2
 
 
 def make_request(
-    recipe: LlmRecipe,
+    recipe: LlmSettings,
     text: str,
     messages: Callable[[str], Messages],
     schema: dict[str, Any] | None,
@@ -77,7 +78,7 @@ def topic_note(recipe: LlmRecipe, chunks: Iterable[ChunkContext]) -> str:
     return f"Topic, of those of the documents: {'; '.join(topics)}. What you write is about what is said of it here."
 
 
-def _share_that_fits(recipe: LlmRecipe, text: str, messages: Callable[[str], Messages]) -> float:
+def _share_that_fits(recipe: LlmSettings, text: str, messages: Callable[[str], Messages]) -> float:
     """Returns how much of the chunk the model's window takes, when the configuration names a window."""
     window = recipe.window
     if window is None:
@@ -89,8 +90,8 @@ def _share_that_fits(recipe: LlmRecipe, text: str, messages: Callable[[str], Mes
     if excess > 0 and share * len(text) < min(SHORTEST_CHUNK, len(text) / 2):
         needed = (whole - len(text) + SHORTEST_CHUNK) / CHARACTERS_PER_TOKEN + answer
         raise InputError(
-            f"Recipe '{recipe.label}': a window of {window:,} tokens leaves no room for the chunk; what is said around "
-            f"it and the answer need about {needed:,.0f}. Raise context_window, or lower sampling.max_tokens."
+            f"{recipe.asked_by} '{recipe.label}': a window of {window:,} tokens leaves no room for the chunk; what is said "
+            f"around it and the answer need about {needed:,.0f}. Raise context_window, or lower sampling.max_tokens."
         )
     return min(1.0, share)
 
@@ -101,7 +102,7 @@ def _beginning_of(text: str, characters: int) -> str:
     return start.rsplit(None, 1)[0] if len(start.split()) > 1 and not text[len(start) : len(start) + 1].isspace() else start
 
 
-def estimate_requests(recipe: LlmRecipe, requests: Sequence[Request], responses: Path, details: list[str]) -> Estimate:
+def estimate_requests(recipe: LlmSettings, requests: Sequence[Request], responses: Path, details: list[str]) -> Estimate:
     """Returns what sending the requests would cost.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from finetrieve.generation.budget import Budget
 from finetrieve.generation.llm.batches import BatchExchange
-from finetrieve.generation.llm.distilabel_llm import ProviderLLM
+from finetrieve.generation.llm.distilabel_llm import ProviderLLM, build_llm
 from finetrieve.generation.llm.request import Outcome
 from finetrieve.generation.llm.request_scheduler import RequestScheduler
 from finetrieve.generation.recipes.base import ChunkResult, RunResources
@@ -42,17 +42,6 @@ def open_scheduler(step: ChunkStep, llm: ProviderLLM) -> RequestScheduler:
     directory = Path(step.run_resources.responses)
     batches = BatchExchange(llm, recipe, responses, step._run_state, budget, directory) if recipe.batch is not None else None
     return RequestScheduler(llm, recipe, responses, step._run_state, budget, batches)
-
-
-def build_llm(recipe: LlmRecipe, key_env: str | None) -> ProviderLLM:
-    """Returns the distilabel LLM of a recipe.
-
-    Args:
-        recipe: Its settings.
-        key_env: The environment variable that holds the key, when it is not the provider's usual one.
-    """
-    options = recipe.provider_options.model_copy(update={"key_env": recipe.key_variable(key_env)})
-    return ProviderLLM(provider=recipe.provider, options=options.model_dump())
 
 
 def build_llm_step(

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from finetrieve.generation.chunk_context import ChunkContext
+from finetrieve.generation.llm.llm_settings import LlmSettings
 from finetrieve.generation.llm.providers.base import Messages
 from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import check_line, tidy
 from finetrieve.generation.prompts import PromptInput, delimit_chunk
 from finetrieve.generation.recipes.answer_schema import Schema
-from finetrieve.generation.recipes.llm_recipe import LlmRecipe
 from finetrieve.generation.recipes.llm_requests import make_request
 from finetrieve.generation.recipes.prompt_forms import DATA_NOTE, FORM_NOTE
 from finetrieve.generation.recipes.prompt_requests import parse_answer
@@ -26,7 +26,7 @@ def shown(chunk: ChunkContext) -> PromptInput:
 
 
 def passages_request(
-    recipe: LlmRecipe,
+    recipe: LlmSettings,
     passages: Sequence[PromptInput],
     says: str,
     schema: Schema,
