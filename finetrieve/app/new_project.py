@@ -86,6 +86,7 @@ def write_project(folder: Path, answers: Answers) -> list[Path]:
     ignored = "".join(f"{line}\n" for line in _IGNORED_LINES)
     texts = {CONFIG: _config_text(folder, answers), QUESTIONS: "question,page\n", IGNORED: ignored}
     new = {folder / name: text for name, text in texts.items() if not (folder / name).exists()}
+    was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in new.items():
@@ -97,6 +98,8 @@ def write_project(folder: Path, answers: Answers) -> list[Path]:
     except InputError:
         for path in new:
             path.unlink()
+        if not was_there:
+            folder.rmdir()
         raise
     return list(new)
 

@@ -105,6 +105,11 @@ def test_an_answer_that_cannot_be_used_is_said_and_nothing_is_written(
     assert not (place / CONFIG).exists()
 
 
+def test_a_folder_that_was_made_for_nothing_is_taken_away_again(place: Path) -> None:
+    assert run("init", "mine/new", "--docs", "docs", "--name", "a b").exit_code == 2
+    assert not (place / "mine" / "new").exists()
+
+
 @pytest.mark.slow
 def test_in_a_terminal_four_questions_are_asked_and_a_wrong_answer_is_asked_again(place: Path) -> None:
     ours, theirs = pty.openpty()
