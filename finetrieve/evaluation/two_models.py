@@ -103,11 +103,8 @@ def comparison_text(found: TwoModels, shown: int) -> str:
         rows = [row for row in found.questions if (row.second > row.first) == better]
         if rows:
             way = _way(rows[0].arm).lower()
-            lines += [
-                "",
-                f"{name} answers {len(rows):,} {'question' if len(rows) == 1 else 'questions'} better by {way} search; where it differs most:",
-                "",
-            ]
+            count = f"{len(rows):,} question{'' if len(rows) == 1 else 's'}"
+            lines += ["", f"{name} answers {count} better by {way} search; where it differs most:", ""]
             cells = [("A", "B", "question"), *((score(row.first), score(row.second), row.question[:100]) for row in rows[:shown])]
             lines += table_lines(cells)
     if not found.questions:
