@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -34,7 +36,7 @@ from finetrieve.reporting.report import render_report
 from finetrieve.reporting.report_details import ReportDetails
 from finetrieve.reporting.report_own_data import own_queries_view
 from finetrieve.training.settings import SplitSettings
-from tests.conftest import needs
+from tests.conftest import ROOT, needs
 from tests.evaluation.many_arms import many_arms
 from tests.fakes.llm import LlmServer
 from tests.fakes.scripted_llm import ScriptedLlm
@@ -228,17 +230,37 @@ def test_batches_are_graded_at_half_the_price(tmp_path: Path) -> None:
     assert used.input_tokens / 2 < used.money < used.input_tokens, "the first goes alone, at the whole price"
 
 
+INTERRUPTED = """
+import os, sys
+from pathlib import Path
+from tests.own_data.test_query_grades import labels, settings
+before = dict(os.environ)
+try:
+    labels(settings(sys.argv[1]), Path(sys.argv[2]), "stop water")
+except KeyboardInterrupt:
+    print("interrupted", dict(os.environ) == before)
+"""
+
+
 @pytest.mark.slow
 def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
+    asking: list[subprocess.Popen[str]] = []
+    interrupted_at: list[float] = []
+
     def interrupted(_: str) -> str:
-        os.kill(os.getpid(), signal.SIGINT)
+        interrupted_at.append(time.monotonic())
+        asking[0].send_signal(signal.SIGINT)
         time.sleep(60)
         return answer(3, 0, 0)
 
-    before, started = dict(os.environ), time.monotonic()
-    with ScriptedLlm(interrupted) as server, pytest.raises(KeyboardInterrupt):
-        labels(settings(server.openai), tmp_path, "stop water")
-    assert time.monotonic() - started < 45 and dict(os.environ) == before
+    with ScriptedLlm(interrupted) as server:
+        # A process of its own: other tests' libraries leave handlers of signals behind.
+        command = [sys.executable, "-c", INTERRUPTED, server.openai, str(tmp_path)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            asking.append(process)
+            said, _ = process.communicate(timeout=240)
+    assert said.splitlines()[-1:] == ["interrupted True"] and time.monotonic() - interrupted_at[0] < 45
 
 
 @pytest.mark.slow
