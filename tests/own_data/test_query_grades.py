@@ -231,9 +231,10 @@ def test_batches_are_graded_at_half_the_price(tmp_path: Path) -> None:
 
 
 INTERRUPTED = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from tests.own_data.test_query_grades import labels, settings
+signal.signal(signal.SIGINT, signal.default_int_handler)
 before = dict(os.environ)
 try:
     labels(settings(sys.argv[1]), Path(sys.argv[2]), "stop water")
@@ -254,7 +255,7 @@ def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
         return answer(3, 0, 0)
 
     with ScriptedLlm(interrupted) as server:
-        # A process of its own: other tests' libraries leave handlers of signals behind.
+        # A process of its own with Python's own handler: whoever starts the tests in the background has them ignore interrupts.
         command = [sys.executable, "-c", INTERRUPTED, server.openai, str(tmp_path)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
