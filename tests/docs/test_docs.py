@@ -102,6 +102,13 @@ def test_an_option_or_command_that_does_not_exist_is_found() -> None:
             parse(main, arguments)
 
 
+def test_what_is_named_beside_a_module_stands_in_it() -> None:
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\w+/[\w/]+\.py)`: `(\w+)`", text)
+    assert len(named) > 5
+    assert [(path, name) for path, name in named if name not in (ROOT / "finetrieve" / path).read_text(encoding="utf-8")] == []
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert {word for words in COMMANDS if words[0] == "make" for word in words[1:]} <= targets
