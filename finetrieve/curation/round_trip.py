@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from finetrieve.core.arrays import FloatMatrix
+from finetrieve.core.arrays import softmax
 from finetrieve.core.corpus import Corpus
 from finetrieve.retrieval.fusion import FUSED, HYBRID, Parts, first_rows, fuse, lexical_trust, z_score
 from finetrieve.retrieval.hybrid_index import Queries, SearchIndex, build_index
@@ -77,7 +77,7 @@ class HybridRanker:
         weight = fusion.dense + fusion.late + fusion.lexical * lexical_trust(first)  # (block,)
         alone, fused = z_score(first.dense) * weight[:, None], fuse(first, fusion)
         is_own = rows == own[:, None]
-        return list(zip(_shares(alone)[is_own].tolist(), _shares(fused)[is_own].tolist(), strict=True))
+        return list(zip(softmax(alone)[is_own].tolist(), softmax(fused)[is_own].tolist(), strict=True))
 
     @cached_property
     def _token_index(self) -> SearchIndex:
@@ -88,10 +88,3 @@ class HybridRanker:
 
     def _rows(self, chunk_ids: Sequence[str]) -> npt.NDArray[np.intp]:
         return np.array([self._row[chunk_id] for chunk_id in chunk_ids], dtype=np.intp)
-
-
-def _shares(scores: FloatMatrix) -> FloatMatrix:
-    """Returns the softmax of each query's scores `(n_queries, n_chunks)`."""
-    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: FloatMatrix = raised / raised.sum(axis=1, keepdims=True)
-    return shares

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from finetrieve.core.arrays import FloatMatrix
+from finetrieve.core.arrays import FloatMatrix, softmax
 from finetrieve.core.rows import LabelledPair, RankedChunk
 from finetrieve.own_data.teacher import Teacher
 from finetrieve.retrieval.fusion import z_score
@@ -72,13 +72,6 @@ def ranked_list(
         RankedChunk(query, chunk_ids[place], float(share), source, labelled_by)
         for place, share in zip(order, softmax(values[order]), strict=True)
     ]
-
-
-def softmax(scores: FloatMatrix) -> FloatMatrix:
-    """Returns the shares of scores `(n,)`, which sum up to 1."""
-    raised = np.exp(scores - scores.max())
-    shares: FloatMatrix = raised / raised.sum()
-    return shares
 
 
 def lists_of_labels(pairs: Iterable[LabelledPair]) -> list[RankedChunk]:

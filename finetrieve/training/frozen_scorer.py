@@ -38,20 +38,17 @@ class SearchedChunks:
 
     def packed(self, read: Sequence[bytes]) -> Mapping[bytes, Tensor]:
         """Returns the packed vectors, as of `encode_packed`, of the texts with these tokens of which they are kept."""
-        wanted = {key: self._texts[key] for key in read if key in self._texts}
-        kept = self._embedder.kept(list(wanted.values()), "document")
+        wanted = {self._texts[key]: key for key in read if key in self._texts}
         found: dict[bytes, Tensor] = {}
-        for key, text in wanted.items():
-            dense, tokens = kept.get(text, (None, None))
+        for text, (dense, tokens) in self._embedder.kept(list(wanted), "document").items() if wanted else ():
+            key = wanted[text]
             ids = torch.from_numpy(np.frombuffer(key, np.int64).copy())[None]
             scored = scored_tokens(ids, torch.ones_like(ids), self._special)[0]
-            same = tokens is not None and np.array_equal(tokens.ids, ids[0, scored].numpy())
-            if dense is None or tokens is None or not same or len(dense) != tokens.vectors.shape[1]:
-                continue
-            packed = torch.zeros(1 + ids.shape[1], len(dense))
-            packed[0] = torch.from_numpy(dense.copy())
-            packed[1:][scored] = torch.from_numpy(tokens.vectors.astype(np.float32))
-            found[key] = packed
+            if np.array_equal(tokens.ids, ids[0, scored].numpy()) and len(dense) == tokens.vectors.shape[1]:
+                packed = torch.zeros(1 + ids.shape[1], len(dense))
+                packed[0] = torch.from_numpy(dense.copy())
+                packed[1:][scored] = torch.from_numpy(tokens.vectors.astype(np.float32))
+                found[key] = packed
         return found
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from finetrieve.core.arrays import softmax
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.paths import user_cache
 from finetrieve.core.progress import Progress
 from finetrieve.core.rows import Chunk, Pair, RankedChunk, embedded_text
-from finetrieve.own_data.pseudo_labels import softmax
 from finetrieve.own_data.teacher import Teacher
 from finetrieve.retrieval.base_model import is_cross_encoder, model_fingerprint
 from finetrieve.retrieval.reranker import CrossEncoderReranker

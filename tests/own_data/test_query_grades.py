@@ -19,7 +19,7 @@ import pytest
 from finetrieve.app.config import load_config
 from finetrieve.app.dry_run import dry_run_text
 from finetrieve.app.preflight import check
-from finetrieve.core.arrays import FloatMatrix
+from finetrieve.core.arrays import FloatMatrix, softmax
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError, UnreachableError
 from finetrieve.core.own_data_report import QueriesReport, QuerySetReport
@@ -28,7 +28,7 @@ from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.generation.llm.gguf_models import gguf_file
 from finetrieve.own_data.grades import MOST_EXAMPLES, GradedLabels, grade_request, graded_values, label_by_grades
 from finetrieve.own_data.mixing import split_with_own
-from finetrieve.own_data.pseudo_labels import FUSED_TEACHER, GRADED, GRADED_NO_ANSWER, softmax
+from finetrieve.own_data.pseudo_labels import FUSED_TEACHER, GRADED, GRADED_NO_ANSWER
 from finetrieve.own_data.query_files import AskedQuery, queries_fingerprint
 from finetrieve.own_data.settings import GradeSettings, QuerySettings
 from finetrieve.own_data.teacher import Teacher
