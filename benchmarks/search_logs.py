@@ -43,7 +43,7 @@ from finetrieve.own_data.settings import QuerySettings
 RULES, WITH_LOG = "rules", "rules, query log"
 
 Row = dict[str, Any]
-"""`set`, `name`, `n_pairs`, `n_lists`, `seconds`, `arms` (arm -> nDCG@10 of each tested question)."""
+"""`set`, `name`, `n_pairs`, `n_lists`, `seconds` (sums over its trainings), `arms` (arm -> nDCG@10 of each tested question)."""
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from finetrieve.core.arrays import FloatMatrix
 from finetrieve.core.progress import Progress
 from finetrieve.core.text_table import table_lines
 from finetrieve.engines.vector_search import VectorSearch, Way
-from finetrieve.evaluation.bootstrap import resampled_means
+from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
 from finetrieve.evaluation.scoring import Units, spread, units_of
@@ -92,9 +92,9 @@ def _drift(way: Way, search: VectorSearch, own: SearchIndex, asked: EvalSet, uni
     whole, found = np.concatenate(evaluated), np.concatenate(served)  # (n_queries, n_units)
     ndcg = np.stack([score_queries(scores, relevance)[:, METRICS.index(HEADLINE)] for scores in (found, whole)], axis=1)
     means = resampled_means(ndcg.astype(np.float64), _SAMPLES, _SEED)  # (_SAMPLES, 2)
-    low, high = np.quantile(means[:, 0] - means[:, 1], [0.025, 0.975]).tolist()
+    gap = difference(ndcg[:, 0], ndcg[:, 1], means[:, 0], means[:, 1])
     served_ndcg, evaluated_ndcg = ndcg.mean(axis=0).tolist()
-    return Drift(way, len(texts), served_ndcg, evaluated_ndcg, low, high, _shared(found, whole))
+    return Drift(way, len(texts), served_ndcg, evaluated_ndcg, gap.low, gap.high, _shared(found, whole))
 
 
 def _own_scores(own: SearchIndex, queries: Queries, way: Way, units: Units, fusion: Fusion) -> FloatMatrix:
