@@ -72,7 +72,7 @@ class EvaluationSettings(Settings):
     bootstrap_samples: int = Field(default=10_000, ge=100, le=1_000_000)
     """Resamples of the questions from which the 95% intervals are taken."""
     precision: Literal["fp32", "auto"] = "auto"
-    """`auto` encodes in bfloat16 where the hardware computes in it."""
+    """`auto` encodes in bfloat16 where the hardware is faster in it."""
     batch_size: int = Field(default=64, ge=1)
     """Texts that are encoded at once."""
     bm25_k1: float = Field(default=1.2, ge=0)

@@ -143,7 +143,7 @@ def encode_with_tokens(
         batch_size: Texts per forward pass.
         on_progress: Called with (texts done, texts in all).
         role: Which of the model's prompts stands in front, where it has them.
-        precision: `fp32`, or `auto` for bfloat16 where the hardware computes in it.
+        precision: `fp32`, or `auto` for bfloat16 where the hardware is faster in it.
 
     Raises:
         ValueError: The model returned numbers that are not finite.

@@ -44,7 +44,7 @@ def kept_vectors(model: Path | str, precision: Precision, folder: Path | None = 
 
     Args:
         model: `embedded`, a directory or a Hub id.
-        precision: `fp32`, or `auto` for bfloat16 where the hardware computes in it.
+        precision: `fp32`, or `auto` for bfloat16 where the hardware is faster in it.
         folder: Where it is kept; None takes `vectors_directory()`.
     """
     made_by = [model_fingerprint(model), precision, *(metadata.version(name) for name in ("sentence-transformers", "torch"))]
@@ -74,7 +74,7 @@ class CachedEmbedder:
     Args:
         model: `embedded`, a directory or a Hub id.
         batch_size: Texts per forward pass.
-        precision: `fp32`, or `auto` for bfloat16 where the hardware computes in it.
+        precision: `fp32`, or `auto` for bfloat16 where the hardware is faster in it.
         on_progress: Called with (documents done, documents in all), for those that are not kept.
         folder: Where vectors are kept; None takes `vectors_directory()`.
 

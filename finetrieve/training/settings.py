@@ -127,7 +127,7 @@ class TrainingSettings(Settings):
     dev_chunks: int = Field(default=400, ge=10)
     """Dev queries are searched among so many chunks at most: those that answer them and a random sample of the others."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """auto: bf16 where the hardware computes in it, fp16 on older GPUs, else fp32."""
+    """auto: bf16 where the hardware is faster in it, fp16 on older GPUs, else fp32."""
     mini_batch_size: int | None = Field(default=None, ge=1)
     """Texts that go through the model at once in cached losses; bounds the memory. None chooses by what is free."""
     checkpoint_seconds: float = Field(default=30.0, gt=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from finetrieve.core.errors import InputError
+from finetrieve.retrieval import encoder as encoders
 from finetrieve.retrieval.base_model import (
     EMBEDDED,
     check_base_model,
@@ -21,6 +23,7 @@ from finetrieve.retrieval.base_model import (
     resolve_base_model,
 )
 from finetrieve.retrieval.encoder import encode, load_encoder
+from finetrieve.training.resources import choose_precision
 from tests.imported_modules import imported
 
 if TYPE_CHECKING:
@@ -151,10 +154,34 @@ def test_rows_are_unit_vectors_in_the_order_of_the_texts(encoder: SentenceTransf
         assert encode(encoder, [text])[0] == pytest.approx(vectors[row], abs=1e-5)
 
 
-def test_bfloat16_gives_almost_the_same_vectors(encoder: SentenceTransformer) -> None:
+def test_bfloat16_gives_almost_the_same_vectors(encoder: SentenceTransformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "bf16_is_fast", lambda _: True)
     texts = [f"How do I set option {number} of the camera?" for number in range(20)]
     exact, fast = encode(encoder, texts), encode(encoder, texts, precision="auto")
+    assert (exact != fast).any()
     assert (exact * fast).sum(axis=1) == pytest.approx(1, abs=5e-3)
+
+
+@pytest.mark.parametrize(("times_as_fast", "used"), [(2.0, True), (0.5, False)])
+def test_a_cpu_computes_in_bfloat16_where_that_is_faster(
+    times_as_fast: float, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(encoders, "_bf16_speedup", lambda: times_as_fast)
+    encoders._cpu_gains_by_bf16.cache_clear()
+    try:
+        assert encoders.bf16_is_fast(torch.device("cpu")) is used
+        assert choose_precision("auto", torch.device("cpu")) == ("bf16" if used else "fp32")
+    finally:
+        encoders._cpu_gains_by_bf16.cache_clear()
+
+
+def test_the_speed_of_bfloat16_is_measured_in_a_moment() -> None:
+    started = time.perf_counter()
+    assert 0.01 < encoders._bf16_speedup() < 100
+    assert time.perf_counter() - started < 5
 
 
 def test_no_texts_give_no_rows(encoder: SentenceTransformer) -> None:

@@ -102,7 +102,8 @@ def test_blocks_give_what_one_block_gives(monkeypatch: pytest.MonkeyPatch) -> No
     assert np.diagonal(whole) == pytest.approx(1, abs=2e-3)
 
 
-def test_bfloat16_is_used_where_it_is_asked_for_and_left_as_it_was_found() -> None:
+def test_bfloat16_is_used_where_it_is_asked_for_and_left_as_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late, "bf16_is_fast", lambda _: True)
     setting = torch.backends.mkldnn.matmul
     before = setting.fp32_precision
     exact, fast = late_scores(ASKED, CHUNKS), late_scores(ASKED, CHUNKS, precision="auto")
