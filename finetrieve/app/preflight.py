@@ -75,15 +75,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
     if out is not None:
         _check_writable(out)
         check_replaceable(out, GENERATED if pipeline == "generate" else (*EVALUATED, ROWS_FILE))
-    for base_model in config.training.base_models or [config.training.base_model]:
-        check_base_model(base_model)
-    if config.training.teacher is not None:
-        check_base_model(config.training.teacher)
-    evaluates_named_model = pipeline == "evaluate" and config.evaluation.model != LATEST
-    if evaluates_named_model:
-        check_base_model(config.evaluation.model)
-    if config.evaluation.reranker is not None and reranker_class(config.evaluation.reranker) is None:
-        check_base_model(config.evaluation.reranker)
+    _check_models(pipeline, config)
     wants_recipe = pipeline == "generate" or not (config.pairs or config.query_logs)
     if pipeline != "evaluate" and wants_recipe and not config.generation.recipes:
         raise InputError(
@@ -104,30 +96,56 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         logger.warning(note)
     for settings in config.evaluation.eval_sets:
         check_eval_set(settings, document_ids)
-    trains = pipeline in ("finetune", "retrain")
+    trains = _trains(pipeline)
     for pairs in config.pairs if trains else []:
         check_pairs(pairs)
-    reads_queries = trains or (writes and generation is not config.generation)
     for queries in config.query_logs if trains else []:
         read_queries(queries)
         if asks and queries.grades is not None:
             queries.grades.check()
+    inputs = _fingerprints(pipeline, config, generation)
+    logger.debug(f"fingerprints: {inputs}")
+    return inputs
+
+
+def _check_models(pipeline: str, config: Config) -> None:
+    """Raises an InputError for a model that cannot be found."""
+    for base_model in config.training.base_models or [config.training.base_model]:
+        check_base_model(base_model)
+    if config.training.teacher is not None:
+        check_base_model(config.training.teacher)
+    if _evaluates_named_model(pipeline, config):
+        check_base_model(config.evaluation.model)
+    if config.evaluation.reranker is not None and reranker_class(config.evaluation.reranker) is None:
+        check_base_model(config.evaluation.reranker)
+
+
+def _evaluates_named_model(pipeline: str, config: Config) -> bool:
+    return pipeline == "evaluate" and config.evaluation.model != LATEST
+
+
+def _trains(pipeline: str) -> bool:
+    return pipeline in ("finetune", "retrain")
+
+
+def _fingerprints(pipeline: str, config: Config, generation: GenerationSettings) -> Inputs:
+    """Returns the fingerprints of what a pipeline reads; `generation` are its settings with the queries that it shows to LLMs."""
+    trains = _trains(pipeline)
+    reads_queries = trains or generation is not config.generation
     responses = response_cache_directory(config.generation)
     loss = plugin_hash([LOSSES.get(config.training.loss)])
-    inputs = Inputs(
+    return Inputs(
         documents=fingerprint(config.source),
         base_model=model_fingerprint(config.training.base_model) + loss,
         base_models=[model_fingerprint(base_model) + loss for base_model in config.training.base_models] if trains else [],
         eval_sets=[*(eval_set_fingerprint(settings) for settings in config.evaluation.eval_sets), *_evaluation_plugins(config)],
-        evaluated_model=model_fingerprint(config.evaluation.model) if evaluates_named_model else "",
+        evaluated_model=model_fingerprint(config.evaluation.model) if _evaluates_named_model(pipeline, config) else "",
         generation_state=generation_state(generation),
         pairs=[pairs_fingerprint(pairs) for pairs in config.pairs] if trains else [],
         queries=[queries_fingerprint(item, responses) for item in config.query_logs] if reads_queries else [],
         reranker="".join(_reranker_fingerprint(config)) if trains and config.query_logs else "",
         teacher=model_fingerprint(config.training.teacher) if trains and config.training.teacher is not None else "",
     )
-    logger.debug(f"fingerprints: {inputs}")
-    return inputs
 
 
 def _evaluation_plugins(config: Config) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import click
@@ -71,6 +74,11 @@ class CommandGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), function)
         return command
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Returns the context of a command line; a mistake in it becomes one line."""
+        with _in_one_line():
+            return super().make_context(*args, **options)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Returns the rest of the arguments; where an option of a command stands before it, says where it belongs."""
         typed = list(args)
@@ -87,12 +95,12 @@ class CommandGroup(click.Group):
         """Returns the command of the first argument.
 
         Raises:
-            click.UsageError: There is none of that name; the nearest one is named.
+            InputError: There is none of that name; the nearest one is named.
         """
         if args[0] in PIPELINES:
-            raise click.UsageError(f"'{args[0]}' is a pipeline: run it with `python run.py --pipeline {args[0]}`.")
+            raise InputError(f"'{args[0]}' is a pipeline: run it with `python run.py --pipeline {args[0]}`.")
         if args[0] not in COMMANDS:
-            raise click.UsageError(str(unknown_name("command", args[0], COMMANDS)))
+            raise unknown_name("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -101,29 +109,50 @@ class CommandGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][0]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; an error becomes one line on stderr and the exit code: 2 for a user's mistake, 1 for anything else."""
-        try:
+        """Runs a command; an error becomes one line and an exit code."""
+        with _in_one_line():
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except InputError as error:
-            line, code = f"Error: {error}{_with_one(error)}", BAD_INPUT
-        except KeyboardInterrupt:
-            line, code = _INTERRUPTED, FAILED
-        except Exception as error:
-            from finetrieve.app.failures import explain
 
-            logger.debug("the traceback of the error", exc_info=True)
-            line, code = _INTERRUPTED if was_interrupted(error) else f"Failed: {explain(error)}", FAILED
-        click.echo(line, err=True)
-        raise click.exceptions.Exit(code)
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Makes of an error one line on stderr and the exit code: 2 for a user's mistake, 1 for anything else."""
+    try:
+        yield
+        return
+    except click.UsageError as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):  # a group without a command prints its help
+            raise
+        line, code = f"Error: {_usage_line(error)}", BAD_INPUT
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except InputError as error:
+        line, code = f"Error: {error}{_with_one(error)}", BAD_INPUT
+    except KeyboardInterrupt:
+        line, code = _INTERRUPTED, FAILED
+    except Exception as error:
+        from finetrieve.app.failures import explain
+
+        logger.debug("the traceback of the error", exc_info=True)
+        line, code = _INTERRUPTED if was_interrupted(error) else f"Failed: {explain(error)}", FAILED
+    click.echo(line, err=True)
+    raise click.exceptions.Exit(code)
+
+
+def _usage_line(error: click.UsageError) -> str:
+    """Returns what click says of a mistyped command line, and where the command's options and arguments are described."""
+    said = re.sub(r"\s*\n\s*", " ", error.format_message())
+    if error.ctx is None or getattr(error, "possibilities", None):
+        return said
+    typed = f"python {error.ctx.command_path}" if error.ctx.command_path.startswith("run.py") else error.ctx.command_path
+    return f"{said}{'' if said.endswith('.') else '.'} `{typed} --help` shows what it takes."
 
 
 def refuse_options_before(context: click.Context, name: str) -> None:
     """Refuses what was typed before a command's name and would do nothing there.
 
     Raises:
-        click.UsageError: An option of pipelines, or one that belongs behind the name.
+        InputError: An option of pipelines, or one that belongs behind the name.
     """
     group = cast("CommandGroup", context.command)
     for option in group.params:
@@ -132,11 +161,11 @@ def refuse_options_before(context: click.Context, name: str) -> None:
             raise misplaced(option.opts[0], name, command)
 
 
-def misplaced(option: str, name: str, command: click.Command) -> click.UsageError:
+def misplaced(option: str, name: str, command: click.Command) -> InputError:
     """Returns the mistake of an option before a command's name: where it belongs, or that it is not the command's."""
     if _takes(command, option):
-        return click.UsageError(f"{option} is an option of '{name}' and stands behind it: python run.py {name} {option} ...")
-    return click.UsageError(f"{option} says how a pipeline is run, and '{name}' runs none. Leave one of the two out.")
+        return InputError(f"{option} is an option of '{name}' and stands behind it: python run.py {name} {option} ...")
+    return InputError(f"{option} says how a pipeline is run, and '{name}' runs none. Leave one of the two out.")
 
 
 def _takes(command: click.Command, option: str) -> bool:

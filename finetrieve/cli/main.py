@@ -12,6 +12,7 @@ from finetrieve.app.catalogue import PIPELINES, describe_names
 from finetrieve.app.zenml_environment import quiet_zenml
 from finetrieve.cli.commands import CommandGroup, announce_start, refuse_options_before
 from finetrieve.cli.options import filled, once
+from finetrieve.core.errors import InputError
 from finetrieve.core.logging import set_level
 
 _NEW_OBJECTS = 20_000
@@ -125,7 +126,7 @@ def main(
     python run.py --pipeline retrain --docs my-docs     your own documents
     """
     if verbose and quiet:
-        raise click.UsageError("--verbose and --quiet do not go together; give one of them.")
+        raise InputError("--verbose and --quiet do not go together; give one of them.")
     gc.set_threshold(_NEW_OBJECTS)
     set_level(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     quiet_zenml(verbose)
@@ -137,7 +138,7 @@ def main(
         click.echo(describe_names())
         return
     if pipeline_name is None:
-        raise click.UsageError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
+        raise InputError("Say what to run: --pipeline NAME. `python run.py --help` shows everything.")
     from finetrieve.cli import pipeline
 
     config = Path(config_path) if config_path else None

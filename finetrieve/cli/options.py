@@ -10,6 +10,8 @@ from itertools import takewhile
 
 import click
 
+from finetrieve.core.errors import InputError
+
 _OUTPUT = "finetrieve.json_output"
 
 
@@ -29,12 +31,10 @@ def filled(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -
     """Returns the values of an option.
 
     Raises:
-        click.UsageError: One is empty, as that of a shell's variable that is not set; a path would be the working directory.
+        InputError: One is empty, as that of a shell's variable that is not set; a path would be the working directory.
     """
     if any(not value.strip() for value in values):
-        raise click.UsageError(
-            f"{option.opts[0]} is empty, perhaps because a variable is not set. Give a value, or leave it out."
-        )
+        raise InputError(f"{option.opts[0]} is empty, perhaps because a variable is not set. Give a value, or leave it out.")
     return values
 
 
@@ -42,10 +42,10 @@ def once(context: click.Context, option: click.Parameter, values: tuple[str, ...
     """Returns the value of an option with `multiple=True` that is meant once; click alone would take the last one silently.
 
     Raises:
-        click.UsageError: It is given several times, or empty.
+        InputError: It is given several times, or empty.
     """
     if len(values) > 1:
-        raise click.UsageError(f"{option.opts[0]} is given {len(values)} times: {', '.join(values)}. Give it once.")
+        raise InputError(f"{option.opts[0]} is given {len(values)} times: {', '.join(values)}. Give it once.")
     return next(iter(filled(context, option, values)), None)
 
 

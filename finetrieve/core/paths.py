@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+
+from finetrieve.core.errors import InputError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -28,6 +31,21 @@ def is_path_field(field: FieldInfo) -> bool:
 
 def _allows_path(annotation: Any) -> bool:
     return annotation is ConfigPath or any(map(_allows_path, typing.get_args(annotation)))
+
+
+def refuse_special_file(path: Path) -> None:
+    """Refuses what has a path and is no file or folder; opening a pipe would wait for whoever writes into it.
+
+    Raises:
+        InputError: It is a named pipe, a socket or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # not there, or out of reach: said by whoever opens it
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        kind = "a named pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise InputError(f"'{path}' is {kind}; expected a file or a folder. Save what comes out of it in a file, and give that.")
 
 
 def user_cache() -> Path:

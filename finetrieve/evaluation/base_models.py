@@ -36,6 +36,8 @@ class TriedModel:
 
 @dataclass(frozen=True)
 class _Judged:
+    """A base model that was trained and evaluated, with what it is chosen by."""
+
     number: int
     tried: TriedModel
     verdict: Verdict

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import refuse_special_file
 from finetrieve.core.rows import Chunk, DuplicateChunk
 from finetrieve.evaluation.beir_files import Qrels, check_known, collect, read_judgements, read_queries
 from finetrieve.evaluation.question_files import Judgement, QuestionFile, is_question_file, read_question_file, resolve_pages
@@ -145,6 +146,7 @@ def _files(settings: EvalSetSettings) -> list[Path | None]:
 
 def _file(settings: EvalSetSettings, name: str) -> Path:
     if not settings.path.is_dir():
+        refuse_special_file(settings.path)
         problem = "is a file of another kind" if settings.path.exists() else "does not exist"
         raise InputError(
             f"Evaluation set '{settings.path}' {problem}; give a CSV (as a spreadsheet exports it) or JSONL file with the "

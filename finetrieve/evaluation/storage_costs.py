@@ -47,6 +47,8 @@ _FEWEST_QUERIES = 50
 
 @dataclass(frozen=True)
 class _Point:
+    """A way of storing vectors, and what it was measured to cost and score."""
+
     way: Way
     dims: int
     precision: Precision

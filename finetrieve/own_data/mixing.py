@@ -83,13 +83,7 @@ def split_with_own(
         return same(query) not in reserved and _is_trained(first, result, group_of, settings)
 
     lists = _lists_of(pseudo, is_free)
-    first = {ranked.query: ranked for ranked in reversed(lists)}
-    labelled = [
-        Pair(ranked.query, ranked.chunk_id, TRAIN, PSEUDO, ranked.source)
-        for ranked in reversed(first.values())
-        if ranked.labelled_by != GRADED_NO_ANSWER and ranked.target >= (sure or {}).get(ranked.source, 0.0)
-    ]
-    pairs = [*result.pairs, *(_pair(pair, TRAIN, OWN) for pair in free), *labelled]
+    pairs = [*result.pairs, *(_pair(pair, TRAIN, OWN) for pair in free), *_sure_pairs(lists, sure or {})]
     # 4. The weights, among what is trained on.
     kept = _thin(pairs, {item.label: item.weight for item in sets if item.weight is not None})
     whole = [*kept, *(_pair(pair, TEST, HELD_OUT) for pair in held_out)]
@@ -111,6 +105,16 @@ def _lists_of(pseudo: Sequence[RankedChunk], wanted: Callable[[str, str], bool])
         first.setdefault(ranked.query, ranked.chunk_id)
     kept = {query for query, chunk_id in first.items() if wanted(query, chunk_id)}
     return [ranked for ranked in pseudo if ranked.query in kept]
+
+
+def _sure_pairs(lists: Sequence[RankedChunk], sure: Mapping[str, float]) -> list[Pair]:
+    """Returns the queries of lists with their first chunk, where it has the share of its set and answers the query."""
+    first = {ranked.query: ranked for ranked in reversed(lists)}
+    return [
+        Pair(ranked.query, ranked.chunk_id, TRAIN, PSEUDO, ranked.source)
+        for ranked in reversed(first.values())
+        if ranked.labelled_by != GRADED_NO_ANSWER and ranked.target >= sure.get(ranked.source, 0.0)
+    ]
 
 
 def _is_trained(chunk_id: str, result: SplitResult, group_of: Mapping[str, str], settings: SplitSettings) -> bool:

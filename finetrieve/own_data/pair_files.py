@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import refuse_special_file
 from finetrieve.corpus.parsing.tables import readable_rows
 from finetrieve.corpus.sources.table_files import TABLE_SUFFIXES, files_fingerprint
 from finetrieve.evaluation.beir_files import read_judgements, read_queries
@@ -50,6 +51,7 @@ def pairs_fingerprint(settings: PairSettings) -> str:
 
 def _path(settings: PairSettings) -> Path:
     path = Path(str(settings.path)).expanduser()
+    refuse_special_file(path)
     if not path.exists():
         raise InputError(f"No such file or folder of pairs: '{settings.path}'. Give a table, a BEIR folder, or hf:OWNER/NAME.")
     if path.is_file() and path.suffix.lower() not in TABLE_SUFFIXES:

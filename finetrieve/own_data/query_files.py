@@ -11,6 +11,7 @@ from typing import Any
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.own_data_report import QuerySetReport
+from finetrieve.core.paths import refuse_special_file
 from finetrieve.core.text import normalise_query, query_words
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
 from finetrieve.corpus.parsing.tables import readable_rows
@@ -44,6 +45,7 @@ def read_queries(settings: QuerySettings) -> tuple[list[AskedQuery], QuerySetRep
         InputError: The file cannot be read, a cell is wrong (with its line), or nothing is left.
     """
     path = Path(settings.path).expanduser()
+    refuse_special_file(path)
     if not path.is_file():
         raise InputError(f"No such file of queries: '{settings.path}'. Give a text file with a query a line, or a table.")
     texts, asked, clicks = dict[str, str](), Counter[str](), dict[str, Counter[str]]()

@@ -97,9 +97,9 @@ class SearchIndex:
             scores[row] = late_scores(self._tokens_of(query)[0], texts.take(wanted), query.weights, self.precision)[0]
         return scores
 
-    def parts(self, queries: Queries) -> Parts:
-        """Returns the scores of all texts, those of the tokens where the index has them."""
-        late = self.late(queries) if self.has_tokens else None
+    def parts(self, queries: Queries, *, with_late: bool = True) -> Parts:
+        """Returns the scores of all texts, those of the tokens where the index has them and they are wanted."""
+        late = self.late(queries) if self.has_tokens and with_late else None
         return Parts(queries.texts, self.bm25.scores(queries.texts), self.dense(queries), late, self.bm25.coverage(queries.texts))
 
     def search(self, texts: Sequence[str], fusion: Fusion) -> FloatMatrix:

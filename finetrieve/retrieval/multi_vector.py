@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from finetrieve.core.errors import InputError
 from finetrieve.retrieval.late_interaction import TokenIdf, TokenVectors, scored_tokens
@@ -25,6 +26,7 @@ IDF_FILE = "token_idf.json"
 SETTINGS_FILE = "settings.json"
 _TEXTS_AT_ONCE = 256
 
+TokenIds = npt.NDArray[np.int64]
 VectorPrecision = Literal["fp32", "int8", "binary"]
 
 
@@ -78,22 +80,35 @@ def _prompts(encoder: SentenceTransformer) -> dict[str, str]:
     return found
 
 
-def token_idf(encoder: SentenceTransformer, texts: Sequence[str]) -> TokenIdf:
-    """Returns how rare each token is among the chunks, from the tokenizer alone.
+def chunk_tokens(encoder: SentenceTransformer, texts: Sequence[str]) -> list[TokenIds]:
+    """Returns the tokens of each chunk as the encoder reads it, with its prompt and the special ones, `(n_tokens,)` each.
 
     Args:
         encoder: A loaded model.
         texts: The chunks as they are embedded.
     """
-    prompt = _prompts(encoder).get("document") or None
-    parts = []
+    prompt, found = _prompts(encoder).get("document") or None, list[TokenIds]()
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         read = encoder.preprocess(list(texts[start : start + _TEXTS_AT_ONCE]), prompt=prompt)
-        mask = scored_tokens(read["input_ids"], read["attention_mask"], encoder.tokenizer.all_special_ids)
-        parts += [ids[kept].numpy().astype(np.int32) for ids, kept in zip(read["input_ids"], mask, strict=True)]
+        found += [ids[mask.bool()].numpy() for ids, mask in zip(read["input_ids"], read["attention_mask"], strict=True)]
+    return found
+
+
+def token_idf(encoder: SentenceTransformer, chunks: Sequence[TokenIds]) -> TokenIdf:
+    """Returns how rare each token is among the chunks, from what `chunk_tokens` gave."""
+    special = list(encoder.tokenizer.all_special_ids)
+    parts = [tokens[compared(tokens, special)].astype(np.int32) for tokens in chunks]
     ids = np.concatenate(parts) if parts else np.zeros(0, np.int32)
     starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
     return TokenIdf(TokenVectors(np.zeros((len(ids), 0), np.float16), ids, starts))
+
+
+def compared(tokens: TokenIds, special_ids: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """Returns which tokens of one text late interaction compares, `(n_tokens,)`."""
+    import torch
+
+    ids = torch.from_numpy(tokens)[None]
+    return scored_tokens(ids, torch.ones_like(ids), special_ids)[0].numpy()
 
 
 # 1. Saving.
@@ -132,7 +147,7 @@ def save_late(
     _save_quietly(model, late)
     _share_weights(model_dir, late)
     if texts is not None:
-        _write_json(late / IDF_FILE, _idf_record(token_idf(encoder, texts)))
+        _write_json(late / IDF_FILE, _idf_record(token_idf(encoder, chunk_tokens(encoder, texts))))
     if settings is not None:
         _write_json(late / SETTINGS_FILE, {**asdict(stored), **({"measured": dict(measured)} if measured else {})})
     card = late_card(dim, stored.dims or dim, stored.precision, stored.pooling, texts is not None)

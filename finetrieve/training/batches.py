@@ -40,6 +40,8 @@ Neighbours = Mapping[int, Sequence[int]]
 
 @dataclass
 class _Batch:
+    """A batch that is being filled: the numbers of its rows, and the chunks that it has so far."""
+
     rows: list[int] = field(default_factory=list)
     n_chunks: int = 0
     chunks: set[int] = field(default_factory=set)

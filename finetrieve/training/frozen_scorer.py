@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from finetrieve.retrieval.late_interaction import scored_tokens
+from finetrieve.retrieval.multi_vector import TokenIds, compared
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 from finetrieve.training.packed_texts import encode_packed, fitted, padded, similarities
 from finetrieve.training.ranking_loss import Features, rows_of
@@ -26,15 +26,13 @@ class SearchedChunks:
 
     Args:
         embedder: The model as search loads it.
-        texts: The chunks.
-        model: Gives the tokens; of a text that it cuts, or reads with a prompt, nothing is found.
+        chunks: Text -> its tokens as the training reads it; of a text that is cut, nothing is found.
+        special_ids: The tokenizer's special tokens, which are not compared.
     """
 
-    def __init__(self, embedder: CachedEmbedder, texts: Sequence[str], model: SentenceTransformer) -> None:
-        self._embedder = embedder
-        self._special = list(model.tokenizer.all_special_ids)
-        read = model.tokenizer(list(texts), truncation=True, max_length=model.max_seq_length)["input_ids"] if texts else []
-        self._texts = {np.asarray(ids, np.int64).tobytes(): text for ids, text in zip(read, texts, strict=True)}
+    def __init__(self, embedder: CachedEmbedder, chunks: Mapping[str, TokenIds], special_ids: Sequence[int]) -> None:
+        self._embedder, self._special = embedder, special_ids
+        self._texts = {tokens.tobytes(): text for text, tokens in chunks.items()}
 
     def packed(self, read: Sequence[bytes]) -> Mapping[bytes, Tensor]:
         """Returns the packed vectors, as of `encode_packed`, of the texts with these tokens of which they are kept."""
@@ -42,10 +40,10 @@ class SearchedChunks:
         found: dict[bytes, Tensor] = {}
         for text, (dense, tokens) in self._embedder.kept(list(wanted), "document").items() if wanted else ():
             key = wanted[text]
-            ids = torch.from_numpy(np.frombuffer(key, np.int64).copy())[None]
-            scored = scored_tokens(ids, torch.ones_like(ids), self._special)[0]
-            if np.array_equal(tokens.ids, ids[0, scored].numpy()) and len(dense) == tokens.vectors.shape[1]:
-                packed = torch.zeros(1 + ids.shape[1], len(dense))
+            ids = np.frombuffer(key, np.int64).copy()
+            scored = compared(ids, self._special)
+            if np.array_equal(tokens.ids, ids[scored]) and len(dense) == tokens.vectors.shape[1]:
+                packed = torch.zeros(1 + len(ids), len(dense))
                 packed[0] = torch.from_numpy(dense.copy())
                 packed[1:][scored] = torch.from_numpy(tokens.vectors.astype(np.float32))
                 found[key] = packed

@@ -107,7 +107,7 @@ class _Batch:
 
 
 class JointLoss(CachedLossMixin, nn.Module):
-    """See the module's docstring.
+    """The joint loss of a model: the weighted sum of the parts that the module's docstring lists.
 
     Args:
         model: What is trained.

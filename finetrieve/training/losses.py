@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from finetrieve.core.plugins import Registry
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from torch import Tensor, nn
 
+    from finetrieve.retrieval.multi_vector import TokenIds
     from finetrieve.training.joint_loss import JointPlan
 
 
@@ -34,8 +35,8 @@ class LossPlan:
     """Of the joint loss: directory or id of a model whose scores are distilled; None, or a cross-encoder, takes the step's own
     late scores."""
     seed: int = 0
-    chunks: Sequence[str] = ()
-    """Of the joint loss: the texts of which search may have kept the base model's vectors."""
+    chunks: Mapping[str, TokenIds] = field(default_factory=dict)
+    """Of the joint loss: the texts of which search may have kept the base model's vectors, with their tokens as they are read."""
     contrast: Contrast = PLAIN
     """Of the losses that have directions or weigh hardness."""
 
@@ -88,7 +89,8 @@ class Joint(Loss):
 
         searched = None
         if settings.keep_base and plan.chunks:
-            searched = SearchedChunks(CachedEmbedder(plan.base_model, precision="auto"), plan.chunks, model)
+            embedder = CachedEmbedder(plan.base_model, precision="auto")
+            searched = SearchedChunks(embedder, plan.chunks, list(model.tokenizer.all_special_ids))
         # What a cross-encoder knows is in the plan's lists: all pairs of a step are too many for it.
         embeds = bool(plan.teacher and settings.distil and not is_cross_encoder(plan.teacher))
         return JointLoss(

@@ -22,7 +22,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair, RankedChunk, embedded_text
 from finetrieve.core.text import normalise_query
 from finetrieve.core.training_record import DevPoint, LossPoint
-from finetrieve.retrieval.multi_vector import token_idf
+from finetrieve.retrieval.multi_vector import chunk_tokens, token_idf
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 from finetrieve.training.averaging import Weights, copy_weights
 from finetrieve.training.batches import BatchRules, Neighbours, PairBatches, Row, count_batches
@@ -257,7 +257,8 @@ def _loss_plan(
 
     full = model.get_embedding_dimension() or 0
     texts = [embedded_text(chunk) for chunk in chunks]
-    idf = token_idf(model, texts)
+    tokens = chunk_tokens(model, texts)
+    idf = token_idf(model, tokens)
     joint = JointPlan(
         scale=settings.scale,
         late_scale=settings.late_scale,
@@ -274,8 +275,9 @@ def _loss_plan(
         lists=ranked_texts(ranking_lists, chunks),
         n_lists=settings.ranking_lists,
     )
+    read = dict(zip(texts, tokens, strict=True))
     weights = torch.from_numpy(idf.weights(np.arange(len(model.tokenizer), dtype=np.int32)))
-    return LossPlan(settings.scale, plan.mini_batch_size, base_model, joint, weights, settings.teacher, seed, texts)
+    return LossPlan(settings.scale, plan.mini_batch_size, base_model, joint, weights, settings.teacher, seed, read)
 
 
 def _arguments(

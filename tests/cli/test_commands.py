@@ -114,6 +114,33 @@ def test_an_option_that_no_command_has_keeps_the_nearest_name() -> None:
     assert done.exit_code == 2 and "No such option '--modell'" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        (("--modell", "x"), "No such option '--modell'. Did you mean '--base-model'?"),
+        (("modles",), "Unknown command 'modles'. Did you mean 'models'?"),
+        (("models", "lst"), "No such command 'lst'. Did you mean 'list'?"),
+        (("models", "list", "--jsn"), "No such option '--jsn'. Did you mean '--json'?"),
+        (("answers", "frob"), "No such command 'frob'. `main answers --help` shows what it takes."),
+        (("ask", "q", "-k", "99"), "Invalid value for '-k': 99 is not in the range 1<=x<=50. `main ask --help` shows"),
+        (("completion",), "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish. `main completion --help` shows"),
+        (("compare", "3"), "Missing argument 'MODEL_B'. `main compare --help` shows what it takes."),
+        (("doctor", "now"), "Got unexpected extra argument (now). `main doctor --help` shows what it takes."),
+        (("--docs",), "Option '--docs' requires an argument."),
+        ((), "Say what to run: --pipeline NAME."),
+    ],
+)
+def test_a_mistyped_command_line_is_answered_in_one_line(typed: tuple[str, ...], line: str) -> None:
+    done = run(*typed)
+    assert (done.exit_code, done.stdout) == (2, "")
+    [said] = done.stderr.splitlines()
+    assert said.startswith(f"Error: {line}")
+
+
+def test_a_group_without_a_command_still_prints_its_help() -> None:
+    assert "show" in run("answers").stderr and len(run("answers").stderr.splitlines()) > 5
+
+
 @pytest.mark.parametrize("option", ["--config", "--docs", "--out", "--eval-set", "--pairs", "--queries", "--base-model"])
 def test_an_empty_value_is_not_taken_for_the_working_directory(option: str) -> None:
     done = run("--pipeline", "retrain", option, "", "--dry-run")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.rows import Chunk
 from finetrieve.curation.round_trip import HybridRanker
+from finetrieve.retrieval import vector_cache
 
 TEXTS = {
     "keys": "Rotate the signing key in the admin console. The old key stays valid for one hour.",
@@ -39,7 +42,6 @@ def test_words_and_tokens_are_surer_of_a_name_that_the_page_only_mentions_and_th
     assert all(vector > 0.5 for vector, _ in ranker.confidences([f"who keeps the keys of {town}" for town in TOWNS], TOWNS))
     [right, wrong] = ranker.confidences(["how do I invite people by e-mail"] * 2, ["users", "Arlen"])
     assert min(right) > 0.9 and max(wrong) < 0.1
-    # DBG
 
 
 def test_confidences_are_the_same_whatever_else_is_asked() -> None:
@@ -50,3 +52,17 @@ def test_confidences_are_the_same_whatever_else_is_asked() -> None:
     assert len(many) == 300  # more than are scored at once
     for one, (query, chunk_id) in zip(many[-3:], zip(queries, own, strict=True), strict=False):
         assert ranker.confidences([query], [chunk_id])[0] == pytest.approx(one, abs=1e-3)
+
+
+def test_the_pass_of_the_round_trip_makes_what_the_confidences_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    corpus = Corpus.from_rows(Chunk(name, name, "", "", "", text, 20, 0) for name, text in TEXTS.items())
+    HybridRanker(corpus, "embedded").ranks(["a guest of ours", "signing key"], ["users", "keys"])
+
+    def load_encoder(*_: object) -> None:
+        raise AssertionError("the model was loaded once more")
+
+    monkeypatch.setattr(vector_cache, "load_encoder", load_encoder)
+    assert len(HybridRanker(corpus, "embedded").confidences(["signing key", "a guest of ours"], ["keys", "users"])) == 2
+    with pytest.raises(AssertionError, match="once more"):
+        HybridRanker(corpus, "embedded").confidences(["a new query"], ["keys"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from finetrieve.core.rows import Chunk
 from finetrieve.core.tables import to_table
 from finetrieve.generation import generate as generation
 from finetrieve.generation.chunk_context import ChunkContext
+from finetrieve.generation.llm.request import Request
 from finetrieve.generation.parse_response import InvalidResponseError
 from finetrieve.generation.recipes.prompt import PromptRecipe
 from finetrieve.generation.recipes.prompt_requests import PromptRequests
@@ -38,11 +42,20 @@ def recipe(**changed: Any) -> PromptRecipe:
     return PromptRecipe.model_validate({**RANKED, **changed})
 
 
+def shown(request: Request) -> list[str]:
+    """Returns the answers as the judge reads them."""
+    return [line.partition(": ")[2] for line in request.messages[1]["content"].splitlines()]
+
+
 def rows(scores: list[float], answers: list[str] = ANSWERS, **changed: Any) -> list[dict[str, Any]]:
+    """Returns what a judge's scores for the answers, as they were written, make; scores too few or too many as they are."""
     writer = PromptRequests(recipe(**changed))
     [draft] = writer.drafts(CHUNK, 13)
     draft.fields = {"question": "How do I share a page?", "answers": answers}
-    found = writer.request(draft, 1).parse(json.dumps({"scores": scores}))
+    request = writer.request(draft, 1)
+    if len(scores) == len(answers):
+        scores = [scores[answers.index(answer)] for answer in shown(request)]
+    found = request.parse(json.dumps({"scores": scores}))
     return writer.rows(draft, draft.fields | found)
 
 
@@ -65,12 +78,29 @@ def test_a_judge_who_leaves_an_answer_out_is_asked_again(scores: list[float]) ->
         rows(scores)
 
 
+def test_the_judge_sees_the_answers_in_one_order_whichever_was_written_first() -> None:
+    writer = PromptRequests(recipe())
+    written = [list(order) for order in itertools.permutations(ANSWERS)]
+    seen, first = [], Counter[int]()
+    for answers in written:
+        [draft] = writer.drafts(CHUNK, 13)
+        draft.fields = {"question": "How do I share a page?", "answers": answers}
+        request = writer.request(draft, 1)
+        seen.append(shown(request))
+        first[answers.index(seen[-1][0])] += 1
+        assert request.messages == writer.request(draft, 1).messages
+        assert draft.fields["answers"] == answers
+        scores = request.parse(json.dumps({"scores": [float(len(answer)) for answer in shown(request)]}))["scores"]
+        assert scores == [len(answer) for answer in answers]
+    assert all(sorted(answers) == sorted(ANSWERS) and answers == seen[0] for answers in seen)
+    assert first == dict.fromkeys(range(4), 6)
+
+
 def test_the_judge_sees_the_answers_and_the_first_answer_makes_no_rows_yet() -> None:
     writer = PromptRequests(recipe())
     [draft] = writer.drafts(CHUNK, 13)
     draft.fields = writer.request(draft, 0).parse(json.dumps({"question": "How do I share?", "answers": ANSWERS}))
-    shown = writer.request(draft, 1).messages[1]["content"]
-    assert shown == "\n".join(f"{number}: {text}" for number, text in enumerate(ANSWERS, 1))
+    assert sorted(shown(writer.request(draft, 1))) == sorted(ANSWERS)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +133,9 @@ def test_pairs_are_rows_of_a_run_and_a_judge_without_a_favourite_leaves_a_reject
 
     def said(prompt: str) -> str:
         if "Open the menu of" in prompt:
-            return json.dumps({"scores": [5, 5, 5] if "page 0" in prompt else [2, 9, 1]})
+            scores = {"Share page 1.": 9, "Open the menu of page 1.": 2, "No.": 1}
+            read = re.findall(r"^\d: (.*)$", prompt, re.MULTILINE)
+            return json.dumps({"scores": [5, 5, 5] if "page 0" in prompt else [scores[answer] for answer in read]})
         page = "page 0" if "page 0" in prompt else "page 1"
         return json.dumps(
             {"question": f"How is {page} shared?", "answers": [f"Open the menu of {page}.", f"Share {page}.", "No."]}

@@ -53,6 +53,26 @@ def phrases(text: str, title: str = "", section: str = "") -> list[str]:
         ("Set up a proxy", "set up a proxy"),
         ("Install the app", "install the app"),
         ("Configure logging", "configure logging"),
+        ("Paint walls", "paint walls"),
+        ("Paint walls with a roller", "paint walls with a roller"),
+        ("Rinse lenses", "rinse lenses"),
+        ("Wipe surfaces", "wipe surfaces"),
+        ("Polish wooden floors", "polish wooden floors"),
+        ("Tighten screws", "tighten screws"),
+        ("Mount shelves", "mount shelves"),
+        ("Mount the bracket", "mount the bracket"),
+        ("Repair tyres", "repair tyres"),
+        ("Trim hedges", "trim hedges"),
+        ("Descale kettles", "descale kettles"),
+        ("Flush the pipes", "flush the pipes"),
+        ("Refill cartridges", "refill cartridges"),
+        ("Solder wires to the board", "solder wires to the board"),
+        ("Feed your fish", "feed my fish"),
+        ("Drill a hole", "drill a hole"),
+        ("Oil the chain", "oil the chain"),
+        ("Chop onions", "chop onions"),
+        ("Staple pages", "staple pages"),
+        ("Scrub pots", "scrub pots"),
     ],
 )
 def test_titles_that_name_an_activity_become_wishes(title: str, phrase: str) -> None:
@@ -78,6 +98,37 @@ def test_titles_that_only_look_like_a_verb_stay_things(title: str) -> None:
     first_words = {phrase.split()[0] for phrase in phrases("You find it in the menu.", title)}
     assert not first_words & {"train", "search", "best", "notice", "hand", "water", "time", "backup", "plug"}
     assert "display settings" in phrases("You find it in the menu.", title) or title != "Display settings"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Paint options",
+        "Paint brushes",
+        "Mount points",
+        "Mount points in containers",
+        "Filter settings",
+        "Release notes",
+        "Rinse cycles",
+        "Spray nozzles",
+        "Repair kits",
+        "Repair of pumps",
+        "Lift doors",
+        "Oil filters",
+        "Drill bits",
+        "Water tanks",
+        "Seal for pumps",
+        "Log files",
+        "Test results",
+        "Access points",
+        "Zoom levels",
+        "Stain removers",
+        "Grind settings",
+        "Polish",
+    ],
+)
+def test_titles_of_nouns_that_could_be_verbs_are_not_asked_as_actions(title: str) -> None:
+    assert not [made for made in find_candidates(passage("You find it in the menu.", title)) if made.kind == "action"]
 
 
 def test_what_is_applied_to_something_is_not_used_to_it() -> None:

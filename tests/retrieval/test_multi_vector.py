@@ -13,7 +13,7 @@ from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from finetrieve.core.errors import InputError
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.retrieval.late_interaction import TokenIdf, encode_with_tokens
-from finetrieve.retrieval.multi_vector import LateSettings, as_multi_vector, save_late, token_idf
+from finetrieve.retrieval.multi_vector import LateSettings, as_multi_vector, chunk_tokens, save_late, token_idf
 
 TEXTS = ["How do I clean the pump?", "Pump > Care\nRinse the pump \N{DROPLET} with water, then dry it.", "pump"]
 
@@ -69,7 +69,7 @@ def test_prompts_stand_in_front_in_both_forms(tmp_path: Path) -> None:
 def test_rare_tokens_weigh_what_evaluation_weighs_them(saved: Path) -> None:
     encoder = load_encoder(saved, device="cpu")
     by_vectors = TokenIdf(encode_with_tokens(encoder, TEXTS)[1]).as_dict()
-    assert token_idf(encoder, TEXTS).as_dict() == by_vectors
+    assert token_idf(encoder, chunk_tokens(encoder, TEXTS)).as_dict() == by_vectors
     record = json.loads((saved / "late" / "token_idf.json").read_text())
     assert record["weights"] == {str(token): weight for token, weight in by_vectors.items()}
     # "pump" is in all three texts, ln(1 + .5 / 3.5); a token that no chunk has, ln(1 + 3.5 / .5).

@@ -11,6 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.similarity import maxsim
 
+from finetrieve.retrieval.multi_vector import chunk_tokens
 from finetrieve.retrieval.vector_cache import CachedEmbedder
 from finetrieve.training.frozen_scorer import SearchedChunks
 from finetrieve.training.joint_loss import JointLoss, JointPlan
@@ -121,6 +122,11 @@ def test_a_frozen_model_answers_the_same_for_a_text_that_it_has_seen(
     assert calls == 0
 
 
+def searched_chunks(embedder: CachedEmbedder, model: SentenceTransformer) -> SearchedChunks:
+    read = dict(zip(CHUNKS, chunk_tokens(model, CHUNKS), strict=True))
+    return SearchedChunks(embedder, read, model.tokenizer.all_special_ids)
+
+
 def test_what_search_has_kept_of_the_chunks_is_not_made_again(
     model: SentenceTransformer, other: SentenceTransformer, tmp_path: Path
 ) -> None:
@@ -132,7 +138,7 @@ def test_what_search_has_kept_of_the_chunks_is_not_made_again(
     embedder.embed_tokens(CHUNKS[:2], "document")
     read: list[int] = []
     hook = other.register_forward_pre_hook(lambda _module, given: read.append(len(given[0]["input_ids"])))
-    loss = JointLoss(model, plan, base=other, searched=SearchedChunks(embedder, CHUNKS, model))
+    loss = JointLoss(model, plan, base=other, searched=searched_chunks(embedder, model))
     assert loss(batch(model, [0, 1, 2])).item() == pytest.approx(anew, abs=2e-2)
     hook.remove()
     assert read == [3, 1]  # the queries, and the chunk that nobody has searched
@@ -142,10 +148,10 @@ def test_what_search_has_kept_of_another_text_is_not_taken(model: SentenceTransf
     embedder = CachedEmbedder(tiny_model, folder=tmp_path)
     embedder.embed_tokens(CHUNKS, "document")
     [whole, *_] = model.preprocess(CHUNKS[:1])["input_ids"].numpy()
-    assert list(SearchedChunks(embedder, CHUNKS, model).packed([whole.tobytes()]))
+    assert list(searched_chunks(embedder, model).packed([whole.tobytes()]))
     model.max_seq_length = len(whole) - 2
     [cut, *_] = model.preprocess(CHUNKS[:1])["input_ids"].numpy()
-    assert SearchedChunks(embedder, CHUNKS, model).packed([cut.tobytes(), whole.tobytes()]) == {}
+    assert searched_chunks(embedder, model).packed([cut.tobytes(), whole.tobytes()]) == {}
 
 
 def test_the_step_s_own_late_scores_teach_the_vector_and_are_not_moved_by_it(model: SentenceTransformer) -> None:

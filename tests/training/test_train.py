@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from transformers import PreTrainedTokenizerBase
 
 from finetrieve.core.errors import InputError
 from finetrieve.core.rows import Chunk, Pair
+from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.training.settings import TrainingSettings
 from finetrieve.training.train import TrainingResult, train_model
+from finetrieve.training.trainer import TrainingRun, fit, make_plan
 from tests.conftest import ROOT
 from tests.small_disk import small_disk
 from tests.warm_python import WarmPython
@@ -97,6 +100,25 @@ def test_training_learns_and_the_same_seed_gives_the_same_weights(tiny_model: Pa
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     for name, weight in weights(first.model_dir).items():
         np.testing.assert_array_equal(weight, weights(again.model_dir)[name])
+
+
+def test_the_chunks_are_tokenised_once_when_a_training_starts(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, chunks = corpus()
+    asked_by_none = Chunk("alone", "alone", "", "", "", "Nobody asks for this chunk.", 6, 0)
+    given, read = settings(loss="joint", max_steps=1), list[str]()
+    call = PreTrainedTokenizerBase.__call__
+
+    def counted(tokenizer: PreTrainedTokenizerBase, text: Any, *args: Any, **options: Any) -> Any:
+        read.extend([text] if isinstance(text, str) else text)
+        return call(tokenizer, text, *args, **options)
+
+    model = load_encoder(str(tiny_model), max_tokens=32, device="cpu")
+    run = TrainingRun(tmp_path, None, make_plan(pairs, chunks, given, model), late=True)
+    monkeypatch.setattr(PreTrainedTokenizerBase, "__call__", counted)
+    fit(model, pairs, [*chunks, asked_by_none], given, str(tiny_model), 3, run, None)
+    assert [text for text in read if "Nobody asks" in text] == [asked_by_none.text]
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from pydantic import Field
 from finetrieve.core.errors import InputError
 from finetrieve.core.failures import error_line
 from finetrieve.core.own_output import is_own_report
-from finetrieve.core.paths import ConfigPath
+from finetrieve.core.paths import ConfigPath, refuse_special_file
 from finetrieve.core.rows import Skipped
 from finetrieve.corpus.parsing.api_file import API_SUFFIXES
 from finetrieve.corpus.parsing.encoding import SNIFFED_BYTES, binary_kind, decode
@@ -193,6 +193,7 @@ class Folder:
                 entries = self._walk(root.resolve())
                 wanted = _Patterns(self.settings.include, self.settings.exclude)
             else:
+                refuse_special_file(root)
                 raise InputError(f"No such folder: '{self.settings.path}'. Give a folder with documentation files.")
         except OSError as error:
             raise InputError(f"Cannot read the folder '{self.settings.path}': {error.strerror}.") from None

@@ -85,6 +85,8 @@ class PackageSource(Source):
 
 @dataclass(frozen=True, slots=True)
 class _PublicObject:
+    """A function, class or module that users import."""
+
     name: str
     """As users import it: `sklearn.cluster.KMeans`."""
     module: str

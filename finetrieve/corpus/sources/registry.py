@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError
+from finetrieve.core.paths import refuse_special_file
 from finetrieve.core.plugins import NamedSettings, Registry
 from finetrieve.core.secrets import mask_logins
 from finetrieve.core.settings import Settings
@@ -142,6 +143,7 @@ def source_from_path(path: Path) -> Source:
     from finetrieve.corpus.sources.table_files import BEIR_CORPUS, TABLE_SUFFIXES, FilesSource, tables_in
 
     text = str(path)
+    refuse_special_file(path)
     try:
         if path.is_dir():
             if (path / BEIR_CORPUS).is_file():

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from finetrieve.core.errors import InputError
-from finetrieve.core.paths import ConfigPath
+from finetrieve.core.paths import ConfigPath, refuse_special_file
 from finetrieve.core.rows import Document, Skipped
 from finetrieve.corpus.parsing.cleaning import clean_row, first_heading, readable_name
 from finetrieve.corpus.parsing.prose import plain_words
@@ -118,6 +118,7 @@ class Files:
     @cached_property
     def _paths(self) -> list[Path]:
         path = Path(self.settings.path).expanduser()
+        refuse_special_file(path)
         try:
             if path.is_dir():
                 return _tables_of(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -94,6 +95,29 @@ class PromptForms:
         items = fields.get(self._recipe.rows, [])
         own = [item if isinstance(item, dict) else {self._recipe.rows: item} for item in items]
         return [self._row({**known, **item}, item) for item in own]
+
+    def judged_order(self, stage: int, fields: Fields) -> list[int]:
+        """Returns the order in which a stage's prompt has the texts that its answer scores; none where it scores no texts.
+
+        Whoever judges prefers what stands first, and whoever writes begins with the best: so it is drawn, by what the texts say.
+        """
+        pairs, own = self._recipe.pairs, set(self._fields_of(stage))
+        if pairs is None or pairs.by not in own or pairs.of in own or pairs.of not in fields:
+            return []
+        digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in fields[pairs.of]]
+        return sorted(range(len(digests)), key=digests.__getitem__)
+
+    def reordered(self, fields: Fields, order: list[int]) -> dict[str, Any]:
+        """Returns the fields with the texts to be scored in an order of `judged_order`."""
+        pairs = self._recipe.pairs
+        return {**fields, pairs.of: [fields[pairs.of][row] for row in order]} if pairs is not None and order else dict(fields)
+
+    def as_written(self, answer: dict[str, Any], order: list[int]) -> dict[str, Any]:
+        """Returns a judge's answer with the scores in the order in which the texts were written; other fields stay."""
+        pairs = self._recipe.pairs
+        if pairs is None or not order or len(answer.get(pairs.by, ())) != len(order):
+            return answer
+        return {**answer, pairs.by: [score for _, score in sorted(zip(order, answer[pairs.by], strict=True))]}
 
     def ranked(self, fields: Fields) -> list[tuple[float, str]]:
         """Returns the texts that are paired, with their scores, the best first; none before there are scores.

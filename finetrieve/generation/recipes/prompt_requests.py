@@ -78,14 +78,15 @@ class PromptRequests:
     def request(self, draft: Draft, stage: int) -> Request:
         """Returns the request of a draft's stage, and notes whether it shows the chunk's beginning only."""
         schema = self.forms.schemas[stage]
-        fields = dict(draft.fields)
+        fields, order = dict(draft.fields), self.forms.judged_order(stage, draft.fields)
+        seen = self.forms.reordered(fields, order)
 
         def messages(text: str) -> Messages:
             shown = PromptInput(text, draft.chunk.title, draft.chunk.section)
-            return self.forms.messages(stage, shown, draft.attributes, fields)
+            return self.forms.messages(stage, shown, draft.attributes, seen)
 
         def parse(answer: str) -> dict[str, Any]:
-            found = parse_answer(answer, schema)
+            found = self.forms.as_written(parse_answer(answer, schema), order)
             if stage == 0:
                 self._check_quotes(found, draft)
             self._check_words(found, draft)

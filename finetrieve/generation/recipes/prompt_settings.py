@@ -20,7 +20,7 @@ class RankedPairs(Settings):
     of: str
     """A list of texts in an answer."""
     by: str
-    """A list of numbers in an answer, one for each text in its order; more is better."""
+    """A list of numbers in an answer, one for each text in the order of the prompt; more is better."""
     least_margin: float = Field(default=1, gt=0)
     """A text that is behind the best by less makes no row."""
 

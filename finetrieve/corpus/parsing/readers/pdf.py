@@ -64,6 +64,8 @@ class PdfReader(FileReader):
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
+    """What was read of a file, page by page."""
+
     pages: list[PageLines]
     pictures: list[int]
     """Numbers of the pages that hold a picture and no text."""

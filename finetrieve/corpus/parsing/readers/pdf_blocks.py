@@ -54,6 +54,8 @@ class Written:
 
 @dataclass(slots=True)
 class _Block:
+    """A run of lines of one kind, which becomes a paragraph, a heading, an item, code or a table."""
+
     kind: str
     """`heading`, `paragraph`, `item`, `code` or `table`."""
     text: str

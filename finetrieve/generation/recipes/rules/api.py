@@ -26,6 +26,16 @@ _NAME = re.compile(
     r"^(?:class |function |method |module )?(?:[A-Z][a-z0-9]+(?:[A-Z]\w*)+|[a-z]\w*_\w+|[\w.]+\(.*\)|"
     r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)$"
 )
+_BASE_CLASS = re.compile(
+    r"^(?:abstract )?(?:base class|mixin(?: class)?|helper class|exception|warning|container|wrapper|interface) (?:for|"
+    r"used|of|that|to|raised|around)\s+(.+)$",
+    re.I,
+)
+_PURPOSE = re.compile(
+    r"\b(?:for|of) (\w+ing (?!of\b).{4,})$|\b(?:class|function|functions|utilities|utility|tools?|method|methods|object|"
+    r"decorator|helpers?|routines?) (?:used )?to (\w+ .{4,})$",
+    re.I,
+)
 
 
 def api_name(title: str) -> str:
@@ -52,53 +62,48 @@ def _summary(sentence: str, short: str, library: str, context: Context) -> Itera
     words = words_of(sentence)
     if len(words) < 2:
         return
+    kind, within = "function" if is_callable_name(short) else "class", f" in {library}" if library else ""
     base = third_person_base(words[0])
-    function = is_callable_name(short)
-    kind = "function" if function else "class"
-    within = f" in {library}" if library else ""
     coined = words[0].lower().endswith("ate") and "VERB" in lemmas(words[0]) and is_plural_noun(words[1])
     if base or coined or starts_imperative(words):
-        text = " ".join([base or words[0].lower(), *sentence.split()[1:]])
-        phrase = verb_phrase(text, "", 12)
-        if phrase:
-            third = _third(phrase)
-            yield Candidate("action", phrase, 1.0, context.unit)
-            yield context.ready(
-                [
-                    ("which", f"Which {kind} {third}?", 8),
-                    ("which", f"What can I use to {phrase}{within}?", 6),
-                    ("which", f"Is there a {kind} to {phrase}?", 7),
-                    ("which", f"Is there a way to {phrase}{within}?", 6),
-                    ("need", f"I need a {kind} that {third}", 3),
-                ],
-                phrase,
-                0.93,
-            )
+        yield from _deed(" ".join([base or words[0].lower(), *sentence.split()[1:]]), kind, within, context)
+    elif _BASE_CLASS.match(sentence):
+        yield from _base_class(cut(sentence, 11) or "", context)
+    else:
+        if match := _PURPOSE.search(sentence):
+            yield from _purpose(match[1] or match[2], kind, within, context)
+        yield from _named_thing(sentence, kind, within, context)
+
+
+def _deed(text: str, kind: str, within: str, context: Context) -> Iterator[Candidate]:
+    """`computes the mean of x`: what to use for that."""
+    phrase = verb_phrase(text, "", 12)
+    if not phrase:
         return
-    if match := re.match(
-        r"^(?:abstract )?(?:base class|mixin(?: class)?|helper class|exception|warning|container|wrapper|interface) (?:for|"
-        r"used|of|that|to|raised|around)\s+(.+)$",
-        sentence,
-        re.I,
-    ):
-        base_class = cut(sentence, 11)
-        if base_class and len(base_class.split()) > 3:
-            yield context.ready(
-                [
-                    ("which", f"What is the {lower_first(base_class)}?", 10),
-                    ("which", f"Is there a {lower_first(base_class)}?", 4),
-                ],
-                base_class,
-                0.9,
-            )
-        return
-    if match := re.search(
-        r"\b(?:for|of) (\w+ing (?!of\b).{4,})$|\b(?:class|function|functions|utilities|utility|tools?|method|methods|object|"
-        r"decorator|helpers?|routines?) (?:used )?to (\w+ .{4,})$",
-        sentence,
-        re.I,
-    ):
-        yield from _purpose(match[1] or match[2], kind, within, context)
+    third = _third(phrase)
+    yield Candidate("action", phrase, 1.0, context.unit)
+    forms: list[Form] = [
+        ("which", f"Which {kind} {third}?", 8),
+        ("which", f"What can I use to {phrase}{within}?", 6),
+        ("which", f"Is there a {kind} to {phrase}?", 7),
+        ("which", f"Is there a way to {phrase}{within}?", 6),
+        ("need", f"I need a {kind} that {third}", 3),
+    ]
+    yield context.ready(forms, phrase, 0.93)
+
+
+def _base_class(named: str, context: Context) -> Iterator[Candidate]:
+    """`Base class for all estimators`."""
+    if len(named.split()) > 3:
+        forms: list[Form] = [
+            ("which", f"What is the {lower_first(named)}?", 10),
+            ("which", f"Is there a {lower_first(named)}?", 4),
+        ]
+        yield context.ready(forms, named, 0.9)
+
+
+def _named_thing(sentence: str, kind: str, within: str, context: Context) -> Iterator[Candidate]:
+    """`Linear model with an L1 penalty`."""
     thing = noun_phrase(re.sub(r"^(?:various|several|some)\s+", "", sentence, flags=re.I), "", 9)
     if not thing or any(is_code(word) for word in thing.split()):
         return

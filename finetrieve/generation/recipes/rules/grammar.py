@@ -14,8 +14,10 @@ from finetrieve.generation.recipes.rules.lexicon import (
     DETERMINERS,
     FINITE_AUXILIARIES,
     FUNCTION_WORDS,
+    MANUAL_VERBS,
     MAYBE_VERBS,
     NOMINAL_GERUNDS,
+    NOUN_COMPOUNDS,
     PARTICLES,
     PHRASAL_VERBS,
     PREPOSITIONS,
@@ -106,11 +108,27 @@ def starts_verb_phrase(words: list[str]) -> bool:
 
 
 def _is_verb_before(first: str, after: list[str]) -> bool:
-    """`hand in a receipt`, `book a room`: no noun stands before its own particle or before an article."""
+    """`hand in a receipt`, `book a room`, `paint walls`: no noun before its own particle, an article or several things."""
+    if _acts_on_things([first, *after]):
+        return True
     if len(after) < 2:
         return False
     may_be = first in lemmas(first).get("VERB", ()) and first not in FUNCTION_WORDS
     return after[0] in PHRASAL_VERBS.get(first, ()) or (may_be and after[0] in DETERMINERS)
+
+
+def _acts_on_things(words: list[str]) -> bool:
+    """`Paint walls`, `Rinse old lenses in water`, but neither `Paint options` nor `Paint brushes`."""
+    place = next((place for place, word in enumerate(words) if place and word.lower() in FUNCTION_WORDS), len(words))
+    last = words[place - 1]
+    known = words[0].lower() in MANUAL_VERBS and place > 1 and last.lower() not in COMPOUND_HEADS
+    return known and is_plural_noun(last) and not _is_compound(words)
+
+
+def _is_compound(words: list[str]) -> bool:
+    """`Mount points`, `Release notes for administrators`: a noun before another that it goes with."""
+    first, after = words[0].lower(), words[1].lower()
+    return after in NOUN_COMPOUNDS.get(first, ()) and (len(words) == 2 or words[2].lower() in FUNCTION_WORDS)
 
 
 def is_noun(word: str) -> bool:
@@ -240,7 +258,9 @@ def starts_imperative(words: list[str], heading: bool = False) -> bool:
         )
     if any(word.lower() in FINITE_AUXILIARIES for word in _main_clause(words)[1:7]):
         return False
-    if first in VERBS or (not lemmas(first) and is_base_verb(first)):
+    if _is_compound(words):
+        return False
+    if first in VERBS or (not lemmas(first) and is_base_verb(first)) or (heading and _acts_on_things(words)):
         return True
     if after in PHRASAL_VERBS.get(first, ()):
         third = words[2].lower() if len(words) > 2 else ""

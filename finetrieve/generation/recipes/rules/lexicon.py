@@ -48,6 +48,10 @@ NEEDS_OBJECT = _words("needs_object")
 """Verbs that say nothing without what they act on: `move to a folder` lost it."""
 PHRASAL_VERBS = _choices("phrasal_verbs")
 """Nouns that are a verb before one of these particles: `hand in`, `plug in`, `top up`."""
+MANUAL_VERBS = _words("manual_verbs")
+"""Nouns, or both, that are a verb at the beginning of a heading before several things: `Paint walls`, `Rinse lenses`."""
+NOUN_COMPOUNDS = _choices("noun_compounds")
+"""Verbs that are a noun before one of these: `mount points`, `release notes`."""
 NEEDS_COMPLEMENT = _words("needs_complement")
 """Words with which no question about a statement can end."""
 

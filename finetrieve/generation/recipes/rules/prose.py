@@ -111,6 +111,8 @@ def _without_title(text: str, title: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
+    """A block of a passage's Markdown: a paragraph, a heading, an item or a row of a table."""
+
     kind: str
     text: str
     cells: tuple[tuple[str, ...], ...] = ()
