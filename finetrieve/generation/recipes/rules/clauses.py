@@ -217,7 +217,8 @@ def _verb_place(words: list[str]) -> int | None:
 
 
 def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candidate]:
-    if clause.verb in _UNASKED:
+    verb = clause.verb or (clause.rest.split()[0].lower() if clause.auxiliary in MODALS else "")
+    if verb in _UNASKED - ({"be"} if not clause.verb else set()):
         return
     subject = resolve(first_person(clause.subject), context.topic)
     if (

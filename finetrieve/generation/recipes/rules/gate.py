@@ -40,7 +40,7 @@ _ELSEWHERE = re.compile(
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
 _CUT_SHORT = re.compile(
     r"\b(?:to|and) (?:find out|browse|explore|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|"
-    r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$",
+    r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$|\bma[dk]es? it (?:\w+er|possible|easy)\?$",
     re.I,
 )
 _REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
@@ -51,7 +51,7 @@ _STARTS = re.compile(
 )
 _ENDS = re.compile(
     r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|"
-    r"only|can|will|that's|it's|there's|whilst)\s*[?.]?$",
+    r"only|can|will|that's|it's|there's|whilst|how|whether|every|such|several|various)\s*[?.]?$",
     re.I,
 )
 
@@ -65,6 +65,7 @@ _LACKS = (
     (re.compile(r"\bneither\b"), re.compile(r"\bneither\b.+\bnor\b")),
     (re.compile(r"\bbetween\b"), re.compile(r"\bbetween\b.+(?:\band\b|s\b)")),
     (re.compile(r"\b(?:of|for|with|by) at\b|\band (?:once|twice|again) to\b"), re.compile(r"(?!)")),
+    (re.compile(r"^(?:Do|Does|Did|Can|Will|Is|Are)\b.* all\?$"), re.compile(r"\b(?:at|of|them|after|in|above|it) all\?$")),
     (re.compile(r"\band to\b"), re.compile(r"\bto\b.*\band to\b")),
     (re.compile(r"\bput \w"), re.compile(r"\bput\b.*\b(?:on|off|in|into|onto|under|to|at|up|over|through|down|back|away)\b")),
     (re.compile(r"\b(?:change|adjust|modify|edit) (?:at|in|under|on)\b"), re.compile(r"(?!)")),
@@ -145,7 +146,8 @@ _SUBORDINATES = re.compile(
     r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after|(?:each|every) time)\b", re.I
 )
 _HEADING_ASKED = re.compile(
-    r"\w: \w|[!.]\?|!$|\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
+    r"\w: \w|[!.]\?|!$|\b(?!vs)[a-z]{2,}\. (?!How do I do that\?$)|"
+    r"\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
     r"^What is [A-Z]\w+ (?:an?|the|my|your) |^What (?:can|should) I do (?:if|when) I am using|\bfor some reason\b|"
     r"\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
     r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|"
@@ -179,9 +181,9 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         return f"points at something outside: {match[0]!r}"
     if words[0].lower() in CONJUNCTIONS - {"when", "where", "which", "who", "why", "whose", "whom", "how", "that"}:
         return f"starts with {words[0]!r}"
-    if _ENDS.search(query) and not query.endswith("do that?") and not _is_stranded_on_purpose(query):
-        return f"ends on {words[-1]!r}"
     asked = query.removesuffix(". How do I do that?").rstrip("?") + "?"  # Needs and searches end as questions do.
+    if (cut := _ENDS.search(asked)) and not _is_stranded_on_purpose(query):
+        return f"ends on {cut[0].rstrip('?. ')!r}"
     if match := _CUT_SHORT.search(asked):
         return f"is cut short after {match[0].strip('?')!r}"
     if match := _REPEATED.search(query):

@@ -22,6 +22,9 @@ from finetrieve.generation.recipes.rules.grammar import (
 )
 from finetrieve.generation.recipes.rules.lexicon import (
     EMPTY_HEADINGS,
+    FUNCTION_WORDS,
+    GENERIC_HEADINGS,
+    GENERIC_NOUNS,
     NOMINALIZATIONS,
     PARTICLES,
     PREPOSITIONS,
@@ -49,6 +52,12 @@ _EMPTY = re.compile(
 )
 _QUESTION = re.compile(r"^(?:" + "|".join(sorted(QUESTION_WORDS)) + r")\b.*\?$", re.I)
 _PREFERENCES = re.compile(r"^(.*\S)?\s*\b(settings|preferences|options)$", re.I)
+_NOTES = re.compile(
+    r"\b(?:change ?logs?|(?:change|release|version) history|release notes?|what[’']?s (?:new|changed)|bug ?fixes)\b", re.I
+)
+_VERSION = re.compile(r"(?:version |release |v)?\d+\.\d+[\w.+-]*(?: ?\(.*\)| ?[–—-] .*)?", re.I)
+_GENERAL = GENERIC_HEADINGS | GENERIC_NOUNS | FUNCTION_WORDS
+_ELSE = word_set("other more further additional selected miscellaneous various")
 _UNASKED = word_set("never not")
 """`Never share your password`: nobody asks how."""
 _DIFFERENCE = re.compile(
@@ -75,6 +84,11 @@ def without_asides_of_title(title: str) -> str:
     return bare or title
 
 
+def names_version(heading: str) -> bool:
+    """Returns whether a heading is a version or the title of release notes: no thing that one asks about."""
+    return bool(_NOTES.search(heading) or _VERSION.fullmatch(heading.strip()))
+
+
 def topic_of(heading: str) -> str:
     """Returns the noun phrase that `it` and `this feature` stand for under a heading, or an empty string if it names no thing."""
     heading = re.sub(r"^(?:understanding|about|introduction to|overview of) (?=\w)", "", heading, flags=re.I)
@@ -82,6 +96,8 @@ def topic_of(heading: str) -> str:
     if (
         not words
         or len(words) > 6
+        or names_version(heading)
+        or re.search(r"(?:^|\s)v?\d+\.\d", heading)
         or heading.lower() in EMPTY_HEADINGS
         or heading.lower() in VAGUE_HEADINGS
         or heading.endswith("?")
@@ -95,7 +111,7 @@ def topic_of(heading: str) -> str:
 def heading_candidates(heading: str, title: str, unit: int, text: str, instructional: bool, ui: bool) -> list[Candidate]:
     """Returns what a heading asks; `title` is the document's, for headings that say little alone (empty for the title itself)."""
     low = heading.lower().rstrip(".:!?")
-    subject = topic_of(title) or _acted_on(title)
+    subject = topic_of(title) or ("" if names_version(title) else _acted_on(title))
     score = 0.9 if unit == -1 else 0.86
     if low in VAGUE_HEADINGS:
         return (
@@ -147,7 +163,10 @@ def _by_shape(
         if of and len(of.split()) <= 5 and not any(word in PREPOSITIONS for word in of.split()):
             return [Candidate("thing", f"{of} {match[2].lower()}", score, unit, PREFERENCE_FORMS if instructional else ())]
     context = ""
-    if title and len(words) == 1 and subject and subject.lower() not in heading.lower() and not is_code(heading):
+    general = all(word.lower() in _GENERAL for word in words)
+    if general and len(words) > 1 and (not subject or words[0].lower() in _ELSE):
+        return []
+    if title and (general or len(words) == 1) and subject and subject.lower() not in heading.lower() and not is_code(heading):
         context = subject
     return _thing(heading, context, unit, text, instructional, score - (0.1 if context else 0))
 

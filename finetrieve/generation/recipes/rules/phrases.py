@@ -13,6 +13,7 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_only_adjective,
     is_word,
     starts_verb_phrase,
+    verb_base,
     without_adverbs,
     words_of,
 )
@@ -28,6 +29,10 @@ from finetrieve.generation.recipes.rules.lexicon import (
     VERBS,
 )
 
+_BARE_PURPOSE = re.compile(r"^((\w+) (?:.+ )?(\S+)) to ([a-z]+)$")
+_BY_OTHERS = word_set("get allow want ask tell cause force let make help teach wait try learn know choose decide")
+"""Verbs of which what others do is part: `get the server to start`."""
+_ABLE = word_set("way ways ability able time permission permissions right rights option chance how what when where need ready")
 LONGEST = 11
 """Words of a phrase, before its question is put around it."""
 _PERSON = {
@@ -45,6 +50,8 @@ _EARLIER = word_set("it they them its their he she his him her itself themselves
 """Words that point at something named before."""
 _POINTERS = word_set("this these those following above below aforementioned former latter respective respectively")
 """Words that point out of the text."""
+_BEFORE_CLAUSE = word_set("if when whenever where while because until unless once what which how that")
+"""Words behind which `you` is a subject."""
 _NO_PLACE = word_set("as than like after before until since")
 """Prepositions that a clause follows as well."""
 _BOUNDARY = re.compile(r"\s*(?:[;:]\s|\s[–—-]{1,2}\s|—|,?\s\((?!s\))|\.\s|\.$)")
@@ -96,6 +103,7 @@ def first_person(text: str) -> str:
                 or following in ADVERBS
                 or is_base_verb(following)
                 or following.endswith("ed")
+                or (bool(out) and out[-1].lower() in _BEFORE_CLAUSE and verb_base(following) == following)
             )
             after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - _NO_PLACE
             out.append(
@@ -216,7 +224,7 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     resolved = resolve(phrase, topic) if phrase else None
     if not resolved:
         return None
-    phrase = lower_first(first_person(tidy(resolved)))
+    phrase = lower_first(first_person(_without_bare_purpose(tidy(resolved))))
     first = phrase.split()[0].lower() if phrase else ""
     if first == "automatically" and len(phrase.split()) > 2:
         first = phrase.split()[1]
@@ -229,6 +237,14 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     ):
         return None
     return phrase
+
+
+def _without_bare_purpose(phrase: str) -> str:
+    """`use a wrapper to handle` lost what is handled, and says enough without it."""
+    match = _BARE_PURPOSE.match(phrase)
+    if not match or " for " in phrase or match[2] in _BY_OTHERS or match[3].lower() in _ABLE or not is_base_verb(match[4]):
+        return phrase
+    return tidy(match[1])
 
 
 def _one_verb(text: str) -> str:
@@ -284,10 +300,12 @@ def _leaves_participle(word: str) -> bool:
 
 def without_determiners(phrase: str) -> str:
     """Returns a phrase as people type it into a search box: articles, possessives and adverbs gone."""
+    said = phrase.split()
     words = [
         word
-        for word in phrase.split()
-        if word.lower() not in DETERMINERS | POSSESSIVES | {"me"} and not (is_adverb(word) and word.lower() != "not")
+        for word, after in zip(said, [*said[1:], ""], strict=True)
+        if after in {"of", "out"}  # `instead of`, `the most out of`: a word that the next one needs.
+        or (word.lower() not in DETERMINERS | POSSESSIVES | {"me"} and not (is_adverb(word) and word.lower() != "not"))
     ]
     return " ".join(words)
 

@@ -87,12 +87,18 @@ FAMILIES = {"keywords": "keywords", "need": "need", "problem": "problem"}
 """Style -> the family that it is of; all others are questions. A phrase is said once in each family."""
 
 
+_RELATIVE = re.compile(r"^(\S+ (?:\S+ )*?(?!sure|certain|so|such|not)\S+) (?:that|which) \S")
+
+
 def searched(phrase: str) -> str:
     """Returns a phrase as people type it into a search box, in small letters where it has no names."""
+    if relative := _RELATIVE.match(phrase):
+        phrase = relative[1]
+    phrase = phrase.replace(" to be ", " ")
     words = [
         word
         for word in without_determiners(phrase).split()
-        if word.lower() not in {"i", "i'm", "that", "which", "is", "are", "be"}
+        if word.lower() not in {"i", "i'm", "that", "which", "is", "are", "be", "been"}
     ]
     return lower_first(" ".join(words)) if words else ""
 

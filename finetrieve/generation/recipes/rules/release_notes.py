@@ -1,0 +1,73 @@
+"""What release notes say was done: `Fix the crash on start`. Nobody asks how to do that, but which version did it."""
+
+from __future__ import annotations
+
+import re
+
+from finetrieve.core.text import word_set
+from finetrieve.generation.recipes.rules.grammar import inflect, is_plural, is_word, starts_imperative, verb_base, words_of
+from finetrieve.generation.recipes.rules.headings import names_version
+from finetrieve.generation.recipes.rules.lexicon import DETERMINERS
+from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase
+from finetrieve.generation.recipes.rules.phrasing import Candidate, content_words, searched
+from finetrieve.generation.recipes.rules.sentence_context import Context
+
+_REFERENCE = re.compile(r"^(?:\W*(?:#|GH-|issue |bug )\d+\W+|\[[^\]]*\]\s*)", re.I)
+_CREDIT = re.compile(
+    r"\s*[,.;(]?\s*\b(?:contributed|reported|submitted|suggested|thanks) (?:by|to) .*$|\s*\((?:issue|bug|#).*$", re.I
+)
+_CHANGES = word_set(
+    "fix add remove deprecate rename drop introduce improve update upgrade change replace move refactor rework revert restore "
+    "correct resolve implement extend simplify"
+)
+_TO_WHAT, _PURPOSE = re.compile(r"\s(?:to|with|by|from|so)\s"), re.compile(r"\s(?:to|so)\s")
+_TO = re.compile(r"^(?:rename|change|move|update|upgrade|replace)\b")
+
+
+def is_release_notes(title: str, section: str) -> bool:
+    """Returns whether a chunk tells what a version changed, by its title and its headings."""
+    return any(map(names_version, (title, *section.split(" > "))))
+
+
+def change_candidates(sentence: str, context: Context) -> list[Candidate] | None:
+    """Returns what an entry of release notes is asked about, or None for a sentence that tells of no change."""
+    words = words_of(_REFERENCE.sub("", sentence))
+    base = _changed(words)
+    if base is None:
+        return None
+    rest = _CREDIT.sub("", _REFERENCE.sub("", sentence)).partition(" ")[2]
+    if base == "support":
+        base, rest = "add", f"support for {rest}"
+    if base not in _CHANGES:
+        phrase = verb_phrase(f"{base} {rest}", "")
+        return [context.ready([("keywords", searched(phrase), 8)], phrase, 0.6)] if phrase else []
+    thing = noun_phrase((_TO_WHAT if _TO.match(base) else _PURPOSE).split(rest)[0], "", 9)
+    if not thing or len(content_words(thing)) < 2 or starts_imperative(words_of(thing)):
+        return []
+    thing = lower_first(thing)
+    done = inflect(base, "VBN")
+    many = is_plural(thing)
+    named = thing if many or thing.split()[0].lower() in DETERMINERS or not is_word(thing.split()[0]) else f"the {thing}"
+    keywords = searched(thing) if base in {"fix", "correct", "resolve", "add", "introduce"} else f"{searched(thing)} {done}"
+    return [
+        context.ready(
+            [
+                ("which", f"Which version {inflect(base, 'VBD')} {named}?", 6),
+                ("yes_no", f"{'Have' if many else 'Has'} {named} been {done}?", 6),
+                ("keywords", keywords, 8),
+            ],
+            thing,
+            0.78,
+        )
+    ]
+
+
+def _changed(words: list[str]) -> str | None:
+    """Returns the base of the verb with which an entry starts (`Fix`, `Fixed`, `Fixes`), or None."""
+    if len(words) < 2 or not is_word(words[0]):
+        return None
+    first = words[0].lower()
+    base = verb_base(first)
+    if base in _CHANGES or base == "support":
+        return base if first in {base, inflect(base, "VBD"), inflect(base, "VBZ")} else None
+    return first if starts_imperative(words) else None
