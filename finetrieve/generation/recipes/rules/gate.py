@@ -40,10 +40,11 @@ _ELSEWHERE = re.compile(
 _MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
 _CUT_SHORT = re.compile(
     r"\b(?:to|and) (?:find out|browse|explore|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|"
-    r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$|\bma[dk]es? it (?:\w+er|possible|easy)\?$",
+    r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$|\b(?:when|if|while|until|once) \w+ed\?$|\b(?:try|tries|attempts?) to \w+\?$|"
+    r"\bma[dk]es? it (?:\w+er|possible|easy)\?$",
     re.I,
 )
-_REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
+_REPEATED = re.compile(r"\b([\w']+) \1\b|\b(example)s?\b.* examples?\b", re.I)
 _STARTS = re.compile(
     r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|"
     r"Why should I|Do I need to) (\S+)",
@@ -149,6 +150,7 @@ _HEADING_ASKED = re.compile(
     r"\w: \w|[!.]\?|!$|\b(?!vs)[a-z]{2,}\. (?!How do I do that\?$)|"
     r"\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
     r"^What is [A-Z]\w+ (?:an?|the|my|your) |^What (?:can|should) I do (?:if|when) I am using|\bfor some reason\b|"
+    r"\b(?:meant by|example of|explain) (?:[Oo]ther|[Mm]ore|[Ff]urther|[Aa]dditional) |"
     r"\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
     r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|"
     r"on|to|for|an?|the)) |"
@@ -164,7 +166,8 @@ _HEADING_ASKED = re.compile(
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
 _GERUND_END = re.compile(
-    r"(?<!meant )\b(?:by|when|while|before|after|without|from) \w+ing\?$|\b(?:depending|according|based|including|using)\?$"
+    r"(?<!meant )\b(?:by|when|while|before|after|without|from|instead of) \w+ing\?$|"
+    r"\b(?:depending|according|based|including|using)\?$"
 )
 
 
@@ -187,7 +190,7 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
     if match := _CUT_SHORT.search(asked):
         return f"is cut short after {match[0].strip('?')!r}"
     if match := _REPEATED.search(query):
-        return f"repeats {match[1]!r}"
+        return f"repeats {match[1] or match[2]!r}"
     if verb := _STARTS.match(query):
         first, after = verb[1].lower().strip(","), query[verb.end() :].rstrip("?").split()
         is_verb = first in {"be", "have", "do"} or starts_verb_phrase([first, *after])

@@ -103,6 +103,8 @@ def topic_of(heading: str) -> str:
         or heading.endswith("?")
     ):
         return ""
+    if all(word.lower() in _GENERAL for word in words) or re.search(r" to \w+$", heading):
+        return ""
     if words[0].lower() in QUESTION_WORDS | PREPOSITIONS or starts_imperative(words, heading=True) or gerund_starts_action(words):
         return ""
     return heading
@@ -119,7 +121,14 @@ def heading_candidates(heading: str, title: str, unit: int, text: str, instructi
             if subject
             else []
         )
-    if not heading or low in EMPTY_HEADINGS or _EMPTY.match(heading) or len(heading) > 110 or heading[0] in "@$%{<":
+    if (
+        not heading
+        or low in EMPTY_HEADINGS
+        or low.startswith("our ")
+        or _EMPTY.match(heading)
+        or len(heading) > 110
+        or heading[0] in "@$%{<"
+    ):
         return []
     if _QUESTION.match(heading):
         return _question(heading, title, unit)

@@ -46,9 +46,11 @@ def label_candidates(unit: Unit, context: Context, api: str, short: str, returne
     `returned`: what is listed comes out of the object (attributes, returned values) and is not set by people.
     """
     name = without_asides(unit.name).strip("`* ")
+    if field := re.match(r"^(?:param(?:eter)?|arg(?:ument)?|keyword) (?:[\w.\[\]]+ )?(\w+)$", name):
+        name, unit = field[1], replace(unit, kind="parameter")
     if name.lower() in {"default", "defaults", "default value"} and (of := short or context.topic):
         forms: list[Form] = [("default", f"What is the default of {of}?", 8), ("keywords", f"{searched(of)} default", 6)]
-        return [replace(context.ready(forms, f"default {of}", 0.62), tags=frozenset({"once"}))]
+        return [context.ready(forms, f"default {of}", 0.7)]
     if not re.search(r"[^\W\d_]{2}", name) or name.lower() in EMPTY_HEADINGS or _NUMBERED.match(name) or len(name.split()) > 6:
         return sentence_candidates(unit.text, context)
     if unit.kind == "parameter" or (api and is_code(name)):

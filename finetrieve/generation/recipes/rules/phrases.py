@@ -24,6 +24,7 @@ from finetrieve.generation.recipes.rules.lexicon import (
     FUNCTION_WORDS,
     GENERIC_NOUNS,
     MODALS,
+    NEEDS_COMPLEMENT,
     POSSESSIVES,
     PREPOSITIONS,
     VERBS,
@@ -75,6 +76,8 @@ _THIS = re.compile(
 )
 _NO_WISH = word_set("want need like wish be have let seem appear remain become belong depend happen consist think omit equal")
 _DANGLING = FUNCTION_WORDS - word_set("on off up down in out back over through away together myself me all well again one")
+_OPEN = NEEDS_COMPLEMENT - word_set("change subject")
+"""`information specific`: what it is specific to was cut off."""
 _OPENS_TAIL = (PREPOSITIONS - word_set("of on off up out down in using with without")) | {"in", "and", "or", "that"}
 _CUTTABLE = (PREPOSITIONS - {"of", "off", "up", "out", "down"}) | {"and", "or", "to", "that", "using"}
 
@@ -103,7 +106,7 @@ def first_person(text: str) -> str:
                 or following in ADVERBS
                 or is_base_verb(following)
                 or following.endswith("ed")
-                or (bool(out) and out[-1].lower() in _BEFORE_CLAUSE and verb_base(following) == following)
+                or ((not out or out[-1].lower() in _BEFORE_CLAUSE) and verb_base(following) == following)
             )
             after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - _NO_PLACE
             out.append(
@@ -185,7 +188,9 @@ def tidy(text: str) -> str:
     )
     words = text.split()
     while words and (
-        words[-1].lower().strip(",") in _DANGLING or (is_adverb(words[-1]) and words[-1].lower() in ADVERBS and len(words) > 2)
+        words[-1].lower().strip(",") in _DANGLING
+        or (words[-1].lower() in _OPEN and len(words) > 2)
+        or (is_adverb(words[-1]) and words[-1].lower() in ADVERBS and len(words) > 2)
     ):
         words.pop()
     return " ".join(words).strip(" ,;:")
@@ -316,8 +321,10 @@ def noun_phrase(text: str, topic: str, longest: int = 8) -> str | None:
     resolved = resolve(phrase, topic) if phrase else None
     if not resolved:
         return None
-    phrase = first_person(tidy(resolved))
-    words = phrase.split()
+    words = first_person(tidy(resolved)).split()
+    while words and words[-1].lower() in _OPEN:
+        words.pop()
+    phrase = " ".join(words)
     if not words or any(is_auxiliary(word) for word in words) or words[0].lower() in (PREPOSITIONS | CONJUNCTIONS):
         return None
     return phrase if any(word.lower() not in FUNCTION_WORDS for word in words) else None

@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 
 from finetrieve.core.text import word_set
-from finetrieve.generation.recipes.rules.grammar import inflect, is_plural, is_word, starts_imperative, verb_base, words_of
+from finetrieve.generation.recipes.rules.grammar import (
+    inflect,
+    is_plural,
+    is_word,
+    lemmas,
+    starts_imperative,
+    verb_base,
+    words_of,
+)
 from finetrieve.generation.recipes.rules.headings import names_version
-from finetrieve.generation.recipes.rules.lexicon import DETERMINERS
+from finetrieve.generation.recipes.rules.lexicon import DETERMINERS, MICRO_STEPS
 from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import Candidate, content_words, searched
 from finetrieve.generation.recipes.rules.sentence_context import Context
@@ -20,6 +28,7 @@ _CHANGES = word_set(
     "fix add remove deprecate rename drop introduce improve update upgrade change replace move refactor rework revert restore "
     "correct resolve implement extend simplify"
 )
+_COUNTS = DETERMINERS | word_set("many several few")
 _TO_WHAT, _PURPOSE = re.compile(r"\s(?:to|with|by|from|so)\s"), re.compile(r"\s(?:to|so)\s")
 _TO = re.compile(r"^(?:rename|change|move|update|upgrade|replace)\b")
 
@@ -38,16 +47,16 @@ def change_candidates(sentence: str, context: Context) -> list[Candidate] | None
     rest = _CREDIT.sub("", _REFERENCE.sub("", sentence)).partition(" ")[2]
     if base == "support":
         base, rest = "add", f"support for {rest}"
-    if base not in _CHANGES:
-        phrase = verb_phrase(f"{base} {rest}", "")
-        return [context.ready([("keywords", searched(phrase), 8)], phrase, 0.6)] if phrase else []
-    thing = noun_phrase((_TO_WHAT if _TO.match(base) else _PURPOSE).split(rest)[0], "", 9)
-    if not thing or len(content_words(thing)) < 2 or starts_imperative(words_of(thing)):
-        return []
+    thing = noun_phrase((_TO_WHAT if _TO.match(base) else _PURPOSE).split(rest)[0], "", 9) if base in _CHANGES else None
+    if not thing or len(content_words(thing)) < 2 or _tells_what_to_do(thing):
+        phrase = verb_phrase(f"{base} {rest}", "") if base not in MICRO_STEPS else None
+        return (
+            [context.ready([("keywords", searched(phrase), 8)], phrase, 0.6)] if phrase and len(content_words(phrase)) > 2 else []
+        )
     thing = lower_first(thing)
     done = inflect(base, "VBN")
     many = is_plural(thing)
-    named = thing if many or thing.split()[0].lower() in DETERMINERS or not is_word(thing.split()[0]) else f"the {thing}"
+    named = thing if many or thing.split()[0].lower() in _COUNTS or not is_word(thing.split()[0]) else f"the {thing}"
     keywords = searched(thing) if base in {"fix", "correct", "resolve", "add", "introduce"} else f"{searched(thing)} {done}"
     return [
         context.ready(
@@ -60,6 +69,12 @@ def change_candidates(sentence: str, context: Context) -> list[Candidate] | None
             0.78,
         )
     ]
+
+
+def _tells_what_to_do(thing: str) -> bool:
+    """`Fix: prevent tasks from hanging` names no thing, `Fix crash when the disk is full` does."""
+    first, *after = thing.lower().split()
+    return starts_imperative([first, *after]) and (after[0] in DETERMINERS or "NOUN" not in lemmas(first))
 
 
 def _changed(words: list[str]) -> str | None:

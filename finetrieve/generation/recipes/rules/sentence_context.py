@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from finetrieve.core.text import word_set
-from finetrieve.generation.recipes.rules.grammar import do_for, is_noun, lemmas
+from finetrieve.generation.recipes.rules.grammar import do_for, is_adverb, is_noun, lemmas
 from finetrieve.generation.recipes.rules.lexicon import PREPOSITIONS, PRONOUNS
 from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, content_words, says_enough
@@ -97,7 +97,7 @@ class Context:
         first = low.split()[0]
         if first in _NO_SUBJECT or (lemmas(first) and len(low.split()) == 1 and not is_noun(first)):
             return None
-        phrase = noun_phrase(text, self.topic, 6)
+        phrase = noun_phrase(text.partition(" ")[2] if is_adverb(first) else text, self.topic, 6)
         return lower_first(phrase) if phrase and says_enough(phrase) else None
 
 

@@ -86,6 +86,8 @@ def _purpose_first(sentence: str, context: Context) -> Iterator[Candidate]:
     match = IF_YOU_WANT.match(sentence) or _START_PURPOSE.match(sentence)
     if match:
         yield from context.action(_MAIN_CLAUSE.split(match[1])[0], 0.95)
+    elif sentence.startswith("To ") and (main := _MAIN_CLAUSE.search(sentence)):
+        yield from context.action(sentence[len("To ") : main.start()], 0.9)
 
 
 def _capability(sentence: str, context: Context) -> Iterator[Candidate]:
