@@ -259,7 +259,8 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
         tag = {"does": "VBZ", "did": "VBD"}.get(clause.auxiliary)
         said = inflect(clause.verb, tag) if tag and clause.verb else clause.verb
         keywords = searched(f"{subject} {said} {tail or ''}")
-        if tail and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
+        bare = clause.auxiliary in MODALS and not clause.passive  # `index show all posts`: a search has no modal.
+        if tail and not bare and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
             found = context.ready(forms, phrase, 0.5 if only_polar else 0.72)
             yield replace(found, forms=(*found.forms, ("keywords", keywords, 8)))
         else:

@@ -37,7 +37,7 @@ _POINTS_OUT = re.compile(
 _ELSEWHERE = re.compile(
     r"\b(?:previous|preceding) (?:page|section|guide|example|chapter|tutorial)|\bnext (?:section|guide|chapter)\b", re.I
 )
-_MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
+_MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|@\w+\.(?:com|org|net)\b|\\|https?:|\x1f|→|•|…")
 _CUT_SHORT = re.compile(
     r"\b(?:to|and) (?:find out|browse|explore|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|"
     r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$|\b(?:when|if|while|until|once) \w+ed\?$|\b(?:try|tries|attempts?) to \w+\?$|"
@@ -87,6 +87,7 @@ _WITHOUT_OBJECT = re.compile(
     rf"at)\b",
     re.I,
 )
+_NUMBER_ALONE = re.compile(rf"^{_SEARCH} (\w+) #?\d+\?$")
 _COMPLEMENT_LOST = re.compile(
     rf"^(?:Is|Are|Was|Were|How|Why|Does|Do|Will|Can|What happens)\b.*\b(?:{'|'.join(sorted(NEEDS_COMPLEMENT))})\?$"
 )
@@ -205,6 +206,8 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
     for needing, satisfied in _LACKS:
         if (match := needing.search(query)) and not satisfied.search(query):
             return f"lacks what goes with {match[0].strip()!r}"
+    if match := _NUMBER_ALONE.match(query):
+        return f"lacks what to {match[1]!r}"
     if match := _WITHOUT_OBJECT.match(query):
         return f"lacks what to {match[1].lower()!r}"
     if _COMPLEMENT_LOST.match(query):
@@ -247,7 +250,8 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         return f"a second verb {match[2]!r}"
     if _GERUND_END.search(query):
         return f"ends on {words[-1]!r}"
-    if sum(word.startswith("'") for word in words) > sum(word.rstrip("?,").endswith("'") for word in words):
+    opened, closed = (sum(word.startswith("'") for word in words), sum(bool(re.search(r"'[?,]?$", word)) for word in words))
+    if opened > closed or (not opened and any(re.search(r"(?<!s)'[?,]?$", word) for word in words)):
         return "unbalanced quotes or brackets"
     return None
 
