@@ -9,7 +9,7 @@ import pytest
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.recipes.rules import write_queries
 from finetrieve.generation.recipes.rules.mending import mended
-from finetrieve.generation.recipes.rules.phrases import core
+from finetrieve.generation.recipes.rules.phrases import core, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import searched, varied_action
 from finetrieve.generation.recipes.rules.writer import find_candidates
 
@@ -314,6 +314,7 @@ def asked(text: str, title: str = "", section: str = "") -> list[str]:
         ("Fixed crash when closing the lid. Contributed by Ada Lovelace.", "Has the crash when closing the lid been fixed?"),
         ("Add a lever for the second mill.", "Which version added a lever for the second mill?"),
         ("Removed the wooden brake.", "Has the wooden brake been removed?"),
+        ("[orm] [bug] Fixed a leak in the roof where rain fell in.", "Which version fixed a leak in the roof?"),
         ("#123: Support sails made of linen.", "Has the support for sails made of linen been added?"),
         ("Prevent sails from turning in a storm.", "prevent sails from turning in storm"),
     ],
@@ -359,12 +360,38 @@ def test_a_general_heading_is_asked_about_with_the_title() -> None:
         ("To flash a message use the `flash` function on the page.", "flash a message"),
         ("You can use a wrapper to handle this for you.", "use a wrapper"),
         ("You can get the server to start.", "get the server to start"),
+        ("You can produce two sacks joined by a rope.", "produce two sacks joined by a rope"),
+        ("You can keep the gate closed.", "keep the gate closed"),
         ("You can find the fastest way to install.", "find the fastest way to install"),
         ("You can track every change.", "track every change"),
     ],
 )
 def test_what_a_phrase_cannot_say_to_its_end_is_cut_off_where_it_stands_alone(text: str, phrase: str) -> None:
     assert phrase in phrases(text)
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "action"),
+    [
+        ("Download handlers", "A download handler fetches a page.", None),
+        ("Download pages", "A handler fetches what you name.", "download pages"),
+        ("Help pages", "The help page of a command lists its options.", None),
+    ],
+)
+def test_the_text_tells_whether_a_heading_names_a_thing_or_an_activity(heading: str, text: str, action: str | None) -> None:
+    actions = [each.phrase.lower() for each in find_candidates(passage(text, "Mill", heading)) if each.kind == "action"]
+    assert actions == ([action] if action else [])
+
+
+@pytest.mark.parametrize(
+    "heading", ["Division performs rounding up", "Another way to make tables?", "The mill is turned by wind"]
+)
+def test_a_heading_that_is_a_sentence_is_not_asked_about_as_a_thing(heading: str) -> None:
+    assert not [query for query in asked("It stands on a hill.", "", heading) if heading.lower().rstrip("?") in query.lower()]
+
+
+def test_a_participle_without_its_agent_is_cut_off() -> None:
+    assert verb_phrase("produce expressions joined", "") == "produce expressions"
 
 
 def test_a_shorter_phrase_ends_on_no_word_that_needs_another() -> None:

@@ -224,6 +224,7 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
     if (
         subject is None
         or subject.lower() in {"the company's"}
+        or (re.search(r"\d\.\d", subject) and re.search(r"\d\.\d", clause.rest))
         or re.search(r"\b(?:our|we|us)\b", f"{subject} {clause.rest}", re.I)
     ):
         return
@@ -260,7 +261,7 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
         said = inflect(clause.verb, tag) if tag and clause.verb else clause.verb
         keywords = searched(f"{subject} {said} {tail or ''}")
         bare = clause.auxiliary in MODALS and not clause.passive  # `index show all posts`: a search has no modal.
-        if tail and not bare and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
+        if tail and not bare and not _is_a(clause) and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
             found = context.ready(forms, phrase, 0.5 if only_polar else 0.72)
             yield replace(found, forms=(*found.forms, ("keywords", keywords, 8)))
         else:

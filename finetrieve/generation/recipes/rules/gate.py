@@ -10,6 +10,7 @@ from finetrieve.generation.recipes.rules.asked_things import thing_reason
 from finetrieve.generation.recipes.rules.grammar import (
     is_base_verb,
     is_code,
+    is_noun,
     lemmas,
     starts_verb_phrase,
     third_person_base,
@@ -44,7 +45,7 @@ _CUT_SHORT = re.compile(
     r"\bma[dk]es? it (?:\w+er|possible|easy)\?$",
     re.I,
 )
-_REPEATED = re.compile(r"\b([\w']+) \1\b|\b(example)s?\b.* examples?\b", re.I)
+_REPEATED = re.compile(r"\b([\w']+) \1\b|\b(example)s?\b.* examples?\b|\b(?:an?|the) (\w+) (?:and|or) (?:an?|the) \3\b", re.I)
 _STARTS = re.compile(
     r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|"
     r"Why should I|Do I need to) (\S+)",
@@ -102,6 +103,8 @@ _SAYS_NOTHING_IF = re.compile(
     r"specified|passed|used|needed|required|defined|present|available|None|True|False)\?$"
 )
 _OBJECT_CLAUSE_CUT = re.compile(r"\b(?:what|which|whether|where|how(?: \w+)?) (?:an?|the) [\w-]+\?$")
+_OBJECT_CLAUSE = re.compile(r"\b(?:what|whether|where) (?:an?|the|my|your) (?:[\w-]+ ){1,2}([\w-]+)\?$")
+"""`tell Django what my template directories`"""
 _ME_TWICE = re.compile(
     r"\b(?:do|can|should|could) I (?:give|help|let|show|tell|allow|ask|teach) (?:me|I)\b|\b(?:lets?|helps?|allows?|for|"
     r"with|to) I\b"
@@ -152,6 +155,7 @@ _HEADING_ASKED = re.compile(
     r"\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
     r"^What is [A-Z]\w+ (?:an?|the|my|your) |^What (?:can|should) I do (?:if|when) I am using|\bfor some reason\b|"
     r"\b(?:meant by|example of|explain) (?:[Oo]ther|[Mm]ore|[Ff]urther|[Aa]dditional) |"
+    r"^What (?:is|does) (?:def|class|return|import) |"
     r"\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
     r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|"
     r"on|to|for|an?|the)) |"
@@ -191,7 +195,7 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
     if match := _CUT_SHORT.search(asked):
         return f"is cut short after {match[0].strip('?')!r}"
     if match := _REPEATED.search(query):
-        return f"repeats {match[1] or match[2]!r}"
+        return f"repeats {match[1] or match[2] or match[3]!r}"
     if verb := _STARTS.match(query):
         first, after = verb[1].lower().strip(","), query[verb.end() :].rstrip("?").split()
         is_verb = first in {"be", "have", "do"} or starts_verb_phrase([first, *after])
@@ -213,7 +217,9 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
     if _COMPLEMENT_LOST.match(query):
         return f"lacks what goes with {words[-1]!r}"
     action = re.sub(rf"^(?:{_SEARCH}|What (?:should I do|do I need to do) to) ", "", query)
-    if _OBJECT_CLAUSE_CUT.search(action) and not re.match(r"^(?:What|How|Which|Where)\b", action):
+    clause = _OBJECT_CLAUSE.search(action)
+    verbless = clause and is_noun(clause[1]) and verb_base(clause[1]) is None
+    if (_OBJECT_CLAUSE_CUT.search(action) or verbless) and not re.match(r"^(?:What|How|Which|Where)\b", action):
         return "its last clause is cut short"
     for pattern in (_PARTICLE_ALONE, _FORM_ALONE, _OVER, _USED_ALONE, _STATE_ALONE):
         if match := pattern.search(query):

@@ -16,12 +16,15 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_only_verb,
     is_plural_noun,
     is_word,
+    lemmas,
     starts_imperative,
+    third_person_base,
     without_adverbs,
     words_of,
 )
 from finetrieve.generation.recipes.rules.lexicon import (
     EMPTY_HEADINGS,
+    FINITE_AUXILIARIES,
     FUNCTION_WORDS,
     GENERIC_HEADINGS,
     GENERIC_NOUNS,
@@ -57,7 +60,7 @@ _NOTES = re.compile(
 )
 _VERSION = re.compile(r"(?:version |release |v)?\d+\.\d+[\w.+-]*(?: ?\(.*\)| ?[–—-] .*)?", re.I)
 _GENERAL = GENERIC_HEADINGS | GENERIC_NOUNS | FUNCTION_WORDS
-_ELSE = word_set("other more further additional selected miscellaneous various")
+_ELSE = word_set("another other more further additional selected miscellaneous various")
 _UNASKED = word_set("never not")
 """`Never share your password`: nobody asks how."""
 _DIFFERENCE = re.compile(
@@ -158,7 +161,7 @@ def _by_shape(
         rest = " ".join(heading.split()[1:])
         return _action(f"{base} {_gerunds_to_bases(rest)}", subject, unit, 0.95, ui)
     bare = without_adverbs(heading)
-    if starts_imperative(words_of(bare), heading=True):
+    if starts_imperative(words_of(bare), heading=True) and not _is_named(words, text):
         return _action(bare, subject, unit, 0.94, ui) if words[0].lower() not in _UNASKED else []
     if len(words) == 1 and is_only_verb(words[0]):
         return _action(f"{heading} {subject}", subject, unit, score, ui) if subject else []
@@ -178,6 +181,24 @@ def _by_shape(
     if title and (general or len(words) == 1) and subject and subject.lower() not in heading.lower() and not is_code(heading):
         context = subject
     return _thing(heading, context, unit, text, instructional, score - (0.1 if context else 0))
+
+
+def _is_named(words: list[str], text: str) -> bool:
+    """Whether the text speaks of `a download handler` below the heading `Download handlers`: a thing, and nothing to do."""
+    if len(words) < 2 or ("NOUN" not in lemmas(words[0]) and "ADJ" not in lemmas(words[0])):
+        return False
+    second = re.sub(r"s$", "", words[1])
+    return (
+        re.search(rf"\b(?:an?|the|each|every|this|your|these|of) {re.escape(f'{words[0]} {second}')}s?\b", text, re.I) is not None
+    )
+
+
+def _states(words: list[str]) -> bool:
+    """Whether a heading is a sentence: `Division is done by the database`, `The operator performs division`."""
+    return any(
+        word in FINITE_AUXILIARIES or (word.islower() and third_person_base(word) and "NOUN" not in lemmas(word))
+        for word in words[1:-1]
+    )
 
 
 def _difference(pair: list[str], subject: str, unit: int, instructional: bool) -> list[Candidate]:
@@ -248,7 +269,13 @@ def _why_or_when(word: str, rest: str, subject: str, unit: int) -> list[Candidat
 
 def _thing(heading: str, context: str, unit: int, text: str, instructional: bool, score: float) -> list[Candidate]:
     phrase = noun_phrase(heading, "", 7)
-    if not phrase or is_adverb(phrase) or phrase.split()[0].lower() in QUESTION_WORDS:
+    if (
+        not phrase
+        or "?" in heading
+        or _states(words_of(phrase))
+        or is_adverb(phrase)
+        or phrase.split()[0].lower() in QUESTION_WORDS
+    ):
         return []
     named = with_article(phrase, text)
     bare_gerund = gerund_base(words_of(phrase)[0]) is not None if len(words_of(phrase)) == 1 else False

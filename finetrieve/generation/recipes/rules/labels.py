@@ -46,6 +46,7 @@ def label_candidates(unit: Unit, context: Context, api: str, short: str, returne
     `returned`: what is listed comes out of the object (attributes, returned values) and is not set by people.
     """
     name = without_asides(unit.name).strip("`* ")
+    name = re.sub(r"^(?:async )?(?:def|class) (?=\w+)", "", name)
     if field := re.match(r"^(?:param(?:eter)?|arg(?:ument)?|keyword) (?:[\w.\[\]]+ )?(\w+)$", name):
         name, unit = field[1], replace(unit, kind="parameter")
     if name.lower() in {"default", "defaults", "default value"} and (of := short or context.topic):

@@ -12,6 +12,7 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_noun,
     is_only_adjective,
     is_word,
+    lemmas,
     starts_verb_phrase,
     verb_base,
     without_adverbs,
@@ -33,6 +34,8 @@ from finetrieve.generation.recipes.rules.lexicon import (
 _BARE_PURPOSE = re.compile(r"^((\w+) (?:.+ )?(\S+)) to ([a-z]+)$")
 _BY_OTHERS = word_set("get allow want ask tell cause force let make help teach wait try learn know choose decide")
 """Verbs of which what others do is part: `get the server to start`."""
+_KEEPS = word_set("get keep have leave make see find want need")
+"""`keep the door closed`"""
 _ABLE = word_set("way ways ability able time permission permissions right rights option chance how what when where need ready")
 LONGEST = 11
 """Words of a phrase, before its question is put around it."""
@@ -207,8 +210,6 @@ def lower_first(text: str) -> str:
 
 
 def _common(word: str) -> bool:
-    from finetrieve.generation.recipes.rules.grammar import lemmas
-
     return word in FUNCTION_WORDS or word in VERBS or bool(lemmas(word))
 
 
@@ -229,7 +230,8 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     resolved = resolve(phrase, topic) if phrase else None
     if not resolved:
         return None
-    phrase = lower_first(first_person(_without_bare_purpose(tidy(resolved))))
+    said = " ".join(_without_participle(_without_bare_purpose(tidy(resolved)).split()))
+    phrase = lower_first(first_person(tidy(said)))
     first = phrase.split()[0].lower() if phrase else ""
     if first == "automatically" and len(phrase.split()) > 2:
         first = phrase.split()[1]
@@ -250,6 +252,15 @@ def _without_bare_purpose(phrase: str) -> str:
     if not match or " for " in phrase or match[2] in _BY_OTHERS or match[3].lower() in _ABLE or not is_base_verb(match[4]):
         return phrase
     return tidy(match[1])
+
+
+def _without_participle(words: list[str]) -> list[str]:
+    """`produce expressions joined` lost what they are joined by, and says enough without it."""
+    if len(words) < 3 or words[0].lower() in _KEEPS or not words[-1].endswith("ed"):
+        return words
+    known = lemmas(words[-1])
+    cut_off = "VERB" in known and "NOUN" not in known and is_noun(words[-2]) and words[-2].lower() not in FUNCTION_WORDS
+    return words[:-1] if cut_off and not is_base_verb(words[-2]) else words
 
 
 def _one_verb(text: str) -> str:
