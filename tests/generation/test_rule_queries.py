@@ -316,10 +316,13 @@ def asked(text: str, title: str = "", section: str = "") -> list[str]:
         ("Removed the wooden brake.", "Has the wooden brake been removed?"),
         ("[orm] [bug] Fixed a leak in the roof where rain fell in.", "Which version fixed a leak in the roof?"),
         ("#123: Support sails made of linen.", "Has the support for sails made of linen been added?"),
+        ("Fixed a leak in the roof and add more tests.", "Has a leak in the roof been fixed?"),
         ("Prevent sails from turning in a storm.", "prevent sails from turning in storm"),
     ],
 )
-@pytest.mark.parametrize(("title", "section"), [("Release notes for Mill 2.0", ""), ("Mill", "Changelog > 1.4.0")])
+@pytest.mark.parametrize(
+    ("title", "section"), [("Release notes for Mill 2.0", ""), ("Mill", "Changelog > 1.4.0"), ("Mill 2.6", "Bugs fixed")]
+)
 def test_an_entry_of_release_notes_is_asked_about_as_something_that_was_done(
     entry: str, expected: str, title: str, section: str
 ) -> None:
@@ -362,6 +365,8 @@ def test_a_general_heading_is_asked_about_with_the_title() -> None:
         ("You can get the server to start.", "get the server to start"),
         ("You can produce two sacks joined by a rope.", "produce two sacks joined by a rope"),
         ("You can keep the gate closed.", "keep the gate closed"),
+        ("You can enable swipe to call.", "enable swipe to call"),
+        ("You can rename a wheel to make it easier to find.", "rename a wheel to make it easier to find"),
         ("You can find the fastest way to install.", "find the fastest way to install"),
         ("You can track every change.", "track every change"),
     ],

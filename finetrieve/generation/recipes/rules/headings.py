@@ -56,7 +56,10 @@ _EMPTY = re.compile(
 _QUESTION = re.compile(r"^(?:" + "|".join(sorted(QUESTION_WORDS)) + r")\b.*\?$", re.I)
 _PREFERENCES = re.compile(r"^(.*\S)?\s*\b(settings|preferences|options)$", re.I)
 _NOTES = re.compile(
-    r"\b(?:change ?logs?|(?:change|release|version) history|release notes?|what[’']?s (?:new|changed)|bug ?fixes)\b", re.I
+    r"\b(?:change ?logs?|(?:change|release|version) history|release notes?|what[’']?s (?:new|changed)|bug ?fixes)\b|"
+    r"^(?:merged (?:prs|pull requests)|bugs? fixed|features added|(?:backwards?[- ])?incompatible changes|breaking changes|"
+    r"deprecations and removals|changes between .*\d\.\d.*)$",
+    re.I,
 )
 _VERSION = re.compile(r"(?:version |release |v)?\d+\.\d+[\w.+-]*(?: ?\(.*\)| ?[–—-] .*)?", re.I)
 _GENERAL = GENERIC_HEADINGS | GENERIC_NOUNS | FUNCTION_WORDS

@@ -191,9 +191,7 @@ def tidy(text: str) -> str:
     )
     words = text.split()
     while words and (
-        words[-1].lower().strip(",") in _DANGLING
-        or (words[-1].lower() in _OPEN and len(words) > 2)
-        or (is_adverb(words[-1]) and words[-1].lower() in ADVERBS and len(words) > 2)
+        words[-1].lower().strip(",") in _DANGLING or (is_adverb(words[-1]) and words[-1].lower() in ADVERBS and len(words) > 2)
     ):
         words.pop()
     return " ".join(words).strip(" ,;:")
@@ -230,7 +228,7 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     resolved = resolve(phrase, topic) if phrase else None
     if not resolved:
         return None
-    said = " ".join(_without_participle(_without_bare_purpose(tidy(resolved)).split()))
+    said = " ".join(_without_participle(_closed(_without_bare_purpose(tidy(resolved)).split())))
     phrase = lower_first(first_person(tidy(said)))
     first = phrase.split()[0].lower() if phrase else ""
     if first == "automatically" and len(phrase.split()) > 2:
@@ -249,14 +247,24 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
 def _without_bare_purpose(phrase: str) -> str:
     """`use a wrapper to handle` lost what is handled, and says enough without it."""
     match = _BARE_PURPOSE.match(phrase)
-    if not match or " for " in phrase or match[2] in _BY_OTHERS or match[3].lower() in _ABLE or not is_base_verb(match[4]):
+    if not match or " for " in phrase or match[2] in _BY_OTHERS or not is_base_verb(match[4]):
+        return phrase
+    before = match[3].lower()
+    if before in _ABLE or is_base_verb(before) or is_only_adjective(before):  # `easier to recognise`, `swipe to call`
         return phrase
     return tidy(match[1])
 
 
+def _closed(words: list[str]) -> list[str]:
+    """Returns a phrase's words without those at its end of which the complement was cut off."""
+    while words and words[-1].lower() in _OPEN:
+        words = words[:-1]
+    return words
+
+
 def _without_participle(words: list[str]) -> list[str]:
     """`produce expressions joined` lost what they are joined by, and says enough without it."""
-    if len(words) < 3 or words[0].lower() in _KEEPS or not words[-1].endswith("ed"):
+    if len(words) < 3 or words[0].lower() in _KEEPS or not _ABLE.isdisjoint(words) or not words[-1].endswith("ed"):
         return words
     known = lemmas(words[-1])
     cut_off = "VERB" in known and "NOUN" not in known and is_noun(words[-2]) and words[-2].lower() not in FUNCTION_WORDS
@@ -296,7 +304,7 @@ def core(phrase: str) -> str | None:
     words = phrase.split()
     for place, word in enumerate(words):
         if place >= 3 and word.lower() in _OPENS_TAIL and not _leaves_participle(words[place - 1]):
-            kept = tidy(" ".join(words[:place]))
+            kept = tidy(" ".join(_closed(words[:place])))
             content = [
                 part for part in words_of(kept)[1:] if part.lower() not in FUNCTION_WORDS and part.lower() not in GENERIC_NOUNS
             ]
@@ -333,8 +341,7 @@ def noun_phrase(text: str, topic: str, longest: int = 8) -> str | None:
     if not resolved:
         return None
     words = first_person(tidy(resolved)).split()
-    while words and words[-1].lower() in _OPEN:
-        words.pop()
+    words = _closed(words)
     phrase = " ".join(words)
     if not words or any(is_auxiliary(word) for word in words) or words[0].lower() in (PREPOSITIONS | CONJUNCTIONS):
         return None

@@ -22,8 +22,12 @@ from finetrieve.generation.recipes.rules.phrasing import Candidate, content_word
 from finetrieve.generation.recipes.rules.sentence_context import Context
 
 _REFERENCE = re.compile(r"^(?:\W*(?:#|GH-|issue |bug )\d+\W+|\[[^\]]*\]\s*)+", re.I)
+_TITLE = re.compile(r"[\w.]+(?:[ -]\w+)?[ -]v?\d+\.\d[\w.]*")
+"""`Mill 2.6`: a page about one version."""
 _THANKS = re.compile(r"^(?:pull request|patch|thanks|courtesy|kudos|reported|contributed)\b", re.I)
-_CLAUSE = re.compile(r",|\s(?:where|when(?! \w+ing\b)|that|which|if|because|while|whose)\s")
+_CLAUSE = re.compile(
+    r",|\s(?:where|when(?! \w+ing\b)|that|which|if|because|while|whose)\s|\sand (?:add|fix|remove|improve|update|use|make)\b"
+)
 _CREDIT = re.compile(
     r"\s*[,.;(]?\s*\b(?:contributed|reported|submitted|suggested|thanks) (?:by|to) .*$|\s*\((?:issue|bug|#).*$", re.I
 )
@@ -32,13 +36,13 @@ _CHANGES = word_set(
     "correct resolve implement extend simplify"
 )
 _COUNTS = DETERMINERS | word_set("many several few")
-_TO_WHAT, _PURPOSE = re.compile(r"\s(?:to|with|by|from|so)\s"), re.compile(r"\s(?:to|so)\s")
+_TO_WHAT, _PURPOSE = re.compile(r"\s(?:to|with|by|from|so)\s"), re.compile(r"\s(?:to|so|by)\s")
 _TO = re.compile(r"^(?:rename|change|move|update|upgrade|replace)\b")
 
 
 def is_release_notes(title: str, section: str) -> bool:
     """Returns whether a chunk tells what a version changed, by its title and its headings."""
-    return any(map(names_version, (title, *section.split(" > "))))
+    return bool(_TITLE.fullmatch(title)) or any(map(names_version, (title, *section.split(" > "))))
 
 
 def change_candidates(sentence: str, context: Context) -> list[Candidate] | None:
