@@ -1,4 +1,4 @@
-"""Mends a query in words that the sentence needed and the query does not."""
+"""Leaves out of a query what its sentence needed and nobody types: asides, thanks, the start of the next sentence."""
 
 from __future__ import annotations
 

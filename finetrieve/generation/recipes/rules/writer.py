@@ -38,7 +38,7 @@ from finetrieve.generation.recipes.rules.release_notes import change_candidates,
 from finetrieve.generation.recipes.rules.sentence_context import Context
 from finetrieve.generation.recipes.rules.sentences import sentence_candidates
 
-VERSION = "2"
+VERSION = "3"
 SPARE = 3
 """More queries than asked for are handed on, since some turn out to be asked of many chunks."""
 _REJECTS = 12
