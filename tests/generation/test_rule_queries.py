@@ -8,7 +8,9 @@ import pytest
 
 from finetrieve.generation.chunk_context import ChunkContext
 from finetrieve.generation.recipes.rules import write_queries
-from finetrieve.generation.recipes.rules.phrasing import varied_action
+from finetrieve.generation.recipes.rules.mending import mended
+from finetrieve.generation.recipes.rules.phrases import core, verb_phrase
+from finetrieve.generation.recipes.rules.phrasing import searched, varied_action
 from finetrieve.generation.recipes.rules.writer import find_candidates
 
 
@@ -221,10 +223,22 @@ def test_sentences_become_what_the_reader_wants_to_do(text: str, expected: str) 
         ("The castle was built because raiders destroyed the old town.", "Why was the castle built?"),
         ("Revenue increased $844 million, or 36%, in 2021 due to demand.", "How much did revenue increase in 2021?"),
         ("Can I use my own model? You can.", "Can I use my own model?"),
+        ("If you encounter a locked gate, you should ring the bell.", "What should I do if I encounter a locked gate?"),
     ],
 )
 def test_statements_become_the_questions_that_they_answer(text: str, question: str) -> None:
     assert question.lower() in [phrase.lower() for phrase in phrases(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("- Runs anywhere. You start it.\n- Requires a compiler and a shell.", "Does mill require a compiler and a shell?"),
+        ("**Default:** 30 seconds. You can change it.", "What is the default of mill?"),
+    ],
+)
+def test_what_is_said_of_the_topic_is_asked_about_it(text: str, question: str) -> None:
+    assert question.lower() in [phrase.lower() for phrase in phrases(text, "Mill")]
 
 
 def test_a_docstring_is_asked_for_by_what_it_does_and_by_its_name() -> None:
@@ -338,3 +352,146 @@ def test_the_seed_and_the_chunk_choose_the_words_and_nothing_else_does() -> None
 def test_a_heading_is_only_asked_about_where_its_section_opens() -> None:
     later = ChunkContext("p1", "Delete a group", "", "You cannot undo it.", opens_document=False, opens_section=False)
     assert not any("group" in query for query, _ in write_queries(later, 13, 6).queries)
+
+
+def asked(text: str, title: str = "", section: str = "") -> list[str]:
+    return [query for query, _ in write_queries(passage(text, title, section), 13, 12).queries]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("Fix encoding errors in the ticket parser.", "Which version fixed encoding errors in the ticket parser?"),
+        ("Fixed crash when closing the lid. Contributed by Ada Lovelace.", "Has the crash when closing the lid been fixed?"),
+        ("Add a lever for the second mill.", "Which version added a lever for the second mill?"),
+        ("Removed the wooden brake.", "Has the wooden brake been removed?"),
+        ("[orm] [bug] Fixed a leak in the roof where rain fell in.", "Which version fixed a leak in the roof?"),
+        ("#123: Support sails made of linen.", "Has the support for sails made of linen been added?"),
+        ("Fixed a leak in the roof and add more tests.", "Has a leak in the roof been fixed?"),
+        ("Prevent sails from turning in a storm.", "prevent sails from turning in storm"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("title", "section"), [("Release notes for Mill 2.0", ""), ("Mill", "Changelog > 1.4.0"), ("Mill 2.6", "Bugs fixed")]
+)
+def test_an_entry_of_release_notes_is_asked_about_as_something_that_was_done(
+    entry: str, expected: str, title: str, section: str
+) -> None:
+    found = phrases(f"- {entry}\n- You can turn the mill by hand.", title, section)
+    assert expected in found
+    assert "turn the mill by hand" in found
+
+
+def test_release_notes_are_never_instructions_and_versions_are_no_things() -> None:
+    text = "**release-date:** 2013-11-15\n\n- Fix contributed by Ada.\n- Add a lever for the second mill.\n- See #181."
+    found = " | ".join(asked(text, "Change history", "Change history > 3.1.4")).lower()
+    assert found
+    for wrong in ("how do i", "i want", "can i", "release-date", "3.1.4", "history", "ada", "181"):
+        assert wrong not in found
+
+
+def test_the_same_words_are_instructions_where_no_version_is_told_of() -> None:
+    assert "add a lever for the second mill" in phrases("Add a lever for the second mill. You need two bolts.", "Mill")
+
+
+@pytest.mark.parametrize("heading", ["Other libraries", "Bug fixes", "More useful tips", "Our mill", "Windows", "Copyright"])
+def test_a_heading_without_a_thing_of_its_own_is_not_asked_about(heading: str) -> None:
+    text = "The mill stands on a hill. Wind turns its sails all year."
+    assert not [query for query in asked(text, "", heading) if heading.lower() in query.lower()]
+
+
+def test_a_general_heading_is_asked_about_with_the_title() -> None:
+    candidates = find_candidates(passage("The mill stands on a hill.", "Streaming", "Basic usage"))
+    assert [(each.phrase.lower(), each.context) for each in candidates if "usage" in each.phrase.lower()] == [
+        ("basic usage", "in Streaming")
+    ]
+    assert "gear ratio" in [each.phrase.lower() for each in find_candidates(passage("It is 3.", "Mill", "Gear ratio"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("To flash a message use the `flash` function on the page.", "flash a message"),
+        ("You can use a wrapper to handle this for you.", "use a wrapper"),
+        ("You can get the server to start.", "get the server to start"),
+        ("You can produce two sacks joined by a rope.", "produce two sacks joined by a rope"),
+        ("You can keep the gate closed.", "keep the gate closed"),
+        ("You can enable swipe to call.", "enable swipe to call"),
+        ("You can rename a wheel to make it easier to find.", "rename a wheel to make it easier to find"),
+        ("You can find the fastest way to install.", "find the fastest way to install"),
+        ("You can track every change.", "track every change"),
+    ],
+)
+def test_what_a_phrase_cannot_say_to_its_end_is_cut_off_where_it_stands_alone(text: str, phrase: str) -> None:
+    assert phrase in phrases(text)
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "action"),
+    [
+        ("Download handlers", "A download handler fetches a page.", None),
+        ("Download pages", "A handler fetches what you name.", "download pages"),
+        ("Help pages", "The help page of a command lists its options.", None),
+    ],
+)
+def test_the_text_tells_whether_a_heading_names_a_thing_or_an_activity(heading: str, text: str, action: str | None) -> None:
+    actions = [each.phrase.lower() for each in find_candidates(passage(text, "Mill", heading)) if each.kind == "action"]
+    assert actions == ([action] if action else [])
+
+
+@pytest.mark.parametrize(
+    "heading", ["Division performs rounding up", "Another way to make tables?", "The mill is turned by wind"]
+)
+def test_a_heading_that_is_a_sentence_is_not_asked_about_as_a_thing(heading: str) -> None:
+    assert not [query for query in asked("It stands on a hill.", "", heading) if heading.lower().rstrip("?") in query.lower()]
+
+
+def test_a_participle_without_its_agent_is_cut_off() -> None:
+    assert verb_phrase("produce expressions joined", "") == "produce expressions"
+
+
+def test_a_shorter_phrase_ends_on_no_word_that_needs_another() -> None:
+    assert core("save server passwords specific to a user") == "save server passwords"
+
+
+@pytest.mark.parametrize(
+    ("phrase", "words"),
+    [
+        ("implement a blueprint that renders static templates", "implement blueprint"),
+        ("make sure that the gate is closed", "make sure gate closed"),
+        ("wrap the sail instead of the wheel", "wrap sail instead of wheel"),
+        ("get the most out of the mill", "get most out of mill"),
+        ("the module has been removed", "module has removed"),
+        ("specify a sail to be mended", "specify sail to be mended"),
+        ("change the screen timeout", "change screen timeout"),
+    ],
+)
+def test_a_search_keeps_the_words_that_others_need(phrase: str, words: str) -> None:
+    assert searched(phrase) == words
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("Does the step now render the path?", "Does the step render the path?"),
+        ("What does the finder also provide?", "What does the finder provide?"),
+        ("looking for a way to get help with pip?", "looking for a way to get help with pip"),
+        ("I want to store the results See store-guide", "I want to store the results"),
+        ("Can I fix a leak contributed by Ada Lovelace?", "Can I fix a leak?"),
+        ("I want to turn it. How do I do that?", "I want to turn it. How do I do that?"),
+        ("How do I know what runs right now?", "How do I know what runs right now?"),
+        ("How do I use Notes?", "How do I use Notes?"),
+        ("Does Jinja for example have a filter?", "Does Jinja have a filter?"),
+        ("Is there an example?", "Is there an example?"),
+        ("How do I use the mill as an interface that allows?", "How do I use the mill as an interface?"),
+        ("How do I write a class that uses a lock?", "How do I write a class that uses a lock?"),
+    ],
+)
+def test_a_query_is_mended_before_it_is_judged(query: str, expected: str) -> None:
+    assert mended(query) == expected
+
+
+def test_a_field_of_a_docstring_is_a_parameter() -> None:
+    found = phrases("**param timeout:** the number of seconds to wait for the mill", "mill.turn", "turn")
+    assert not [each for each in found if "param " in each]
+    assert "What does the timeout parameter of turn do?" in found

@@ -217,12 +217,14 @@ def _verb_place(words: list[str]) -> int | None:
 
 
 def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candidate]:
-    if clause.verb in _UNASKED:
+    verb = clause.verb or (clause.rest.split()[0].lower() if clause.auxiliary in MODALS else "")
+    if verb in _UNASKED - ({"be"} if not clause.verb else set()):
         return
     subject = resolve(first_person(clause.subject), context.topic)
     if (
         subject is None
         or subject.lower() in {"the company's"}
+        or (re.search(r"\d\.\d", subject) and re.search(r"\d\.\d", clause.rest))
         or re.search(r"\b(?:our|we|us)\b", f"{subject} {clause.rest}", re.I)
     ):
         return
@@ -258,7 +260,8 @@ def _questions(clause: Clause, context: Context, dated: bool) -> Iterator[Candid
         tag = {"does": "VBZ", "did": "VBD"}.get(clause.auxiliary)
         said = inflect(clause.verb, tag) if tag and clause.verb else clause.verb
         keywords = searched(f"{subject} {said} {tail or ''}")
-        if tail and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
+        bare = clause.auxiliary in MODALS and not clause.passive  # `index show all posts`: a search has no modal.
+        if tail and not bare and not _is_a(clause) and 3 <= len(keywords.split()) <= 7 and len(content_words(keywords)) >= 3:
             found = context.ready(forms, phrase, 0.5 if only_polar else 0.72)
             yield replace(found, forms=(*found.forms, ("keywords", keywords, 8)))
         else:

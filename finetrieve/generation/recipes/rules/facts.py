@@ -94,7 +94,8 @@ def _condition(sentence: str, context: Context) -> Iterator[Candidate]:
     if (
         not is_finite(clause)
         or len(clause.split()) < 3
-        or re.search(r"\b(?:want|wish|would like|prefer|need) to\b|\b(?:done|finished|ready)\b", clause)
+        or re.search(r"\b(?:want|wish|would like|prefer|need) to\b|\b(?:done|finished|ready|interested|curious|unsure)\b", clause)
+        or clause.split()[0].endswith("ing")
     ):
         return
     condition = resolve(first_person(without_asides(clause)), context.topic)

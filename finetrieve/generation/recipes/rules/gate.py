@@ -10,6 +10,7 @@ from finetrieve.generation.recipes.rules.asked_things import thing_reason
 from finetrieve.generation.recipes.rules.grammar import (
     is_base_verb,
     is_code,
+    is_noun,
     lemmas,
     starts_verb_phrase,
     third_person_base,
@@ -37,13 +38,14 @@ _POINTS_OUT = re.compile(
 _ELSEWHERE = re.compile(
     r"\b(?:previous|preceding) (?:page|section|guide|example|chapter|tutorial)|\bnext (?:section|guide|chapter)\b", re.I
 )
-_MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|\\|https?:|\x1f|→|•|…")
+_MARKDOWN = re.compile(r"\*\*|__|`|\]\(|!\[|\||#{2,}|<[^>]*>|\{|\}|@\w+\.(?:com|org|net)\b|\\|https?:|\x1f|→|•|…")
 _CUT_SHORT = re.compile(
     r"\b(?:to|and) (?:find out|browse|explore|ensure|make sure|see|allow|show|add|include|specify|determine|know|verify|"
-    r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$",
+    r"cause [\w ]+|end)\?$|\b(?:and|or) \w{3,}ed\?$|\b(?:when|if|while|until|once) \w+ed\?$|\b(?:try|tries|attempts?) to \w+\?$|"
+    r"\bma[dk]es? it (?:\w+er|possible|easy)\?$",
     re.I,
 )
-_REPEATED = re.compile(r"\b([\w']+) \1\b", re.I)
+_REPEATED = re.compile(r"\b([\w']+) \1\b|\b(example)s?\b.* examples?\b|\b(?:an?|the) (\w+) (?:and|or) (?:an?|the) \3\b", re.I)
 _STARTS = re.compile(
     r"^(?:How (?:do|can|should) I|How to|Can I|Is it possible to|Is there a way to|What is the way to|What's the best way to|"
     r"Why should I|Do I need to) (\S+)",
@@ -51,7 +53,7 @@ _STARTS = re.compile(
 )
 _ENDS = re.compile(
     r"\b(?:the|an?|my|your|of|and|or|to|that|which|with|for|from|by|at|into|if|when|is|are|be|as|than|very|more|its|their|not|"
-    r"only|can|will|that's|it's|there's|whilst)\s*[?.]?$",
+    r"only|can|will|that's|it's|there's|whilst|how|whether|every|such|several|various)\s*[?.]?$",
     re.I,
 )
 
@@ -65,6 +67,7 @@ _LACKS = (
     (re.compile(r"\bneither\b"), re.compile(r"\bneither\b.+\bnor\b")),
     (re.compile(r"\bbetween\b"), re.compile(r"\bbetween\b.+(?:\band\b|s\b)")),
     (re.compile(r"\b(?:of|for|with|by) at\b|\band (?:once|twice|again) to\b"), re.compile(r"(?!)")),
+    (re.compile(r"^(?:Do|Does|Did|Can|Will|Is|Are)\b.* all\?$"), re.compile(r"\b(?:at|of|them|after|in|above|it) all\?$")),
     (re.compile(r"\band to\b"), re.compile(r"\bto\b.*\band to\b")),
     (re.compile(r"\bput \w"), re.compile(r"\bput\b.*\b(?:on|off|in|into|onto|under|to|at|up|over|through|down|back|away)\b")),
     (re.compile(r"\b(?:change|adjust|modify|edit) (?:at|in|under|on)\b"), re.compile(r"(?!)")),
@@ -85,6 +88,7 @@ _WITHOUT_OBJECT = re.compile(
     rf"at)\b",
     re.I,
 )
+_NUMBER_ALONE = re.compile(rf"^{_SEARCH} (\w+) #?\d+\?$")
 _COMPLEMENT_LOST = re.compile(
     rf"^(?:Is|Are|Was|Were|How|Why|Does|Do|Will|Can|What happens)\b.*\b(?:{'|'.join(sorted(NEEDS_COMPLEMENT))})\?$"
 )
@@ -99,6 +103,8 @@ _SAYS_NOTHING_IF = re.compile(
     r"specified|passed|used|needed|required|defined|present|available|None|True|False)\?$"
 )
 _OBJECT_CLAUSE_CUT = re.compile(r"\b(?:what|which|whether|where|how(?: \w+)?) (?:an?|the) [\w-]+\?$")
+_OBJECT_CLAUSE = re.compile(r"\b(?:what|whether|where) (?:an?|the|my|your) (?:[\w-]+ ){1,2}([\w-]+)\?$")
+"""`tell Django what my template directories`"""
 _ME_TWICE = re.compile(
     r"\b(?:do|can|should|could) I (?:give|help|let|show|tell|allow|ask|teach) (?:me|I)\b|\b(?:lets?|helps?|allows?|for|"
     r"with|to) I\b"
@@ -145,8 +151,11 @@ _SUBORDINATES = re.compile(
     r"\b(?:wh\w+|how|that|if|because|unless|so|than|as|once|until|before|after|(?:each|every) time)\b", re.I
 )
 _HEADING_ASKED = re.compile(
-    r"\w: \w|[!.]\?|!$|\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
+    r"\w: \w|[!.]\?|!$|\b(?!vs)[a-z]{2,}\. (?!How do I do that\?$)|"
+    r"\b(?:from|with|to|in) of\b|\bdepending (?!on)|\b[Ss]tep \d|\b(?:reference|overview|introduction)\?$|"
     r"^What is [A-Z]\w+ (?:an?|the|my|your) |^What (?:can|should) I do (?:if|when) I am using|\bfor some reason\b|"
+    r"\b(?:meant by|example of|explain) (?:[Oo]ther|[Mm]ore|[Ff]urther|[Aa]dditional) |"
+    r"^What (?:is|does) (?:def|class|return|import) |"
     r"\bthe (?:feature|option|setting|function)\??$|^(?:other|more|further|additional|general) \w+$|"
     r"^(?:What|How|Where) (?:is|are|do|does|do I use|do I find) (?:Other|More|Further|Additional|[A-Z]\w+ing (?:with|in|"
     r"on|to|for|an?|the)) |"
@@ -162,7 +171,8 @@ _HEADING_ASKED = re.compile(
 )
 _BARE_HEADING = re.compile(r"^(?:What (?:is|are)|Can you explain) ([A-Z][a-z]+)\?$|^(\w+) explained$")
 _GERUND_END = re.compile(
-    r"(?<!meant )\b(?:by|when|while|before|after|without|from) \w+ing\?$|\b(?:depending|according|based|including|using)\?$"
+    r"(?<!meant )\b(?:by|when|while|before|after|without|from|instead of) \w+ing\?$|"
+    r"\b(?:depending|according|based|including|using)\?$"
 )
 
 
@@ -179,13 +189,13 @@ def reject_reason(query: str, sentences: frozenset[str]) -> str | None:
         return f"points at something outside: {match[0]!r}"
     if words[0].lower() in CONJUNCTIONS - {"when", "where", "which", "who", "why", "whose", "whom", "how", "that"}:
         return f"starts with {words[0]!r}"
-    if _ENDS.search(query) and not query.endswith("do that?") and not _is_stranded_on_purpose(query):
-        return f"ends on {words[-1]!r}"
     asked = query.removesuffix(". How do I do that?").rstrip("?") + "?"  # Needs and searches end as questions do.
+    if (cut := _ENDS.search(asked)) and not _is_stranded_on_purpose(query):
+        return f"ends on {cut[0].rstrip('?. ')!r}"
     if match := _CUT_SHORT.search(asked):
         return f"is cut short after {match[0].strip('?')!r}"
     if match := _REPEATED.search(query):
-        return f"repeats {match[1]!r}"
+        return f"repeats {match[1] or match[2] or match[3]!r}"
     if verb := _STARTS.match(query):
         first, after = verb[1].lower().strip(","), query[verb.end() :].rstrip("?").split()
         is_verb = first in {"be", "have", "do"} or starts_verb_phrase([first, *after])
@@ -200,12 +210,16 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
     for needing, satisfied in _LACKS:
         if (match := needing.search(query)) and not satisfied.search(query):
             return f"lacks what goes with {match[0].strip()!r}"
+    if match := _NUMBER_ALONE.match(query):
+        return f"lacks what to {match[1]!r}"
     if match := _WITHOUT_OBJECT.match(query):
         return f"lacks what to {match[1].lower()!r}"
     if _COMPLEMENT_LOST.match(query):
         return f"lacks what goes with {words[-1]!r}"
     action = re.sub(rf"^(?:{_SEARCH}|What (?:should I do|do I need to do) to) ", "", query)
-    if _OBJECT_CLAUSE_CUT.search(action) and not re.match(r"^(?:What|How|Which|Where)\b", action):
+    clause = _OBJECT_CLAUSE.search(action)
+    verbless = clause and is_noun(clause[1]) and verb_base(clause[1]) is None
+    if (_OBJECT_CLAUSE_CUT.search(action) or verbless) and not re.match(r"^(?:What|How|Which|Where)\b", action):
         return "its last clause is cut short"
     for pattern in (_PARTICLE_ALONE, _FORM_ALONE, _OVER, _USED_ALONE, _STATE_ALONE):
         if match := pattern.search(query):
@@ -242,7 +256,8 @@ def _lost_reason(query: str, words: list[str]) -> str | None:
         return f"a second verb {match[2]!r}"
     if _GERUND_END.search(query):
         return f"ends on {words[-1]!r}"
-    if sum(word.startswith("'") for word in words) > sum(word.rstrip("?,").endswith("'") for word in words):
+    opened, closed = (sum(word.startswith("'") for word in words), sum(bool(re.search(r"'[?,]?$", word)) for word in words))
+    if opened > closed or (not opened and any(re.search(r"(?<!s)'[?,]?$", word) for word in words)):
         return "unbalanced quotes or brackets"
     return None
 

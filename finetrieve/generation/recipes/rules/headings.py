@@ -16,12 +16,18 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_only_verb,
     is_plural_noun,
     is_word,
+    lemmas,
     starts_imperative,
+    third_person_base,
     without_adverbs,
     words_of,
 )
 from finetrieve.generation.recipes.rules.lexicon import (
     EMPTY_HEADINGS,
+    FINITE_AUXILIARIES,
+    FUNCTION_WORDS,
+    GENERIC_HEADINGS,
+    GENERIC_NOUNS,
     NOMINALIZATIONS,
     PARTICLES,
     PREPOSITIONS,
@@ -49,6 +55,15 @@ _EMPTY = re.compile(
 )
 _QUESTION = re.compile(r"^(?:" + "|".join(sorted(QUESTION_WORDS)) + r")\b.*\?$", re.I)
 _PREFERENCES = re.compile(r"^(.*\S)?\s*\b(settings|preferences|options)$", re.I)
+_NOTES = re.compile(
+    r"\b(?:change ?logs?|(?:change|release|version) history|release notes?|what[’']?s (?:new|changed)|bug ?fixes)\b|"
+    r"^(?:merged (?:prs|pull requests)|bugs? fixed|features added|(?:backwards?[- ])?incompatible changes|breaking changes|"
+    r"deprecations and removals|changes between .*\d\.\d.*)$",
+    re.I,
+)
+_VERSION = re.compile(r"(?:version |release |v)?\d+\.\d+[\w.+-]*(?: ?\(.*\)| ?[–—-] .*)?", re.I)
+_GENERAL = GENERIC_HEADINGS | GENERIC_NOUNS | FUNCTION_WORDS
+_ELSE = word_set("another other more further additional selected miscellaneous various")
 _UNASKED = word_set("never not")
 """`Never share your password`: nobody asks how."""
 _DIFFERENCE = re.compile(
@@ -75,6 +90,11 @@ def without_asides_of_title(title: str) -> str:
     return bare or title
 
 
+def names_version(heading: str) -> bool:
+    """Returns whether a heading is a version or the title of release notes: no thing that one asks about."""
+    return bool(_NOTES.search(heading) or _VERSION.fullmatch(heading.strip()))
+
+
 def topic_of(heading: str) -> str:
     """Returns the noun phrase that `it` and `this feature` stand for under a heading, or an empty string if it names no thing."""
     heading = re.sub(r"^(?:understanding|about|introduction to|overview of) (?=\w)", "", heading, flags=re.I)
@@ -82,10 +102,14 @@ def topic_of(heading: str) -> str:
     if (
         not words
         or len(words) > 6
+        or names_version(heading)
+        or re.search(r"(?:^|\s)v?\d+\.\d", heading)
         or heading.lower() in EMPTY_HEADINGS
         or heading.lower() in VAGUE_HEADINGS
         or heading.endswith("?")
     ):
+        return ""
+    if all(word.lower() in _GENERAL for word in words) or re.search(r" to \w+$", heading):
         return ""
     if words[0].lower() in QUESTION_WORDS | PREPOSITIONS or starts_imperative(words, heading=True) or gerund_starts_action(words):
         return ""
@@ -95,7 +119,7 @@ def topic_of(heading: str) -> str:
 def heading_candidates(heading: str, title: str, unit: int, text: str, instructional: bool, ui: bool) -> list[Candidate]:
     """Returns what a heading asks; `title` is the document's, for headings that say little alone (empty for the title itself)."""
     low = heading.lower().rstrip(".:!?")
-    subject = topic_of(title) or _acted_on(title)
+    subject = topic_of(title) or ("" if names_version(title) else _acted_on(title))
     score = 0.9 if unit == -1 else 0.86
     if low in VAGUE_HEADINGS:
         return (
@@ -103,7 +127,14 @@ def heading_candidates(heading: str, title: str, unit: int, text: str, instructi
             if subject
             else []
         )
-    if not heading or low in EMPTY_HEADINGS or _EMPTY.match(heading) or len(heading) > 110 or heading[0] in "@$%{<":
+    if (
+        not heading
+        or low in EMPTY_HEADINGS
+        or low.startswith("our ")
+        or _EMPTY.match(heading)
+        or len(heading) > 110
+        or heading[0] in "@$%{<"
+    ):
         return []
     if _QUESTION.match(heading):
         return _question(heading, title, unit)
@@ -133,7 +164,7 @@ def _by_shape(
         rest = " ".join(heading.split()[1:])
         return _action(f"{base} {_gerunds_to_bases(rest)}", subject, unit, 0.95, ui)
     bare = without_adverbs(heading)
-    if starts_imperative(words_of(bare), heading=True):
+    if starts_imperative(words_of(bare), heading=True) and not _is_named(words, text):
         return _action(bare, subject, unit, 0.94, ui) if words[0].lower() not in _UNASKED else []
     if len(words) == 1 and is_only_verb(words[0]):
         return _action(f"{heading} {subject}", subject, unit, score, ui) if subject else []
@@ -147,9 +178,30 @@ def _by_shape(
         if of and len(of.split()) <= 5 and not any(word in PREPOSITIONS for word in of.split()):
             return [Candidate("thing", f"{of} {match[2].lower()}", score, unit, PREFERENCE_FORMS if instructional else ())]
     context = ""
-    if title and len(words) == 1 and subject and subject.lower() not in heading.lower() and not is_code(heading):
+    general = all(word.lower() in _GENERAL for word in words)
+    if general and len(words) > 1 and (not subject or words[0].lower() in _ELSE):
+        return []
+    if title and (general or len(words) == 1) and subject and subject.lower() not in heading.lower() and not is_code(heading):
         context = subject
     return _thing(heading, context, unit, text, instructional, score - (0.1 if context else 0))
+
+
+def _is_named(words: list[str], text: str) -> bool:
+    """Whether the text speaks of `a download handler` below the heading `Download handlers`: a thing, and nothing to do."""
+    if len(words) < 2 or ("NOUN" not in lemmas(words[0]) and "ADJ" not in lemmas(words[0])):
+        return False
+    second = re.sub(r"s$", "", words[1])
+    return (
+        re.search(rf"\b(?:an?|the|each|every|this|your|these|of) {re.escape(f'{words[0]} {second}')}s?\b", text, re.I) is not None
+    )
+
+
+def _states(words: list[str]) -> bool:
+    """Whether a heading is a sentence: `Division is done by the database`, `The operator performs division`."""
+    return any(
+        word in FINITE_AUXILIARIES or (word.islower() and third_person_base(word) and "NOUN" not in lemmas(word))
+        for word in words[1:-1]
+    )
 
 
 def _difference(pair: list[str], subject: str, unit: int, instructional: bool) -> list[Candidate]:
@@ -220,7 +272,13 @@ def _why_or_when(word: str, rest: str, subject: str, unit: int) -> list[Candidat
 
 def _thing(heading: str, context: str, unit: int, text: str, instructional: bool, score: float) -> list[Candidate]:
     phrase = noun_phrase(heading, "", 7)
-    if not phrase or is_adverb(phrase) or phrase.split()[0].lower() in QUESTION_WORDS:
+    if (
+        not phrase
+        or "?" in heading
+        or _states(words_of(phrase))
+        or is_adverb(phrase)
+        or phrase.split()[0].lower() in QUESTION_WORDS
+    ):
         return []
     named = with_article(phrase, text)
     bare_gerund = gerund_base(words_of(phrase)[0]) is not None if len(words_of(phrase)) == 1 else False

@@ -21,7 +21,7 @@ from finetrieve.generation.recipes.rules.lexicon import DETERMINERS, EMPTY_HEADI
 from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase, without_asides
 from finetrieve.generation.recipes.rules.phrasing import OPTION_FORMS, Candidate, Form, content_words, says_enough, searched
 from finetrieve.generation.recipes.rules.prose import Unit
-from finetrieve.generation.recipes.rules.sentence_context import Context
+from finetrieve.generation.recipes.rules.sentence_context import DESCRIBES, Context
 from finetrieve.generation.recipes.rules.sentences import sentence_candidates
 
 _ON_OFF = re.compile(
@@ -46,7 +46,13 @@ def label_candidates(unit: Unit, context: Context, api: str, short: str, returne
     `returned`: what is listed comes out of the object (attributes, returned values) and is not set by people.
     """
     name = without_asides(unit.name).strip("`* ")
-    if not name or name.lower() in EMPTY_HEADINGS or _NUMBERED.match(name) or len(name.split()) > 6:
+    name = re.sub(r"^(?:async )?(?:def|class) (?=\w+)", "", name)
+    if field := re.match(r"^(?:param(?:eter)?|arg(?:ument)?|keyword) (?:[\w.\[\]]+ )?(\w+)$", name):
+        name, unit = field[1], replace(unit, kind="parameter")
+    if name.lower() in {"default", "defaults", "default value"} and (of := short or context.topic):
+        forms: list[Form] = [("default", f"What is the default of {of}?", 8), ("keywords", f"{searched(of)} default", 6)]
+        return [context.ready(forms, f"default {of}", 0.7)]
+    if not re.search(r"[^\W\d_]{2}", name) or name.lower() in EMPTY_HEADINGS or _NUMBERED.match(name) or len(name.split()) > 6:
         return sentence_candidates(unit.text, context)
     if unit.kind == "parameter" or (api and is_code(name)):
         return list(_result(name, unit, context, short) if returned else _parameter(name, unit, context, short))
@@ -66,6 +72,9 @@ def _explained(text: str, context: Context) -> Iterator[Candidate]:
         and _surely_verb(base, words)
         and not starts_imperative(words)
     ):
+        if base in DESCRIBES:
+            yield from context.state(base, " ".join(text.split()[1:]), 0.86)
+            return
         yield from context.action(" ".join([base, *text.split()[1:]]), 0.86)
     else:
         yield from sentence_candidates(text, context)

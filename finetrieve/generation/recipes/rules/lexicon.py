@@ -57,6 +57,8 @@ NEEDS_COMPLEMENT = _words("needs_complement")
 
 GENERIC_NOUNS = _words("generic_nouns")
 """Nouns that need company to say what a query is about."""
+GENERIC_HEADINGS = _words("generic_headings")
+"""Words of which a heading says nothing if it has no others: `Basic usage`, `Bug fixes`."""
 NOMINAL_GERUNDS = _words("nominal_gerunds")
 NOMINALIZATIONS = {row[0]: row[1] for row in _rows("nominalizations")}
 """Head nouns of headings that name an activity: `fingerprint management` asks how to manage fingerprints."""

@@ -12,7 +12,9 @@ from finetrieve.generation.recipes.rules.grammar import (
     is_noun,
     is_only_adjective,
     is_word,
+    lemmas,
     starts_verb_phrase,
+    verb_base,
     without_adverbs,
     words_of,
 )
@@ -23,11 +25,18 @@ from finetrieve.generation.recipes.rules.lexicon import (
     FUNCTION_WORDS,
     GENERIC_NOUNS,
     MODALS,
+    NEEDS_COMPLEMENT,
     POSSESSIVES,
     PREPOSITIONS,
     VERBS,
 )
 
+_BARE_PURPOSE = re.compile(r"^((\w+) (?:.+ )?(\S+)) to ([a-z]+)$")
+_BY_OTHERS = word_set("get allow want ask tell cause force let make help teach wait try learn know choose decide")
+"""Verbs of which what others do is part: `get the server to start`."""
+_KEEPS = word_set("get keep have leave make see find want need")
+"""`keep the door closed`"""
+_ABLE = word_set("way ways ability able time permission permissions right rights option chance how what when where need ready")
 LONGEST = 11
 """Words of a phrase, before its question is put around it."""
 _PERSON = {
@@ -45,6 +54,8 @@ _EARLIER = word_set("it they them its their he she his him her itself themselves
 """Words that point at something named before."""
 _POINTERS = word_set("this these those following above below aforementioned former latter respective respectively")
 """Words that point out of the text."""
+_BEFORE_CLAUSE = word_set("if when whenever where while because until unless once what which how that")
+"""Words behind which `you` is a subject."""
 _NO_PLACE = word_set("as than like after before until since")
 """Prepositions that a clause follows as well."""
 _BOUNDARY = re.compile(r"\s*(?:[;:]\s|\s[–—-]{1,2}\s|—|,?\s\((?!s\))|\.\s|\.$)")
@@ -68,6 +79,8 @@ _THIS = re.compile(
 )
 _NO_WISH = word_set("want need like wish be have let seem appear remain become belong depend happen consist think omit equal")
 _DANGLING = FUNCTION_WORDS - word_set("on off up down in out back over through away together myself me all well again one")
+_OPEN = NEEDS_COMPLEMENT - word_set("change subject")
+"""`information specific`: what it is specific to was cut off."""
 _OPENS_TAIL = (PREPOSITIONS - word_set("of on off up out down in using with without")) | {"in", "and", "or", "that"}
 _CUTTABLE = (PREPOSITIONS - {"of", "off", "up", "out", "down"}) | {"and", "or", "to", "that", "using"}
 
@@ -96,6 +109,7 @@ def first_person(text: str) -> str:
                 or following in ADVERBS
                 or is_base_verb(following)
                 or following.endswith("ed")
+                or ((not out or out[-1].lower() in _BEFORE_CLAUSE) and verb_base(following) == following)
             )
             after_preposition = bool(out) and out[-1].lower() in PREPOSITIONS - _NO_PLACE
             out.append(
@@ -194,8 +208,6 @@ def lower_first(text: str) -> str:
 
 
 def _common(word: str) -> bool:
-    from finetrieve.generation.recipes.rules.grammar import lemmas
-
     return word in FUNCTION_WORDS or word in VERBS or bool(lemmas(word))
 
 
@@ -216,7 +228,8 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     resolved = resolve(phrase, topic) if phrase else None
     if not resolved:
         return None
-    phrase = lower_first(first_person(tidy(resolved)))
+    said = " ".join(_without_participle(_closed(_without_bare_purpose(tidy(resolved)).split())))
+    phrase = lower_first(first_person(tidy(said)))
     first = phrase.split()[0].lower() if phrase else ""
     if first == "automatically" and len(phrase.split()) > 2:
         first = phrase.split()[1]
@@ -229,6 +242,33 @@ def verb_phrase(text: str, topic: str, longest: int = LONGEST) -> str | None:
     ):
         return None
     return phrase
+
+
+def _without_bare_purpose(phrase: str) -> str:
+    """`use a wrapper to handle` lost what is handled, and says enough without it."""
+    match = _BARE_PURPOSE.match(phrase)
+    if not match or " for " in phrase or match[2] in _BY_OTHERS or not is_base_verb(match[4]):
+        return phrase
+    before = match[3].lower()
+    if before in _ABLE or is_base_verb(before) or is_only_adjective(before):  # `easier to recognise`, `swipe to call`
+        return phrase
+    return tidy(match[1])
+
+
+def _closed(words: list[str]) -> list[str]:
+    """Returns a phrase's words without those at its end of which the complement was cut off."""
+    while words and words[-1].lower() in _OPEN:
+        words = words[:-1]
+    return words
+
+
+def _without_participle(words: list[str]) -> list[str]:
+    """`produce expressions joined` lost what they are joined by, and says enough without it."""
+    if len(words) < 3 or words[0].lower() in _KEEPS or not _ABLE.isdisjoint(words) or not words[-1].endswith("ed"):
+        return words
+    known = lemmas(words[-1])
+    cut_off = "VERB" in known and "NOUN" not in known and is_noun(words[-2]) and words[-2].lower() not in FUNCTION_WORDS
+    return words[:-1] if cut_off and not is_base_verb(words[-2]) else words
 
 
 def _one_verb(text: str) -> str:
@@ -264,7 +304,7 @@ def core(phrase: str) -> str | None:
     words = phrase.split()
     for place, word in enumerate(words):
         if place >= 3 and word.lower() in _OPENS_TAIL and not _leaves_participle(words[place - 1]):
-            kept = tidy(" ".join(words[:place]))
+            kept = tidy(" ".join(_closed(words[:place])))
             content = [
                 part for part in words_of(kept)[1:] if part.lower() not in FUNCTION_WORDS and part.lower() not in GENERIC_NOUNS
             ]
@@ -284,10 +324,12 @@ def _leaves_participle(word: str) -> bool:
 
 def without_determiners(phrase: str) -> str:
     """Returns a phrase as people type it into a search box: articles, possessives and adverbs gone."""
+    said = phrase.split()
     words = [
         word
-        for word in phrase.split()
-        if word.lower() not in DETERMINERS | POSSESSIVES | {"me"} and not (is_adverb(word) and word.lower() != "not")
+        for word, after in zip(said, [*said[1:], ""], strict=True)
+        if after in {"of", "out"}  # `instead of`, `the most out of`: a word that the next one needs.
+        or (word.lower() not in DETERMINERS | POSSESSIVES | {"me"} and not (is_adverb(word) and word.lower() != "not"))
     ]
     return " ".join(words)
 
@@ -298,8 +340,9 @@ def noun_phrase(text: str, topic: str, longest: int = 8) -> str | None:
     resolved = resolve(phrase, topic) if phrase else None
     if not resolved:
         return None
-    phrase = first_person(tidy(resolved))
-    words = phrase.split()
+    words = first_person(tidy(resolved)).split()
+    words = _closed(words)
+    phrase = " ".join(words)
     if not words or any(is_auxiliary(word) for word in words) or words[0].lower() in (PREPOSITIONS | CONJUNCTIONS):
         return None
     return phrase if any(word.lower() not in FUNCTION_WORDS for word in words) else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from finetrieve.core.text import word_set
 from finetrieve.generation.recipes.rules.grammar import be_for, do_for
-from finetrieve.generation.recipes.rules.lexicon import FORMS, GENERIC_NOUNS, NOUN_SYNONYMS, PARTICLES, SYNONYMS
+from finetrieve.generation.recipes.rules.lexicon import FORMS, GENERIC_NOUNS, MODALS, NOUN_SYNONYMS, PARTICLES, SYNONYMS
 from finetrieve.generation.recipes.rules.phrases import core, lower_first, without_determiners
 
 Form = tuple[str, str, int]
@@ -87,12 +87,19 @@ FAMILIES = {"keywords": "keywords", "need": "need", "problem": "problem"}
 """Style -> the family that it is of; all others are questions. A phrase is said once in each family."""
 
 
+_UNSEARCHED = word_set("i i'm that which is are be been")
+_RELATIVE = re.compile(r"^(\S+ (?:\S+ )*?(?!sure|certain|so|such|not)\S+) (?:that|which) \S")
+
+
 def searched(phrase: str) -> str:
     """Returns a phrase as people type it into a search box, in small letters where it has no names."""
+    if relative := _RELATIVE.match(phrase):
+        phrase = relative[1]
+    said = without_determiners(phrase).split()
     words = [
         word
-        for word in without_determiners(phrase).split()
-        if word.lower() not in {"i", "i'm", "that", "which", "is", "are", "be"}
+        for word, before in zip(said, ["", *said], strict=False)
+        if word.lower() not in _UNSEARCHED or (word == "be" and before.lower() in MODALS | {"to"})
     ]
     return lower_first(" ".join(words)) if words else ""
 

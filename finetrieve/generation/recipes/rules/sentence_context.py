@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from finetrieve.core.text import word_set
-from finetrieve.generation.recipes.rules.grammar import is_noun, lemmas
+from finetrieve.generation.recipes.rules.grammar import do_for, is_adverb, is_noun, lemmas
 from finetrieve.generation.recipes.rules.lexicon import PREPOSITIONS, PRONOUNS
 from finetrieve.generation.recipes.rules.phrases import lower_first, noun_phrase, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, content_words, says_enough
@@ -21,6 +21,10 @@ _NO_SUBJECT = (
         "our how none true false null there this these that those which what each some such another both following whilst whereas"
     )
 )
+
+
+DESCRIBES = word_set("require need contain include support lack")
+"""`Requires a compiler`: what a thing is like, and nothing that the reader does."""
 
 
 class Context:
@@ -45,7 +49,11 @@ class Context:
         """Yields the action that text names, if it reads as one."""
         phrase = verb_phrase(text, self.topic) if self.instructional or score >= 0.9 else None
         if (phrase and phrase in {"take a look", "check out"}) or (
-            phrase and re.match(r"(?:take a|check out|have a|get started|know more|learn more|keep in mind)\b", phrase)
+            phrase
+            and re.match(
+                r"(?:take a|check out|have a|get started|know more|learn more|(?:learn|know|read|hear) about|keep in mind)\b",
+                phrase,
+            )
         ):
             return
         if phrase and phrase.split()[0] not in {"be", "have", "do", "let", "please", "note", "see", "say"} | (
@@ -67,6 +75,20 @@ class Context:
             ),
         )
 
+    def state(self, base: str, rest: str, score: float) -> Iterator[Candidate]:
+        """Yields whether the topic requires, supports, ... what `rest` starts with, if both are named."""
+        thing = noun_phrase(rest, self.topic, 7)
+        if self.topic and thing and says_enough(thing):
+            do = do_for(self.topic)
+            yield self.ready(
+                [
+                    ("yes_no", f"{do} {self.topic} {base} {lower_first(thing)}?", 8),
+                    ("what_is", f"What {do} {self.topic} {base}?", 4),
+                ],
+                f"{self.topic} {thing}",
+                score,
+            )
+
     def subject(self, text: str) -> str | None:
         """Returns a sentence's subject as a noun phrase, a pronoun replaced by the topic."""
         low = text.lower().strip()
@@ -75,7 +97,7 @@ class Context:
         first = low.split()[0]
         if first in _NO_SUBJECT or (lemmas(first) and len(low.split()) == 1 and not is_noun(first)):
             return None
-        phrase = noun_phrase(text, self.topic, 6)
+        phrase = noun_phrase(text.partition(" ")[2] if is_adverb(first) else text, self.topic, 6)
         return lower_first(phrase) if phrase and says_enough(phrase) else None
 
 

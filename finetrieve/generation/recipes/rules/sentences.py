@@ -11,7 +11,7 @@ from finetrieve.generation.recipes.rules.grammar import gerund_base, is_base_ver
 from finetrieve.generation.recipes.rules.lexicon import MICRO_STEPS, VERBS
 from finetrieve.generation.recipes.rules.phrases import cut, first_person, lower_first, noun_phrase, resolve, verb_phrase
 from finetrieve.generation.recipes.rules.phrasing import Candidate, Form, searched
-from finetrieve.generation.recipes.rules.sentence_context import Context, Rule
+from finetrieve.generation.recipes.rules.sentence_context import DESCRIBES, Context, Rule
 
 _ASKS = word_set("how what when where which why can do does is are who")
 _TO = r"(?:to|in order to|so as to)"
@@ -39,6 +39,12 @@ _WE_CAN = re.compile(
     re.I,
 )
 _START_PURPOSE = re.compile(rf"^{_TO}\s+([^,:]+)[,:]\s*(.*)$", re.I)
+_MAIN_CLAUSE = re.compile(
+    r"(?<=\w)(?<!\bto)(?<!\band)(?<!\bor)(?<!\bthat)(?<!\bwhat)(?<!\bhow)(?<!\bwhere)(?<!\bwhen)(?<!\bif)(?<!\bwhich)"
+    r"\s(?:(?:use|call|see|run|try|pass|add|invoke|simply|just) (?=(?:the|an?|your|my|this) |\S*[_.()]\w)|"
+    r"(?:you|we) (?=(?:can|need|must|should|have|will|use)\b))"
+)
+"""Where the main clause starts if its comma is missing: `To flash a message use the method`."""
 _END_PURPOSE = re.compile(r"^(\w+)\b.*?\s(?:in order )?to\s+(.+)$", re.S)
 _IMPOSSIBLE = re.compile(
     r"\b(?:(?:it is|it's|is) (?:not possible|impossible) to|you (?:cannot|can't|can not|may not|must not|aren't able to|"
@@ -79,7 +85,9 @@ def _asked(sentence: str, context: Context) -> Iterator[Candidate]:
 def _purpose_first(sentence: str, context: Context) -> Iterator[Candidate]:
     match = IF_YOU_WANT.match(sentence) or _START_PURPOSE.match(sentence)
     if match:
-        yield from context.action(match[1], 0.95)
+        yield from context.action(_MAIN_CLAUSE.split(match[1])[0], 0.95)
+    elif sentence.startswith("To ") and (main := _MAIN_CLAUSE.search(sentence)):
+        yield from context.action(sentence[len("To ") : main.start()], 0.9)
 
 
 def _capability(sentence: str, context: Context) -> Iterator[Candidate]:
@@ -204,7 +212,10 @@ def _returns(sentence: str, context: Context) -> Iterator[Candidate]:
     base = third_person_base(words[0]) if len(words) > 2 else None
     if not base or words[1].lower() not in {"a", "an", "the", "all", "whether", "your", "any"}:
         return
-    rest = re.sub(r"^whether ", "whether ", " ".join(sentence.split()[1:]))
+    rest = " ".join(sentence.split()[1:])
+    if base in DESCRIBES:
+        yield from context.state(base, rest, 0.8)
+        return
     verb = {"return": "get", "yield": "get", "indicate": "find out", "represent": ""}.get(base, base)
     if not verb:
         return

@@ -19,8 +19,9 @@ from finetrieve.generation.recipes.rules.api import (
 from finetrieve.generation.recipes.rules.clauses import clause_candidates
 from finetrieve.generation.recipes.rules.gate import reject_reason
 from finetrieve.generation.recipes.rules.grammar import starts_imperative, words_of
-from finetrieve.generation.recipes.rules.headings import heading_candidates, readable_title, topic_of
+from finetrieve.generation.recipes.rules.headings import heading_candidates, names_version, readable_title, topic_of
 from finetrieve.generation.recipes.rules.labels import label_candidates
+from finetrieve.generation.recipes.rules.mending import mended
 from finetrieve.generation.recipes.rules.phrasing import (
     FACT_FORMS,
     FAMILIES,
@@ -33,10 +34,11 @@ from finetrieve.generation.recipes.rules.phrasing import (
     stable,
 )
 from finetrieve.generation.recipes.rules.prose import Unit, looks_english, plain, sentences, units, without_code
+from finetrieve.generation.recipes.rules.release_notes import change_candidates, is_release_notes
 from finetrieve.generation.recipes.rules.sentence_context import Context
 from finetrieve.generation.recipes.rules.sentences import sentence_candidates
 
-VERSION = "2"
+VERSION = "3"
 SPARE = 3
 """More queries than asked for are handed on, since some turn out to be asked of many chunks."""
 _REJECTS = 12
@@ -92,17 +94,26 @@ def find_candidates(chunk: ChunkContext) -> list[Candidate]:
     read = units(chunk.text, chunk.title)
     instructional = bool(short) or _instructs(chunk.text, read)
     ui = bool(_UI.search(text))
+    notes = is_release_notes(title, chunk.section)
+    entries: set[str] = set()
     found: list[Candidate] = []
     if short:
         found += name_candidates(short, -1) if chunk.opens_document else []
-    elif title and chunk.opens_document:
+    elif title and chunk.opens_document and not names_version(title):
         found += heading_candidates(title, "", -1, text, instructional, ui)
-    if heading and heading != title and chunk.opens_section and not (short and is_code_heading(heading)):
+    named = heading and heading != title and not names_version(heading)
+    if named and chunk.opens_section and not (short and is_code_heading(heading)):
         found += heading_candidates(heading, short or title, -2, text, instructional, ui)
     library = chunk.title.split(".")[0] if short and "." in chunk.title else ""
     method = heading.split("(")[0].split(".")[-1] if short and re.fullmatch(r"[a-z_][\w.]*(?:\(.*\))?", heading) else ""
     for place, unit in enumerate(read):
         context = Context(topic, place, instructional, ui)
+        if notes and unit.kind in {"sentence", "label"}:
+            unit = Unit("sentence", unit.text)
+            if (changes := change_candidates(unit.text, context)) is not None:
+                found += changes
+                entries.add(unit.text)
+                continue
         if method and place == 0 and unit.kind == "sentence" and chunk.opens_section:
             found += method_candidates(unit.text, method, short, context)
             continue
@@ -113,13 +124,13 @@ def find_candidates(chunk: ChunkContext) -> list[Candidate]:
             unit, context, chunk.title if short else "", short, text, heading.lower() in {"attributes", "returns", "yields"}
         )
     if len(found) < _FEW:
-        told = [unit for unit in read if unit.kind == "sentence"]
+        told = [unit for unit in read if unit.kind == "sentence" and unit.text not in entries]
         found += [
             candidate
             for place, unit in enumerate(told)
             for candidate in clause_candidates(unit.text, Context(topic, place, False, ui))
         ]
-    if "```" in chunk.text and heading and not chunk.opens_section and len(found) < _FEW and not short:
+    if "```" in chunk.text and named and not chunk.opens_section and len(found) < _FEW and not short:
         found += _example_candidates(heading)
     return found
 
@@ -183,6 +194,7 @@ def _selected(candidates: list[Candidate], chunk: ChunkContext, seed: int, wante
             family = FAMILIES.get(style, "question")
             if in_family[family] >= (_CHOICES if family == "question" else 1) and candidate.kind != "ready":
                 continue
+            query = mended(query)
             reason = reject_reason(query, own) or (_spells(query, identifier) if identifier else None)
             if reason is None:
                 good.append((query, style))
