@@ -51,6 +51,7 @@ and again takes a fifth of its time."""
 @click.option(
     "--eval-set",
     "eval_sets",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="PATH",
@@ -58,6 +59,7 @@ and again takes a fifth of its time."""
 )
 @click.option(
     "--pairs",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="PATH",
@@ -65,6 +67,7 @@ and again takes a fifth of its time."""
 )
 @click.option(
     "--queries",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="FILE",
@@ -73,6 +76,7 @@ and again takes a fifth of its time."""
 @click.option(
     "--base-model",
     "base_models",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="MODEL",
