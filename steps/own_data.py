@@ -45,6 +45,8 @@ def load_pairs(
         if counts.unmatched:
             first = f": {counts.examples[0].reason}" if counts.examples else ""
             logger.warning(f"{name}: {counts.unmatched:,} answers match no chunk and are left out{first}")
+        if left_out := sum(counts.personal_data.values()):
+            logger.warning(f"{name}: {left_out:,} pairs left out for personal data")
     return (
         to_table(found.pairs, LabelledPair),
         to_table(found.free_texts, Chunk),

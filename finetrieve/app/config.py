@@ -28,12 +28,14 @@ from finetrieve.training.settings import SplitSettings, TrainingSettings
 logger = get_logger(__name__)
 DEFAULT_CONFIG = ROOT / "configs" / "default.yaml"
 OFFLINE_CONFIG = DEFAULT_CONFIG.with_name("demo-offline.yaml")
+NAME = r"^[A-Za-z0-9][\w.\-]{0,79}$"
+"""A model's name."""
 
 
 class Config(Settings):
     """Everything a run depends on; `configs/default.yaml` spells every key out."""
 
-    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][\w.\-]{0,79}$")
+    name: str | None = Field(default=None, pattern=NAME)
     """What the trained models are called in the registry; None names them after the documents."""
     seed: int = Field(default=13, ge=0, le=2**31 - 1)
     """Of everything that is drawn at random: styles, batches, the resamples of the intervals."""
@@ -94,6 +96,11 @@ class Config(Settings):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+def not_a_name(value: str) -> str:
+    """Returns what is wrong with a model's name."""
+    return f"'{value}' is no name; expected letters, digits, '.', '_' and '-', at most 80, and no mark first."
+
+
 def _name_of(source: SourceSettings) -> str:
     """Returns a name from the place of the documents: a package, a dataset, or the last two parts of a path."""
     key, place = source.identity
@@ -120,7 +127,8 @@ def load_config(
     """Returns the validated configuration of a YAML file.
 
     Args:
-        path: The YAML file. Relative paths inside it are looked up beside it, then in the working directory.
+        path: The YAML file. Relative paths inside it are looked up beside it, then in the working directory; those of the other
+            arguments in the working directory alone.
         docs: Documents that replace the file's source. The file's evaluation sets and pairs go too: they are about other
             documents.
         eval_sets: Evaluation sets that replace the file's.
@@ -148,8 +156,11 @@ def load_config(
     if base_models and isinstance(training := raw.setdefault("training", {}), dict):
         training |= {"base_model": base_models[0], "base_models": list(base_models) if len(base_models) > 1 else []}
     raw = with_overrides(raw, overrides, Config)
+    given = {
+        name for value in (docs, *eval_sets, *pairs, *queries, *base_models) if value for name in (str(value), str(Path(value)))
+    }
     try:
-        return Config.model_validate(map_paths(raw, Config, lambda value: _find_beside(path, value)))
+        return Config.model_validate(map_paths(raw, Config, lambda value: value if value in given else _find_beside(path, value)))
     except ValidationError as error:
         raise InputError("\n".join(_mistake(path, details, overrides) for details in error.errors())) from None
 
@@ -228,7 +239,7 @@ def _explain(details: Any) -> str:
             hint = did_you_mean(seen, names.split(", "))
             return f"{place}{field}: unknown name '{seen}'.{hint} Choose one of: {names}."
         case "string_pattern_mismatch" if place == "name":
-            return f"name: '{value}' is no name; expected letters, digits, '.', '_' and '-', at most 80, and no mark first."
+            return f"name: {not_a_name(value)}"
         case "value_error":
             return f"{place}: {context['error']}"
     shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."

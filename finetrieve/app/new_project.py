@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from finetrieve.app.config import DEFAULT_CONFIG, load_config
+from finetrieve.app.config import DEFAULT_CONFIG, NAME, load_config, not_a_name
 from finetrieve.app.config_schema import field_docstrings
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.corpus.sources.registry import reach_source, source_from_argument
@@ -59,9 +59,17 @@ def check_free(folder: Path) -> None:
 
 
 def check_documents(docs: str | Path) -> str | Path:
-    """Returns the place; raises an InputError where no documents can be read there."""
+    """Returns the place, `~` replaced by the home directory; raises an InputError where no documents can be read there."""
+    docs = Path(docs).expanduser() if str(docs).startswith("~") else docs
     reach_source(source_from_argument(docs))
     return docs
+
+
+def check_name(name: str) -> str | None:
+    """Returns the model's name, None for an empty one; raises an InputError where it is no name."""
+    if name and not re.fullmatch(NAME, name):
+        raise InputError(not_a_name(name))
+    return name or None
 
 
 def check_queries(queries: str) -> str:

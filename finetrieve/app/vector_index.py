@@ -60,6 +60,8 @@ class Served:
     metrics: EvaluationResult
     fusion: Fusion = FUSED
     """How its scores add up, as its evaluation found best."""
+    duplicates: Sequence[DuplicateChunk] = ()
+    """Chunks that its corpus left out: a page that repeats another is found through that one's chunks."""
 
 
 def served(version: Version) -> Served:
@@ -72,7 +74,17 @@ def served(version: Version) -> Served:
 
     metrics = metrics_of(version)
     fusion = choose_methods(metrics, str(version.record.get("eval_set")))[TRAINED].fusion
-    return Served(version.label, load_model(version).path, chunks_of(version), metrics, fusion)
+    return Served(version.label, load_model(version).path, chunks_of(version), metrics, fusion, _duplicates_of(version))
+
+
+def _duplicates_of(version: Version) -> list[DuplicateChunk]:
+    from finetrieve.app.earlier_runs import artifacts_of
+    from finetrieve.registry.versions import artifact_of
+
+    try:
+        return to_rows(artifacts_of(artifact_of(version, "model").run)["duplicates"].load(), DuplicateChunk)
+    except (RuntimeError, KeyError, AttributeError, OSError):  # the run is gone
+        return []
 
 
 # 1. Which vectors, and how many numbers of them.
@@ -211,9 +223,8 @@ def questions_of(version: Version, source: Served) -> EvalSet | None:
         pairs = to_rows(made["pairs"].load(), Pair)
     except (RuntimeError, KeyError, AttributeError, OSError):
         return None
-    duplicates = to_rows(made["duplicates"].load(), DuplicateChunk) if "duplicates" in made else []
     n_documents = len({chunk.doc_id for chunk in source.chunks})
-    held_out = held_out_eval_sets(pairs, source.chunks, duplicates, n_documents)
+    held_out = held_out_eval_sets(pairs, source.chunks, source.duplicates, n_documents)
     if held_out:
         return held_out[0]
     configured = ((run.config.parameters or {}).get("config") or {}).get("evaluation") or {}
@@ -255,8 +266,8 @@ def load_questions(settings: EvalSetSettings, source: Served) -> EvalSet:
         raise InputError(
             f"The questions in '{settings.path}' are about documents of their own; give some about the version's documents."
         )
-    documents = sorted({chunk.doc_id for chunk in source.chunks})
-    return load_eval_set(settings, source.chunks, [], documents, ChunkSettings(), load_tokenizer(source.model))
+    documents = sorted({chunk.doc_id for chunk in source.chunks} | {chunk.doc_id for chunk in source.duplicates})
+    return load_eval_set(settings, source.chunks, source.duplicates, documents, ChunkSettings(), load_tokenizer(source.model))
 
 
 def drift_of(places: Sequence[str], source: Served, questions: EvalSet, most: int) -> dict[str, list[Drift]]:

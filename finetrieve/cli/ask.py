@@ -35,6 +35,7 @@ _PORT = 8600
 @click.option(
     "--index",
     "place",
+    type=click.Path(),
     metavar="DIR|ENGINE:PATH",
     help="Ask what `index` wrote: a folder, lancedb:PATH, qdrant:PATH or pgvector:PATH.",
 )

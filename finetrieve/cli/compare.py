@@ -11,9 +11,17 @@ from finetrieve.core.errors import InputError
 
 
 @click.command("compare")
-@click.argument("first", metavar="MODEL_A")
-@click.argument("second", metavar="MODEL_B")
-@click.option("--eval-set", "eval_sets", multiple=True, required=True, metavar="PATH", help="Human questions. Repeatable.")
+@click.argument("first", metavar="MODEL_A", type=click.Path())
+@click.argument("second", metavar="MODEL_B", type=click.Path())
+@click.option(
+    "--eval-set",
+    "eval_sets",
+    type=click.Path(),
+    multiple=True,
+    required=True,
+    metavar="PATH",
+    help="Human questions. Repeatable.",
+)
 @click.option("--docs", type=click.Path(), help="The documents, where the questions bring none of their own.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="A YAML file. Default: configs/default.yaml.")
 @click.option(

@@ -13,7 +13,8 @@ def command(shell: str) -> None:
     """Print the script with which a shell completes the command `finetrieve`, which `pip install -e .` installs.
 
     \b
-    eval "$(finetrieve completion bash)"        in ~/.bashrc; for zsh likewise in ~/.zshrc
+    eval "$(finetrieve completion bash)"        in ~/.bashrc
+    eval "$(finetrieve completion zsh)"         in ~/.zshrc, after `autoload -Uz compinit && compinit`
     finetrieve completion fish | source         in ~/.config/fish/config.fish
     """
     from click.shell_completion import get_completion_class

@@ -21,6 +21,12 @@ PUBLIC = click.option("--public", is_flag=True, help="On the Hub: for all to see
 YES = click.option("--yes", is_flag=True, help="On the Hub: do not ask before sending.")
 
 
+def _complete_form(_context: click.Context, _option: click.Parameter, start: str) -> list[str]:
+    from finetrieve.registry.dataset_files import FORMS
+
+    return [form for form in FORMS if form.startswith(start)]
+
+
 @click.group("export")
 def command() -> None:
     """Write the dataset or the model of a version to a folder, or send it to the Hugging Face Hub.
@@ -33,7 +39,13 @@ def command() -> None:
 @click.argument("version", default="production")
 @MODEL
 @TO
-@click.option("--form", default="hub", metavar="FORM", help="hub (Parquet), beir, llamaindex, ragas, argilla.")
+@click.option(
+    "--form",
+    default="hub",
+    metavar="FORM",
+    help="hub (Parquet), beir, llamaindex, ragas, argilla.",
+    shell_complete=_complete_form,
+)
 @click.option("--no-chunks", is_flag=True, help="Without the texts of the documents: queries and ids alone.")
 @LICENCE
 @PUBLIC

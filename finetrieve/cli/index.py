@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 @click.option("--precision", type=click.Choice(["fp32", "int8", "binary"]), help="Default: as recommended.")
 @click.option("--pooling", type=click.IntRange(1, 16), help="Tokens of a chunk that share a vector. Default: as recommended.")
 @click.option(
-    "--eval-set", "eval_set", metavar="PATH", help="Questions to check it with. Default: the test questions of its run."
+    "--eval-set",
+    "eval_set",
+    type=click.Path(),
+    metavar="PATH",
+    help="Questions to check it with. Default: the test questions of its run.",
 )
 @click.option("--questions", "most", type=click.IntRange(1), default=100, show_default=True, help="Asked at most.")
 @click.option(

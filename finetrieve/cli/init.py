@@ -30,7 +30,16 @@ def command(folder: Path, docs: str | None, name: str | None, queries: str | Non
 
     What no option answers is asked, or, without a terminal, has its default.
     """
-    from finetrieve.app.new_project import IGNORED, RULES, Answers, check_documents, check_free, check_queries, write_project
+    from finetrieve.app.new_project import (
+        IGNORED,
+        RULES,
+        Answers,
+        check_documents,
+        check_free,
+        check_name,
+        check_queries,
+        write_project,
+    )
 
     check_free(folder)
     asks = sys.stdin.isatty()
@@ -40,7 +49,7 @@ def command(folder: Path, docs: str | None, name: str | None, queries: str | Non
         else _ask("Where are your documents (a folder, a file or a site)?", "docs", check_documents, asks)
     )
     if name is None and asks:
-        name = click.prompt("What is the model called (Enter: as the documents)?", "", show_default=False).strip() or None
+        name = _ask("What is the model called (Enter: as the documents)?", "", check_name, asks)
     if queries is None:
         queries = _ask(f"Who writes the queries ({RULES}, or an LLM as PROVIDER/MODEL)?", RULES, check_queries, asks)
     if review is None:
@@ -64,11 +73,11 @@ def _ask(question: str, default: str, checked: Callable[[str], Answer], asks: bo
 
     def proc(text: str) -> Answer:
         try:
-            return checked(text)
+            return checked(text.strip())
         except InputError as error:
             raise click.UsageError(str(error)) from None
 
     if not asks:
         return checked(default)
-    answer: Answer = click.prompt(question, default=default, value_proc=proc)
+    answer: Answer = click.prompt(question, default=default, value_proc=proc, show_default=bool(default))
     return answer

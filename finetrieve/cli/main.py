@@ -52,6 +52,7 @@ and again takes a fifth of its time."""
 @click.option(
     "--eval-set",
     "eval_sets",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="PATH",
@@ -59,6 +60,7 @@ and again takes a fifth of its time."""
 )
 @click.option(
     "--pairs",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="PATH",
@@ -66,6 +68,7 @@ and again takes a fifth of its time."""
 )
 @click.option(
     "--queries",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="FILE",
@@ -74,6 +77,7 @@ and again takes a fifth of its time."""
 @click.option(
     "--base-model",
     "base_models",
+    type=click.Path(),
     multiple=True,
     callback=filled,
     metavar="MODEL",

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,10 +134,12 @@ def named_documents(page: str, ids: Collection[str], short: Mapping[str, list[st
     """Returns the ids that a page's name can mean; `short` is of `ids_without_ending`."""
     clean = page.replace("\\", "/").removeprefix("./").lstrip("/")
     for name in (page, clean, clean.removeprefix("docs/"), *_paths_of(page)):
-        if name in ids:
-            return [name]
-        if name in short:
-            return short[name]
+        # macOS writes "ä" in a file's name as two characters, a spreadsheet as one.
+        for form in dict.fromkeys((name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))):
+            if form in ids:
+                return [form]
+            if form in short:
+                return short[form]
     return []
 
 

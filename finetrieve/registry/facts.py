@@ -15,12 +15,15 @@ _BETTER = {True: "better", False: "worse", None: "no clear difference"}
 def facts_of(metrics: EvaluationResult) -> dict[str, Any]:
     """Returns flat facts from the content of `metrics.json`; what it does not say is left out.
 
-    `corpus`, `documents`, `chunks`, `queries`, `generator`, `cost`, `base_model`, `base_name` and `base_revision` (its id on the
+    `corpus`, `documents`, `chunks`, `queries`, `generator`, `cost`, `own_data` (sets of pairs and queries that somebody had, with
+    their number of queries), `training_pairs`, `training_steps`, `base_model`, `base_name` and `base_revision` (its id on the
     Hub, and which version), `verdict`, `eval_set`, `eval_queries`, `arm` and `untrained_arm` (the verdict's two), and
     `ndcg_at_10` (`_low`, `_high`) of that arm, of the untrained arm (`untrained_`), of the base model (`base_`) and of BM25
     (`bm25_`).
     """
     made, base = metrics.generation, metrics.training.base or BaseModelCard()
+    own = [(name, pairs.queries) for name, pairs in metrics.pairs.sets.items()]
+    own += [(name, queries.queries) for name, queries in metrics.queries.sets.items()]
     facts = {
         "corpus": metrics.corpus.fingerprint[:_SHORT],
         "documents": metrics.corpus.documents,
@@ -28,6 +31,9 @@ def facts_of(metrics: EvaluationResult) -> dict[str, Any]:
         "queries": made.queries,
         "generator": ", ".join(f"{name} ({count:,})" for name, count in made.generators.items()),
         "cost": None if made.cost is None else float(made.cost),
+        "own_data": ", ".join(f"{name} ({count:,})" for name, count in own),
+        "training_pairs": metrics.training.n_pairs or None,
+        "training_steps": metrics.training.steps or None,
         "base_model": metrics.training.base_model,
         "base_name": base.name,
         "base_revision": base.revision,

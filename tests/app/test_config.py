@@ -70,6 +70,10 @@ def test_the_default_configuration_says_what_the_defaults_are() -> None:
             "training.learning_rtae: unknown key. Did you mean 'learning_rate'?",
         ),
         ({"source": DOCS, "training": {"epochs": "two"}}, "training.epochs: input should be a valid number"),
+        (
+            {"source": DOCS, "training": {"learning_rate": float("inf")}},
+            "learning_rate: input should be a finite number, found inf",
+        ),
         ({"source": DOCS, "training": {"loss": "mrnl"}}, "training.loss: Unknown loss 'mrnl'. Did you mean 'mnrl'?"),
         ({"source": DOCS, "filters": [{"name": "round_trip", "topk": 3}]}, "filters[0].topk: unknown key. Did you mean 'top_k'?"),
         (
@@ -116,6 +120,22 @@ def test_paths_are_looked_up_beside_the_yaml_file_first(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     config = load_config(write(tmp_path, {"source": DOCS}))
     assert config.source.name == "folder" and config.source.path == str(tmp_path / "docs")
+
+
+def test_paths_on_the_command_line_are_those_of_the_working_directory_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, beside = tmp_path / "here" / "now", tmp_path / "project"
+    for folder in (here.parent / "docs", tmp_path / "docs", here / "pairs", beside / "pairs", beside / "model"):
+        folder.mkdir(parents=True)
+    path = write(beside, {"source": DOCS})
+    monkeypatch.chdir(here)
+
+    config = load_config(path, "../docs", overrides=("evaluation.reranker=model",), pairs=("./pairs",))
+    assert config.source.name == "folder" and config.source.path == "../docs"
+    assert [item.path for item in config.pairs] == ["./pairs"]
+
+    assert config.evaluation.reranker == str(beside / "model"), "a key of --set is one of the file"
 
 
 def test_a_configuration_survives_being_written_as_yaml(tmp_path: Path) -> None:

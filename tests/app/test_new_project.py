@@ -117,12 +117,12 @@ def test_in_a_terminal_four_questions_are_asked_and_a_wrong_answer_is_asked_agai
     command = [sys.executable, str(ROOT / "run.py"), "init", "mine"]
     with subprocess.Popen(command, cwd=place, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as asked:
         os.close(theirs)
-        os.write(ours, b"none\ndocs\nhandbook\n\ny\n")
+        os.write(ours, b"none\ndocs\nour hand/book\nhandbook\n\ny\n")
         shown = b""
         while b"Run it:" not in shown:
             shown += os.read(ours, 4096)
         assert asked.wait(120) == 0
     os.close(ours)
-    assert b"No such file or folder: 'none'" in shown
+    assert b"No such file or folder: 'none'" in shown and b"'our hand/book' is no name" in shown
     config = load_config(place / "mine" / CONFIG)
     assert config.model_name == "handbook" and config.reviewing is not None and not config.generation.recipes[0].asks_llm

@@ -14,10 +14,19 @@ from click.testing import CliRunner
 
 from finetrieve.app import vector_index
 from finetrieve.app.index import load_index
-from finetrieve.app.vector_index import Served, choose_vectors, drift_of, first_readable, load_into_engine, write_index
+from finetrieve.app.vector_index import (
+    Served,
+    choose_vectors,
+    drift_of,
+    first_readable,
+    load_into_engine,
+    questions_in,
+    write_index,
+)
 from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
 from finetrieve.core.own_output import VECTORS_MARK
+from finetrieve.core.rows import DuplicateChunk
 from finetrieve.engines import fused_search, vector_files
 from finetrieve.engines.base import Found, engine_at
 from finetrieve.engines.drift import Drift, DriftError, check_drift
@@ -304,3 +313,15 @@ def test_the_gate_asks_the_questions_of_the_runs_configuration_that_are_still_th
     found = first_readable([gone, {"path": str(other)}, {"path": str(file), "name": "people"}], source)
     assert found is not None and list(found.queries.values()) == ["How do I start?"]
     assert first_readable([gone], source) is None
+
+
+def test_questions_about_a_page_that_repeats_another_one_are_asked(source: Served, tmp_path: Path) -> None:
+    kept = source.chunks[0]
+    file = tmp_path / "questions.csv"
+    file.write_text("question,page\nwhere is its button?,copy.md\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"'copy\.md' is not among"):
+        questions_in(str(file), source)
+
+    copied = replace(source, duplicates=[DuplicateChunk("copy#0", "copy.md", kept.id, "exact")])
+    found = questions_in(str(file), copied)
+    assert list(found.qrels.values()) == [{"copy.md": 1}] and found.units_of(kept) == (kept.doc_id, "copy.md")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from tokenizers import Tokenizer
@@ -14,6 +16,7 @@ from finetrieve.core.rows import Chunk
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.evaluation.dev_questions import human_dev_pairs
 from finetrieve.evaluation.eval_sets import EvalSet, check_eval_set, fingerprint, load_eval_set, read_questions
+from finetrieve.evaluation.question_files import ids_without_ending, named_documents
 from finetrieve.evaluation.settings import EvalSetSettings
 
 DOCUMENTS = ["guide/reset.md", "guide/cards.md", "cards.rst", "widgets.md", "widgets.html", "faq.md"]
@@ -88,6 +91,17 @@ def test_a_file_is_read_however_it_was_exported(tmp_path: Path, name: str, conte
     found = _load(path)
     assert (found.name, found.kind, found.unit, found.notes) == ("q", "human", "document", ())
     assert _answers(found) == EXPECTED
+
+
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_a_page_with_an_umlaut_is_found_in_either_form_of_unicode(
+    on_disk: Literal["NFC", "NFD"], written: Literal["NFC", "NFD"]
+) -> None:
+    document = unicodedata.normalize(on_disk, "guide/Brücken.md")
+    for name in ("guide/Brücken.md", "./guide/Brücken", "https://acme.example/guide/Brücken.md"):
+        page = unicodedata.normalize(written, name)
+        assert named_documents(page, {document, "faq.md"}, ids_without_ending([document])) == [document]
 
 
 @pytest.mark.parametrize("page", ["guide/reset", "./guide/reset.md", "docs/guide/reset.md", "/guide/reset", "guide\\reset.md"])
