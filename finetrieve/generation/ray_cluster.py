@@ -31,6 +31,7 @@ from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 from distilabel.pipeline.base import set_pipeline_running_env_variables
 from distilabel.pipeline.ray import RayPipeline
 from distilabel.pipeline.step_wrapper import _StepWrapper
+from distilabel.utils import logging as distilabel_logging
 from distilabel.utils.logging import setup_logging, stop_logging
 from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -201,7 +202,7 @@ class RayGeneration(RayPipeline):
         try:
             return super().run(**arguments)
         finally:
-            stop_logging()
+            _end_log_listener()
 
     def _run_step(self, step: Any, input_queue: Any, replica: int) -> None:
         wrapper = _StepWrapper(step, replica, input_queue, self._output_queue, self._load_queue, self._dry_run, ray_pipeline=True)
@@ -277,6 +278,16 @@ def replicas(chunks: int) -> int:
     """Returns how many processes share the work of a recipe that asks nobody: one per node, as far as there are batches."""
     nodes = sum(bool(node["Alive"]) for node in ray.nodes())
     return max(1, min(nodes, math.ceil(chunks / BATCH_SIZE)))
+
+
+def _end_log_listener() -> None:
+    """Ends distilabel's log listener, or lets go of it where its queue is lost: to reach that, Ray would start a new cluster."""
+    try:
+        stop_logging()
+    except ray.exceptions.RayError as error:
+        logging.getLogger(__name__).debug("The queue of the log records is lost: %s", _first_line(error))
+    finally:
+        distilabel_logging.queue_listener = None
 
 
 # 4. The cluster.

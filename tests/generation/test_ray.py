@@ -127,6 +127,28 @@ def test_a_wrong_key_stops_the_run_as_it_does_here_and_no_key_is_in_the_clusters
     assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
 
 
+class LostListener:
+    """A log listener whose queue went down with its node."""
+
+    def stop(self) -> None:
+        import ray
+
+        raise ray.exceptions.RayActorError
+
+
+def test_a_log_listener_whose_queue_is_lost_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Asked a second time, it would have Ray start a cluster to reach the queue.
+    from distilabel.utils import logging as distilabel_logging
+
+    from finetrieve.generation import ray_cluster
+
+    monkeypatch.setattr(distilabel_logging, "queue_listener", LostListener())
+    monkeypatch.setattr(ray_cluster.RayPipeline, "run", lambda self, **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ray_cluster.RayGeneration.run(object.__new__(ray_cluster.RayGeneration))
+    assert distilabel_logging.queue_listener is None
+
+
 HOST = """
 import os, pathlib, sys, tempfile
 from tests.generation.generating import folder_chunks, generate
