@@ -33,7 +33,7 @@ def read_pairs(settings: PairSettings) -> list[Label]:
 
 def _no_rows(place: object) -> InputError:
     return InputError(
-        f"'{place}' has no rows. A row of pairs has a query and what answers it, such as: query 'how do I begin?', positive "
+        f"No pairs in '{place}': it has no rows. A row has a query and what answers it, such as: query 'how do I begin?', positive "
         "'Press the green button.'"
     )
 
