@@ -33,8 +33,8 @@ def read_pairs(settings: PairSettings) -> list[Label]:
 
 def _no_rows(place: object) -> InputError:
     return InputError(
-        f"No pairs in '{place}': it has no rows. A row has a query and what answers it, such as: query 'how do I begin?', positive "
-        "'Press the green button.'"
+        f"No pairs in '{place}': it has no rows. A row has a query and what answers it, such as: "
+        "query 'how do I begin?', positive 'Press the green button.'"
     )
 
 
