@@ -15,7 +15,7 @@ from finetrieve.app.config_tree import find_key, map_paths
 from finetrieve.core.errors import InputError, did_you_mean
 from finetrieve.core.failures import error_line
 from finetrieve.core.logging import get_logger
-from finetrieve.core.paths import ROOT
+from finetrieve.core.paths import ROOT, refuse_special_file
 from finetrieve.core.settings import Settings
 from finetrieve.corpus.settings import ChunkSettings
 from finetrieve.corpus.sources.registry import SourceSettings, source_from_argument
@@ -192,6 +192,7 @@ def read_yaml(path: Path, example: str = DEFAULT_CONFIG.name) -> dict[str, Any]:
     Raises:
         InputError: It cannot be read, is no valid YAML, or holds no mapping; `example` is the file to start from.
     """
+    refuse_special_file(path)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -9,12 +9,16 @@ from functools import partial
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import check
 from finetrieve.app.run_time import time_line
+from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError
 from finetrieve.evaluation.formats import counted
 from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.imitation import with_real_queries
-from finetrieve.own_data.settings import GradeSettings, QuerySettings
+from finetrieve.own_data.matching import ChunkFinder
+from finetrieve.own_data.pair_files import read_pairs
+from finetrieve.own_data.query_files import read_queries
+from finetrieve.own_data.settings import GradeSettings, PairSettings, QuerySettings
 
 _FEWEST_CHUNKS = 3
 """One each to train on, to choose by and to test on."""
@@ -50,6 +54,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     lines = [f"{counted(len(read.documents), 'document')} read{state}.", *(f"  {line}" for line in report.skipped_lines())]
     parts = [dry_run(chunks, generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
+        parts.append("\n".join([*(_pairs_line(item, corpus) for item in config.pairs), *map(_queries_line, config.query_logs)]))
         for item, grades in _graded(config):
             estimate = estimate_grades(item, chunks, response_cache_directory(generation))
             parts += [estimate_text(f"Grades of '{item.label}'", grades.generator, grades.base_url, estimate)]
@@ -59,6 +64,27 @@ def dry_run_text(pipeline: str, config: Config) -> str:
         parts += [time_line(chunks, _expected_queries(config, len(chunks)), config.training) + on_top]
     parts += ["\n".join(report.words.lines())] if report.words else []
     return "\n\n".join([*(part for part in parts if part), *_missing(generation, config)])
+
+
+def _pairs_line(item: PairSettings, corpus: Corpus) -> str:
+    """Returns how many pairs a set has, and how many of them a chunk answers; what is on the Hub is not fetched."""
+    if item.path is None:
+        return f"Pairs '{item.label}': on the Hub, read when the run starts."
+    pairs = [label for label in read_pairs(item) if label.score > 0]
+    finder = ChunkFinder(corpus)
+    matched = sum(bool(finder.find(label)[1]) for label in pairs)
+    line = f"Pairs '{item.label}': {counted(len(pairs), 'pair')} read, of which {matched:,} match a chunk."
+    if matched:
+        return line
+    ends = "their texts would be trained on as they are" if item.unmatched == "keep" else "a run would stop"
+    return f"{line} Warning: none does, so {ends}. Give the documents that the pairs are about with --docs."
+
+
+def _queries_line(item: QuerySettings) -> str:
+    _, report = read_queries(item)
+    n_personal = sum(report.personal_data.values())
+    personal = f"; {counted(n_personal, 'row')} left out for personal data" if n_personal else ""
+    return f"Queries '{item.label}': {counted(report.rows, 'row')} read, {report.queries:,} different queries kept{personal}."
 
 
 def _expected_queries(config: Config, n_chunks: int) -> int:

@@ -99,7 +99,8 @@ def last_run(docs: str | None = None) -> FinishedRun:
             raise InputError(f"No run on '{docs}' has ended yet. Run: python run.py --pipeline retrain --docs path/to/docs")
         raise unknown_name("documents with a run", docs, found)
     if docs is None and len(found) > 1:
-        raise SeveralModelsError(sorted(found))
+        calls = " or ".join(f'last_run("{name}")' for name in sorted(found))
+        raise SeveralModelsError(sorted(found), f"Write {calls}.")
     if not found:
         raise InputError("No run has evaluated a model yet. Run: python run.py --pipeline retrain --docs path/to/docs")
     run = found[docs] if docs is not None else next(iter(found.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from pathlib import Path
 
 from pydantic import Field
@@ -170,16 +171,25 @@ def check_engine(settings: GenerationSettings) -> None:
 
 
 def _check_writable(out: Path) -> None:
-    """Raises an InputError unless `out` is, or can become, a folder that we can write to; creates nothing."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out '{out}' is a file; give a folder.")
+    """Raises an InputError unless `out` is, or can become, a folder that we can write to; leaves nothing behind."""
     place = out.absolute()
-    while not place.exists():
-        place = place.parent
+    try:
+        if out.exists() and not out.is_dir():
+            raise InputError(f"--out '{out}' is a file; give a folder.")
+        while not place.exists():
+            place = place.parent
+    except OSError as error:  # a name that is too long
+        raise InputError(f"--out '{out}' cannot be a folder: {error.strerror}; give another one.") from None
     if not place.is_dir():
         raise InputError(f"--out '{out}' lies under '{place}', which is a file; give a folder.")
     if not os.access(place, os.W_OK | os.X_OK) or _is_read_only(place):
         raise InputError(f"--out '{out}' cannot be written: '{place}' is read-only; give a folder that you may write to.")
+    try:  # the rights say nothing of /proc, of a full disk or of a network's folder
+        tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=place).cleanup()
+    except OSError as error:
+        raise InputError(
+            f"--out '{out}' cannot be written: no folder can be made in '{place}' ({error.strerror}); give another one."
+        ) from None
 
 
 def _is_read_only(place: Path) -> bool:

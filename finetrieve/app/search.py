@@ -76,17 +76,21 @@ def load_comparison(reference: str | None, progress: Progress | None = None, mod
     return SearchComparison(corpus, names, note, described, version.model, measured_words(version), answering)
 
 
-def checked_question(text: str) -> str:
+def checked_question(text: str, name: str = "The question") -> str:
     """Returns the question without surrounding space.
+
+    Args:
+        text: What is asked.
+        name: What the mistake calls it.
 
     Raises:
         InputError: It is empty or too long.
     """
     question = " ".join(text.split())
     if not question:
-        raise InputError('The question is empty. Ask one: python run.py ask "how do I ...?"')
+        raise InputError(f"{name} is empty; expected 1 to {LONGEST_QUESTION:,} characters.")
     if len(question) > LONGEST_QUESTION:
-        raise InputError(f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are read.")
+        raise InputError(f"{name} has {len(question):,} characters; at most {LONGEST_QUESTION:,} are read.")
     return question
 
 

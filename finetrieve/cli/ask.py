@@ -57,6 +57,8 @@ def command(
 ) -> None:
     """Ask the model in production and its base model, side by side, each by the best way of searching that evaluation found."""
     question = " ".join(words)
+    if not serve and not question.strip():
+        raise InputError('The question is empty. Ask one: python run.py ask "how do I ...?"')
     if place is not None:
         if serve or version is not None or model is not None:
             raise InputError("--index says by itself what answers; leave out --serve, --version and --model.")

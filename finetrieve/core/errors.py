@@ -13,6 +13,10 @@ class InputError(ValueError):
     The command line prints it without a traceback and exits with 2.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """Returns what a notebook shows in place of a traceback; IPython looks for a method of this name."""
+        return str(self).splitlines()
+
 
 class UnreachableError(InputError):
     """Something that has to be fetched lies where nothing answers: with the network, or from a copy, the same input works."""
@@ -21,9 +25,9 @@ class UnreachableError(InputError):
 class SeveralModelsError(InputError):  # the command line adds a command that names one
     """There are several models, and none was named."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """Names all of them."""
-        super().__init__(f"There is more than one model: {', '.join(names)}. Name one of them.")
+    def __init__(self, names: Sequence[str], how: str = "Name one of them.") -> None:
+        """Names all of them, and says how to name one."""
+        super().__init__(f"There is more than one model: {', '.join(names)}. {how}")
         self.names = names
 
 

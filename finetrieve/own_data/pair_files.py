@@ -24,9 +24,18 @@ def read_pairs(settings: PairSettings) -> list[Label]:
         InputError: It cannot be read, or nothing in it answers a query; with file and line where there is one.
     """
     labels = list(_hub_labels(settings) if settings.path is None else _labels(_path(settings), settings))
+    if not labels:
+        raise _no_rows(settings.path or settings.dataset)
     if not any(label.score > 0 for label in labels):
         raise InputError(f"No pairs in '{settings.path or settings.dataset}': no query in it has an answer with a score above 0.")
     return labels
+
+
+def _no_rows(place: object) -> InputError:
+    return InputError(
+        f"No pairs in '{place}': it has no rows. A row has a query and what answers it, such as: "
+        "query 'how do I begin?', positive 'Press the green button.'"
+    )
 
 
 def check_pairs(settings: PairSettings) -> None:
@@ -97,6 +106,8 @@ def _tables_in(folder: Path) -> list[Path]:
 
 
 def _table_labels(path: Path, settings: PairSettings) -> Iterator[Label]:
+    if path.stat().st_size == 0:
+        raise _no_rows(path)
     columns: PairColumns | None = None
     for place, row in readable_rows(path):
         if columns is None or columns.query not in row:

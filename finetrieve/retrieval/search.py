@@ -22,11 +22,11 @@ class Hit:
     score: float
     """Of all parts together; only comparable within one answer."""
     cosine: float | None
-    """Of query and chunk, -1..1; None where the single vectors are not searched."""
+    """Of query and chunk, -1..1; None where the single vectors do not count."""
     bm25: float | None
-    """0 where they share no word; None where words are not searched."""
+    """0 where they share no word; None where words do not count."""
     late: float | None = None
-    """MaxSim of query and chunk, -1..1; None where the token vectors are not searched."""
+    """MaxSim of query and chunk, -1..1; None where the token vectors do not count."""
 
     @property
     def document(self) -> str:
@@ -66,15 +66,9 @@ def search(searcher: Searcher, chunks: Sequence[Chunk], query: str, k: int) -> l
     parts = searcher.index.parts(searcher.index.prepare([query]))  # each (1, n_chunks)
     scores = fuse(parts, searcher.fusion)[0]
     order = np.argsort(-scores, kind="stable")[:k]
-    late = parts.late
+    by_part = {"dense": parts.dense, "lexical": parts.lexical, "late": parts.late}
+    counted = [matrix if searcher.fusion.weights[part] else None for part, matrix in by_part.items()]
     return [
-        Hit(
-            rank,
-            chunks[row],
-            float(scores[row]),
-            float(parts.dense[0, row]),
-            float(parts.lexical[0, row]),
-            None if late is None else float(late[0, row]),
-        )
+        Hit(rank, chunks[row], float(scores[row]), *(None if matrix is None else float(matrix[0, row]) for matrix in counted))
         for rank, row in enumerate(order, 1)
     ]

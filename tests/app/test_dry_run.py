@@ -68,6 +68,20 @@ def test_a_dry_run_needs_no_key_and_says_what_a_run_would_lack(
     assert "Before a run: Provider 'openai' needs a key: the environment variable A_KEY_THAT_IS_NOT_SET" in done.stdout
 
 
+def test_a_dry_run_says_what_was_read_of_own_pairs_and_queries(
+    called: RunCommand, llm_config: Path, docs: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "good.csv").write_text("query,page\nhow loud?,alarm.md\nhow bright?,lamp.md\nwho?,nobody.md\n")
+    (tmp_path / "bad.csv").write_text("query,page\nwho?,nobody.md\n")
+    (tmp_path / "log.txt").write_text("set the volume\nset the volume\nwrite to ann@example.org\nkeep a station\n")
+    own = ("--pairs", tmp_path / "good.csv", "--pairs", tmp_path / "bad.csv", "--queries", tmp_path / "log.txt")
+    done = called("--pipeline", "retrain", "--config", llm_config, "--docs", docs, *own, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "Pairs 'good': 3 pairs read, of which 2 match a chunk.\n" in done.stdout
+    assert "Pairs 'bad': 1 pair read, of which 0 match a chunk. Warning: none does, so a run would stop." in done.stdout
+    assert "Queries 'log': 4 rows read, 2 different queries kept; 1 row left out for personal data." in done.stdout
+
+
 def test_a_dry_run_of_a_pipeline_that_generates_nothing_is_a_mistake(called: RunCommand, llm_config: Path) -> None:
     done = called("--pipeline", "evaluate", "--config", llm_config, "--dry-run")
     assert done.returncode == 2

@@ -156,7 +156,8 @@ def test_the_same_answers_are_given_as_json(comparison: SearchComparison) -> Non
     for k in ("0", "51", "many", "9" * 5_000):
         refused = client.get("/search", params={"q": "what?", "k": k})
         assert refused.status_code == 400 and "expected a number from 1 to 50" in refused.json()["error"]
-    assert "empty" in client.get("/search").json()["error"]
+    for empty in (client.get("/search"), client.get("/search?q=+"), client.post("/search", json={"q": " "})):
+        assert (empty.status_code, empty.json()["error"]) == (400, "q is empty; expected 1 to 1,000 characters.")
     assert TestClient(create_app(comparison, 2), base_url="http://evil.example").get("/search").status_code == 400
 
 

@@ -99,6 +99,8 @@ def test_judgements_that_name_unknown_ids_are_answered_in_one_line(
         (("--pipeline", "retrian"), "Did you mean 'retrain'?"),
         (("--pipeline", "retrain", "--config", "/no/such.yaml"), "/no/such.yaml"),
         (("--pipeline", "retrain", "--out", "/dev/null/x"), "--out"),
+        (("--pipeline", "retrain", "--out", "/proc/x"), "no folder can be made in '/proc'"),
+        (("--pipeline", "retrain", "--out", f"/{'x' * 300}"), "cannot be a folder: File name too long"),
     ],
 )
 def test_a_mistyped_command_is_answered_in_one_line(command: RunCommand, arguments: tuple[str, ...], expected: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from finetrieve.app.config import load_config
 from finetrieve.core.errors import InputError
 from finetrieve.core.paths import refuse_special_file
 from finetrieve.corpus.sources.folder import FolderSource
@@ -22,6 +23,7 @@ from finetrieve.own_data.settings import PairSettings, QuerySettings
 
 READERS: list[Callable[[Path], object]] = [
     source_from_argument,
+    load_config,
     lambda path: check_source(FolderSource(path=str(path))),
     lambda path: check_source(FilesSource(path=str(path))),
     lambda path: check_pairs(PairSettings(path=str(path))),

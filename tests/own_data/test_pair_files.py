@@ -17,6 +17,13 @@ PUMP, VALVE = "The pump moves water.", "The valve stops water."
 ROWS = [{"query": "what moves water?", "positive": PUMP}, {"query": "what stops  water?", "positive": VALVE}]
 
 
+@pytest.mark.parametrize(("name", "text"), [("a.csv", ""), ("a.csv", "query,positive\n"), ("a.jsonl", ""), ("a.json", "[]")])
+def test_a_file_without_rows_is_told_what_a_row_looks_like(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=rf"{name}': it has no rows\. A row has a query and what answers it, such as: query"):
+        read_pairs(PairSettings(path=str(tmp_path / name)))
+
+
 def lines(*rows: object) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 

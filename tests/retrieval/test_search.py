@@ -44,5 +44,13 @@ def test_each_side_adds_words_and_vectors_up_as_its_fusion_says() -> None:
     assert [hit.rank for hit in answers["dense"]] == [1, 2]
 
 
+def test_a_part_without_weight_has_no_score_of_its_own() -> None:
+    answers = a_corpus(vectors=Fusion(late=0, lexical=0), words=Fusion(dense=0, late=0)).search("closed valves", 1)
+    [vectors], [words] = answers["vectors"], answers["words"]
+    assert (vectors.cosine, vectors.bm25, vectors.late) == (1.0, None, None)
+    assert (words.cosine, words.late) == (None, None)
+    assert words.bm25 > 0
+
+
 def test_asking_for_more_than_there_is_returns_what_there_is() -> None:
     assert len(a_corpus(one=HYBRID).search("anything", 50)["one"]) == 3

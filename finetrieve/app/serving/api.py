@@ -114,11 +114,11 @@ def _add_search(app: FastAPI, live: LiveComparison, k: int) -> None:
         q: Annotated[str, Query(description="The question.")] = "",
         k: Annotated[str, Query(description="How many passages each side finds, a whole number.")] = number,
     ) -> JSONResponse:
-        return found(checked_question(q), checked_count(k))
+        return found(checked_question(q, "q"), checked_count(k))
 
     @app.post("/search", response_model=SearchAnswer, responses=_WRONG, summary="Search")
     def search_by_body(body: SearchRequest) -> JSONResponse:
-        return found(checked_question(body.q), body.k)
+        return found(checked_question(body.q, "q"), body.k)
 
 
 def _add_embed(app: FastAPI, live: LiveComparison, limits: Limits) -> None:

@@ -51,8 +51,8 @@ class FoundHit(BaseModel):
     rank: int
     chunk: FoundChunk
     score: float = Field(description="Only comparable within one answer.")
-    cosine: float
-    bm25: float
+    cosine: float | None
+    bm25: float | None
     late: float | None
     document: str
 

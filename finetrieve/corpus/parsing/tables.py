@@ -51,7 +51,7 @@ def table_rows(path: Path) -> Iterator[PlacedRow]:
     suffix = path.suffix.lower()
     try:
         if path.stat().st_size == 0:
-            raise InputError(f"'{path}' is empty (0 bytes); expected a document a row.")
+            raise InputError(f"'{path}' is empty (0 bytes); expected at least one row.")
         rows: Iterator[PlacedRow]
         if suffix in (".jsonl", ".ndjson"):
             rows = _jsonl_rows(path)
