@@ -248,7 +248,7 @@ def test_a_template_cannot_be_left_by_what_a_document_says(template: Any) -> Non
         ({"styles": {}}, "name at least one"),
         ({"styles": {"how_to": 0}}, "greater than 0"),
         ({"personas": {"novice": -1}}, "greater than 0"),
-        ({"styles": {"how_to": float("nan")}}, "greater than 0"),
+        ({"styles": {"how_to": float("nan")}}, "should be a finite number"),
         ({"styles": {"how_too": 1}}, "Did you mean 'how_to'?"),
         ({"styles": {"mine": 1}}, "says: ..."),
         ({"weight": 0}, "greater than 0"),

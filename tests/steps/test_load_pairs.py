@@ -6,27 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from finetrieve.app.zenml_environment import quiet_zenml
 from finetrieve.core.rows import Chunk, DocumentEntry, DuplicateChunk
 from finetrieve.core.tables import to_table
 from finetrieve.own_data.settings import PairSettings
-from steps.own_data import load_pairs
 
 TEXT = "The pump moves water from the tank to the boiler."
 
 
 def test_pairs_with_personal_data_are_counted_on_the_terminal_and_not_shown(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    quiet_zenml()  # ZenML asks where a step's code is when the step is imported
+    from steps.own_data import load_pairs
+
     path = tmp_path / "tickets.csv"
     path.write_text(f"query,positive\nwhat moves water?,{TEXT}\nwrite to jane.doe@acme.example,{TEXT}\n", encoding="utf-8")
     chunks = to_table([Chunk("c1", "pump.md", "pump.md", "", "", TEXT, 12, 0)], Chunk)
     documents, duplicates = to_table([], DocumentEntry), to_table([], DuplicateChunk)
 
-    with caplog.at_level("INFO"):
-        pairs, _, _, report = load_pairs.entrypoint(
-            chunks, documents, duplicates, [PairSettings(path=str(path))], [], "embedded", "any"
-        )
+    pairs, _, _, report = load_pairs.entrypoint(
+        chunks, documents, duplicates, [PairSettings(path=str(path))], [], "embedded", "any"
+    )
 
     assert pairs.column("query").to_pylist() == ["what moves water?"]
     assert sum(report.sets["tickets"].personal_data.values()) == 1
-    assert "tickets: 1 pairs left out for personal data" in caplog.text and "jane.doe" not in caplog.text
+    said = capsys.readouterr().out
+    assert "tickets: 1 pairs left out for personal data" in said and "jane.doe" not in said
