@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from finetrieve.app.config import Config
@@ -54,7 +54,7 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     lines = [f"{counted(len(read.documents), 'document')} read{state}.", *(f"  {line}" for line in report.skipped_lines())]
     parts = [dry_run(chunks, generation, config.seed), "\n".join(lines)]
     if pipeline == "retrain":
-        parts.append("\n".join([*(_pairs_line(item, corpus) for item in config.pairs), *map(_queries_line, config.query_logs)]))
+        parts.append("\n".join([*_pairs_lines(config.pairs, corpus), *map(_queries_line, config.query_logs)]))
         for item, grades in _graded(config):
             estimate = estimate_grades(item, chunks, response_cache_directory(generation))
             parts += [estimate_text(f"Grades of '{item.label}'", grades.generator, grades.base_url, estimate)]
@@ -66,12 +66,18 @@ def dry_run_text(pipeline: str, config: Config) -> str:
     return "\n\n".join([*(part for part in parts if part), *_missing(generation, config)])
 
 
-def _pairs_line(item: PairSettings, corpus: Corpus) -> str:
+def _pairs_lines(sets: Sequence[PairSettings], corpus: Corpus) -> list[str]:
+    if not sets:
+        return []
+    finder = ChunkFinder(corpus)
+    return [_pairs_line(item, finder) for item in sets]
+
+
+def _pairs_line(item: PairSettings, finder: ChunkFinder) -> str:
     """Returns how many pairs a set has, and how many of them a chunk answers; what is on the Hub is not fetched."""
     if item.path is None:
         return f"Pairs '{item.label}': on the Hub, read when the run starts."
     pairs = [label for label in read_pairs(item) if label.score > 0]
-    finder = ChunkFinder(corpus)
     matched = sum(bool(finder.find(label)[1]) for label in pairs)
     line = f"Pairs '{item.label}': {counted(len(pairs), 'pair')} read, of which {matched:,} match a chunk."
     if matched:

@@ -14,7 +14,7 @@ from finetrieve.app.search import TRAINED, choose_methods
 from finetrieve.core.errors import InputError
 from finetrieve.core.progress import reporter
 from finetrieve.core.rows import Chunk, DuplicateChunk, Pair, embedded_text
-from finetrieve.core.tables import to_rows
+from finetrieve.core.tables import Row, to_rows
 from finetrieve.engines.base import engine_at
 from finetrieve.engines.drift import Drift, measure_drift
 from finetrieve.engines.folder import MODEL, checked_mark, link_tree, write_folder
@@ -74,17 +74,25 @@ def served(version: Version) -> Served:
 
     metrics = metrics_of(version)
     fusion = choose_methods(metrics, str(version.record.get("eval_set")))[TRAINED].fusion
-    return Served(version.label, load_model(version).path, chunks_of(version), metrics, fusion, _duplicates_of(version))
+    return Served(
+        version.label,
+        load_model(version).path,
+        chunks_of(version),
+        metrics,
+        fusion,
+        _rows_of_run(version, "duplicates", DuplicateChunk) or [],
+    )
 
 
-def _duplicates_of(version: Version) -> list[DuplicateChunk]:
+def _rows_of_run(version: Version, name: str, row: type[Row]) -> list[Row] | None:
+    """Returns the rows of a table that the run which made a version wrote; None where the run is gone."""
     from finetrieve.app.earlier_runs import artifacts_of
     from finetrieve.registry.versions import artifact_of
 
     try:
-        return to_rows(artifacts_of(artifact_of(version, "model").run)["duplicates"].load(), DuplicateChunk)
-    except (RuntimeError, KeyError, AttributeError, OSError):  # the run is gone
-        return []
+        return to_rows(artifacts_of(artifact_of(version, "model").run)[name].load(), row)
+    except (RuntimeError, KeyError, AttributeError, OSError):
+        return None
 
 
 # 1. Which vectors, and how many numbers of them.
@@ -212,22 +220,19 @@ def load_into_engine(folder: Path, place: str) -> bool:
 
 def questions_of(version: Version, source: Served) -> EvalSet | None:
     """Returns test questions of the run that made a version, people's before generated ones; None where none are left."""
-    from finetrieve.app.earlier_runs import artifacts_of
     from finetrieve.evaluation.eval_sets import TEST
     from finetrieve.evaluation.pair_sets import generated_eval_set, held_out_eval_sets
     from finetrieve.registry.versions import artifact_of
 
-    try:
-        run = artifact_of(version, "model").run
-        made = artifacts_of(run)
-        pairs = to_rows(made["pairs"].load(), Pair)
-    except (RuntimeError, KeyError, AttributeError, OSError):
+    pairs = _rows_of_run(version, "pairs", Pair)
+    if pairs is None:
         return None
     n_documents = len({chunk.doc_id for chunk in source.chunks})
     held_out = held_out_eval_sets(pairs, source.chunks, source.duplicates, n_documents)
     if held_out:
         return held_out[0]
-    configured = ((run.config.parameters or {}).get("config") or {}).get("evaluation") or {}
+    parameters = artifact_of(version, "model").run.config.parameters
+    configured = ((parameters or {}).get("config") or {}).get("evaluation") or {}
     return first_readable(configured.get("eval_sets") or [], source) or generated_eval_set(pairs, source.chunks, TEST)
 
 

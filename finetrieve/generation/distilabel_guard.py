@@ -128,7 +128,7 @@ def _restored_logging() -> Iterator[None]:
     try:
         yield
     finally:
-        _end_log_listener()
+        end_log_listener()
         root.handlers[:] = handlers
         root.setLevel(root_level)
         for name, logger in list(logging.Logger.manager.loggerDict.items()):
@@ -138,11 +138,14 @@ def _restored_logging() -> Iterator[None]:
                 logger.disabled = disabled
 
 
-def _end_log_listener() -> None:
-    """Ends the thread that distilabel leaves waiting for log records when a pipeline fails."""
-    from distilabel.utils.logging import stop_logging
+def end_log_listener() -> None:
+    """Ends the thread that distilabel leaves waiting for log records when a pipeline fails, or lets go of it."""
+    from distilabel.utils import logging as distilabel_logging
 
-    stop_logging()
+    try:
+        distilabel_logging.stop_logging()
+    finally:
+        distilabel_logging.queue_listener = None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,13 @@ from distilabel.constants import SIGINT_HANDLER_CALLED_ENV_NAME
 from distilabel.pipeline.base import set_pipeline_running_env_variables
 from distilabel.pipeline.ray import RayPipeline
 from distilabel.pipeline.step_wrapper import _StepWrapper
-from distilabel.utils import logging as distilabel_logging
-from distilabel.utils.logging import setup_logging, stop_logging
+from distilabel.utils.logging import setup_logging
 from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from finetrieve.core.errors import InputError
 from finetrieve.generation.chunk_context import ChunkContext, ContextFile
-from finetrieve.generation.distilabel_guard import QUIET
+from finetrieve.generation.distilabel_guard import QUIET, end_log_listener
 from finetrieve.generation.llm.response_cache import ResponseCache
 from finetrieve.generation.recipes.base import BATCH_SIZE, ON_COORDINATOR, RunResources
 from finetrieve.generation.run_state import RunState
@@ -198,11 +197,13 @@ class RayGeneration(RayPipeline):
         return queue
 
     def run(self, **arguments: Any) -> Any:
-        """Returns what distilabel's own does; its log listener ends with it, while the queue it reads is still there."""
+        """Returns what distilabel's own does; its log listener ends with it."""
         try:
             return super().run(**arguments)
         finally:
-            _end_log_listener()
+            # Now: once its queue is gone with the cluster, Ray would start a new one to reach it.
+            with suppress(ray.exceptions.RayError):
+                end_log_listener()
 
     def _run_step(self, step: Any, input_queue: Any, replica: int) -> None:
         wrapper = _StepWrapper(step, replica, input_queue, self._output_queue, self._load_queue, self._dry_run, ray_pipeline=True)
@@ -278,16 +279,6 @@ def replicas(chunks: int) -> int:
     """Returns how many processes share the work of a recipe that asks nobody: one per node, as far as there are batches."""
     nodes = sum(bool(node["Alive"]) for node in ray.nodes())
     return max(1, min(nodes, math.ceil(chunks / BATCH_SIZE)))
-
-
-def _end_log_listener() -> None:
-    """Ends distilabel's log listener, or lets go of it where its queue is lost: to reach that, Ray would start a new cluster."""
-    try:
-        stop_logging()
-    except ray.exceptions.RayError as error:
-        logging.getLogger(__name__).debug("The queue of the log records is lost: %s", _first_line(error))
-    finally:
-        distilabel_logging.queue_listener = None
 
 
 # 4. The cluster.
