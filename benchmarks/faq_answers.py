@@ -49,7 +49,7 @@ def answered(text: str) -> Iterator[tuple[str, str]]:
     """Yields (question, answer) of a page."""
     lines = text.replace("\N{NO-BREAK SPACE}", " ").split("\n")
     heads = list(_underlined(lines)) or list(_numbered(lines))
-    for (_, start, question), (end, *_) in zip(heads, [*heads[1:], (len(lines), 0, "")], strict=True):
+    for (_, start, question), (end, *_) in pairwise([*heads, (len(lines), 0, "")]):
         if question.endswith("?"):
             body = [line for line in lines[start:end] if not _CHAPTER.match(line)]
             yield _plain(question), _plain(_DIRECTIVE.sub("", "\n".join(body)))
