@@ -186,7 +186,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: Path, example: str = DEFAULT_CONFIG.name) -> dict[str, Any]:
+def read_yaml(path: Path, example: str = "the one that `python run.py init DIR` writes") -> dict[str, Any]:
     """Returns the mapping in a YAML file.
 
     Raises:
@@ -229,6 +229,8 @@ def _explain(details: Any) -> str:
         case "extra_forbidden":
             key = str(details["loc"][-1])
             return f"{place}: unknown key.{did_you_mean(key, known)} Known keys: {', '.join(known)}."
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{place}: expected a mapping of settings, found {_shown(value)}."
         case "missing":
             return f"{place}: missing; it has no default."
         case "union_tag_not_found":
@@ -243,5 +245,8 @@ def _explain(details: Any) -> str:
             return f"name: {not_a_name(value)}"
         case "value_error":
             return f"{place}: {context['error']}"
-    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
-    return f"{place}: {details['msg'][0].lower()}{details['msg'][1:]}, found {shown}."
+    return f"{place}: {details['msg'][0].lower()}{details['msg'][1:]}, found {_shown(value)}."
+
+
+def _shown(value: object) -> str:
+    return repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."

@@ -41,20 +41,30 @@ def find_trained_model(inputs: Inputs) -> ArtifactVersionResponse:
     Raises:
         InputError: There is none yet.
     """
-    runs = {step: run for step in ("train_model", "choose_base_model") if (run := _last_run(inputs, step)) is not None}
-    if not runs:
+    trained = _last_training(inputs)
+    if trained is None:
         raise InputError(
             "No model was trained on these documents yet. Run --pipeline retrain first, or set evaluation.model to a directory."
         )
-    step, run = max(runs.items(), key=lambda item: item[1].created)
+    step, run = trained
     model: ArtifactVersionResponse = _outputs(run.steps[step])["model"]
     return model
 
 
 def find_training_pairs(inputs: Inputs) -> ArtifactVersionResponse | None:
-    """Returns the split queries of the last training on these documents, or None."""
-    run = _last_run(inputs, "split_queries")
+    """Returns the split queries of the last training on these documents, or None.
+
+    A later run that ended before its training may hold out queries that this training learnt from.
+    """
+    trained = _last_training(inputs)
+    run = _last_run(inputs, "split_queries") if trained is None else trained[1]
     return _outputs(run.steps["split_queries"])["pairs"] if run else None
+
+
+def _last_training(inputs: Inputs) -> tuple[str, PipelineRunResponse] | None:
+    """Returns the newest run on these documents that made a model, and the step that did."""
+    runs = {step: run for step in ("train_model", "choose_base_model") if (run := _last_run(inputs, step)) is not None}
+    return max(runs.items(), key=lambda item: item[1].created, default=None)
 
 
 def _last_run(inputs: Inputs, step: str) -> PipelineRunResponse | None:

@@ -120,7 +120,7 @@ def choose_vectors(
         InputError: The model has no token vectors, or fewer dimensions.
     """
     whole_dense, whole_late = dims
-    point = next((point for _, found in metrics.ordered_sets() for point in found.points if point.recommended), None)
+    point = _recommended(metrics)
     if vectors is None:
         vectors = "dense" if whole_late is None or (point is not None and point.way == "dense") else "both"
     if vectors != "dense" and whole_late is None:
@@ -134,6 +134,19 @@ def choose_vectors(
         None if vectors == "late" else Stored(dimensions or dense.dims, precision or dense.precision),
         None if vectors == "dense" else Stored(dimensions or late.dims, precision or late.precision, pooling or late.pooling),
     )
+
+
+def reorder_only(metrics: EvaluationResult, stored: StoredVectors) -> bool:
+    """Whether token vectors are stored as recommended for putting the hybrid's first chunks in order.
+
+    The storage costs do not say then that a search by them alone finds what whole ones find.
+    """
+    point = _recommended(metrics)
+    return point is not None and point.way == "rerank20" and stored.late == _late_point(point, point.dims)
+
+
+def _recommended(metrics: EvaluationResult) -> StoragePoint | None:
+    return next((point for _, found in metrics.ordered_sets() for point in found.points if point.recommended), None)
 
 
 def _dense_point(point: StoragePoint | None, whole: int) -> Stored:

@@ -72,7 +72,7 @@ def command(
         if engine.name == "parquet":
             raise InputError(f"--load '{place}' names no engine; expected lancedb:PATH, qdrant:PATH or pgvector:PATH.")
         check_vector_folder(folder)
-    from finetrieve.app.vector_index import choose_vectors, served, vector_dims
+    from finetrieve.app.vector_index import choose_vectors, reorder_only, served, vector_dims
     from finetrieve.registry.versions import find_version
 
     found = find_version(version, model)
@@ -87,8 +87,9 @@ def command(
     written |= {place: load_into_engine(target, place) for place in places}
 
     # 3. The drift gate.
-    from finetrieve.engines.drift import check_drift, drift_text
+    from finetrieve.engines.drift import check_drift, drift_text, late_note
 
+    for_order = reorder_only(source.metrics, stored)
     drifts = {} if questions is None else drift_of(list(written), source, questions, most)
     if as_json:
         rows = {place: [{**vars(drift), "difference": drift.difference} for drift in drifts.get(place, [])] for place in written}
@@ -101,7 +102,9 @@ def command(
             )
         for place, measured in drifts.items():
             click.echo(f"\n{drift_text(measured, place)}")
+            if for_order and (note := late_note(measured, tolerance)):
+                click.echo(note)
         if questions is None:
             click.echo("Not checked against the evaluation: no test questions of its run are left. Give some with --eval-set.")
     for place, measured in drifts.items():
-        check_drift(measured, place, tolerance)
+        check_drift(measured, place, tolerance, for_order)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _LONGEST = 8_000
 """Characters of a text that are parsed."""
 _WORD = re.compile(r"\w+")
+_FOOTNOTE_MARK = re.compile(r"\[\^[\w-]+\](?::\s)?")
+"""In front of a note's text, or where the text refers to it."""
 _SHORTEST_STEM = 4
 _ENDING = re.compile(r"(?:ies|es|s|ing|ed|e|y)$")
 _ASKING = frozenset(
@@ -98,5 +100,7 @@ def _inline(tokens: Iterable[Token]) -> Iterator[str]:
             yield "".join(_inline(token.children or ()))
         elif token.type in ("softbreak", "hardbreak"):
             yield " "
+        elif token.type == "text":
+            yield _FOOTNOTE_MARK.sub("", token.content)
         else:
             yield token.content

@@ -46,4 +46,5 @@ class SplitReport(Record):
         """What stands whole on one side."""
         if self.unit in ("", "document"):
             return "Whole documents stand on one side."
-        return "With so few documents, chunks were split: a document may stand on several sides, so test flatters."
+        flatters = "test" if self.pairs.get("test") else "dev"
+        return f"With so few documents, chunks were split: a document may stand on several sides, so {flatters} flatters."

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.record import Interval
+from finetrieve.evaluation.arms import FINETUNED
 from finetrieve.evaluation.bootstrap import LEVEL, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.formats import arm_name
@@ -123,8 +124,9 @@ def separation(answered: Vector, unanswered: Vector) -> NoAnswer:
 
 
 def _no_answer_note(model: str, found: NoAnswer) -> str:
+    name = "fine-tuned" if model == FINETUNED else model
     return (
-        f"{found.n_queries:,} questions have no answer. With the vectors of the {model} model a best cosine below "
+        f"{found.n_queries:,} questions have no answer. With the vectors of the {name} model a best cosine below "
         f"{found.threshold:.2f} finds {found.refused:.0%} of them and keeps {found.kept:.0%} of the others (chosen on these very "
         f"questions; AUROC {found.auroc:.2f})."
     )

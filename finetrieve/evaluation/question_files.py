@@ -178,7 +178,8 @@ def _unknown_pages(unknown: Mapping[str, Judgement], ids: Collection[str]) -> st
     page, judgement = next(iter(unknown.items()))
     near = [f"'{name}'" for name, _, _ in process.extract(page, sorted(ids), processor=str.casefold, limit=3, score_cutoff=50)]
     hint = f" Nearest: {', '.join(near)}." if near else ""
-    more = f" {len(unknown) - 1:,} more pages are unknown." if len(unknown) > 1 else ""
+    others = len(unknown) - 1
+    more = f" {others:,} more page{' is' if others == 1 else 's are'} unknown." if others else ""
     return f"{judgement.place}: page '{page}' is not among the {len(ids):,} documents that are read.{hint}{more}"
 
 

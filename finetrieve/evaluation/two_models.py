@@ -108,7 +108,9 @@ def comparison_text(found: TwoModels, shown: int) -> str:
             cells = [("A", "B", "question"), *((score(row.first), score(row.second), row.question[:100]) for row in rows[:shown])]
             lines += table_lines(cells)
     if not found.questions:
-        lines += ["", "No question is answered differently."]
+        differ = any(row.low or row.high for row in found.rows if row.metric == HEADLINE)
+        by = f"By {body[-1][2].lower()} search no" if differ else "No"
+        lines += ["", f"{by} question is answered differently."]
     return "\n".join(lines)
 
 

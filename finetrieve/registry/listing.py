@@ -99,7 +99,10 @@ def details(version: Version) -> str:
     found = _facts(version)
     origin = provenance_of(version)
     known = {label: found[key] for label, key in _FACTS if found[key] not in ("", UNKNOWN) and key not in _IN_ORIGIN}
-    rows = [*origin.items(), *((label[:1].upper() + label[1:], value) for label, value in known.items())]
+    rows = [
+        *origin.items(),
+        *((label if label.startswith("nDCG") else label[:1].upper() + label[1:], value) for label, value in known.items()),
+    ]
     width = max(len(label) for label, _ in rows) + 2
     return "\n".join(
         textwrap.fill(f"{label:{width}}{value}", WIDTH, subsequent_indent=" " * width, break_on_hyphens=False)

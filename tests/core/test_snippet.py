@@ -15,6 +15,7 @@ from finetrieve.core.snippet import marked, plain_text, snippet
         ("* one\n* two\n\n1. three", "one two three"),
         ("```python\nx = 1  # why\n```", "x = 1 # why"),
         ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+        ("It costs[^sms] and `[^a-z]`.\n\n[^sms]: Four cents each.", "It costs and [^a-z]. Four cents each."),
         ("5 * 3 * 2 and snake_case_name", "5 * 3 * 2 and snake_case_name"),
         ("a\u202eb\x00c", "ab\ufffdc"),
     ],

@@ -21,6 +21,7 @@ from finetrieve.app.vector_index import (
     first_readable,
     load_into_engine,
     questions_in,
+    reorder_only,
     write_index,
 )
 from finetrieve.cli.main import main
@@ -29,7 +30,7 @@ from finetrieve.core.own_output import VECTORS_MARK
 from finetrieve.core.rows import DuplicateChunk
 from finetrieve.engines import fused_search, vector_files
 from finetrieve.engines.base import Found, engine_at
-from finetrieve.engines.drift import Drift, DriftError, check_drift
+from finetrieve.engines.drift import Drift, DriftError, check_drift, late_note
 from finetrieve.engines.fused_search import FusedSearch
 from finetrieve.engines.vector_files import Stored, StoredVectors
 from finetrieve.engines.vector_search import open_search, stored_fusion
@@ -104,6 +105,28 @@ def test_a_difference_fails_that_is_larger_than_the_tolerance_and_than_chance(
     drift = Drift("late", 30, served, 0.9, low, high, 0.9)
     with pytest.raises(DriftError, match="by late search") if fails else nullcontext():
         check_drift([drift], "vectors", 0.02)
+
+
+def test_token_vectors_that_are_stored_to_reorder_results_are_not_held_to_what_whole_ones_find_alone() -> None:
+    late, fused = Drift("late", 30, 0.8, 0.95, -0.2, -0.1, 0.8), Drift("fused", 30, 0.96, 0.97, -0.03, 0.01, 0.9)
+    check_drift([late, fused], "vectors", 0.02, reorder_only=True)
+    assert late_note([late, fused], 0.02).startswith("By late alone (--by late) nDCG@10 is 0.800, not 0.950: ")
+    assert late_note([replace(late, served=0.94), fused], 0.02) == ""
+    with pytest.raises(DriftError, match="by late search"):  # that is how the version searches
+        check_drift([fused, late], "vectors", 0.02, reorder_only=True)
+    with pytest.raises(DriftError, match="by fused search"):
+        check_drift([late, replace(fused, served=0.9, high=-0.02)], "vectors", 0.02, reorder_only=True)
+
+
+def test_token_vectors_are_for_reordering_where_the_recommended_point_is() -> None:
+    def metrics(way: str) -> EvaluationResult:
+        point = {"way": way, "dims": 32, "precision": "binary", "pooling": 3, "recommended": True}
+        return EvaluationResult.model_validate({"eval_sets": {"tv": {"bill": {"points": [point]}}}})
+
+    recommended = choose_vectors(metrics("rerank20"), (384, 384))
+    assert reorder_only(metrics("rerank20"), recommended) and not reorder_only(metrics("late"), recommended)
+    assert not reorder_only(metrics("rerank20"), choose_vectors(metrics("rerank20"), (384, 384), precision="int8"))
+    assert not reorder_only(EvaluationResult(), recommended)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,5 @@ def test_breakdowns_are_added_where_a_set_has_them_and_leave_the_rest_alone() ->
     }
     assert "Weighted by traffic" in added.notes[1] and "1 questions have no answer" in added.notes[2]
     assert SetResult.model_validate(added.as_json()) == added
+    tuned = with_breakdowns(table, replace(rich, retrieved={"finetuned": rich.retrieved["base"]}), {"finetuned": index}, 100, 1)
+    assert "With the vectors of the fine-tuned model a best cosine" in tuned.notes[2]

@@ -165,7 +165,7 @@ MISTAKES = {
     "open quotation": ('question,page\nA?,faq.md\n"B?,faq.md\n', r"line 3: not valid CSV .* quotation marks"),
     "unknown pages": (
         "question,page\nA?,guide/rest.md\nB?,x\nC?,guide/rest.md\n",
-        r"line 2: page 'guide/rest\.md' is not among the 6 documents that are read\. Nearest: 'guide/reset\.md'.* 1 more pages are unknown\.$",
+        r"line 2: page 'guide/rest\.md' is not among the 6 documents that are read\. Nearest: 'guide/reset\.md'.* 1 more page is unknown\.$",
     ),
     "swapped columns": (
         "question,page\nguide/reset,How do I reset it?\nfaq.md,What is it?\n",

@@ -35,3 +35,11 @@ def test_a_model_does_not_differ_from_itself() -> None:
     found = compared(1.0, 1.0)
     assert {(row.delta, row.low, row.high) for row in found.rows} == {(0.0, 0.0, 0.0)} and not found.questions
     assert comparison_text(found, 2).endswith("No question is answered differently.")
+
+
+def test_models_that_differ_in_another_way_of_searching_are_not_called_the_same() -> None:
+    found = compared(3.0, 0.0)
+    level = [row.model_copy(update={"delta": 0.0, "low": 0.0, "high": 0.0}) for row in found.rows if row.arm == "fused_finetuned"]
+    rows = [*(row for row in found.rows if row.arm != "fused_finetuned"), *level]
+    text = comparison_text(found.model_copy(update={"rows": rows, "questions": []}), 2)
+    assert text.endswith("\nBy fused search no question is answered differently.")

@@ -47,7 +47,7 @@ def test_a_version_says_what_was_measured_and_where_it_comes_from() -> None:
     lines = dict(line.split("  ", 1) for line in details(version).splitlines() if not line.startswith(" "))
     assert lines["Command"].strip() == run["command"] and lines["In ZenML"].strip() == run["zenml"]
     assert lines["Decision"].strip() == f"staging. Better {HOSTILE}." and lines["Base model"].strip().startswith("org/small (")
-    assert "0.500 [0.400, 0.600]" in lines["NDCG@10"]
+    assert "0.500 [0.400, 0.600]" in lines["nDCG@10"]
     assert measured_words(version) == (
         "docs:2 was trained on 2026-01-02 from org/small (commit 0123456789ab); "
         "nDCG@10 0.500 [0.400, 0.600] on 220 questions of 'human'."

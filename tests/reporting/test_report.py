@@ -12,6 +12,7 @@ import pytest
 
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, element, one_line
+from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import TrainingRecord
 from finetrieve.evaluation.formats import duration, kilobytes, p_value, percent, points
 from finetrieve.evaluation.result import EvaluationResult
@@ -649,3 +650,9 @@ def test_the_split_says_whether_documents_stand_whole_on_one_side() -> None:
     assert whole in said("document") and by_chunk not in said("document")
     for unit in ("chunk", "chunk, by rank"):
         assert by_chunk in said(unit) and whole not in said(unit)
+
+
+def test_where_no_query_is_held_out_for_the_test_the_split_says_that_dev_flatters() -> None:
+    few = SplitReport(unit="chunk", pairs={"train": 9, "dev": 2})
+    assert few.sentence.endswith("so dev flatters.")
+    assert few.model_copy(update={"pairs": {"train": 9, "dev": 2, "test": 1}}).sentence.endswith("so test flatters.")
