@@ -133,7 +133,15 @@ def _why(version: Version) -> str:
     if not decision:
         return "Its run ended before the decision; the next run of the same training decides."
     by_hand = version.record.get("by_hand")
-    return one_line(f"{decision['why']} {by_hand or ''}", 1_000)
+    words = [decision["why"], by_hand, "Archived when another version took its place." if _was_replaced(version) else ""]
+    return one_line(" ".join(word for word in words if word), 1_000)
+
+
+def _was_replaced(version: Version) -> bool:
+    """Returns whether neither the rule nor a person archived a version, but the one that came into its stage after it."""
+    record = version.record
+    held = record["decision"]["stage"] != "archived" or record.get("by_hand")
+    return bool(version.stage == "archived" and held and not record.get("rolled_back"))
 
 
 def side_by_side(first: Version, second: Version) -> str:
