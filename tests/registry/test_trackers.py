@@ -97,7 +97,7 @@ def test_mlflow_on_sqlite_holds_the_curves_and_the_metrics_of_a_run(
     assert b"sk-planted" not in (tmp_path / "mlflow.db").read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=1)
 @pytest.mark.skipif(not importlib.util.find_spec("mlflow"), reason="the extra `mlflow` is not installed")
 def test_the_documented_commands_give_the_runs_on_this_machine_a_tracker(
     warm_python: WarmPython, new_zenml_store: Path, own_home: dict[str, str]
