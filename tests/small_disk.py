@@ -1,4 +1,4 @@
-"""A small disk, as one that fills up."""
+"""A small disk, as one that fills up, and one that is read-only."""
 
 from __future__ import annotations
 
@@ -23,3 +23,11 @@ def small_disk(place: Path, size: str) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@contextmanager
+def read_only_disk(place: Path) -> Iterator[Path]:
+    """Yields an empty file system that nothing can be written to, by root neither."""
+    with small_disk(place, "256k") as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        yield disk

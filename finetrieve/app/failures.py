@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ def explain(error: BaseException) -> str:
             return f"out of memory. Lower training.batch_size or chunks.max_tokens and {again}."
         if isinstance(cause, PermissionError):
             return f"no permission to use '{cause.filename}'. Check its owner and mode."
+        if isinstance(cause, OSError) and cause.errno == errno.EROFS:
+            return f"'{cause.filename}' cannot be written: its disk is read-only."
         if isinstance(cause, FileNotFoundError) and _is_artifact(cause.filename):
             return (
                 f"an artifact of an earlier run is gone: '{cause.filename}'. Bring ZenML's artifact store back, "

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from finetrieve.cli.options import MODEL, run_again_with
-from finetrieve.core.errors import InputError
+from finetrieve.core.errors import InputError, writing_to
 from finetrieve.registry.hub_upload import Kind, files_of, hub_id, send_folder, what_is_sent
 
 TO = click.option("--to", "target", required=True, metavar="DIR|hf:OWNER/NAME", help="A new folder, or a repository on the Hub.")
@@ -83,7 +83,7 @@ def dataset(
         else f"With the texts of {len(whole.chunks):,} chunks (--no-chunks leaves them out)."
     )
     notes = [texts, f"Left out for personal data: {whole.left_out:,} of {len(pairs):,} pairs."]
-    _hand_over(write, target, repository, "dataset", not public, yes, f"Dataset of {found.label}", notes)
+    hand_over(write, target, repository, "dataset", not public, yes, f"Dataset of {found.label}", notes)
 
 
 @command.command("model")
@@ -111,7 +111,7 @@ def export_model(version: str, model: str | None, target: str, licence: str, pub
         write_model(load_model(found).path, folder, False, texts, *recommended_settings(metrics), card)
 
     notes = ["No text of the documents is in it; how often their tokens occur goes with `late/`."]
-    _hand_over(write, target, repository, "model", not public, yes, f"Model {found.label}", notes)
+    hand_over(write, target, repository, "model", not public, yes, f"Model {found.label}", notes)
 
 
 def _checked(target: str) -> str | None:
@@ -124,7 +124,7 @@ def _checked(target: str) -> str | None:
     return repository
 
 
-def _hand_over(
+def hand_over(
     write: Callable[[Path], None],
     target: str,
     repository: str | None,
@@ -135,25 +135,33 @@ def _hand_over(
     notes: Sequence[str],
 ) -> None:
     """Writes the files and moves them to their folder, or sends them after asking."""
-    parent = Path(target).absolute().parent if repository is None else None
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=parent) as staging:
+    if repository is None:
+        with writing_to(f"--to '{target}'"):
+            _write_whole(write, Path(target))
+        click.echo("\n".join([f"{message} -> {target}", *notes]))
+        return
+    with tempfile.TemporaryDirectory(prefix=".finetrieve-") as staging:
         folder = Path(staging) / kind
         folder.mkdir()
         write(folder)
-        if repository is None:
-            place = Path(target)
-            if place.exists():
-                place.rmdir()
-            shutil.move(folder, place)
-            click.echo("\n".join([f"{message} -> {place}", *notes]))
-            return
         click.echo(what_is_sent(files_of(folder), repository, kind, private, notes))
         if not yes:
             _ask()
         sent = send_folder(folder, repository, kind, private, message)
     click.echo(f"Sent: {sent.url}")
+
+
+def _write_whole(write: Callable[[Path], None], place: Path) -> None:
+    """Writes the files to a folder that does not exist or is empty: all of them or none."""
+    parent = place.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=parent) as staging:
+        folder = Path(staging) / "whole"
+        folder.mkdir()
+        write(folder)
+        if place.exists():
+            place.rmdir()
+        shutil.move(folder, place)
 
 
 def _ask() -> None:

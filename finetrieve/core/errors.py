@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -33,10 +34,12 @@ class SeveralModelsError(InputError):  # the command line adds a command that na
 
 @contextmanager
 def writing_to(place: str) -> Iterator[None]:
-    """Says in one line where a folder, as the user named it, may not be written."""
+    """Says in one line where a folder, as the user named it, may not be written, by its rights or since its disk is read-only."""
     try:
         yield
-    except PermissionError as error:
+    except OSError as error:
+        if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
+            raise
         raise InputError(f"{place} cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 

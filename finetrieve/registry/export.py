@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from finetrieve.core.errors import InputError
+from finetrieve.core.errors import InputError, writing_to
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.retrieval.multi_vector import LateSettings, save_late
 
@@ -61,7 +61,7 @@ def export_model(
     Raises:
         InputError: The folder cannot be written.
     """
-    try:
+    with writing_to(f"--to '{target}'"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=target.parent) as staging:
             fresh = Path(staging) / "model"
@@ -74,8 +74,6 @@ def export_model(
             if target.exists():
                 target.rmdir()
             fresh.rename(target)
-    except PermissionError as error:
-        raise InputError(f"--to '{target}' cannot be written: {error.strerror}; give a folder that you may write to.") from None
 
 
 def _add_onnx(directory: Path) -> None:

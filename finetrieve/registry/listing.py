@@ -49,10 +49,10 @@ def listing(models: Mapping[str, Sequence[Version]]) -> str:
 
 
 def _table(name: str, found: Sequence[Version]) -> str:
-    rows: list[tuple[str, ...]] = [("", "trained", "corpus", "nDCG@10, 95% interval", "base", "stage")]
+    rows: list[tuple[str, ...]] = [("", "trained (UTC)", "corpus", "nDCG@10, 95% interval", "base", "stage")]
     rows += [(str(version.number), *_cells(version)) for version in found]
     margin = " " * (max(len(number) for number, *_ in rows) + 2)
-    whys = ["", *("\n".join(_indented(text, margin) for text in (_why(version), _origin(version)) if text) for version in found)]
+    whys = ["", *("\n".join(_indented(text, margin) for text in (version.why, _origin(version)) if text) for version in found)]
     body = [line for pair in zip(table_lines(rows), whys, strict=True) for line in pair if line]
     return "\n".join([f"{name}", *body])
 
@@ -81,7 +81,7 @@ def provenance_of(version: Version) -> dict[str, str]:
     record, found = version.record, _facts(version)
     facts = {
         VERSION_LABEL: version.label,
-        "Decision": f"{version.stage}. {_why(version)}",
+        "Decision": f"{version.stage}. {version.why}",
         "Base model": found["base_model"],
         "Trained": found["trained"],
         "Run": found["run"],
@@ -131,14 +131,6 @@ def _measured(record: Mapping[str, Any]) -> str:
     return f"{score(record['ndcg_at_10'])} {interval} on {asked}"
 
 
-def _why(version: Version) -> str:
-    decision = version.record.get("decision")
-    if not decision:
-        return "Its run ended before the decision; the next run of the same training decides."
-    by_hand = version.record.get("by_hand")
-    return one_line(f"{decision['why']} {by_hand or ''}", 1_000)
-
-
 def side_by_side(first: Version, second: Version) -> str:
     """Returns two versions' facts beside each other; those that differ carry a mark."""
     facts = [_facts(version) for version in (first, second)]
@@ -151,7 +143,7 @@ def side_by_side(first: Version, second: Version) -> str:
     if not _same_measure(facts):
         notes.append("They were measured on other documents or questions, so their numbers do not compare;")
         notes.append("each run's own comparison with the version in production does: see the reasons below.")
-    whys = [textwrap.fill(f"{version.label}: {_why(version)}", WIDTH) for version in (first, second)]
+    whys = [textwrap.fill(f"{version.label}: {version.why}", WIDTH) for version in (first, second)]
     return "\n".join([*table_lines(rows), *notes, "", *whys, *_difference(first, second)])
 
 
@@ -159,7 +151,7 @@ def version_facts(version: Version) -> dict[str, Any]:
     """Returns what is known of a version, as JSON; `why` is the reason for its stage."""
     record = {key: value for key, value in version.record.items() if not key.endswith("_artifact")}
     names = {"version": version.label, "model": version.model, "number": version.number}
-    return {**names, "trained": version.created.isoformat(), "stage": version.stage, "why": _why(version), **record}
+    return {**names, "trained": version.created.isoformat(), "stage": version.stage, "why": version.why, **record}
 
 
 def comparison_facts(first: Version, second: Version) -> dict[str, Any]:
@@ -185,7 +177,7 @@ def _facts(version: Version) -> dict[str, str]:
     interval = f"[{score(record.get('ndcg_at_10_low'))}, {score(record.get('ndcg_at_10_high'))}]"
     return {
         **plain,
-        "trained": f"{version.created:%Y-%m-%d %H:%M}",
+        "trained": f"{version.created:%Y-%m-%d %H:%M} UTC",
         "stage": version.stage,
         "arm_name": one_line(arm_name(str(record.get("arm") or "")), 60),
         "ndcg": f"{score(record['ndcg_at_10'])} {interval}" if known(record.get("ndcg_at_10")) else "",

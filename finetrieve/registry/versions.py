@@ -20,6 +20,7 @@ from zenml.models import (
 )
 
 from finetrieve.core.errors import InputError, SeveralModelsError, unknown_name
+from finetrieve.core.html import one_line
 from finetrieve.core.model_directory import ModelDirectory
 from finetrieve.core.rows import Chunk
 
@@ -50,6 +51,17 @@ class Version:
     def label(self) -> str:
         """What a person types to name it."""
         return f"{self.model}:{self.number}"
+
+    @property
+    def why(self) -> str:
+        """Why it is in its stage: the rule's reason, what a person did, and whether another version took its place."""
+        decision, by_hand = self.record.get("decision"), self.record.get("by_hand")
+        if not decision:
+            return "Its run ended before the decision; the next run of the same training decides."
+        held = decision.get("stage") != "archived" or by_hand
+        replaced = self.stage == "archived" and held and not self.record.get("rolled_back")
+        words = [decision["why"], by_hand, "Archived when another version took its place." if replaced else ""]
+        return one_line(" ".join(word for word in words if word), 1_000)
 
 
 def model_names() -> list[str]:

@@ -28,11 +28,10 @@ def _row(version: Version) -> dict[str, Any]:
     record = version.record
     bar = [record.get(name) for name in ("ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")]
     asked = f"{record['eval_queries']:,} questions of '{record['eval_set']}'" if record.get("eval_queries") else ""
-    why, change = why_of(record)
     return {
         "number": version.number,
         "stage": version.stage,
-        "trained": f"{version.created:%Y-%m-%d %H:%M}",
+        "trained": f"{version.created:%Y-%m-%d %H:%M} UTC",
         "corpus": one_line(record.get("corpus", ""), 16),
         "documents": f"{record['documents']:,} documents" if known(record.get("documents")) else "",
         "measured": score(bar[0]),
@@ -40,14 +39,12 @@ def _row(version: Version) -> dict[str, Any]:
         "bar": bar if all(known(value) for value in bar) else [],
         "asked": one_line(asked, 60),
         "searched": one_line(arm_name(str(record["arm"])), 60) if record.get("arm") else "",
-        "why": why,
-        "change": change,
+        "why": version.why,
+        "change": _change(record.get("decision", {})),
     }
 
 
-def why_of(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns the sentence of the decision, and the difference it rests on."""
-    decision = record.get("decision", {})
+def _change(decision: Mapping[str, Any]) -> str:
+    """Returns the difference that the decision rests on; nothing where it is not known."""
     change = points(decision.get("delta")) if known(decision.get("delta")) else ""
-    numbers = f"{change} points, {points_span(decision.get('low'), decision.get('high'))}" if change else ""
-    return one_line(decision.get("why", "Its run ended before the decision."), 600), numbers
+    return f"{change} points, {points_span(decision.get('low'), decision.get('high'))}" if change else ""

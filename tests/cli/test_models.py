@@ -128,6 +128,8 @@ def test_what_the_rule_promoted_once_is_brought_back_without_a_question(store: S
     assert store.command("models", "promote", "2", "--model", "beta", "--yes").returncode == 0
     assert store.command("models", "promote", "beta:1").returncode == 0
     assert store.stages()["beta:2"] == "archived"
+    newest, older = " ".join(store.command("models", "list", "--model", "beta").stdout.split()).split(" 1 20")
+    assert "Archived when another version took its place." in newest and "took its place" not in older
 
 
 def test_a_question_in_a_terminal_can_be_declined(store: Store) -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from finetrieve.cli.export import hand_over
 from finetrieve.core.errors import InputError
+from finetrieve.engines.folder import write_folder
 from finetrieve.registry import export
 from finetrieve.registry.export import check_target, export_model
 from finetrieve.retrieval.base_model import resolve_base_model
 from finetrieve.retrieval.encoder import load_encoder
+from tests.small_disk import read_only_disk
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
@@ -18,6 +22,21 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="empty folder"):
         check_target(tmp_path / "full", onnx=False)
     check_target(tmp_path / "new", onnx=False)
+
+
+def test_a_read_only_disk_is_one_clear_line_for_a_model_a_dataset_and_vectors(tmp_path: Path) -> None:
+    def nothing(folder: Path) -> None:
+        raise AssertionError(f"{folder} was made")
+
+    with read_only_disk(tmp_path / "disk") as disk:
+        target = disk / "new"
+        said = f"'{target}' cannot be written: Read-only file system; give a folder that you may write to."
+        with pytest.raises(InputError, match=re.escape(f"--to {said}")):
+            export_model(Path(resolve_base_model("embedded")), target, onnx=False)
+        with pytest.raises(InputError, match=re.escape(f"--to {said}")):
+            hand_over(nothing, str(target), None, "dataset", True, True, "Dataset", [])
+        with pytest.raises(InputError, match=re.escape(said)):
+            write_folder(target, {"engine": "files", "key": "a"}, nothing)
 
 
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

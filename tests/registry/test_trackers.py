@@ -14,6 +14,7 @@ import pytest
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.registry.trackers import tracked_name, tracked_run, write_to_tracker
 from tests.conftest import ROOT
+from tests.docs.pages import commands
 from tests.evaluation.many_arms import VALUES, many_arms
 from tests.warm_python import WarmPython
 
@@ -94,3 +95,20 @@ def test_mlflow_on_sqlite_holds_the_curves_and_the_metrics_of_a_run(
     assert found["metrics"]["tv-manual/fused_finetuned/ndcg_at_10"] == VALUES["fused_finetuned"]
     assert found["params"]["verdict"] == "better" and found["params"]["base_model"] == "***"
     assert b"sk-planted" not in (tmp_path / "mlflow.db").read_bytes()
+
+
+@pytest.mark.slow(minutes=1)
+@pytest.mark.skipif(not importlib.util.find_spec("mlflow"), reason="the extra `mlflow` is not installed")
+def test_the_documented_commands_give_the_runs_on_this_machine_a_tracker(
+    warm_python: WarmPython, new_zenml_store: Path, own_home: dict[str, str]
+) -> None:
+    import shutil
+
+    shutil.copytree(new_zenml_store, own_home["ZENML_LOCAL_STORES_PATH"])
+    shown = [words[1:] for words in commands() if words[:1] == ["zenml"] and {"experiment-tracker", "stack"} & {*words}]
+    assert {words[0] for words in shown} == {"experiment-tracker", "stack"}
+    for words in sorted(shown):  # the tracker, then the stack with it
+        done = warm_python.run(["-c", f"from zenml.cli.cli import cli; cli({words})"], own_home, ROOT)
+        assert done.returncode == 0, done.stdout + done.stderr
+    active = "from zenml.client import Client; print(Client().active_stack.experiment_tracker.flavor)"
+    assert warm_python.run(["-c", active], own_home, ROOT).stdout.splitlines()[-1] == "mlflow"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -26,6 +27,33 @@ def test_the_page_shows_every_version_with_its_reason_and_escapes_what_others_wr
     assert HOSTILE not in page and "&lt;script&gt;" in page
     assert "+1.0 points" in page
     assert "ended before the decision" in page
+
+
+def test_a_version_whose_place_another_one_took_says_so_on_the_page_as_in_the_listing() -> None:
+    waited, refused, demoted = decided(stage="staging"), decided(stage="archived"), decided(stage="production")
+    taken_out = {"by_hand": "Demoted by hand.", "rolled_back": "2026-01-03"}
+    found = [
+        replace(a_version(4, by_hand="Promoted by hand.", rolled_back="", **refused), stage="archived"),
+        replace(a_version(3, **taken_out, **demoted), stage="archived"),
+        replace(a_version(2, **refused), stage="archived"),
+        replace(a_version(1, **waited), stage="archived"),
+    ]
+    replaced = "Archived when another version took its place."
+    assert [version.why.removeprefix("No. ") for version in found] == [
+        f"Promoted by hand. {replaced}",
+        "Demoted by hand.",
+        "No.",
+        replaced,
+    ]
+    assert history_page("docs", found).count(replaced) == " ".join(listing({"docs": found}).split()).count(replaced) == 2
+    assert a_version(1, **waited).why == "No."  # it is in `staging` still
+
+
+def test_dates_name_their_time_zone() -> None:
+    version = a_version(1, **decided())
+    assert "trained (UTC)" in listing({"docs": [version]})
+    for text in (details(version), side_by_side(version, version), history_page("docs", [version])):
+        assert "2026-01-01 00:00 UTC" in text
 
 
 def test_the_listing_shows_a_version_whose_run_was_cut_off() -> None:
