@@ -32,13 +32,18 @@ class Index:
     def __len__(self) -> int:
         return len(self.chunks)
 
-    def search(self, question: str, k: int = 5) -> list[Hit]:
+    def search(self, question: str, k: int = 5, *, pages: bool = False) -> list[Hit]:
         """Returns the k best chunks, the best first: each hit has a rank, a score, a chunk and the id of its document.
+
+        Args:
+            question: What is asked.
+            k: How many are wanted.
+            pages: Rank whole documents, as the evaluation does; each hit is a document's best chunk with the document's score.
 
         Raises:
             InputError: The question is empty or too long.
         """
-        return search(self._searcher, self.chunks, checked_question(question), k)
+        return search(self._searcher, self.chunks, checked_question(question), k, pages=pages)
 
     def save(self, folder: str | Path) -> None:
         """Writes chunks, vectors and model to a folder, which `load_index` reads without ZenML and without the documents.
@@ -56,12 +61,14 @@ class VectorIndex(Index):
         self._place, self._search = place, open_search(place)
         self.chunks, self.name = self._search.chunks, self._search.name
 
-    def search(self, question: str, k: int = 5) -> list[Hit]:
+    def search(self, question: str, k: int = 5, *, pages: bool = False) -> list[Hit]:
         """Returns the k best chunks, the best first, by the way of searching that the version was evaluated by.
 
         Raises:
-            InputError: The question is empty or too long.
+            InputError: The question is empty or too long, or pages are wanted.
         """
+        if pages:
+            raise InputError(f"'{self._place}' ranks passages; pages are ranked by a saved index or a model's name.")
         return self._search.search(checked_question(question), k, self._search.way(None))
 
     def save(self, folder: str | Path) -> None:  # noqa: ARG002

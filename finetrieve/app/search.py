@@ -105,9 +105,16 @@ def checked_count(text: str) -> int:
     return int(text)
 
 
-def answers_as_json(comparison: SearchComparison, question: str, k: int) -> dict[str, Any]:
-    """Returns the answers of both sides with what people call them and by what they search, the best chunk first."""
-    found = comparison.corpus.search(question, k)
+def answers_as_json(comparison: SearchComparison, question: str, k: int, *, pages: bool = False) -> dict[str, Any]:
+    """Returns the answers of both sides with what people call them and by what they search, the best first.
+
+    Args:
+        comparison: What answers.
+        question: What is asked.
+        k: How many chunks are wanted.
+        pages: Rank whole documents, each by its best chunk and a little of all.
+    """
+    found = comparison.corpus.search(question, k, pages=pages)
     sides = {
         side: {
             "name": comparison.names[side],

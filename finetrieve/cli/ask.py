@@ -29,6 +29,7 @@ _PORT = 8600
 )
 @MODEL
 @click.option("-k", "k", type=click.IntRange(1, 50), default=5, show_default=True, help="Passages per model.")
+@click.option("--pages", is_flag=True, help="Rank whole pages, as the evaluation does, each shown by its best passage.")
 @click.option("--serve", is_flag=True, help="A page and a JSON API on this machine instead of the terminal.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Of the page; another one needs FINETRIEVE_SERVE_KEY.")
 @click.option("--port", type=click.IntRange(0, 65535), default=_PORT, show_default=True, help="Of the page; 0 takes a free one.")
@@ -48,6 +49,7 @@ def command(
     version: str | None,
     model: str | None,
     k: int,
+    pages: bool,
     serve: bool,
     host: str,
     port: int,
@@ -60,21 +62,23 @@ def command(
     if not serve and not question.strip():
         raise InputError('The question is empty. Ask one: python run.py ask "how do I ...?"')
     if place is not None:
-        if serve or version is not None or model is not None:
-            raise InputError("--index says by itself what answers; leave out --serve, --version and --model.")
+        if serve or pages or version is not None or model is not None:
+            raise InputError("--index says by itself what answers; leave out --serve, --pages, --version and --model.")
         _answer_from(place, question, k, way, as_json)
         return
     if way is not None:
         raise InputError("--by says by which vectors an index is searched; it needs --index.")
     if serve and as_json:
         raise InputError("--serve and --json do not go together: the page answers /search as JSON.")
+    if serve and pages:
+        raise InputError("--serve and --pages do not go together: the page shows passages, and /search takes pages=true.")
     if serve:
         _serve(version, model, k, host, port)
     else:
-        _answer(question, version, model, k, as_json)
+        _answer(question, version, model, k, pages, as_json)
 
 
-def _answer(text: str, version: str | None, model: str | None, k: int, as_json: bool) -> None:
+def _answer(text: str, version: str | None, model: str | None, k: int, pages: bool, as_json: bool) -> None:
     from finetrieve.app.search import checked_question
 
     question = checked_question(text)
@@ -84,9 +88,10 @@ def _answer(text: str, version: str | None, model: str | None, k: int, as_json: 
 
     comparison = load_comparison(version, reporter("Passages embedded"), model)
     if as_json:
-        print_json(answers_as_json(comparison, question, k))
+        print_json(answers_as_json(comparison, question, k, pages=pages))
         return
-    click.echo(format_terminal(comparison, question, comparison.corpus.search(question, k), shutil.get_terminal_size().columns))
+    found = comparison.corpus.search(question, k, pages=pages)
+    click.echo(format_terminal(comparison, question, found, shutil.get_terminal_size().columns))
 
 
 def _answer_from(place: str, text: str, k: int, way: str | None, as_json: bool) -> None:

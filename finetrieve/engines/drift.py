@@ -18,10 +18,11 @@ from finetrieve.engines.vector_search import VectorSearch, Way
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
-from finetrieve.evaluation.scoring import Units, spread, units_of
+from finetrieve.evaluation.scoring import spread, units_of
 from finetrieve.retrieval.fusion import Fusion, fuse
 from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.search import Hit
+from finetrieve.retrieval.units import Units
 
 TOLERANCE = 0.02
 """Of nDCG@10, 0..1: the recommended way to store vectors may cost 0.01."""

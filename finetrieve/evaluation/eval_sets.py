@@ -39,7 +39,7 @@ class EvalSet:
     """Query id -> text; each has at least one relevant unit."""
     qrels: Qrels
     unit: Literal["document", "chunk"]
-    """What the judgements name; a document scores by its best chunk."""
+    """What the judgements name; a document scores by its chunks (`finetrieve.retrieval.units`)."""
     chunks: list[Chunk]
     n_documents: int
     other_units: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from finetrieve.retrieval.encoder import unit_rows
 from finetrieve.retrieval.fusion import Fusion, Parts, first_rows, fuse, fuse_first, normalised_parts, put_first, weighted_sum
 from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.reranker import Reranker
+from finetrieve.retrieval.units import Units
 
 TOP = 5
 """Chunks kept per query and model, for the report."""
@@ -30,50 +31,9 @@ _LATE_CELLS_AT_ONCE = 1 << 25
 """Of a matrix of late scores, for which all token vectors are read once: 128 MB."""
 
 
-@dataclass(frozen=True)
-class Units:
-    """What is ranked: the units that chunks belong to, in descending order of their ids, which is trec_eval's order for ties."""
-
-    ids: list[str]
-    chunk_rows: Integers
-    """Rows of chunks, those of the first unit first; a chunk stands in the list of each of its units."""
-    starts: Integers
-    """Where each unit's chunks begin in `chunk_rows`."""
-
-    def best(self, scores: FloatMatrix) -> FloatMatrix:
-        """Returns `(n_queries, n_units)` from `(n_queries, n_chunks)`: a unit scores by its best chunk."""
-        best: FloatMatrix = np.maximum.reduceat(scores[:, self.chunk_rows], self.starts, axis=1)
-        return best
-
-    def chunks_of(self, unit: int) -> Integers:
-        """Returns the rows of a unit's chunks."""
-        stop = self.starts[unit + 1] if unit + 1 < len(self.starts) else len(self.chunk_rows)
-        return self.chunk_rows[self.starts[unit] : stop]
-
-    def best_chunks(self, scores: FloatMatrix, units: Integers) -> Integers:
-        """Returns the row of the best chunk of some units for each query, of equals the first.
-
-        Args:
-            scores: Of chunks, `(n_queries, n_chunks)`.
-            units: Columns of units, `(n_queries, n_wanted)`.
-        """
-        return np.array([[self._best_chunk(scores[query], unit) for unit in wanted] for query, wanted in enumerate(units)])
-
-    def _best_chunk(self, scores: npt.NDArray[np.float32], unit: int) -> int:
-        own = self.chunks_of(unit)
-        return int(own[scores[own].argmax()])
-
-
 def units_of(eval_set: EvalSet) -> Units:
     """Returns the units of the set's chunks."""
-    members: dict[str, list[int]] = {}
-    for row, chunk in enumerate(eval_set.chunks):
-        for unit in eval_set.units_of(chunk):
-            members.setdefault(unit, []).append(row)
-    ids = sorted(members, reverse=True)
-    sizes = [len(members[unit]) for unit in ids]
-    rows = np.array([row for unit in ids for row in members[unit]], np.int64)
-    return Units(ids, rows, np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64))
+    return Units.of(eval_set.units_of(chunk) for chunk in eval_set.chunks)
 
 
 @dataclass(frozen=True)
@@ -163,12 +123,21 @@ class ScoreBlock:
     by_chunk: Mapping[str, Parts]
     """Model -> its scores of chunks."""
     by_unit: Mapping[str, Parts]
-    """Model -> its scores of units."""
+    """Model -> its scores of units, each by its best chunk."""
 
     @cached_property
     def relevance(self) -> Relevance:
         """The judgements of these queries."""
         return self.search.relevance.part(self.start, self.stop)
+
+    def parts_of(self, model: str, fusion: Fusion) -> Parts:
+        """Returns a model's scores of units as a fusion adds them up."""
+        return self._summed[model] if fusion.is_sum else self.by_unit[model]
+
+    @cached_property
+    def _summed(self) -> dict[str, Parts]:
+        units = self.search.units
+        return {model: units.with_whole(self.by_unit[model], parts) for model, parts in self.by_chunk.items()}
 
 
 def _search(eval_set: EvalSet, indexes: Mapping[str, SearchIndex]) -> _Search:
@@ -243,21 +212,24 @@ class BlockInputs:
 
     def fuse(self, arm: Arm) -> FloatMatrix:
         """Returns the fused scores `(n_queries, n_units)` of an arm's parts."""
-        return fuse(self.block.by_unit[str(arm.model)], self.fusions[arm.name])
+        fusion = self.fusions[arm.name]
+        return fuse(self.block.parts_of(str(arm.model), fusion), fusion)
 
     def rerank(self, arm: Arm) -> FloatMatrix:
         """Returns scores by which the first stage's first units lead in their new order; the others stay below as they were.
 
         Late interaction compares all chunks of those units, which is cheap; a cross-encoder reads the best one of each.
         """
-        by_unit, first_fusion = self.block.by_unit[str(arm.model)], self.fusions[str(arm.first_stage)]
-        first = fuse(by_unit, first_fusion)
+        model, first_fusion = str(arm.model), self.fusions[str(arm.first_stage)]
+        first = fuse(self.block.parts_of(model, first_fusion), first_fusion)
         if arm.needs_reranker:
-            return self._cross_encode(first, self.block.by_chunk[str(arm.model)], first_fusion)
-        assert by_unit.late is not None and arm.depth is not None
+            return self._cross_encode(first, self.block.by_chunk[model], first_fusion)
+        fusion = self.fusions[arm.name]
+        parts = self.block.parts_of(model, fusion)
+        assert parts.late is not None and arm.depth is not None
         rows = first_rows(first, arm.depth)
-        late = np.take_along_axis(by_unit.late, rows, axis=1)
-        return put_first(first, rows, fuse_first(by_unit, late, rows, self.fusions[arm.name]))
+        late = np.take_along_axis(parts.late, rows, axis=1)
+        return put_first(first, rows, fuse_first(parts, late, rows, fusion))
 
     def _cross_encode(self, first: FloatMatrix, by_chunk: Parts, first_fusion: Fusion) -> FloatMatrix:
         assert self.reranking is not None
@@ -327,9 +299,10 @@ def fusion_scores(
     for block in search.blocks(list(indexes) if "late" in wanted else []):
         for name in indexes:
             # The normalised parts are the costly ones, and all weights of a method share them.
-            parts = {method: normalised_parts(method, block.by_unit[name], wanted) for method in {c.name for c in candidates}}
+            like = {(candidate.name, candidate.is_sum): candidate for candidate in candidates}
+            parts = {key: normalised_parts(key[0], block.parts_of(name, one), wanted) for key, one in like.items()}
             for column, candidate in enumerate(candidates):
-                fused = weighted_sum(parts[candidate.name], candidate)
+                fused = weighted_sum(parts[candidate.name, candidate.is_sum], candidate)
                 result[name][block.start : block.stop, column] = score_queries(fused, block.relevance)[:, METRICS.index(HEADLINE)]
     return result
 

@@ -16,12 +16,13 @@ from finetrieve.evaluation.bootstrap import interval, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, Relevance, relevance_of, score_queries
 from finetrieve.evaluation.result import StorageCosts, StoragePoint
-from finetrieve.evaluation.scoring import Units, spread, units_of
+from finetrieve.evaluation.scoring import spread, units_of
 from finetrieve.retrieval.encoder import unit_rows
 from finetrieve.retrieval.fusion import Fusion, Parts, first_rows, fuse, fuse_first, put_first
 from finetrieve.retrieval.hybrid_index import Queries, SearchIndex
 from finetrieve.retrieval.late_interaction import TokenVectors, late_scores, one_thread
 from finetrieve.retrieval.quantization import PRECISIONS, Precision, pack, pool_tokens, unpack, vector_bytes
+from finetrieve.retrieval.units import Units
 
 Way = Literal["late", "dense", "rerank20"]
 T = TypeVar("T")
@@ -68,7 +69,7 @@ class _Ground:
     units: Units
     relevance: Relevance
     parts: Parts
-    """Dense and lexical scores `(n_queries, n_units)`."""
+    """Dense and lexical scores `(n_queries, n_units)`, as they are added up."""
     first: FloatMatrix
     """Of the hybrid, `(n_queries, n_units)`."""
     rows: Integers
@@ -148,7 +149,7 @@ def _ground(eval_set: EvalSet, index: SearchIndex, hybrid: Fusion, fused: Fusion
     lexical, coverage = index.bm25.scores(queries.texts), index.bm25.coverage(queries.texts)
     parts = Parts(queries.texts, lexical, queries.vectors @ stored.T, coverage=coverage)
     encoding_ms = _median_ms(lambda text: index.encode_anew([text]), list(queries.texts))
-    by_unit = parts.on(units.best)
+    by_unit = units.parts(parts, hybrid)
     first = fuse(by_unit, hybrid)
     rows = first_rows(first, DEPTH)
     return _Ground(index, queries, units, relevance, by_unit, first, rows, hybrid, fused, encoding_ms)
@@ -172,7 +173,7 @@ def _late_points(ground: _Ground, tokens: TokenVectors) -> Iterator[_Point]:
                 size = per_chunk * vector_bytes(dims, precision)
                 ms = _milliseconds(ground, partial(_search_late, ground, read, dims))
                 yield _Point("late", dims, precision, pooling, ground.ndcg(scores), size, ms)
-                late = np.take_along_axis(ground.units.best(scores), ground.rows, axis=1)
+                late = np.take_along_axis(ground.units.whole(scores), ground.rows, axis=1)
                 again = put_first(ground.first, ground.rows, fuse_first(ground.parts, late, ground.rows, ground.fused))
                 ms = _milliseconds(ground, partial(_search_first, ground, read, dims))
                 yield _Point("rerank20", dims, precision, pooling, ground.ndcg_of_units(again), size + first_stage_bytes, ms)
@@ -187,15 +188,14 @@ def _search_late(ground: _Ground, tokens: TokenVectors, dims: int, query: Querie
 def _search_first(ground: _Ground, tokens: TokenVectors, dims: int, query: Queries) -> None:
     bm25 = ground.index.bm25
     parts = Parts(query.texts, bm25.scores(query.texts), ground.index.dense(query), coverage=bm25.coverage(query.texts))
-    parts = parts.on(ground.units.best)
+    parts = ground.units.parts(parts, ground.hybrid)
     first = fuse(parts, ground.hybrid)
     rows = first_rows(first, DEPTH)
     cut = _cut(query, dims)
     assert cut.tokens is not None
-    chunks = [ground.units.chunks_of(unit) for unit in rows[0]]
-    by_chunk = late_scores(cut.tokens, tokens.take(np.concatenate(chunks)), cut.weights, ground.index.precision)
-    starts = np.cumsum([0, *(len(own) for own in chunks[:-1])])
-    late = np.maximum.reduceat(by_chunk, starts, axis=1)
+    chunks = np.concatenate([ground.units.chunks_of(unit) for unit in rows[0]])
+    by_chunk = late_scores(cut.tokens, tokens.take(chunks), cut.weights, ground.index.precision)
+    late = ground.units.some(rows[0]).whole(by_chunk)
     put_first(first, rows, fuse_first(parts, late, rows, ground.fused))
 
 

@@ -57,6 +57,11 @@ class Fusion:
         """Part -> weight."""
         return {"dense": self.dense, "late": self.late, "lexical": self.lexical}
 
+    @property
+    def is_sum(self) -> bool:
+        """Whether several parts count."""
+        return sum(weight > 0 for weight in self.weights.values()) > 1
+
     def as_dict(self) -> dict[str, Any]:
         """Returns `name`, `weights` and `chosen_on`, as `metrics.json` has them."""
         return {"name": self.name, "weights": self.weights, "chosen_on": self.chosen_on}

@@ -1,4 +1,4 @@
-"""Search of a corpus: BM25 and the vectors of a model together, by several models side by side."""
+"""Search of a corpus, for passages or whole pages: BM25 and the vectors of a model together, by several models side by side."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from finetrieve.core.rows import Chunk
 from finetrieve.retrieval.fusion import Fusion, fuse
 from finetrieve.retrieval.hybrid_index import SearchIndex
+from finetrieve.retrieval.units import Units
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,31 @@ class SearchableCorpus:
         """Name -> the model with its index of the chunks."""
         return self._searchers
 
-    def search(self, query: str, k: int) -> dict[str, list[Hit]]:
-        """Returns name -> the k best chunks, the best first, ties in the chunks' order."""
-        return {name: search(searcher, self._chunks, query, k) for name, searcher in self._searchers.items()}
+    def search(self, query: str, k: int, *, pages: bool = False) -> dict[str, list[Hit]]:
+        """Returns name -> what `search` finds by that model."""
+        return {name: search(searcher, self._chunks, query, k, pages=pages) for name, searcher in self._searchers.items()}
 
 
-def search(searcher: Searcher, chunks: Sequence[Chunk], query: str, k: int) -> list[Hit]:
-    """Returns the k best chunks by one model, the best first, ties in the chunks' order."""
+def search(searcher: Searcher, chunks: Sequence[Chunk], query: str, k: int, *, pages: bool = False) -> list[Hit]:
+    """Returns the k best chunks by one model, the best first, ties in the chunks' order.
+
+    Args:
+        searcher: The model.
+        chunks: What it searches.
+        query: What is asked.
+        k: How many are wanted.
+        pages: Rank whole documents, as the evaluation does; each hit is a document's best chunk with the document's score.
+    """
     parts = searcher.index.parts(searcher.index.prepare([query]))  # each (1, n_chunks)
     scores = fuse(parts, searcher.fusion)[0]
-    order = np.argsort(-scores, kind="stable")[:k]
+    order: npt.NDArray[np.int64] = np.argsort(-scores, kind="stable")[:k]
+    if pages:
+        units = Units.of([chunk.doc_id] for chunk in chunks)
+        by_page = fuse(units.parts(parts, searcher.fusion), searcher.fusion)
+        first = np.argsort(-by_page[0], kind="stable")[:k]
+        order = units.best_chunks(scores[None], first[None])[0]
+        scores = scores.copy()
+        scores[order] = by_page[0, first]
     by_part = {"dense": parts.dense, "lexical": parts.lexical, "late": parts.late}
     counted = [matrix if searcher.fusion.weights[part] else None for part, matrix in by_part.items()]
     return [

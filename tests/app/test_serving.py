@@ -87,7 +87,11 @@ def test_answers_are_as_the_openapi_document_says_and_its_page_needs_no_other_ho
     document = client.get("/openapi.json").json()
     assert {"/search", "/embed", "/health", "/version"} == set(document["paths"])
     asked = {
-        "/search": [client.get("/search", params={"q": "red?"}), client.post("/search", json={"q": "red?", "k": 1})],
+        "/search": [
+            client.get("/search", params={"q": "red?"}),
+            client.get("/search", params={"q": "red?", "pages": "true"}),
+            client.post("/search", json={"q": "red?", "k": 1, "pages": True}),
+        ],
         "/embed": [client.post("/embed", json={"texts": ["a"], "vectors": ["late"]})],
         "/health": [client.get("/health")],
         "/version": [client.get("/version")],
@@ -97,7 +101,7 @@ def test_answers_are_as_the_openapi_document_says_and_its_page_needs_no_other_ho
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         for answer in answers:
             jsonschema.validate(answer.json(), {**schema, "components": document["components"]})
-    assert len(asked["/search"][1].json()["trained"]["hits"]) == 1
+    assert len(asked["/search"][2].json()["trained"]["hits"]) == 1
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     page = client.get("/docs")
     assert "POST /embed" in page.text and "X-API-Key" in page.text and "at most 64 texts" in page.text

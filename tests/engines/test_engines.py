@@ -228,6 +228,8 @@ def test_ask_reads_from_what_index_wrote(source: Served, tmp_path: Path) -> None
     assert "docs:1, by vectors" in shown.stdout and "1. " in shown.stdout and re.search(r"score 0\.\d\d \(cosine", shown.stdout)
     with pytest.raises(InputError, match="is on disk already"):
         load_index(tmp_path / "vectors").save(tmp_path / "copy")
+    with pytest.raises(InputError, match="ranks passages"):
+        load_index(tmp_path / "vectors").search("what?", pages=True)
     refused = CliRunner().invoke(main, ["ask", "what?", "--index", str(tmp_path / "vectors"), "--serve"])
     assert refused.exit_code == 2 and "leave out --serve" in refused.stderr
 

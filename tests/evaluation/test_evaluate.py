@@ -285,12 +285,30 @@ def test_memory_is_bounded_by_blocks_not_by_queries_times_chunks() -> None:
     assert peak < 4 * n_chunks * n_queries * 3  # three whole matrices of float32 would be the least without blocks
 
 
-def test_a_document_scores_by_its_best_chunk_and_through_the_chunk_that_stands_for_it() -> None:
+def test_a_document_scores_through_the_chunk_that_stands_for_it() -> None:
     chunks = [Chunk(f"c{row}", doc, "", "", "", "", 1, 0) for row, doc in enumerate(["b", "a", "b"])]
     eval_set = EvalSet("s", "human", {"q": "x"}, {"q": {"copy": 1}}, "document", chunks, 3, {"c1": ("copy",)})
     units = units_of(eval_set)
     assert units.ids == ["copy", "b", "a"]
     assert units.best(np.array([[0.1, 0.5, 0.3]], np.float32))[0] == pytest.approx([0.5, 0.3, 0.5])
+
+
+def test_a_page_that_is_about_the_question_throughout_leads_one_with_a_single_passage_where_parts_are_added_up() -> None:
+    vectors = {"near": [1, 0], "close": [0.99, 0.141], "far": [0, 1]}
+    pages = {"one": ["near", "far"], "two": ["close", "close "]}  # of the best passages, one's is the nearer by far less than .2
+    chunks = [
+        Chunk(f"{page}{row}", page, "", "", "", text, 1, row) for page, own in pages.items() for row, text in enumerate(own)
+    ]
+    eval_set = EvalSet("s", "human", {"q": "asked"}, {"q": {"two": 1}}, "document", chunks, len(chunks))
+
+    class Known:
+        def embed(self, texts: Sequence[str], role: Literal["query", "document"]) -> npt.NDArray[np.float32]:
+            return np.array([vectors.get(text.strip(), [1, 0]) for text in texts], np.float32)
+
+    indexes = _indexes(eval_set, {"base": Known()}, with_tokens=False)
+    scored = score_set(eval_set, indexes, ["base", "hybrid_base"], [], {"hybrid_base": HYBRID})
+    first = {arm: scores[0, METRICS.index("recall@1")] for arm, scores in scored.arms.items()}
+    assert first == {"base": 0, "hybrid_base": 1}
 
 
 def test_what_a_model_found_is_kept_for_the_report(result: Evaluation) -> None:

@@ -104,21 +104,22 @@ def _add_page(app: FastAPI, live: LiveComparison, k: int) -> None:
 def _add_search(app: FastAPI, live: LiveComparison, k: int) -> None:
     number = str(k)
 
-    def found(question: str, count: int) -> JSONResponse:
+    def found(question: str, count: int, pages: bool) -> JSONResponse:
         comparison = live.current
         with live.lock:
-            return JSONResponse(answers_as_json(comparison, question, count))
+            return JSONResponse(answers_as_json(comparison, question, count, pages=pages))
 
     @app.get("/search", response_model=SearchAnswer, responses=_WRONG, summary="Search by a question in the address")
     def search(
         q: Annotated[str, Query(description="The question.")] = "",
         k: Annotated[str, Query(description="How many passages each side finds, a whole number.")] = number,
+        pages: Annotated[bool, Query(description="Rank whole pages, each shown by its best passage.")] = False,
     ) -> JSONResponse:
-        return found(checked_question(q, "q"), checked_count(k))
+        return found(checked_question(q, "q"), checked_count(k), pages)
 
     @app.post("/search", response_model=SearchAnswer, responses=_WRONG, summary="Search")
     def search_by_body(body: SearchRequest) -> JSONResponse:
-        return found(checked_question(body.q, "q"), body.k)
+        return found(checked_question(body.q, "q"), body.k, body.pages)
 
 
 def _add_embed(app: FastAPI, live: LiveComparison, limits: Limits) -> None:

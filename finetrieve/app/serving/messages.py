@@ -20,6 +20,7 @@ class SearchRequest(Request):
 
     q: str
     k: int = Field(5, ge=1, le=MOST_PASSAGES, description="Passages of each side.")
+    pages: bool = Field(False, description="Rank whole pages, each shown by its best passage.")
 
 
 class EmbedRequest(Request):
