@@ -133,6 +133,8 @@ class TrainingRecord(Record):
     guard: Guard | None = None
     api_reference: bool | None = None
     """Whether most titles are dotted names, where training is gentler."""
+    untitled: bool | None = None
+    """Whether most texts have neither a title nor a heading, where more of the base model stays."""
     learning_curve: Sequence[LearningPoint] = ()
     device: Text | None = None
     seconds: float | None = None

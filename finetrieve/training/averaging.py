@@ -34,6 +34,7 @@ def choose_share(
     settings: TrainingSettings,
     dev: DevSet | None,
     tuned_ndcg: float | None,
+    untitled: bool,
 ) -> tuple[list[AveragingPoint], float]:
     """Leaves the chosen average in the model; returns what each share that was tried scored, and the share taken.
 
@@ -41,6 +42,8 @@ def choose_share(
     queries are made like the training's and always speak for the tuned weights. Where people's dev questions choose, it is the
     largest that scores like the best on them: what they do not ask for is not worth moving away for. Where pairs that somebody
     had choose, whose like the training has learnt from, it is the one nearest to OWN_SHARE of those.
+
+    Where the texts are untitled and generated queries choose, only shares from `untitled_average` on are tried, if there are any.
 
     Args:
         model: What the chosen weights are left in.
@@ -50,14 +53,18 @@ def choose_share(
         settings: Of the training.
         dev: The dev queries, where there are any.
         tuned_ndcg: nDCG@10 on dev of the tuned weights, where it is known.
+        untitled: Whether most texts have neither a title nor a heading.
     """
     questions = choosing_questions()
     wanted = {way: float(scores.mean()) - settings.lay_tolerance for way, scores in questions.base_ndcg(base, base_model).items()}
     weights, late = copy_weights(base), LOSSES.get(settings.loss).uses_late
     by_people = dev is not None and dev.by_people
+    shares = sorted(set(settings.average))
+    if untitled and not by_people:
+        shares = [share for share in shares if share >= settings.untitled_average] or shares[-1:]
     tried = list[AveragingPoint]()
     kept = list[float]()
-    for share in sorted(set(settings.average)):
+    for share in shares:
         model.load_state_dict(_average(weights, tuned, share))
         lay = {way: float(scores.mean()) for way, scores in questions.ndcg(model).items()}
         entry = AveragingPoint(base_share=share, lay_dense=lay["dense"], lay_late=lay["late"])
@@ -72,7 +79,7 @@ def choose_share(
     if dev is not None and dev.by_people:
         share = _choose_like_best(kept, tried, settings, OWN_SHARE if dev.asked_by == OWN else 1.0)
     else:
-        share = (kept or sorted(settings.average))[-1]
+        share = (kept or shares)[-1]
     model.load_state_dict(_average(weights, tuned, share))
     return tried, share
 

@@ -38,6 +38,7 @@ from finetrieve.training.resources import set_dropout, set_training_attention
 from finetrieve.training.seeds import SeedTraining, train_seeds
 from finetrieve.training.teacher_lists import has_teacher_lists, teacher_lists
 from finetrieve.training.trainer import TrainingRun, fit, make_plan
+from finetrieve.training.untitled import is_untitled
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -91,7 +92,7 @@ def train_model(
             "No query is left to train on. Lower split.dev and split.test, loosen the filters, or give more documents."
         )
     fingerprint = training_fingerprint(pairs, chunks, settings, base_model, seed, ranking_lists)
-    api_reference, given = is_api_reference(train_pairs, chunks), settings
+    api_reference, untitled, given = is_api_reference(train_pairs, chunks), is_untitled(train_pairs, chunks), settings
     if api_reference and settings.api_reference == "gentle":
         settings = gentler(settings)
     for note in filter(None, (lists_note(settings, ranking_lists), hardness_note(settings, train_pairs), teacher_note(settings))):
@@ -125,7 +126,7 @@ def train_model(
         if on_progress:
             logger.info("Choosing how much of the base model stays ...")
         base, model = load_encoder(base_model), load_encoder(base_model, max_tokens=settings.max_tokens)
-        averaging, share = choose_share(model, base, base_model, tuned.weights, settings, dev, tuned.ndcg)
+        averaging, share = choose_share(model, base, base_model, tuned.weights, settings, dev, tuned.ndcg, untitled)
         questions = guard_questions()
         guard = compare_lay_scores(questions.base_ndcg(base, base_model), questions.ndcg(model), seed)
 
@@ -150,6 +151,7 @@ def train_model(
             dev_is=dev.asked_by if dev else "none",
             guard=guard,
             api_reference=api_reference,
+            untitled=untitled,
             learning_curve=[*curve, point_of(1.0, pairs, dev, model)] if curve and dev else [],
             device=str(model.device.type),
             seconds=round(time.monotonic() - started, 1),
