@@ -61,6 +61,11 @@ def corpus_tag(inputs: Inputs) -> str:
     return f"corpus-{inputs.documents[:12]}"
 
 
+def evaluates_base_model(inputs: Inputs) -> bool:
+    """Returns whether the model that `evaluate` was told to score is the base model: it shall not be called a trained one."""
+    return bool(inputs.evaluated_model) and inputs.base_model.startswith(inputs.evaluated_model)
+
+
 def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True) -> Inputs:
     """Returns the fingerprints of all inputs.
 
