@@ -96,7 +96,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         if config.generation.topics is not None:
             check_base_model(config.generation.topics.embedding_model)
     document_ids = check_source(config.source)
-    for note in filter(None, [unread_beside(config.source)]):
+    for note in filter(None, [unread_beside(config.source), _unread_data(pipeline, config)]):
         logger.info(note)
     for note in check_languages(pipeline, config):
         logger.warning(note)
@@ -128,6 +128,16 @@ def _check_models(pipeline: str, config: Config) -> None:
 
 def _evaluates_named_model(pipeline: str, config: Config) -> bool:
     return pipeline == "evaluate" and config.evaluation.model != LATEST
+
+
+def _unread_data(pipeline: str, config: Config) -> str:
+    """Returns that pairs or queries of one's own are not read by this pipeline, where there are some; else nothing."""
+    shown = pipeline == "generate" and config.generation.imitates_logs
+    given = {"pairs": config.pairs, "queries": [] if shown else config.query_logs}
+    names = [name for name, sets in given.items() if sets]
+    if _trains(pipeline) or not names:
+        return ""
+    return f"Your own {' and '.join(names)} are read by finetune and retrain, not by {pipeline}."
 
 
 def _trains(pipeline: str) -> bool:
