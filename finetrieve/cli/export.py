@@ -13,6 +13,7 @@ import click
 
 from finetrieve.cli.options import MODEL, run_again_with
 from finetrieve.core.errors import InputError, writing_to
+from finetrieve.core.staging import staging_folder
 from finetrieve.evaluation.formats import counted
 from finetrieve.registry.hub_upload import Kind, files_of, hub_id, send_folder, what_is_sent
 
@@ -156,8 +157,8 @@ def _write_whole(write: Callable[[Path], None], place: Path) -> None:
     """Writes the files to a folder that does not exist or is empty: all of them or none."""
     parent = place.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=parent) as staging:
-        folder = Path(staging) / "whole"
+    with staging_folder(parent) as staging:
+        folder = staging / "whole"
         folder.mkdir()
         write(folder)
         if place.exists():
