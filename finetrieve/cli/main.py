@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 from pathlib import Path
@@ -132,6 +133,7 @@ def main(
     if verbose and quiet:
         raise InputError("--verbose and --quiet do not go together; give one of them.")
     gc.set_threshold(_NEW_OBJECTS)
+    atexit.register(gc.freeze)  # Python would go through all of them again at its end: two seconds, also after Ctrl-C
     set_level(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     quiet_zenml(verbose)
     if context.invoked_subcommand is not None:
