@@ -54,14 +54,6 @@ def announce_start(name: str, quiet: bool) -> None:
         announce("Looking into ZenML's store ...")
 
 
-def ready_zenml(name: str) -> None:
-    """Has ZenML's store made whole before a command uses it; one that may do without ZenML makes none where there is none."""
-    if not {"-h", "--help"} & set(sys.argv):
-        from finetrieve.app.zenml_store import ready_store
-
-        ready_store(make=name in _ASK_ZENML)
-
-
 def announce(line: str) -> None:
     """Says in a terminal, and nowhere else, what is being done."""
     if sys.stderr.isatty():

@@ -11,7 +11,8 @@ import click
 
 from finetrieve.app.catalogue import PIPELINES, describe_names
 from finetrieve.app.zenml_environment import quiet_zenml
-from finetrieve.cli.commands import CommandGroup, announce_start, ready_zenml, refuse_options_before
+from finetrieve.app.zenml_store import ready_store
+from finetrieve.cli.commands import CommandGroup, announce_start, refuse_options_before
 from finetrieve.cli.options import filled, once
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import set_level
@@ -139,7 +140,7 @@ def main(
     if context.invoked_subcommand is not None:
         refuse_options_before(context, context.invoked_subcommand)
         announce_start(context.invoked_subcommand, quiet)
-        ready_zenml(context.invoked_subcommand)
+        ready_store(make=False)  # a mistake is to be answered before ZenML is imported
         return
     if list_names:
         click.echo(describe_names())
