@@ -14,6 +14,7 @@ from finetrieve.core.logging import get_logger
 from finetrieve.corpus.chunking import build_corpus
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.corpus.sources.registry import CorpusSettings, read_source
+from finetrieve.evaluation.formats import counted
 from finetrieve.retrieval.base_model import load_tokenizer
 from steps.caching import cache_policy
 
@@ -67,7 +68,9 @@ def load_chunks(
     read = read_source(settings.source)
     corpus, report = build_corpus(read, settings.chunks, load_tokenizer(base_model), documents_fingerprint)
     state = f"; {read.version}" if read.version else ""
-    logger.info(f"{len(read.documents):,} documents ({len(read.skipped):,} skipped) -> {len(corpus):,} chunks{state}")
+    logger.info(
+        f"{counted(len(read.documents), 'document')} ({len(read.skipped):,} skipped) -> {counted(len(corpus), 'chunk')}{state}"
+    )
     for line in report.skipped_lines():
         logger.info(line)
     return corpus.chunks, corpus.documents, corpus.duplicates, report

@@ -38,7 +38,6 @@ logger = get_logger(__name__)
 
 @step(cache_policy=cache_policy(__file__, "evaluate_model"))
 def evaluate_model(
-    model: ModelDirectory,
     chunks: pa.Table,
     documents: pa.Table,
     duplicates: pa.Table,
@@ -46,14 +45,19 @@ def evaluate_model(
     base_model: str,
     base_model_fingerprint: str,  # noqa: ARG001 (part of the cache key)
     eval_set_fingerprints: list[str],  # noqa: ARG001 (part of the cache key)
+    model: ModelDirectory | None = None,
     pairs: pa.Table | None = None,
 ) -> tuple[
     Annotated[EvaluationResult, "scores"],
     Annotated[pa.Table, "scores_per_query"],
     Annotated[EvaluationDetails, "evaluation_details"],
 ]:
-    """Returns the metrics of all arms with intervals, the scores per query, and what the report shows of single queries."""
-    found = evaluate(model.path, base_model, Corpus(chunks, documents, duplicates), pairs, task, reporter)
+    """Returns the metrics of all arms with intervals, the scores per query, and what the report shows of single queries.
+
+    Without a model only the arms that need no training are scored.
+    """
+    trained = None if model is None else model.path
+    found = evaluate(trained, base_model, Corpus(chunks, documents, duplicates), pairs, task, reporter)
     return found.metrics, found.per_query, found.details
 
 

@@ -16,6 +16,7 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.progress import reporter
 from finetrieve.curation.curate import curate
 from finetrieve.curation.filters import FilterSettings
+from finetrieve.evaluation.formats import counted
 from finetrieve.generation.generate import generate
 from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.settings import GenerationSettings
@@ -49,14 +50,16 @@ def generate_queries(
         keys_in_environment(recipes.recipes) as key_envs,
     ):
         result = generate(chunks, recipes, seed, Path(cache_dir), reporter("Queries asked for"), key_envs=key_envs)
-    logger.info(f"{result.queries.num_rows:,} queries for {chunks.num_rows:,} chunks")
+    logger.info(f"{counted(result.queries.num_rows, 'query', 'queries')} for {counted(chunks.num_rows, 'chunk')}")
     if result.written.num_rows:
-        logger.info(f"{result.written.num_rows:,} rows that are no queries for a chunk")
+        rows = counted(result.written.num_rows, "row that is no query", "rows that are no queries")
+        logger.info(f"{rows} for a chunk")
     if failures := result.report.failures:
         why = ", ".join(f"{kind} {number:,}" for kind, number in failures.items())
-        logger.warning(f"{sum(failures.values()):,} requests failed ({why}); running again asks only for those")
+        logger.warning(f"{counted(sum(failures.values()), 'request')} failed ({why}); running again asks only for those")
     for label, graph in result.report.graphs.items():
-        logger.info(f"Graph of {label}: {graph.nodes:,} chunks, {graph.edges:,} links, {graph.components:,} parts")
+        parts = counted(graph.nodes, "chunk"), counted(graph.edges, "link"), counted(graph.components, "part")
+        logger.info(f"Graph of {label}: {', '.join(parts)}")
     return result.queries, result.rejects, result.written, result.links, result.report
 
 

@@ -12,6 +12,7 @@ from finetrieve.core.logging import get_logger
 from finetrieve.core.own_data_report import PairsReport, QueriesReport
 from finetrieve.core.rows import Chunk, GeneratedQuery, LabelledPair, RankedChunk, Reject
 from finetrieve.core.tables import to_rows, to_table
+from finetrieve.evaluation.formats import counted
 from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.label_queries import label_own_queries
@@ -41,12 +42,15 @@ def load_pairs(
     found = load_own_pairs(sets, Corpus(chunks, documents, duplicates), base_model)
     for name, counts in found.report.sets.items():
         how = ", ".join(f"{kind} {number:,}" for kind, number in counts.matched.items())
-        logger.info(f"{name}: {counts.pairs:,} pairs of {counts.queries:,} queries ({how or 'none matched'})")
+        logger.info(
+            f"{name}: {counted(counts.pairs, 'pair')} of {counted(counts.queries, 'query', 'queries')} ({how or 'none matched'})"
+        )
         if counts.unmatched:
             first = f": {counts.examples[0].reason}" if counts.examples else ""
-            logger.warning(f"{name}: {counts.unmatched:,} answers match no chunk and are left out{first}")
+            lost = counted(counts.unmatched, "answer matches", "answers match"), "is" if counts.unmatched == 1 else "are"
+            logger.warning(f"{name}: {lost[0]} no chunk and {lost[1]} left out{first}")
         if left_out := sum(counts.personal_data.values()):
-            logger.warning(f"{name}: {left_out:,} pairs left out for personal data")
+            logger.warning(f"{name}: {counted(left_out, 'pair')} left out for personal data")
     return (
         to_table(found.pairs, LabelledPair),
         to_table(found.free_texts, Chunk),
@@ -78,9 +82,10 @@ def label_queries(
     responses = response_cache_directory(GenerationSettings(answers=answers))
     found = label_own_queries(sets, corpus, to_rows(generated, GeneratedQuery), base_model, reranker, responses)
     for name, counts in found.report.sets.items():
-        logger.info(f"{name}: {counts.queries:,} queries, {counts.clicked:,} with a click, {counts.sure:,} labelled surely")
+        queries_read = counted(counts.queries, "query", "queries")
+        logger.info(f"{name}: {queries_read}, {counts.clicked:,} with a click, {counts.sure:,} labelled surely")
         if left_out := sum(counts.personal_data.values()):
-            logger.warning(f"{name}: {left_out:,} rows left out for personal data")
+            logger.warning(f"{name}: {counted(left_out, 'row')} left out for personal data")
         if counts.grades is not None:
             logger.info(f"{name}: {counts.grades.graded:,} graded by an LLM, {counts.grades.unanswered:,} that nothing answers")
             if fallbacks := ", ".join(f"{kind} {number:,}" for kind, number in counts.grades.fallbacks.items()):

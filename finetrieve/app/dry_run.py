@@ -90,7 +90,8 @@ def _queries_line(item: QuerySettings) -> str:
     _, report = read_queries(item)
     n_personal = sum(report.personal_data.values())
     personal = f"; {counted(n_personal, 'row')} left out for personal data" if n_personal else ""
-    return f"Queries '{item.label}': {counted(report.rows, 'row')} read, {report.queries:,} different queries kept{personal}."
+    kept = counted(report.queries, "different query", "different queries")
+    return f"Queries '{item.label}': {counted(report.rows, 'row')} read, {kept} kept{personal}."
 
 
 def _expected_queries(config: Config, n_chunks: int) -> int:
@@ -101,7 +102,7 @@ def _expected_queries(config: Config, n_chunks: int) -> int:
 def _training_lines(config: Config, n_chunks: int) -> list[str]:
     training = config.training
     seeds = f", from {training.seeds} seeds each" if training.seeds > 1 else ""
-    steps = f"{training.max_steps:,} steps of {training.batch_size:,} queries with '{training.base_model}'{seeds}"
+    steps = f"{counted(training.max_steps, 'step')} of {training.batch_size:,} queries with '{training.base_model}'{seeds}"
     lines = [f"Training: at most {steps}."]
     if n_chunks < _FEWEST_CHUNKS and not config.evaluation.eval_sets:
         lines.append(

@@ -89,8 +89,10 @@ def last_run(docs: str | None = None) -> FinishedRun:
         InputError: No run has ended yet, or there are runs on several bodies of documents.
     """
     from finetrieve.app.zenml_environment import quiet_zenml
+    from finetrieve.app.zenml_store import ready_store
 
     quiet_zenml()
+    ready_store()
     from finetrieve.app.earlier_runs import artifacts_of
 
     found = _evaluated_runs()

@@ -61,6 +61,11 @@ def corpus_tag(inputs: Inputs) -> str:
     return f"corpus-{inputs.documents[:12]}"
 
 
+def evaluates_base_model(inputs: Inputs) -> bool:
+    """Returns whether the model that `evaluate` was told to score is the base model: it shall not be called a trained one."""
+    return bool(inputs.evaluated_model) and inputs.base_model.startswith(inputs.evaluated_model)
+
+
 def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True) -> Inputs:
     """Returns the fingerprints of all inputs.
 
@@ -91,7 +96,7 @@ def check(pipeline: str, config: Config, out: Path | None, *, asks: bool = True)
         if config.generation.topics is not None:
             check_base_model(config.generation.topics.embedding_model)
     document_ids = check_source(config.source)
-    for note in filter(None, [unread_beside(config.source)]):
+    for note in filter(None, [unread_beside(config.source), _unread_data(pipeline, config)]):
         logger.info(note)
     for note in check_languages(pipeline, config):
         logger.warning(note)
@@ -123,6 +128,16 @@ def _check_models(pipeline: str, config: Config) -> None:
 
 def _evaluates_named_model(pipeline: str, config: Config) -> bool:
     return pipeline == "evaluate" and config.evaluation.model != LATEST
+
+
+def _unread_data(pipeline: str, config: Config) -> str:
+    """Returns that pairs or queries of one's own are not read by this pipeline, where there are some; else nothing."""
+    shown = pipeline == "generate" and config.generation.imitates_logs
+    given = {"pairs": config.pairs, "queries": [] if shown else config.query_logs}
+    names = [name for name, sets in given.items() if sets]
+    if _trains(pipeline) or not names:
+        return ""
+    return f"Your own {' and '.join(names)} are read by finetune and retrain, not by {pipeline}."
 
 
 def _trains(pipeline: str) -> bool:

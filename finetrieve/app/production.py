@@ -65,8 +65,10 @@ def served_version(name: str | None) -> tuple[Version, str | None]:
         InputError: No such model, or none was in production.
     """
     from finetrieve.app.zenml_environment import quiet_zenml
+    from finetrieve.app.zenml_store import ready_store
 
     quiet_zenml()
+    ready_store()
     from finetrieve.registry.versions import known_model, taken_out, version_in
 
     model = known_model(name)

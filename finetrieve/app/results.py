@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from finetrieve.core.errors import InputError, writing_to
 from finetrieve.core.own_output import MODEL_MARK, is_own_report
 from finetrieve.core.rows import Chunk, GeneratedQuery, WrittenRow
+from finetrieve.core.staging import staging_folder
 from finetrieve.core.tables import Rows
 from finetrieve.evaluation.result import EvaluationResult
 
@@ -139,8 +139,7 @@ def write_results(
     check_replaceable(out)
     with writing_to(f"--out '{out}'"):
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
-            fresh = Path(staging)
+        with staging_folder(out) as fresh:
             (fresh / "metrics.json").write_text(json.dumps(metrics.as_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
             (fresh / "report.html").write_text(report, encoding="utf-8")
             if model is not None:
@@ -163,8 +162,8 @@ def write_queries(out: Path, queries: Iterable[GeneratedQuery], chunks: Iterable
     path = out / GENERATED[0]
     with writing_to(f"--out '{out}'"):
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=out) as staging:
-            fresh = Path(staging) / path.name
+        with staging_folder(out) as staging:
+            fresh = staging / path.name
             with fresh.open("w", encoding="utf-8") as file:
                 for query in queries:
                     chunk = by_id[query.chunk_id]

@@ -15,6 +15,7 @@ from finetrieve.app.config import Config, plain
 from finetrieve.app.preflight import Inputs, corpus_tag
 from finetrieve.app.run_metadata import RunMetadata
 from finetrieve.app.zenml_environment import quiet_zenml
+from finetrieve.app.zenml_store import ready_store
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import get_logger
 
@@ -36,6 +37,7 @@ def run_pipeline(name: str, config: Config, inputs: Inputs, run_metadata: RunMet
         InputError: A mistake that only the work could find.
     """
     quiet_zenml()
+    ready_store()
     from finetrieve.app.lost_artifacts import forget_lost_steps
     from finetrieve.app.remote.stacks import runs_here
 

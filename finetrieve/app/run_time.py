@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetrieve.core.rows import Chunk, embedded_text
+from finetrieve.evaluation.formats import counted
 from finetrieve.retrieval.speed import Speed, is_on_this_machine, measure_speed
 from finetrieve.training.settings import TrainingSettings
 
@@ -79,7 +80,7 @@ def reckoned(work: Work, speed: Speed) -> str:
     low, high = (total * share for share in RANGE)
     return (
         f"Time: a guess of {duration(total)}, probably {duration(low)} to {duration(high)}, of which {duration(training)} for "
-        f"{work.steps:,} steps of training. Reckoned from the {speed.tokens_per_second:,.0f} "
+        f"{counted(work.steps, 'step')} of training. Reckoned from the {speed.tokens_per_second:,.0f} "
         f"tokens that this machine ({speed.device}) just read in a second, with whatever else it is doing."
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import re
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import click
@@ -136,7 +137,15 @@ def _in_one_line() -> Iterator[None]:
         logger.debug("the traceback of the error", exc_info=True)
         line, code = _INTERRUPTED if was_interrupted(error) else f"Failed: {explain(error)}", FAILED
     click.echo(line, err=True)
+    if line == _INTERRUPTED:
+        _end_at_once_when_asked_again()
     raise click.exceptions.Exit(code)
+
+
+def _end_at_once_when_asked_again() -> None:
+    """Has a second Ctrl-C end the process: what cleans up at Python's end would answer it with a traceback."""
+    with suppress(ValueError):  # not in the main thread, where no signal arrives either
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _usage_line(error: click.UsageError) -> str:

@@ -13,6 +13,8 @@ import click
 
 from finetrieve.cli.options import MODEL, run_again_with
 from finetrieve.core.errors import InputError, writing_to
+from finetrieve.core.staging import staging_folder
+from finetrieve.evaluation.formats import counted
 from finetrieve.registry.hub_upload import Kind, files_of, hub_id, send_folder, what_is_sent
 
 TO = click.option("--to", "target", required=True, metavar="DIR|hf:OWNER/NAME", help="A new folder, or a repository on the Hub.")
@@ -80,9 +82,9 @@ def dataset(
     texts = (
         "Without the texts of the documents."
         if no_chunks
-        else f"With the texts of {len(whole.chunks):,} chunks (--no-chunks leaves them out)."
+        else f"With the texts of {counted(len(whole.chunks), 'chunk')} (--no-chunks leaves them out)."
     )
-    notes = [texts, f"Left out for personal data: {whole.left_out:,} of {len(pairs):,} pairs."]
+    notes = [texts, f"Left out for personal data: {whole.left_out:,} of {counted(len(pairs), 'pair')}."]
     hand_over(write, target, repository, "dataset", not public, yes, f"Dataset of {found.label}", notes)
 
 
@@ -155,8 +157,8 @@ def _write_whole(write: Callable[[Path], None], place: Path) -> None:
     """Writes the files to a folder that does not exist or is empty: all of them or none."""
     parent = place.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=parent) as staging:
-        folder = Path(staging) / "whole"
+    with staging_folder(parent) as staging:
+        folder = staging / "whole"
         folder.mkdir()
         write(folder)
         if place.exists():

@@ -10,6 +10,7 @@ import click
 from finetrieve.cli.options import JSON, MODEL, print_json
 from finetrieve.core.errors import InputError
 from finetrieve.engines.drift import TOLERANCE
+from finetrieve.evaluation.formats import counted
 
 if TYPE_CHECKING:
     from finetrieve.app.vector_index import Vectors
@@ -97,9 +98,8 @@ def command(
     else:
         kinds = ", ".join(f"{way}: {kind['dims']} {kind['precision']}" for way, kind in stored.as_dict().items())
         for place, is_new in written.items():
-            click.echo(
-                f"{len(source.chunks):,} chunks of {source.label} ({kinds}) {'->' if is_new else 'are there already:'} {place}"
-            )
+            state = "->" if is_new else "is there already:" if len(source.chunks) == 1 else "are there already:"
+            click.echo(f"{counted(len(source.chunks), 'chunk')} of {source.label} ({kinds}) {state} {place}")
         for place, measured in drifts.items():
             click.echo(f"\n{drift_text(measured, place)}")
             if for_order and (note := late_note(measured, tolerance)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from finetrieve.app.catalogue import PIPELINES, describe_names
 from finetrieve.app.zenml_environment import quiet_zenml
+from finetrieve.app.zenml_store import ready_store
 from finetrieve.cli.commands import CommandGroup, announce_start, refuse_options_before
 from finetrieve.cli.options import filled, once
 from finetrieve.core.errors import InputError
@@ -132,11 +134,13 @@ def main(
     if verbose and quiet:
         raise InputError("--verbose and --quiet do not go together; give one of them.")
     gc.set_threshold(_NEW_OBJECTS)
+    atexit.register(gc.freeze)  # Python would go through all of them again at its end: two seconds, also after Ctrl-C
     set_level(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     quiet_zenml(verbose)
     if context.invoked_subcommand is not None:
         refuse_options_before(context, context.invoked_subcommand)
         announce_start(context.invoked_subcommand, quiet)
+        ready_store(make=False)  # a mistake is to be answered before ZenML is imported
         return
     if list_names:
         click.echo(describe_names())

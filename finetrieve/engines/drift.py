@@ -17,6 +17,7 @@ from finetrieve.core.text_table import table_lines
 from finetrieve.engines.vector_search import VectorSearch, Way
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
+from finetrieve.evaluation.formats import counted
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
 from finetrieve.evaluation.scoring import spread, units_of
 from finetrieve.retrieval.fusion import Fusion, fuse
@@ -179,6 +180,6 @@ def check_drift(drifts: Sequence[Drift], place: str, tolerance: float, reorder_o
         if drift.is_clear(tolerance) and not (reorder_only and drift.way == "late" and drift is not drifts[-1]):
             raise DriftError(
                 f"{place} serves other results than were evaluated: by {drift.way} search nDCG@10 is {drift.served:.3f} on "
-                f"{drift.n_queries:,} questions, and {drift.evaluated:.3f} in the evaluation's own search; at most "
+                f"{counted(drift.n_queries, 'question')}, and {drift.evaluated:.3f} in the evaluation's own search; at most "
                 f"{tolerance:g} apart was expected. Store more dimensions or bits (--dimensions, --precision) or set --tolerance."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finetrieve.engines.vector_files import Stored, StoredVectors
+from finetrieve.evaluation.formats import counted
 from finetrieve.retrieval.encoder import Role
 
 
@@ -16,7 +17,7 @@ def vectors_readme(name: str, n_chunks: int, stored: StoredVectors, prompts: dic
         prompts: Role -> what the model wants in front of a text, where it wants something.
     """
     parts = [
-        f"# Vectors of {n_chunks:,} chunks by {name}",
+        f"# Vectors of {counted(n_chunks, 'chunk')} by {name}",
         "",
         _intro(stored),
         "",

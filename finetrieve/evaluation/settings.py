@@ -11,7 +11,7 @@ from finetrieve.core.errors import InputError
 from finetrieve.core.paths import ConfigPath, PathSetting
 from finetrieve.core.settings import Settings
 from finetrieve.corpus.settings import ChunkSettings
-from finetrieve.evaluation.arms import ARMS, known_arm
+from finetrieve.evaluation.arms import ARMS, FINETUNED, arm_of, known_arm
 
 GENERATED = "generated"
 """The name of the evaluation set that is made of the generated test queries."""
@@ -57,7 +57,7 @@ class EvaluationSettings(Settings):
     """Those that cannot be scored, for lack of a model or a reranker, are left out; it is said when not all arms are listed.
     An arm of your own is `package.module:Class`."""
     headline_arm: Annotated[str, AfterValidator(_known_headline)] = AUTO
-    """The arm that the verdict and promotion go by; `auto` takes the best fine-tuned one."""
+    """The arm of the fine-tuned model that the verdict and promotion go by, one of `arms`; `auto` takes the best."""
     fusion: Literal["dev", "rrf", "z_score", "min_max"] = "dev"
     """How fused arms add up: chosen on dev queries, or this one at the default weights."""
     reranker: ConfigPath | None = None
@@ -87,6 +87,23 @@ class EvaluationSettings(Settings):
             if eval_set.label in seen:
                 raise InputError(f"Two evaluation sets are named '{eval_set.label}'; give each a `name` of its own.")
             seen.add(eval_set.label)
+        return self
+
+    @model_validator(mode="after")
+    def _headline_is_scored(self) -> EvaluationSettings:
+        name = self.headline_arm
+        if name == AUTO:
+            return self
+        if not name.endswith(FINETUNED):
+            raise InputError(
+                f"headline_arm '{name}' is no arm of the fine-tuned model; expected {AUTO}, or one that ends in {FINETUNED}."
+            )
+        if name not in self.arms:
+            raise InputError(
+                f"headline_arm '{name}' is not among arms: {', '.join(self.arms)}. Add it there, or set headline_arm to {AUTO}."
+            )
+        if arm_of(name).needs_reranker and self.reranker is None:
+            raise InputError(f"headline_arm '{name}' needs a cross-encoder. Name one in reranker, or set headline_arm to {AUTO}.")
         return self
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from finetrieve.core.training_record import Guard
 from finetrieve.evaluation.bootstrap import FEW_QUERIES
@@ -27,10 +27,9 @@ def reach_verdict(eval_sets: Mapping[str, SetResult], headline_arm: str = AUTO, 
     """
     found = {name: pair for name, scores in eval_sets.items() if (pair := _question(scores, headline_arm))}
     if not found:
-        sentence = "There was nothing to compare: no evaluation set with both the base and the fine-tuned model."
         nothing = dict.fromkeys(Verdict.model_fields)
-        return Verdict.model_validate(nothing | {"metric": HEADLINE, "sentence": sentence, "next": []})
-    name = max(found, key=lambda item: (eval_sets[item].kind == "human", eval_sets[item].n_queries))
+        return Verdict.model_validate(nothing | {"metric": HEADLINE, "sentence": _uncompared(eval_sets), "next": []})
+    name = _deciding(eval_sets, found)
     scores, (arm, against) = eval_sets[name], found[name]
     row, base_row = scores.comparison(arm, against), scores.comparison(arm, "base")
     assert row is not None
@@ -102,7 +101,23 @@ def _cost_of(scores: SetResult, arm: str) -> StoragePoint | None:
     return next((point for point in (*(point for point in points if point.recommended), *points)), None)
 
 
+def _deciding(eval_sets: Mapping[str, SetResult], names: Iterable[str]) -> str:
+    """Returns the largest human set, else the largest one."""
+    return max(names, key=lambda item: (eval_sets[item].kind == "human", eval_sets[item].n_queries))
+
+
 # 1. Sentences.
+
+
+def _uncompared(eval_sets: Mapping[str, SetResult]) -> str:
+    """Returns what is said where no trained model was scored beside an untrained way: the best of these, where there is one."""
+    untrained = {name: best for name, scores in eval_sets.items() if (best := best_untrained(scores))}
+    if not untrained or any(best_tuned(scores) for scores in eval_sets.values()):
+        return "There was nothing to compare: no evaluation set with both the base and the fine-tuned model."
+    name = _deciding(eval_sets, untrained)
+    scores, best = eval_sets[name], untrained[name]
+    found = f"of the ways without training, '{arm_name(best)}' is the best on '{name}': nDCG@10 {scores.headlines[best]:.3f}"
+    return f"No trained model was scored; {found}. {_search_advice(scores, best)}".strip()
 
 
 def _search_advice(scores: SetResult, way: str) -> str:

@@ -63,8 +63,11 @@ def read_queries(settings: QuerySettings) -> tuple[list[AskedQuery], QuerySetRep
                 clicks.setdefault(key, Counter())[clicked] += count
     kept = [AskedQuery(texts[key], n, dict(clicks.get(key, {}))) for key, n in asked.items() if n >= settings.min_count]
     if not kept:
-        why = f"; {sum(personal.values()):,} were left out for personal data" if personal else ""
-        raise InputError(f"No queries in '{settings.path}': {rows:,} rows, none asked {settings.min_count} times or more{why}.")
+        n_personal = sum(personal.values())
+        why = f"; {n_personal:,} {'was' if n_personal == 1 else 'were'} left out for personal data" if personal else ""
+        read = f"{rows:,} {'row' if rows == 1 else 'rows'}"
+        enough = f", none asked {settings.min_count} times or more" if settings.min_count > 1 else ""
+        raise InputError(f"No queries in '{settings.path}': {read}{enough}{why}.")
     report = QuerySetReport(
         rows=rows,
         queries=len(kept),

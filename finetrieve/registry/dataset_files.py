@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from finetrieve.annotation.disk_form import write_disk_form
 from finetrieve.core.errors import InputError, unknown_name
 from finetrieve.core.rows import Chunk, Pair, heading_path
+from finetrieve.evaluation.formats import counted
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.own_data.personal_data import masked, personal_data_in
 
@@ -206,11 +207,11 @@ def dataset_card(dataset: Dataset, form: str, with_chunks: bool, name: str, lice
             "",
             "Queries with the passages of a documentation that answer them, made by Finetrieve to train and evaluate retrieval.",
             "",
-            f"- Documents: {metrics.corpus.documents or 0:,}, cut into {len(dataset.chunks):,} chunks"
+            f"- Documents: {metrics.corpus.documents or 0:,}, cut into {counted(len(dataset.chunks), 'chunk')}"
             f"{'' if with_chunks else ', whose texts are not part of this dataset'}.",
             f"- Written by: {writers}.{f' Cost: {made.cost:.2f}.' if made.cost else ''}",
             f"- Licence of the documents: {licence or 'not stated'}.",
-            f"- Left out for personal data, or because their text is no chunk: {dataset.left_out:,} pairs. "
+            f"- Left out for personal data, or because their text is no chunk: {counted(dataset.left_out, 'pair')}. "
             "E-mail addresses and keys in texts are masked.",
             f"- {made.split.sentence.removesuffix('.')}, but for pairs that were kept to evaluate on (`held_out`)."
             if made.split.unit in ("", "document")

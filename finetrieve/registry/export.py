@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from finetrieve.core.errors import InputError, writing_to
+from finetrieve.core.staging import staging_folder
 from finetrieve.retrieval.encoder import load_encoder
 from finetrieve.retrieval.multi_vector import LateSettings, save_late
 
@@ -63,8 +63,8 @@ def export_model(
     """
     with writing_to(f"--to '{target}'"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=target.parent) as staging:
-            fresh = Path(staging) / "model"
+        with staging_folder(target.parent) as staging:
+            fresh = staging / "model"
             shutil.copytree(source, fresh)
             if card is not None:
                 card(fresh)

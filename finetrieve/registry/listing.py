@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from finetrieve.core.html import one_line
 from finetrieve.core.model_directory import VERSION_LABEL
 from finetrieve.core.text_table import table_lines
-from finetrieve.evaluation.formats import UNKNOWN, arm_name, interval_in_points, known, score, way_name
+from finetrieve.evaluation.formats import UNKNOWN, arm_name, counted, interval_in_points, known, score, way_name
 
 if TYPE_CHECKING:
     from finetrieve.registry.versions import Version
@@ -117,7 +117,11 @@ def _base(record: Mapping[str, Any]) -> str:
 
 def _cells(version: Version) -> tuple[str, ...]:
     record = version.record
-    corpus = f"{one_line(record.get('corpus', ''), 12)} ({record['documents']:,} documents)" if record.get("documents") else ""
+    corpus = (
+        f"{one_line(record.get('corpus', ''), 12)} ({counted(record['documents'], 'document')})"
+        if record.get("documents")
+        else ""
+    )
     return f"{version.created:%Y-%m-%d %H:%M}", corpus, _measured(record), score(record.get("base_ndcg_at_10")), version.stage
 
 
@@ -125,7 +129,7 @@ def _measured(record: Mapping[str, Any]) -> str:
     if not known(record.get("ndcg_at_10")):
         return ""
     interval = f"[{score(record.get('ndcg_at_10_low'))}, {score(record.get('ndcg_at_10_high'))}]"
-    asked = f"{record.get('eval_queries', 0):,} questions of '{one_line(record.get('eval_set', ''), 24)}'"
+    asked = f"{counted(record.get('eval_queries', 0), 'question')} of '{one_line(record.get('eval_set', ''), 24)}'"
     if record.get("arm"):
         asked += f", {way_name(str(record['arm'])).lower()}"
     return f"{score(record['ndcg_at_10'])} {interval} on {asked}"

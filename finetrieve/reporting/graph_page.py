@@ -15,6 +15,7 @@ from markupsafe import Markup
 from finetrieve.core.html import clean, element
 from finetrieve.core.rows import ChunkLink
 from finetrieve.core.tables import Rows
+from finetrieve.evaluation.formats import counted
 from finetrieve.reporting.artifact_pages import table_page
 from finetrieve.reporting.pages import render_page
 
@@ -46,7 +47,7 @@ def graph_page(links: pa.Table) -> str:
         "artifact.html.j2",
         body=Markup("").join(
             [
-                element("h1", f"{links.num_rows:,} links between {len(degrees):,} chunks"),
+                element("h1", f"{counted(links.num_rows, 'link')} between {counted(len(degrees), 'chunk')}"),
                 element("table", *counts),
                 element("h2", "The chunks with most links, and their strongest neighbours"),
                 element("div", *(_star(hub, own, places, degrees) for hub, own in around.items()), class_="parts"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, known, points, points_span, score, span
+from finetrieve.evaluation.formats import arm_name, counted, known, points, points_span, score, span
 from finetrieve.reporting.pages import render_page
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ def history_page(model: str, versions: Sequence[Version]) -> str:
 def _row(version: Version) -> dict[str, Any]:
     record = version.record
     bar = [record.get(name) for name in ("ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")]
-    asked = f"{record['eval_queries']:,} questions of '{record['eval_set']}'" if record.get("eval_queries") else ""
+    asked = f"{counted(record['eval_queries'], 'question')} of '{record['eval_set']}'" if record.get("eval_queries") else ""
     return {
         "number": version.number,
         "stage": version.stage,
         "trained": f"{version.created:%Y-%m-%d %H:%M} UTC",
         "corpus": one_line(record.get("corpus", ""), 16),
-        "documents": f"{record['documents']:,} documents" if known(record.get("documents")) else "",
+        "documents": f"{counted(record['documents'], 'document')}" if known(record.get("documents")) else "",
         "measured": score(bar[0]),
         "interval": span(bar[1], bar[2]),
         "bar": bar if all(known(value) for value in bar) else [],

@@ -154,7 +154,8 @@ def _several_facts(generation: GenerationReport) -> list[Fact]:
         _fact(
             "Links between chunks",
             graph.edges,
-            f"{one_line(label, 40)}: {graph.nodes:,} chunks, {graph.components:,} parts, {graph.alone:,} chunks alone",
+            f"{one_line(label, 40)}: {counted(graph.nodes, 'chunk')}, {counted(graph.components, 'part')}, "
+            f"{counted(graph.alone, 'chunk')} alone",
         )
         for label, graph in generation.graphs.items()
     ]

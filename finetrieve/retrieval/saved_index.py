@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from finetrieve.core.errors import InputError, writing_to
 from finetrieve.core.rows import Chunk
+from finetrieve.core.staging import staging_folder
 from finetrieve.core.tables import to_rows, to_table
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import fusion_from
@@ -76,8 +76,8 @@ def save_index(folder: Path, chunks: Sequence[Chunk], searcher: Searcher, model:
         arrays |= dict(zip(_ARRAYS[1:], (index.tokens.vectors, index.tokens.ids, index.tokens.starts), strict=True))
     with writing_to(f"'{folder}'"):
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".finetrieve-", dir=folder.absolute().parent) as staging:
-            fresh = Path(staging) / "index"
+        with staging_folder(folder.absolute().parent) as staging:
+            fresh = staging / "index"
             fresh.mkdir()
             shutil.copytree(model, fresh / _MODEL)
             with pa.OSFile(str(fresh / _CHUNKS), "wb") as file, pa.ipc.new_file(file, to_table(chunks, Chunk).schema) as writer:
@@ -87,7 +87,7 @@ def save_index(folder: Path, chunks: Sequence[Chunk], searcher: Searcher, model:
             text = json.dumps({"format": _FORMAT, "fusion": searcher.fusion.as_dict(), **facts}, indent=1)
             (fresh / _FACTS).write_text(f"{text}\n", encoding="utf-8")
             if folder.exists():
-                folder.rename(Path(staging) / "replaced")
+                folder.rename(staging / "replaced")
             fresh.replace(folder)
 
 

@@ -52,6 +52,17 @@ def test_a_dry_run_shows_prompts_counts_and_cost_and_asks_nobody(
     assert not (tmp_path / "answers").exists()
 
 
+def test_generate_says_that_it_does_not_read_pairs_and_queries(called: RunCommand, docs: Path, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("query,positive\nhow loud,You can set the volume of the alarm.\n")
+    (tmp_path / "log.txt").write_text("alarm volume\n")
+    own = ("--pairs", tmp_path / "pairs.csv", "--queries", tmp_path / "log.txt")
+    done = called("--pipeline", "generate", "--docs", docs, *own, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "Your own pairs and queries are read by finetune and retrain, not by generate." in done.stderr + done.stdout
+    both = called("--pipeline", "retrain", "--docs", docs, *own, "--dry-run")
+    assert "1 different query kept" in both.stdout and "are read by finetune" not in both.stderr + both.stdout
+
+
 def test_a_dry_run_needs_no_key_and_says_what_a_run_would_lack(
     called: RunCommand, llm_config: Path, docs: Path, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import jsonschema
@@ -68,17 +69,52 @@ def test_embed_gives_the_vectors_that_the_model_searches_by(comparison: SearchCo
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"texts": []}, "texts: List should have at least 1 item"),
+        ({"texts": []}, "texts: expected a list of at least 1."),
         ({"texts": ["a"] * 65}, "65 texts were sent; at most 64 are embedded at a time."),
         ({"texts": ["a" * 20_001]}, "texts.0 has 20,001 characters; at most 20,000 are read."),
         ({"texts": ["a", " "]}, "texts.1 is empty."),
         ({"texts": ["a"], "dimensions": 17}, "dimensions is 17; this model's vectors have 16 numbers."),
-        ({"texts": ["a"], "rôle": "query"}, "rôle: Extra inputs are not permitted"),
+        (
+            {"texts": ["a"], "rôle": "query"},
+            "rôle: unknown key. Did you mean 'role'? Known keys: texts, role, vectors, dimensions.",
+        ),
     ],
 )
 def test_a_wrong_request_gets_one_line_that_says_how(comparison: SearchComparison, body: dict[str, object], said: str) -> None:
     refused = client_of(comparison).post("/embed", json=body)
     assert refused.status_code == 400 and refused.json()["error"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"content": b'{"q": '}, "The body is not JSON: Expecting value, at character 6."),
+        ({"content": b'{"q": "\xff"}'}, "The body is not JSON."),
+        ({}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k."),
+        ({"json": ["a"]}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k."),
+        ({"data": {"q": "a"}}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k."),
+        ({"json": {"k": 1}}, "q: missing."),
+        ({"json": {"q": 7}}, "q: expected text."),
+        ({"json": {"q": "a", "k": "x"}}, "k: expected a whole number."),
+        ({"json": {"q": "a", "k": 1.5}}, "k: expected a whole number."),
+        ({"json": {"q": "a", "k": 0}}, "k: expected a number from 1 on."),
+        ({"json": {"q": "a", "k": 10**6}}, "k: expected at most "),
+    ],
+)
+def test_a_wrong_search_gets_one_line_in_plain_words(comparison: SearchComparison, sent: dict[str, Any], said: str) -> None:
+    if "content" in sent:
+        sent = {**sent, "headers": {"content-type": "application/json"}}
+    refused = client_of(comparison).post("/search", **sent)
+    assert refused.status_code == 400 and refused.json()["error"].startswith(said)
+
+
+def test_what_no_path_or_method_is_for_gets_an_error_in_the_same_form(comparison: SearchComparison) -> None:
+    client = client_of(comparison)
+    nowhere, other = client.get("/nowhere"), client.get("/embed")
+    assert nowhere.status_code == 404
+    assert nowhere.json() == {"error": "There is nothing at '/nowhere'; /docs says what there is."}
+    assert other.status_code == 405 and other.headers["allow"] == "POST"
+    assert other.json() == {"error": "GET is not answered at '/embed'; expected POST."}
 
 
 def test_answers_are_as_the_openapi_document_says_and_its_page_needs_no_other_host(comparison: SearchComparison) -> None:

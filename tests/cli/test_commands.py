@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -12,6 +15,7 @@ from finetrieve.cli.commands import COMMANDS
 from finetrieve.cli.main import main
 from finetrieve.core.errors import InputError
 from finetrieve.core.logging import set_level
+from tests.conftest import ROOT
 
 ERRORS: dict[str, type[BaseException]] = {"mistake": InputError, "fault": RuntimeError, "interrupt": KeyboardInterrupt}
 
@@ -35,8 +39,10 @@ def fail(kind: str) -> None:
 @pytest.fixture(autouse=True)
 def failing_command(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(COMMANDS, "fail", ("", f"{__name__}:fail"))
+    at_interrupt = signal.getsignal(signal.SIGINT)
     yield
     set_level(logging.INFO)
+    signal.signal(signal.SIGINT, at_interrupt)
 
 
 def run(*arguments: str) -> Result:
@@ -55,6 +61,22 @@ def run(*arguments: str) -> Result:
 def test_an_error_of_any_command_is_one_line_and_an_exit_code(kind: str, code: int, line: str) -> None:
     done = run("fail", kind)
     assert (done.exit_code, done.stdout, done.stderr) == (code, "", f"{line}\n")
+
+
+_INTERRUPTED_TWICE = """
+import atexit, os, signal
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+from finetrieve.cli.commands import COMMANDS
+from finetrieve.cli.main import main
+COMMANDS["fail"] = ("", "tests.cli.test_commands:fail")
+main(["fail", "interrupt"])
+"""
+
+
+def test_a_second_interrupt_while_python_ends_shows_no_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", _INTERRUPTED_TWICE], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == "\nInterrupted. Nothing is lost: run the same command again to pick up where it was.\n"
+    assert done.returncode == -signal.SIGINT
 
 
 def test_verbose_shows_the_traceback_of_a_fault_as_well() -> None:

@@ -61,3 +61,10 @@ def test_a_command_does_not_go_through_what_it_imports_after_every_700_objects()
         assert gc.get_threshold()[0] > 10_000
     finally:
         gc.set_threshold(*before)
+
+
+def test_a_command_ends_without_going_through_all_objects_again() -> None:
+    code = "import atexit, gc; atexit.register(lambda: print('frozen', gc.get_freeze_count() > 0))"
+    code += "; from finetrieve.cli.main import main; main(['--list'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "frozen True"

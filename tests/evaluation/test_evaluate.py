@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
@@ -476,3 +477,23 @@ def test_an_unknown_arm_is_answered_with_the_known_ones(name: str) -> None:
     with pytest.raises(ValidationError, match=r"Unknown arm 'fusd_base'\. Did you mean 'fused_base'\? Choose one of: base, bm25"):
         EvaluationSettings.model_validate({name: value})
     assert EvaluationSettings(headline_arm="auto").headline_arm == "auto"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"headline_arm": "fused_base"},
+            "headline_arm 'fused_base' is no arm of the fine-tuned model; expected auto, or one that ends",
+        ),
+        (
+            {"headline_arm": "late_finetuned", "arms": ["bm25", "base"]},
+            "headline_arm 'late_finetuned' is not among arms: bm25, base.",
+        ),
+        ({"headline_arm": "cross_finetuned"}, "headline_arm 'cross_finetuned' needs a cross-encoder."),
+    ],
+)
+def test_a_headline_arm_that_would_not_be_scored_is_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(said)):
+        EvaluationSettings.model_validate(given)
+    assert EvaluationSettings(headline_arm="cross_finetuned", reranker="a-model").headline_arm == "cross_finetuned"

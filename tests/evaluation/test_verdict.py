@@ -220,6 +220,16 @@ def test_the_way_to_search_is_held_against_plain_vectors_also_where_training_add
     assert (found["way_delta"], found["way_low"], found["way_high"]) == (0.03, 0.01, 0.05)
 
 
+def test_the_base_model_alone_is_not_called_a_trained_one() -> None:
+    values = {"bm25": 0.7, "base": 0.81, "fused_base": 0.89}
+    found = verdict({"tv": _arms(values)})
+    assert (
+        found["sentence"]
+        == "No trained model was scored; of the ways without training, 'Fused, base' is the best on 'tv': nDCG@10 0.890."
+    )
+    assert found["arm"] is None and found["better"] is None and found["next"] == []
+
+
 def test_what_training_gains_for_one_vector_is_said_where_the_best_way_gains_nothing_clear() -> None:
     values = {"bm25": 0.7, "base": 0.81, "late_base": 0.88, "fused_base": 0.89, "finetuned": 0.84, "fused_finetuned": 0.895}
     found = verdict({"tv": _arms(values)})

@@ -80,7 +80,7 @@ def test_clicks_are_counted_per_document(tmp_path: Path) -> None:
             "PK\x03\x04\x14\x00[Content_Types].xml\nhow do i\n",
             "is a ZIP archive or an office document. Give a text file",
         ),
-        ("asked.txt", "a@b.org\n", "1 rows, none asked 1 times or more; 1 were left out for personal data."),
+        ("asked.txt", "a@b.org\n", "1 row; 1 was left out for personal data."),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, name: str, text: str, expected: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from finetrieve.app.search import BASE, TRAINED, SearchComparison, answers_as_json, checked_count, checked_question
@@ -23,6 +24,7 @@ from finetrieve.app.serving.messages import (
     SearchAnswer,
     SearchRequest,
     ServedVersion,
+    mistake_in_body,
 )
 from finetrieve.app.serving.openapi_page import render_openapi
 from finetrieve.app.serving.settings import Limits, ServeSettings
@@ -61,6 +63,7 @@ def create_app(served: LiveComparison | SearchComparison, k: int, settings: Serv
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(InputError)(_refused)
+    app.exception_handler(HTTPException)(_unanswered)
     _add_page(app, live, k)
     _add_search(app, live, k)
     _add_embed(app, live, settings.limits)
@@ -68,12 +71,22 @@ def create_app(served: LiveComparison | SearchComparison, k: int, settings: Serv
     return app
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Answers a body of another form with the place and the reason, without what was sent."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first.get("loc", ())[1:]) or "the body"
-    return JSONResponse({"error": f"{place[:100]}: {str(first.get('msg', 'wrong'))[:200]}."}, 400)
+    return JSONResponse({"error": mistake_in_body(first, SearchRequest if request.url.path == "/search" else EmbedRequest)}, 400)
+
+
+async def _unanswered(request: Request, error: Exception) -> JSONResponse:
+    """Answers what no path or method of ours is for."""
+    assert isinstance(error, HTTPException)
+    said = {
+        404: f"There is nothing at '{request.url.path[:100]}'; /docs says what there is.",
+        405: f"{request.method} is not answered at '{request.url.path[:100]}'; expected {(error.headers or {}).get('Allow')}.",
+        400: "The body is not JSON.",
+    }
+    return JSONResponse({"error": said.get(error.status_code, error.detail)}, error.status_code, error.headers)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

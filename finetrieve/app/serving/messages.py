@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from finetrieve.app.search import MOST_PASSAGES
+from finetrieve.core.errors import did_you_mean
 
 
 class Request(BaseModel):
@@ -107,3 +109,33 @@ class ErrorAnswer(BaseModel):
     """What was wrong, in one line."""
 
     error: str
+
+
+# What is wrong with a body.
+
+_EXPECTED = {
+    "missing": "missing",
+    "string_type": "expected text",
+    "list_type": "expected a list",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "greater_than_equal": "expected a number from {ge} on",
+    "less_than_equal": "expected at most {le}",
+    "too_short": "expected a list of at least {min_length}",
+    "literal_error": "expected {expected}",
+}
+"""Kind of pydantic's error -> what we say of it; braces name what it expected."""
+
+
+def mistake_in_body(details: Mapping[str, Any], kind: type[Request]) -> str:
+    """Returns one line for pydantic's error about a body: the key, and what was expected, without what was sent."""
+    keys, place = list(kind.model_fields), ".".join(str(part) for part in details["loc"][1:])[:100]
+    if details["type"] == "json_invalid":
+        return f"The body is not JSON: {details['ctx']['error']}, at character {details['loc'][-1]}."
+    if not place:
+        return f"Expected a JSON object as the body (Content-Type: application/json) with the keys {', '.join(keys)}."
+    if details["type"] == "extra_forbidden":
+        return f"{place}: unknown key.{did_you_mean(place, keys)} Known keys: {', '.join(keys)}."
+    said = _EXPECTED.get(details["type"], str(details["msg"])[:200]).format_map(details.get("ctx", {}))
+    return f"{place}: {said}."

@@ -27,6 +27,7 @@ ACCEPT = "text/html, application/xhtml+xml, text/markdown, text/plain;q=0.9, app
 ATTEMPTS = 3
 RETRIED = frozenset({429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_NO_ANSWER = "no answer"
 LONGEST_WAIT = 120.0
 """Seconds that a server may ask for; if it asks for more, the work stops and can go on later."""
 FAILURES_IN_A_ROW = 5
@@ -115,7 +116,7 @@ class Fetcher:
         except (httpx.TimeoutException, _TooSlowError):
             return Answer(0, f"did not arrive within {self._timeout:g} s (timeout_seconds)"), False, None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-            return Answer(0, f"no answer ({error_line(error, 120)})"), isinstance(error, httpx.TransportError), None
+            return Answer(0, f"{_NO_ANSWER} ({error_line(error, 120)})"), isinstance(error, httpx.TransportError), None
         finally:
             self._next = time.monotonic() + self.delay
 
@@ -135,8 +136,11 @@ class Fetcher:
         self._failures = 0 if answer.status not in (0, *RETRIED) else self._failures + 1
         if not self._answered or self._failures >= FAILURES_IN_A_ROW:
             host, many = urlsplit(address).netloc, f" for {self._failures} pages in a row" if self._answered else ""
+            why = answer.reason  # said of a site, not of a page
+            if why.startswith(_NO_ANSWER):
+                why = why.removeprefix(f"{_NO_ANSWER} (").removesuffix(")")
             raise UnreachableError(
-                f"{host} does not answer{many}: {answer.reason}. Check the address and the network, and run it again: "
+                f"{host} does not answer{many}: {why}. Check the address and the network, and run it again: "
                 "what was fetched is kept."
             )
 
