@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from finetrieve.core.errors import InputError
-from finetrieve.registry.versions import Version, artifact_of, attach, set_stage, version_in, versions
+from finetrieve.registry.versions import Version, artifact_of, attach, set_stage, taken_out, version_in, versions
 
 
 def check_promotable(version: Version) -> str | None:
@@ -54,11 +54,15 @@ def roll_back(model: str, why: str) -> str:
     """
     current = version_in("production", model)
     if current is None:
-        raise InputError(f"No version of '{model}' is in production, so there is nothing to roll back.")
+        out = taken_out(model)
+        raise InputError(
+            f"No version of '{model}' is in production, so there is nothing to roll back. "
+            f"`python run.py models promote {out.label if out else f'{model}:NUMBER'}` puts {'it back' if out else 'one there'}."
+        )
     before = _served_before(current)
     if before is None:
         raise InputError(
-            f"{current.label} is the first version in production, so there is none to go back to. "
+            f"No version that was in production before {current.label} is left to go back to. "
             f"`python run.py models demote {current.label}` takes it out, and the base model answers again."
         )
     artifact_of(before, "model")

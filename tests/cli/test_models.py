@@ -107,6 +107,8 @@ def test_the_first_promotion_is_asked_about_undone_and_not_repeated(store: Store
     assert unnamed.returncode == 2 and "No version of 'alpha' is in production. Name one of: 1" in unnamed.stderr
     listed = " ".join(store.command("models", "list", "--model", "alpha").stdout.split())
     assert "Demoted by hand" in listed and "answers were worse" in listed and "beta" not in listed
+    nothing = store.command("models", "rollback", "--model", "alpha")
+    assert nothing.returncode == 2 and advised(nothing.stderr) == ["models", "promote", "alpha:1"]
     twice = store.command("models", "demote", "alpha:1")
     assert twice.returncode == 2 and "is not in production but archived" in twice.stderr
 
