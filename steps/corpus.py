@@ -11,10 +11,10 @@ from zenml.client import Client
 from finetrieve.app.config import Config
 from finetrieve.app.preflight import check, corpus_tag
 from finetrieve.core.logging import get_logger
+from finetrieve.core.numbers import counted
 from finetrieve.corpus.chunking import build_corpus
 from finetrieve.corpus.report import CorpusReport
 from finetrieve.corpus.sources.registry import CorpusSettings, read_source
-from finetrieve.evaluation.formats import counted
 from finetrieve.retrieval.base_model import load_tokenizer
 from steps.caching import cache_policy
 

@@ -13,10 +13,10 @@ from finetrieve.core.corpus import Corpus
 from finetrieve.core.curation_report import CurationReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.logging import get_logger
+from finetrieve.core.numbers import counted
 from finetrieve.core.progress import reporter
 from finetrieve.curation.curate import curate
 from finetrieve.curation.filters import FilterSettings
-from finetrieve.evaluation.formats import counted
 from finetrieve.generation.generate import generate
 from finetrieve.generation.llm.api_keys import keys_in_environment
 from finetrieve.generation.settings import GenerationSettings

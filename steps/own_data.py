@@ -9,10 +9,10 @@ from zenml import step
 
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.logging import get_logger
+from finetrieve.core.numbers import counted
 from finetrieve.core.own_data_report import PairsReport, QueriesReport
 from finetrieve.core.rows import Chunk, GeneratedQuery, LabelledPair, RankedChunk, Reject
 from finetrieve.core.tables import to_rows, to_table
-from finetrieve.evaluation.formats import counted
 from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.label_queries import label_own_queries

@@ -11,7 +11,7 @@ from finetrieve.app.preflight import check
 from finetrieve.app.run_time import time_line
 from finetrieve.core.corpus import Corpus
 from finetrieve.core.errors import InputError
-from finetrieve.evaluation.formats import counted
+from finetrieve.core.numbers import counted
 from finetrieve.generation.generation_state import response_cache_directory
 from finetrieve.generation.settings import GenerationSettings
 from finetrieve.own_data.imitation import with_real_queries

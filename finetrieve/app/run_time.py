@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from finetrieve.core.numbers import counted
 from finetrieve.core.rows import Chunk, embedded_text
-from finetrieve.evaluation.formats import counted
 from finetrieve.retrieval.speed import Speed, is_on_this_machine, measure_speed
 from finetrieve.training.settings import TrainingSettings
 

@@ -13,8 +13,8 @@ import click
 
 from finetrieve.cli.options import MODEL, run_again_with
 from finetrieve.core.errors import InputError, writing_to
+from finetrieve.core.numbers import counted
 from finetrieve.core.staging import staging_folder
-from finetrieve.evaluation.formats import counted
 from finetrieve.registry.hub_upload import Kind, files_of, hub_id, send_folder, what_is_sent
 
 TO = click.option("--to", "target", required=True, metavar="DIR|hf:OWNER/NAME", help="A new folder, or a repository on the Hub.")

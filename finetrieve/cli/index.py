@@ -9,8 +9,8 @@ import click
 
 from finetrieve.cli.options import JSON, MODEL, print_json
 from finetrieve.core.errors import InputError
+from finetrieve.core.numbers import counted
 from finetrieve.engines.drift import TOLERANCE
-from finetrieve.evaluation.formats import counted
 
 if TYPE_CHECKING:
     from finetrieve.app.vector_index import Vectors

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from finetrieve.core.arrays import FloatMatrix
+from finetrieve.core.numbers import counted
 from finetrieve.core.progress import Progress
 from finetrieve.core.text_table import table_lines
 from finetrieve.engines.vector_search import VectorSearch, Way
 from finetrieve.evaluation.bootstrap import difference, resampled_means
 from finetrieve.evaluation.eval_sets import EvalSet
-from finetrieve.evaluation.formats import counted
 from finetrieve.evaluation.metrics import HEADLINE, METRICS, relevance_of, score_queries
 from finetrieve.evaluation.scoring import spread, units_of
 from finetrieve.retrieval.fusion import Fusion, fuse

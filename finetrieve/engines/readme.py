@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from finetrieve.core.numbers import counted
 from finetrieve.engines.vector_files import Stored, StoredVectors
-from finetrieve.evaluation.formats import counted
 from finetrieve.retrieval.encoder import Role
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
+
+from finetrieve.core.numbers import UNKNOWN, count, known
 
 if TYPE_CHECKING:
     from finetrieve.evaluation.result import Comparison, FusionRecord, StoragePoint
@@ -51,12 +52,6 @@ STORAGE_WAYS = {
     "rerank20": "late interaction over the hybrid's first 20 chunks",
     "dense": "dense vectors",
 }
-UNKNOWN = "–"
-
-
-def known(value: object) -> TypeGuard[float]:
-    """Returns whether a value is a number that can be shown."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def score(value: Any, digits: int = 3) -> str:
@@ -102,18 +97,6 @@ def p_value(value: Any) -> str:
     if not known(value):
         return ""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-
-
-def count(value: Any) -> str:
-    """Returns a number of things with thousands separated; one decimal where it is no whole number."""
-    if not known(value):
-        return UNKNOWN
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-
-
-def counted(number: Any, noun: str, plural: str | None = None) -> str:
-    """Returns `1 query` or `1,234 queries`."""
-    return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
 def percent(share: Any) -> str:

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from finetrieve.annotation.disk_form import write_disk_form
 from finetrieve.core.errors import InputError, unknown_name
+from finetrieve.core.numbers import counted
 from finetrieve.core.rows import Chunk, Pair, heading_path
-from finetrieve.evaluation.formats import counted
 from finetrieve.evaluation.result import EvaluationResult
 from finetrieve.own_data.personal_data import masked, personal_data_in
 

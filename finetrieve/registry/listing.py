@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.html import one_line
 from finetrieve.core.model_directory import VERSION_LABEL
+from finetrieve.core.numbers import UNKNOWN, counted, known
 from finetrieve.core.text_table import table_lines
-from finetrieve.evaluation.formats import UNKNOWN, arm_name, counted, interval_in_points, known, score, way_name
+from finetrieve.evaluation.formats import arm_name, interval_in_points, score, way_name
 
 if TYPE_CHECKING:
     from finetrieve.registry.versions import Version

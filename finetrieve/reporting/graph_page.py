@@ -13,9 +13,9 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from finetrieve.core.html import clean, element
+from finetrieve.core.numbers import counted
 from finetrieve.core.rows import ChunkLink
 from finetrieve.core.tables import Rows
-from finetrieve.evaluation.formats import counted
 from finetrieve.reporting.artifact_pages import table_page
 from finetrieve.reporting.pages import render_page
 

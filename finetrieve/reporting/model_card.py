@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from finetrieve.core.html import one_line
 from finetrieve.core.model_directory import VERSION_LABEL
-from finetrieve.evaluation.formats import METRIC_NAMES, arm_name, counted, is_tuned, ordered_arms, score, span
+from finetrieve.core.numbers import counted
+from finetrieve.evaluation.formats import METRIC_NAMES, arm_name, is_tuned, ordered_arms, score, span
 from finetrieve.evaluation.metrics import HEADLINE
 from finetrieve.evaluation.result import EvaluationResult, SetResult
 from finetrieve.training.model_card import model_card

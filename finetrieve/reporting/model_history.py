@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, counted, known, points, points_span, score, span
+from finetrieve.core.numbers import counted, known
+from finetrieve.evaluation.formats import arm_name, points, points_span, score, span
 from finetrieve.reporting.pages import render_page
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 from finetrieve.core.base_model_report import BaseModelComparison, BaseModelTrial
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, count, duration, interval_in_points, milliseconds, ordered_arms, score, span
+from finetrieve.core.numbers import count
+from finetrieve.evaluation.formats import arm_name, duration, interval_in_points, milliseconds, ordered_arms, score, span
 
 _FEWEST = 2
 

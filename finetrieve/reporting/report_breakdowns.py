@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import UNKNOWN, arm_name, counted, is_tuned, ordered_arms, percent, score, span
+from finetrieve.core.numbers import UNKNOWN, counted
+from finetrieve.evaluation.formats import arm_name, is_tuned, ordered_arms, percent, score, span
 from finetrieve.evaluation.metrics import SUCCESS_CUTS
 from finetrieve.evaluation.result import SectionScores, SetResult
 from finetrieve.evaluation.verdict import best_tuned, best_untrained

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from finetrieve.core.generation_report import AttributeCoverage, DiversityReport, TopicCoverage
 from finetrieve.core.html import one_line
 from finetrieve.core.languages import language_name
-from finetrieve.evaluation.formats import count, percent, score
+from finetrieve.core.numbers import count
+from finetrieve.evaluation.formats import percent, score
 from finetrieve.reporting.charts import Axis, Series, lines
 
 

@@ -12,22 +12,12 @@ from finetrieve.core.curation_report import CurationReport, FilterReport
 from finetrieve.core.generation_report import GenerationReport
 from finetrieve.core.html import clean, one_line
 from finetrieve.core.languages import language_name
+from finetrieve.core.numbers import UNKNOWN, count, counted, known
 from finetrieve.core.snippet import snippet
 from finetrieve.core.split_report import SplitReport
 from finetrieve.core.training_record import Guard, GuardDifference, LearningPoint, TrainingRecord
 from finetrieve.corpus.report import CorpusReport, DocumentsWithoutChunks, DuplicateCounts, TokenCounts, WordlessRuns, Words
-from finetrieve.evaluation.formats import (
-    UNKNOWN,
-    arm_name,
-    count,
-    counted,
-    duration,
-    known,
-    percent,
-    points,
-    points_span,
-    score,
-)
+from finetrieve.evaluation.formats import arm_name, duration, percent, points, points_span, score
 from finetrieve.evaluation.result import direction
 from finetrieve.reporting.charts import Axis, BarRow, Series, axis_of, bars, lines
 from finetrieve.reporting.report_details import RejectedQuery, SampleQuery

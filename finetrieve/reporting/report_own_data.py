@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from finetrieve.core.html import one_line
+from finetrieve.core.numbers import count, counted
 from finetrieve.core.own_data_report import GradesReport, PairSetReport, PairsReport, QueriesReport, QueryDifferences, QueryManner
-from finetrieve.evaluation.formats import count, counted, percent, score
+from finetrieve.evaluation.formats import percent, score
 from finetrieve.reporting.report_diversity import lengths_picture
 
 _WAYS = ("exact", "document", "text", "free text")

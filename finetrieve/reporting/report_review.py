@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from finetrieve.core.annotation_report import Agreement, AnnotatorSummary, Disagreement, JudgeAgreement
 from finetrieve.core.html import one_line
-from finetrieve.evaluation.formats import arm_name, count, counted, percent, points, points_span, score
+from finetrieve.core.numbers import count, counted
+from finetrieve.evaluation.formats import arm_name, percent, points, points_span, score
 from finetrieve.evaluation.metrics import HEADLINE
 from finetrieve.evaluation.result import Comparison, ReviewResult
 from finetrieve.reporting.charts import BarRow, bars

@@ -8,15 +8,14 @@ from typing import Any
 from markupsafe import Markup
 
 from finetrieve.core.html import with_code
+from finetrieve.core.numbers import UNKNOWN, counted
 from finetrieve.core.record import Interval
 from finetrieve.evaluation.bootstrap import FEW_QUERIES
 from finetrieve.evaluation.formats import (
     METRIC_NAMES,
     TUNED_ARMS,
-    UNKNOWN,
     arm_name,
     costs_of,
-    counted,
     fusion_words,
     is_tuned,
     kilobytes,

@@ -8,7 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from finetrieve.evaluation.formats import cost_words, count, counted, kilobytes, milliseconds, score, span
+from finetrieve.core.numbers import count, counted
+from finetrieve.evaluation.formats import cost_words, kilobytes, milliseconds, score, span
 from finetrieve.evaluation.result import StorageCosts, StoragePoint
 from finetrieve.reporting.charts import Axis, Series, axis_of, lines
 

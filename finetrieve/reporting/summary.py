@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from finetrieve.core.base_model_report import BaseModelComparison
 from finetrieve.core.html import one_line
+from finetrieve.core.numbers import count
 from finetrieve.core.text_table import table_lines
-from finetrieve.evaluation.formats import arm_name, count, duration, fusion_words, is_tuned, ordered_arms, score
+from finetrieve.evaluation.formats import arm_name, duration, fusion_words, is_tuned, ordered_arms, score
 from finetrieve.evaluation.result import EvaluationResult, FusionRecord, SetResult, Verdict
 from finetrieve.evaluation.verdict import best_tuned, best_untrained
 

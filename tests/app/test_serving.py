@@ -90,9 +90,9 @@ def test_a_wrong_request_gets_one_line_that_says_how(comparison: SearchCompariso
     [
         ({"content": b'{"q": '}, "The body is not JSON: Expecting value, at character 6."),
         ({"content": b'{"q": "\xff"}'}, "The body is not JSON."),
-        ({}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k."),
-        ({"json": ["a"]}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k."),
-        ({"data": {"q": "a"}}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k."),
+        ({}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k, pages."),
+        ({"json": ["a"]}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k, pages."),
+        ({"data": {"q": "a"}}, "Expected a JSON object as the body (Content-Type: application/json) with the keys q, k, pages."),
         ({"json": {"k": 1}}, "q: missing."),
         ({"json": {"q": 7}}, "q: expected text."),
         ({"json": {"q": "a", "k": "x"}}, "k: expected a whole number."),

@@ -32,4 +32,4 @@ def test_pairs_with_personal_data_are_counted_on_the_terminal_and_not_shown(
     assert pairs.column("query").to_pylist() == ["what moves water?"]
     assert sum(report.sets["tickets"].personal_data.values()) == 1
     said = capsys.readouterr().out
-    assert "tickets: 1 pairs left out for personal data" in said and "jane.doe" not in said
+    assert "tickets: 1 pair left out for personal data" in said and "jane.doe" not in said
