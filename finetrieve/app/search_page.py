@@ -19,15 +19,25 @@ _SNIPPET = 240
 _SNIPPET_ON_PAGE = 420
 
 
-def format_terminal(comparison: SearchComparison, question: str, answers: Mapping[str, Sequence[Hit]], width: int) -> str:
-    """Returns the answers for a terminal of so many columns: beside each other, or below each other where it is narrow."""
+def format_terminal(
+    comparison: SearchComparison, question: str, answers: Mapping[str, Sequence[Hit]], width: int, *, pages: bool = False
+) -> str:
+    """Returns the answers for a terminal of so many columns: beside each other, or below each other where it is narrow.
+
+    Args:
+        comparison: What answers.
+        question: What was asked.
+        answers: Side -> what it found.
+        width: Columns.
+        pages: Whether they are whole pages, which the other side may show by another passage.
+    """
     width = min(width, _WIDEST)
     heading = "\n".join(line for line in (f"? {one_line(question, 500)}", *_about(comparison, width)) if line)
     if width < _NARROW:
-        blocks = ["\n".join(_column(comparison, side, answers, width, question)) for side in (TRAINED, BASE)]
+        blocks = ["\n".join(_column(comparison, side, answers, width, question, pages)) for side in (TRAINED, BASE)]
         return "\n\n".join([heading, *blocks])
     half = (width - 3) // 2
-    columns = [_column(comparison, side, answers, half, question) for side in (TRAINED, BASE)]
+    columns = [_column(comparison, side, answers, half, question, pages) for side in (TRAINED, BASE)]
     rows = [f"{left:{half}} | {right}".rstrip() for left, right in zip_longest(*columns, fillvalue="")]
     return "\n".join([heading, "", *rows])
 
@@ -38,13 +48,13 @@ def _about(comparison: SearchComparison, width: int) -> list[str]:
 
 
 def _column(
-    comparison: SearchComparison, side: str, answers: Mapping[str, Sequence[Hit]], width: int, question: str
+    comparison: SearchComparison, side: str, answers: Mapping[str, Sequence[Hit]], width: int, question: str, pages: bool
 ) -> list[str]:
     lines = [one_line(comparison.names[side], width), one_line(comparison.methods.get(side, ""), width), "-" * width]
     for hit in answers[side]:
         place = textwrap.wrap(f"{hit.rank}. {_place(hit.chunk)}", width, subsequent_indent="   ")[:2]
         words = _words(hit.chunk.text, width - 3, question)
-        facts = textwrap.wrap(f"{_facts(hit)}{_elsewhere(hit, side, answers)}", width - 3)
+        facts = textwrap.wrap(f"{_facts(hit)}{_elsewhere(hit, side, answers, pages)}", width - 3)
         lines += [*place, *(f"   {line}" for line in (*facts, *words)), ""]
     return lines
 
@@ -64,10 +74,11 @@ def _facts(hit: Hit) -> str:
     return f"score {hit.score:.2f} ({shown})"
 
 
-def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]]) -> str:
-    """Returns the rank that the other side gives the chunk, where it is another one."""
+def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]], pages: bool = False) -> str:
+    """Returns the rank that the other side gives the chunk, or its page, where it is another one."""
     other = BASE if side == TRAINED else TRAINED
-    rank = next((found.rank for found in answers[other] if found.chunk.id == hit.chunk.id), None)
+    same = (found.document == hit.document if pages else found.chunk.id == hit.chunk.id for found in answers[other])
+    rank = next((found.rank for found, is_same in zip(answers[other], same, strict=True) if is_same), None)
     if rank == hit.rank:
         return ""
     return f"; {'base' if other == BASE else 'trained'}: {f'rank {rank}' if rank else f'below {len(answers[other])}'}"

@@ -91,7 +91,7 @@ def _answer(text: str, version: str | None, model: str | None, k: int, pages: bo
         print_json(answers_as_json(comparison, question, k, pages=pages))
         return
     found = comparison.corpus.search(question, k, pages=pages)
-    click.echo(format_terminal(comparison, question, found, shutil.get_terminal_size().columns))
+    click.echo(format_terminal(comparison, question, found, shutil.get_terminal_size().columns, pages=pages))
 
 
 def _answer_from(place: str, text: str, k: int, way: str | None, as_json: bool) -> None:

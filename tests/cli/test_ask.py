@@ -56,6 +56,12 @@ def test_the_terminal_shows_both_sides_with_ranks_and_where_they_differ(comparis
     assert "\x1b" not in text  # a document cannot write to the terminal
 
 
+def test_pages_are_the_same_by_their_document_whichever_passage_shows_them(comparison: SearchComparison) -> None:
+    found = comparison.corpus.search("what?", 2, pages=True)
+    assert [hits[0].chunk.id for hits in found.values()] == ["c0", "c2"]  # one document, by each side's nearest passage
+    assert "below" not in format_terminal(comparison, "what?", found, 120, pages=True)
+
+
 def test_a_narrow_terminal_shows_them_below_each_other(comparison: SearchComparison) -> None:
     text = format_terminal(comparison, "what?", comparison.corpus.search("what?", 2), 60)
     assert " | " not in text and max(map(len, text.splitlines())) <= 60
