@@ -3,8 +3,9 @@
 `python benchmarks/faq_answers.py OUT FILE ...` reads reStructuredText (headings that end in a question mark) and plain text with
 numbered headings (`1.2. Which ...?`), and writes a folder in BEIR's layout. People asked such questions in their own words, which
 the answers often do not repeat, and nothing but the text says what an answer is about: a hard set for BM25, and for training on
-queries by rules. The README's row is of the FAQs of Python 3.11, Debian 11, Celery 5.7, Salt 3008.5, mypy 2.4 and xarray 0.14, as
-their packages carry them.
+queries by rules. The README's rows are of the FAQs of Python 3.11, Debian 11, Celery 5.7, Salt 3008.5, mypy 2.4 and xarray 0.14,
+and of those of SQLAlchemy 2.0.58, beets 2.9, borgbackup 2.0.0b9, Scrapy 2.9, distributed and dask 2026.8, pylint 4.1.4,
+Matplotlib 3.9.4, Fabric 3.2.3, Tornado 6.6.1, Django 6.1.3, Cython 3.3.1 and Numba 0.68.1, as their packages carry them.
 """
 
 from __future__ import annotations
