@@ -62,7 +62,7 @@ def roll_back(model: str, why: str) -> str:
     before = _served_before(current)
     if before is None:
         raise InputError(
-            f"No version that was in production before {current.label} is left to go back to. "
+            f"{current.label} is the first version in production, so there is none to go back to. "
             f"`python run.py models demote {current.label}` takes it out, and the base model answers again."
         )
     artifact_of(before, "model")
