@@ -251,7 +251,7 @@ def _chosen(training: TrainingRecord) -> str:
         return ""
     share = training.chosen.base_share
     averaged = f"averaged with {percent(share)} of the base model's weights" if share else "not averaged with the base model"
-    if training.untitled and training.dev_is not in ("human", "own"):
+    if share and training.untitled and training.dev_is not in ("human", "own"):
         averaged += ", of which more stays where most texts have neither a title nor a heading"
     who = {
         "human": "Questions of people (dev) chose",

@@ -581,6 +581,20 @@ def test_averaged_trainings_are_named_with_their_seeds_and_checkpoints() -> None
     assert "from 2 seeds each" in str(found["facts"])
 
 
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0.7, "averaged with 70% of the base model's weights, of which more stays where most texts have neither a title"),
+        (0.0, "step 34, not averaged with the base model."),
+    ],
+)
+def test_what_stays_of_the_base_model_for_untitled_texts_is_told_where_something_does(share: float, told: str) -> None:
+    facts = dict(many_arms()["training"])
+    facts |= {"untitled": True, "dev_is": "generated", "chosen": {"step": 34, "base_share": share}}
+    found = training_view(TrainingRecord.model_validate(facts))
+    assert found is not None and told in found["chosen"]
+
+
 @pytest.mark.parametrize("word", HOSTILE, ids=range(len(HOSTILE)))
 def test_words_of_others_stay_words_in_the_newer_parts(word: str) -> None:
     page = render_report(_hostile(many_arms(), word), {})
