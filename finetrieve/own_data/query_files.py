@@ -10,6 +10,7 @@ from typing import Any
 
 from finetrieve.core.code_hash import plugin_hash
 from finetrieve.core.errors import InputError, did_you_mean
+from finetrieve.core.numbers import counted
 from finetrieve.core.own_data_report import QuerySetReport
 from finetrieve.core.paths import refuse_special_file
 from finetrieve.core.text import normalise_query, query_words
@@ -65,7 +66,7 @@ def read_queries(settings: QuerySettings) -> tuple[list[AskedQuery], QuerySetRep
     if not kept:
         n_personal = sum(personal.values())
         why = f"; {n_personal:,} {'was' if n_personal == 1 else 'were'} left out for personal data" if personal else ""
-        read = f"{rows:,} {'row' if rows == 1 else 'rows'}"
+        read = counted(rows, "row")
         enough = f", none asked {settings.min_count} times or more" if settings.min_count > 1 else ""
         raise InputError(f"No queries in '{settings.path}': {read}{enough}{why}.")
     report = QuerySetReport(
