@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +67,8 @@ def _ndcg(asked: EvalSet, model: str) -> np.ndarray:
         stop = min(start + BLOCK, len(texts))
         by_chunk = index.parts(queries.part(start, stop))
         best = by_chunk.on(units.best)
-        assert by_chunk.late is not None
         for column, share in enumerate(SHARES):
-            parts = replace(best, dense=units.whole(by_chunk.dense, share), late=units.whole(by_chunk.late, share))
-            scores = score_queries(fuse(parts, FUSED), relevance.part(start, stop))
+            scores = score_queries(fuse(units.with_whole(best, by_chunk, share), FUSED), relevance.part(start, stop))
             found[start:stop, column] = scores[:, METRICS.index(HEADLINE)]
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from finetrieve.app.production import served_version
@@ -19,7 +20,8 @@ from finetrieve.retrieval.base_model import fetch_model, load_tokenizer
 from finetrieve.retrieval.bm25 import Bm25
 from finetrieve.retrieval.fusion import FUSED, Fusion
 from finetrieve.retrieval.saved_index import is_index, read_index, save_index
-from finetrieve.retrieval.search import Hit, Searcher, search
+from finetrieve.retrieval.search import Hit, Searcher, pages_of, search
+from finetrieve.retrieval.units import Units
 
 
 class Index:
@@ -43,7 +45,11 @@ class Index:
         Raises:
             InputError: The question is empty or too long.
         """
-        return search(self._searcher, self.chunks, checked_question(question), k, pages=pages)
+        return search(self._searcher, self.chunks, checked_question(question), k, self._pages if pages else None)
+
+    @cached_property
+    def _pages(self) -> Units:
+        return pages_of(self.chunks)
 
     def save(self, folder: str | Path) -> None:
         """Writes chunks, vectors and model to a folder, which `load_index` reads without ZenML and without the documents.

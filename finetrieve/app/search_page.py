@@ -77,8 +77,8 @@ def _facts(hit: Hit) -> str:
 def _elsewhere(hit: Hit, side: str, answers: Mapping[str, Sequence[Hit]], pages: bool = False) -> str:
     """Returns the rank that the other side gives the chunk, or its page, where it is another one."""
     other = BASE if side == TRAINED else TRAINED
-    same = (found.document == hit.document if pages else found.chunk.id == hit.chunk.id for found in answers[other])
-    rank = next((found.rank for found, is_same in zip(answers[other], same, strict=True) if is_same), None)
+    ranks = {found.document if pages else found.chunk.id: found.rank for found in answers[other]}
+    rank = ranks.get(hit.document if pages else hit.chunk.id)
     if rank == hit.rank:
         return ""
     return f"; {'base' if other == BASE else 'trained'}: {f'rank {rank}' if rank else f'below {len(answers[other])}'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +60,21 @@ class SearchableCorpus:
         return self._searchers
 
     def search(self, query: str, k: int, *, pages: bool = False) -> dict[str, list[Hit]]:
-        """Returns name -> what `search` finds by that model."""
-        return {name: search(searcher, self._chunks, query, k, pages=pages) for name, searcher in self._searchers.items()}
+        """Returns name -> the k best chunks, or with `pages` documents, by that model, as `search` finds them."""
+        units = self._pages if pages else None
+        return {name: search(searcher, self._chunks, query, k, units) for name, searcher in self._searchers.items()}
+
+    @cached_property
+    def _pages(self) -> Units:
+        return pages_of(self._chunks)
 
 
-def search(searcher: Searcher, chunks: Sequence[Chunk], query: str, k: int, *, pages: bool = False) -> list[Hit]:
+def pages_of(chunks: Sequence[Chunk]) -> Units:
+    """Returns the documents that chunks belong to."""
+    return Units.of([chunk.doc_id] for chunk in chunks)
+
+
+def search(searcher: Searcher, chunks: Sequence[Chunk], query: str, k: int, pages: Units | None = None) -> list[Hit]:
     """Returns the k best chunks by one model, the best first, ties in the chunks' order.
 
     Args:
@@ -71,18 +82,17 @@ def search(searcher: Searcher, chunks: Sequence[Chunk], query: str, k: int, *, p
         chunks: What it searches.
         query: What is asked.
         k: How many are wanted.
-        pages: Rank whole documents, as the evaluation does; each hit is a document's best chunk with the document's score.
+        pages: The documents of the chunks, to rank these, as the evaluation does; each hit is a document's best chunk with the
+            document's score.
     """
     parts = searcher.index.parts(searcher.index.prepare([query]))  # each (1, n_chunks)
     scores = fuse(parts, searcher.fusion)[0]
     order: npt.NDArray[np.int64] = np.argsort(-scores, kind="stable")[:k]
-    if pages:
-        units = Units.of([chunk.doc_id] for chunk in chunks)
-        by_page = fuse(units.parts(parts, searcher.fusion), searcher.fusion)
-        first = np.argsort(-by_page[0], kind="stable")[:k]
-        order = units.best_chunks(scores[None], first[None])[0]
-        scores = scores.copy()
-        scores[order] = by_page[0, first]
+    if pages is not None:
+        by_page = fuse(pages.parts(parts, searcher.fusion), searcher.fusion)[0]
+        first = np.argsort(-by_page, kind="stable")[:k]
+        order = pages.best_chunks(scores[None], first[None])[0]
+        scores[order] = by_page[first]
     by_part = {"dense": parts.dense, "lexical": parts.lexical, "late": parts.late}
     counted = [matrix if searcher.fusion.weights[part] else None for part, matrix in by_part.items()]
     return [

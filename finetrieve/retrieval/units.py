@@ -13,7 +13,7 @@ from finetrieve.retrieval.fusion import Fusion, Parts
 
 WHOLE_SHARE = 0.2
 """Of the mean of all of a unit's chunks in its cosine and its late score, where parts are added up; the best chunk has the rest.
-`benchmarks/page_scores.py` measures it. By one part alone the best chunk does as well or better."""
+`benchmarks/page_scores.py` measures it. By one part alone it gains on some sets and loses on others, and is not used."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Units:
         best = by_chunk.on(self.best)
         return self.with_whole(best, by_chunk) if fusion.is_sum else best
 
-    def with_whole(self, best: Parts, by_chunk: Parts) -> Parts:
+    def with_whole(self, best: Parts, by_chunk: Parts, share: float = WHOLE_SHARE) -> Parts:
         """Returns scores by the best chunk with those of the vectors by `whole` in place."""
-        late = None if by_chunk.late is None else self.whole(by_chunk.late)
-        return replace(best, dense=self.whole(by_chunk.dense), late=late)
+        late = None if by_chunk.late is None else self.whole(by_chunk.late, share)
+        return replace(best, dense=self.whole(by_chunk.dense, share), late=late)
 
     def chunks_of(self, unit: int) -> Integers:
         """Returns the rows of a unit's chunks."""
