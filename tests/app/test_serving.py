@@ -99,6 +99,8 @@ def test_a_wrong_request_gets_one_line_that_says_how(comparison: SearchCompariso
         ({"json": {"q": "a", "k": 1.5}}, "k: expected a whole number."),
         ({"json": {"q": "a", "k": 0}}, "k: expected a number from 1 on."),
         ({"json": {"q": "a", "k": 10**6}}, "k: expected at most "),
+        ({"json": {"q": "a", "pages": "perhaps"}}, "pages: expected true or false."),
+        ({"json": {"q": "a", "pages": []}}, "pages: expected true or false."),
     ],
 )
 def test_a_wrong_search_gets_one_line_in_plain_words(comparison: SearchComparison, sent: dict[str, Any], said: str) -> None:
@@ -106,6 +108,11 @@ def test_a_wrong_search_gets_one_line_in_plain_words(comparison: SearchCompariso
         sent = {**sent, "headers": {"content-type": "application/json"}}
     refused = client_of(comparison).post("/search", **sent)
     assert refused.status_code == 400 and refused.json()["error"].startswith(said)
+
+
+def test_a_wrong_word_for_pages_in_the_address_gets_the_same_line(comparison: SearchComparison) -> None:
+    refused = client_of(comparison).get("/search", params={"q": "a", "pages": "perhaps"})
+    assert (refused.status_code, refused.json()) == (400, {"error": "pages: expected true or false."})
 
 
 def test_what_no_path_or_method_is_for_gets_an_error_in_the_same_form(comparison: SearchComparison) -> None:

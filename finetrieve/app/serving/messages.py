@@ -114,6 +114,8 @@ class ErrorAnswer(BaseModel):
 # What is wrong with a body.
 
 _EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
     "missing": "missing",
     "string_type": "expected text",
     "list_type": "expected a list",
